@@ -1,0 +1,1 @@
+"""GoPro Cloud to S3: what the three Lambda functions share."""

@@ -1,0 +1,158 @@
+"""The closed set of errors of this system.
+
+Step Functions sees a Python exception only by its class name, and knows nothing of inheritance: the class name *is* the
+contract with ``statemachine/sync.asl.json`` (``tests/contract`` holds both together). Renaming a class here changes
+which Retry or Catch fires.
+
+Every message says what happened and to which video; ``remedy`` says what the operator can do. No message may contain a
+token, a password or a signed URL.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class GoProSyncError(Exception):
+    """Base of all errors that this system raises on purpose; never raised itself.
+
+    Args:
+        message: what happened, in one sentence, without secrets.
+        media_id: the GoPro media item concerned, if there is one.
+    """
+
+    remedy: ClassVar[str] = ""
+
+    def __init__(self, message: str, *, media_id: str | None = None) -> None:
+        self.message = message
+        self.media_id = media_id
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        subject = f" (media item {self.media_id})" if self.media_id else ""
+        return " ".join(part for part in (f"{self.message}{subject}.", self.remedy) if part)
+
+
+class RetryableError(GoProSyncError):
+    """Base of the errors that time alone can mend; never raised itself.
+
+    Args:
+        retry_after_seconds: what the server asked for, if it did.
+    """
+
+    def __init__(
+        self, message: str, *, media_id: str | None = None, retry_after_seconds: float | None = None
+    ) -> None:
+        super().__init__(message, media_id=media_id)
+        self.retry_after_seconds = retry_after_seconds
+
+
+# --- the operator has to act -----------------------------------------------------------------------------------------
+
+
+class ConfigurationError(GoProSyncError):
+    """A variable or the secret is missing or malformed."""
+
+    remedy = "Correct the stack's parameters or the secret, then start the run again."
+
+
+class InvalidEventError(GoProSyncError):
+    """The event that a function was given is not of the shape that it takes."""
+
+    remedy = "Compare the event with the samples in events/."
+
+
+class AuthenticationError(GoProSyncError):
+    """GoPro does not accept the session, and it cannot be renewed."""
+
+    remedy = "Put a fresh credential into the secret (docs/troubleshooting.md), then start the run again."
+
+
+class AccessDeniedError(GoProSyncError):
+    """AWS refused a call: a role, a bucket policy or a key policy does not allow it."""
+
+    remedy = "Compare the role's policy with template.yaml; redeploying the stack restores it."
+
+
+class GoProApiChangedError(GoProSyncError):
+    """GoPro answered in a way that this client does not know."""
+
+    remedy = "GoPro's unofficial API has probably changed: look for a newer release, or report it."
+
+
+# --- time alone may mend it ------------------------------------------------------------------------------------------
+
+
+class NetworkError(RetryableError):
+    """GoPro or its CDN could not be reached, broke off, or answered with a server error."""
+
+    remedy = "It is tried again by itself; if it persists, look at GoPro's service status."
+
+
+class ThrottledError(RetryableError):
+    """GoPro or its CDN asked for fewer requests."""
+
+    remedy = "It is tried again by itself; lower MaxConcurrentDownloads if it persists."
+
+
+class LibraryIncompleteError(RetryableError):
+    """GoPro's listing does not add up to the number of items that it states."""
+
+    remedy = "It is tried again by itself; nothing was skipped, since the run stopped here."
+
+
+class StorageError(RetryableError):
+    """S3 failed, timed out or lost something, after this client's own retries."""
+
+    remedy = "It is tried again by itself; what S3 already holds of the video is used."
+
+
+class TrackerError(RetryableError):
+    """DynamoDB failed after botocore's own retries."""
+
+    remedy = "It is tried again by itself."
+
+
+class SourceResponseError(RetryableError):
+    """The CDN sent something that is not the asked piece of the video: another range, too few bytes, a web page."""
+
+    remedy = "It is tried again by itself; nothing of the wrong answer was kept."
+
+
+class SourceUrlExpiredError(RetryableError):
+    """A freshly signed URL was refused by the CDN."""
+
+    remedy = "It is tried again by itself with a new URL."
+
+
+class SourceChangedError(RetryableError):
+    """The file at GoPro changed while it was being copied, twice."""
+
+    remedy = "It is tried again by itself from the start."
+
+
+# --- this video cannot be archived now -------------------------------------------------------------------------------
+
+
+class SourceMissingError(GoProSyncError):
+    """GoPro offers no camera original, or fewer than the recording has chapters. A proxy is never taken instead."""
+
+    remedy = "Open the item on gopro.com; if the original is there, the next run takes it."
+
+
+class MediaGoneError(GoProSyncError):
+    """GoPro no longer has the media item."""
+
+    remedy = "Nothing to do if you deleted it; an archived copy stays untouched."
+
+
+class IntegrityError(GoProSyncError):
+    """The object in S3 does not equal the source; it is not called archived."""
+
+    remedy = "The next run copies it anew; if it fails again, compare the file on gopro.com by hand."
+
+
+class KeyConflictError(GoProSyncError):
+    """Another object holds the S3 key, and the disambiguated key as well."""
+
+    remedy = "Look at the two objects in the bucket; move the one that is not from this system."
