@@ -40,9 +40,7 @@ class RetryableError(GoProSyncError):
         retry_after_seconds: what the server asked for, if it did.
     """
 
-    def __init__(
-        self, message: str, *, media_id: str | None = None, retry_after_seconds: float | None = None
-    ) -> None:
+    def __init__(self, message: str, *, media_id: str | None = None, retry_after_seconds: float | None = None) -> None:
         super().__init__(message, media_id=media_id)
         self.retry_after_seconds = retry_after_seconds
 

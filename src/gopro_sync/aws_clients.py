@@ -1,0 +1,52 @@
+"""The one place where AWS clients are made; everything else is handed one.
+
+Credentials, region and endpoint come from the environment, as in every AWS SDK: ``AWS_ENDPOINT_URL`` and
+``AWS_CA_BUNDLE`` lead to the local cloud.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+_CONTROL_CALLS: Final = Config(
+    retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=20, max_pool_connections=16
+)
+# CompleteMultipartUpload of a large object can take minutes (AWS's documentation of the call); presigned URLs come out
+# as SigV2 in some regions unless v4 is asked for; a checksum is sent only where this code computes it.
+_STORAGE_CALLS: Final = _CONTROL_CALLS.merge(
+    Config(
+        read_timeout=300,
+        signature_version="s3v4",
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+)
+
+
+@lru_cache(maxsize=1)
+def _session() -> boto3.session.Session:
+    return boto3.session.Session()
+
+
+def make_s3_client() -> S3Client:
+    """Return an S3 client for control calls and presigned URLs; the bytes themselves do not pass through it."""
+    return _session().client("s3", config=_STORAGE_CALLS)
+
+
+def make_dynamodb_client() -> DynamoDBClient:
+    """Return a DynamoDB client."""
+    return _session().client("dynamodb", config=_CONTROL_CALLS)
+
+
+def make_secrets_client() -> SecretsManagerClient:
+    """Return a Secrets Manager client."""
+    return _session().client("secretsmanager", config=_CONTROL_CALLS)

@@ -1,0 +1,71 @@
+"""Typed reads from JSON that someone else wrote: Lambda events and tracker items.
+
+Each reader names the field and what was wrong with it. The value itself is not quoted: it could be a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from gopro_sync.errors import InvalidEventError
+from gopro_sync.timestamps import parse_iso_utc
+
+type JsonObject = Mapping[str, Any]
+
+
+def required_text(event: JsonObject, name: str) -> str:
+    """Return the non-empty string in field ``name``.
+
+    Raises:
+        InvalidEventError: the field is missing, empty or not a string.
+    """
+    value = optional_text(event, name)
+    if value is None:
+        raise InvalidEventError(f"The event has no field {name!r}")
+    return value
+
+
+def optional_text(event: JsonObject, name: str) -> str | None:
+    """Return the string in field ``name``, or None when the field is missing, null or empty.
+
+    Raises:
+        InvalidEventError: the field is not a string.
+    """
+    value = event.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise InvalidEventError(f"The event's field {name!r} is not a string but {type(value).__name__}")
+    return value
+
+
+def optional_count(event: JsonObject, name: str) -> int | None:
+    """Return the whole number, zero or more, in field ``name``; None when the field is missing or null.
+
+    Raises:
+        InvalidEventError: the field is not such a number.
+    """
+    value = event.get(name)
+    if value is None:
+        return None
+    # bool is an int to Python, and never a count to a person.
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise InvalidEventError(f"The event's field {name!r} is not a whole number of zero or more")
+    return value
+
+
+def optional_time(event: JsonObject, name: str) -> datetime | None:
+    """Return the ISO 8601 time in field ``name`` as an aware UTC datetime; None when the field is missing or null.
+
+    Raises:
+        InvalidEventError: the field is not such a time, or has no zone.
+    """
+    text = optional_text(event, name)
+    if text is None:
+        return None
+    try:
+        return parse_iso_utc(text)
+    except ValueError as error:
+        raise InvalidEventError(f"The event's field {name!r} is not an ISO 8601 time with a zone") from error

@@ -1,0 +1,64 @@
+"""Structured logs: one logger for the three functions, the closed list of event types, and redaction.
+
+Every line is one JSON object with ``timestamp``, ``level``, ``correlation_id`` (the execution), ``function_name`` and
+``event_type``; sizes are bytes, durations seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum, unique
+from typing import Any, Final
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+
+
+@unique
+class EventType(StrEnum):
+    """What a log line is about; dashboards and saved queries filter on these values."""
+
+    SESSION_READY = "session_ready"
+    LIBRARY_LISTED = "library_listed"
+    MEDIA_ITEM_SKIPPED = "media_item_skipped"
+    RUN_LIMIT_REACHED = "run_limit_reached"
+    VIDEO_DOWNLOAD_START = "video_download_start"
+    VIDEO_DOWNLOAD_PAUSED = "video_download_paused"
+    VIDEO_DOWNLOAD_DEFERRED = "video_download_deferred"
+    VIDEO_DOWNLOAD_COMPLETE = "video_download_complete"
+    VIDEO_DOWNLOAD_FAILED = "video_download_failed"
+    VIDEO_ALREADY_ARCHIVED = "video_already_archived"
+    FUNCTION_FAILED = "function_failed"
+
+
+_REDACTED: Final = "[redacted]"
+# Redaction works on the finished line, so that no call site, library or exception text can get around it.
+_SECRET_FIELD: Final = re.compile(
+    r'("(?:auth_token|access_token|refresh_token|password|client_secret|authorization|cookie)"\s*:\s*")(?:[^"\\]|\\.)*',
+    re.IGNORECASE,
+)
+_SECRET_QUERY: Final = re.compile(
+    r"((?:Signature|X-Amz-Signature|X-Amz-Credential|X-Amz-Security-Token|Key-Pair-Id|Policy|access_token)=)[^&\s\"'\\]+",
+    re.IGNORECASE,
+)
+_SECRET_HEADER: Final = re.compile(r"(Bearer\s+|gp_access_token=)[^\s;\"'\\]+", re.IGNORECASE)
+
+
+def redact(text: str) -> str:
+    """Return ``text`` with the values of tokens, passwords and URL signatures replaced."""
+    for pattern in (_SECRET_FIELD, _SECRET_QUERY, _SECRET_HEADER):
+        text = pattern.sub(rf"\g<1>{_REDACTED}", text)
+    return text
+
+
+class RedactingFormatter(LambdaPowertoolsFormatter):
+    """Powertools' JSON formatter with secrets replaced in the finished line."""
+
+    def serialize(self, log: Any) -> str:
+        """Turn the line's fields into JSON without secrets."""
+        return redact(super().serialize(log))
+
+
+logger: Final = Logger(
+    service="gopro-sync", utc=True, use_rfc3339=True, logger_formatter=RedactingFormatter(utc=True, use_rfc3339=True)
+)

@@ -1,0 +1,68 @@
+"""What the stack tells the functions: environment variables, read once into one frozen, validated object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from gopro_sync.errors import ConfigurationError
+
+VARIABLE_NAMES: Final = frozenset(
+    {
+        "ENVIRONMENT",
+        "CREDENTIALS_SECRET_ID",
+        "TRACKER_TABLE_NAME",
+        "ARCHIVE_BUCKET_NAME",
+        "GOPRO_API_BASE_URL",
+        "MAX_VIDEOS_PER_RUN",
+        "TRANSFER_WORKERS",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The functions' configuration, as ``template.yaml`` sets it."""
+
+    environment: str
+    credentials_secret_id: str
+    tracker_table_name: str
+    archive_bucket_name: str
+    gopro_api_base_url: str
+    max_videos_per_run: int
+    transfer_workers: int
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Read all settings, or say at once everything that is wrong with them.
+
+    Args:
+        environ: the process environment.
+
+    Raises:
+        ConfigurationError: names every variable that is missing, empty or malformed.
+    """
+    missing = sorted(name for name in VARIABLE_NAMES if not environ.get(name, "").strip())
+    if missing:
+        raise ConfigurationError(f"These environment variables are not set: {', '.join(missing)}")
+    return Settings(
+        environment=environ["ENVIRONMENT"],
+        credentials_secret_id=environ["CREDENTIALS_SECRET_ID"],
+        tracker_table_name=environ["TRACKER_TABLE_NAME"],
+        archive_bucket_name=environ["ARCHIVE_BUCKET_NAME"],
+        gopro_api_base_url=environ["GOPRO_API_BASE_URL"].rstrip("/"),
+        max_videos_per_run=_whole_number(environ, "MAX_VIDEOS_PER_RUN", lowest=1, highest=1000),
+        transfer_workers=_whole_number(environ, "TRANSFER_WORKERS", lowest=1, highest=16),
+    )
+
+
+def _whole_number(environ: Mapping[str, str], name: str, *, lowest: int, highest: int) -> int:
+    text = environ[name]
+    try:
+        number = int(text)
+    except ValueError as error:
+        raise ConfigurationError(f"The environment variable {name} is {text!r}, not a whole number") from error
+    if not lowest <= number <= highest:
+        raise ConfigurationError(f"The environment variable {name} is {number}, not between {lowest} and {highest}")
+    return number

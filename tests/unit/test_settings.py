@@ -1,0 +1,64 @@
+"""Settings: a wrong environment is named at once, completely."""
+
+from __future__ import annotations
+
+import pytest
+
+from gopro_sync.errors import ConfigurationError
+from gopro_sync.settings import VARIABLE_NAMES, read_settings
+
+COMPLETE = {
+    "ENVIRONMENT": "prod",
+    "CREDENTIALS_SECRET_ID": "gopro/credentials",
+    "TRACKER_TABLE_NAME": "gopro-sync-tracker",
+    "ARCHIVE_BUCKET_NAME": "gopro-archive-bucket-123456789012",
+    "GOPRO_API_BASE_URL": "https://api.gopro.com/",
+    "MAX_VIDEOS_PER_RUN": "1000",
+    "TRANSFER_WORKERS": "8",
+}
+
+
+def test_reads_every_variable_it_names() -> None:
+    settings = read_settings(COMPLETE)
+
+    assert settings.max_videos_per_run == 1000
+    assert settings.transfer_workers == 8
+    assert settings.archive_bucket_name == "gopro-archive-bucket-123456789012"
+
+
+def test_base_url_has_no_slash_at_its_end() -> None:
+    assert read_settings(COMPLETE).gopro_api_base_url == "https://api.gopro.com"
+
+
+@pytest.mark.parametrize("name", sorted(VARIABLE_NAMES))
+def test_an_unset_variable_is_named(name: str) -> None:
+    environ = {key: value for key, value in COMPLETE.items() if key != name}
+
+    with pytest.raises(ConfigurationError, match=name):
+        read_settings(environ)
+
+
+def test_all_missing_variables_are_named_at_once() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read_settings({"TRANSFER_WORKERS": "  "})
+
+    assert all(name in str(caught.value) for name in VARIABLE_NAMES)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TRANSFER_WORKERS", "many"),
+        ("TRANSFER_WORKERS", "0"),
+        ("TRANSFER_WORKERS", "17"),
+        ("MAX_VIDEOS_PER_RUN", "-1"),
+        ("MAX_VIDEOS_PER_RUN", "1001"),
+        ("MAX_VIDEOS_PER_RUN", "1e3"),
+    ],
+)
+def test_a_number_out_of_bounds_is_named_with_its_value(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read_settings({**COMPLETE, name: value})
+
+    assert name in str(caught.value)
+    assert value in str(caught.value)
