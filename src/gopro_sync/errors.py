@@ -111,6 +111,12 @@ class TrackerError(RetryableError):
     remedy = "It is tried again by itself."
 
 
+class SecretStoreError(RetryableError):
+    """Secrets Manager failed after botocore's own retries."""
+
+    remedy = "It is tried again by itself."
+
+
 class SourceResponseError(RetryableError):
     """The CDN sent something that is not the asked piece of the video: another range, too few bytes, a web page."""
 

@@ -19,7 +19,9 @@ class EventType(StrEnum):
     """What a log line is about; dashboards and saved queries filter on these values."""
 
     SESSION_READY = "session_ready"
+    SESSION_FAILED = "session_failed"
     LIBRARY_LISTED = "library_listed"
+    LIBRARY_LISTING_FAILED = "library_listing_failed"
     MEDIA_ITEM_SKIPPED = "media_item_skipped"
     RUN_LIMIT_REACHED = "run_limit_reached"
     VIDEO_DOWNLOAD_START = "video_download_start"
@@ -28,7 +30,6 @@ class EventType(StrEnum):
     VIDEO_DOWNLOAD_COMPLETE = "video_download_complete"
     VIDEO_DOWNLOAD_FAILED = "video_download_failed"
     VIDEO_ALREADY_ARCHIVED = "video_already_archived"
-    FUNCTION_FAILED = "function_failed"
 
 
 _REDACTED: Final = "[redacted]"

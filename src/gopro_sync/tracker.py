@@ -46,12 +46,12 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewVideo:
-    """What the lister knows of a video when it records it; times are aware, the duration is in seconds."""
+    """What is known of a video when it is first recorded; None is what GoPro or the event did not say."""
 
     media_id: str
     filename: str
     s3_key: str
-    upload_date: datetime
+    upload_date: datetime | None
     size_bytes: int | None
     duration_seconds: int | None
 
@@ -288,7 +288,7 @@ class Tracker:
             "status": Status.PENDING,
             "filename": video.filename,
             "s3_key": video.s3_key,
-            "upload_date": iso_utc(video.upload_date),
+            "upload_date": None if video.upload_date is None else iso_utc(video.upload_date),
             "file_size": video.size_bytes,
             "duration_seconds": video.duration_seconds,
             "retry_count": 0,

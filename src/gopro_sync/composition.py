@@ -1,0 +1,86 @@
+"""Where the parts are put together: the only module that knows all of them.
+
+Everything that lives as long as the function's environment is made once, on first use, and kept.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from functools import lru_cache
+
+from gopro_sync.archive.multipart_upload import storage_pool
+from gopro_sync.archive.source import source_pool
+from gopro_sync.archive.transfer import TransferEngine
+from gopro_sync.aws_clients import make_dynamodb_client, make_s3_client, make_secrets_client
+from gopro_sync.gopro.client import GoProClient, open_http_client
+from gopro_sync.gopro.session import CredentialStore, Session, ensure_session
+from gopro_sync.settings import Settings, read_settings
+from gopro_sync.timestamps import now_utc
+from gopro_sync.tracker import Tracker
+from gopro_sync.video_transfer import VideoTransfer
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """Return the function's settings.
+
+    Raises:
+        ConfigurationError: the environment is incomplete or wrong.
+    """
+    return read_settings(os.environ)
+
+
+@lru_cache(maxsize=1)
+def credential_store() -> CredentialStore:
+    """Return the secret that holds the GoPro credential."""
+    return CredentialStore(make_secrets_client(), settings().credentials_secret_id)
+
+
+def stored_session() -> Session:
+    """Return the session that the secret holds.
+
+    Raises:
+        ConfigurationError: the secret is missing, empty or malformed.
+        AuthenticationError: its session is over.
+    """
+    return ensure_session(credential_store().load(), now_utc())
+
+
+@lru_cache(maxsize=1)
+def tracker() -> Tracker:
+    """Return the tracker."""
+    return Tracker(make_dynamodb_client(), settings().tracker_table_name, clock=now_utc, sleep=time.sleep)
+
+
+def gopro_client(session: Session) -> GoProClient:
+    """Return the GoPro API, spoken to with that session."""
+    return GoProClient(_http_client(), session, base_url=settings().gopro_api_base_url)
+
+
+def video_transfer(session: Session, seconds_left: Callable[[], float]) -> VideoTransfer:
+    """Return what archives one video within ``seconds_left``."""
+    return VideoTransfer(
+        client=gopro_client(session),
+        tracker=tracker(),
+        engine=_engine(),
+        clock=now_utc,
+        seconds_left=seconds_left,
+    )
+
+
+_http_client = lru_cache(maxsize=1)(open_http_client)
+s3_client = lru_cache(maxsize=1)(make_s3_client)
+
+
+@lru_cache(maxsize=1)
+def _engine() -> TransferEngine:
+    workers = settings().transfer_workers
+    return TransferEngine(
+        s3=s3_client(),
+        bucket=settings().archive_bucket_name,
+        source_http=source_pool(workers=workers),
+        storage_http=storage_pool(workers=workers),
+        workers=workers,
+    )

@@ -1,0 +1,164 @@
+"""The lister's use case: which videos of the library are to be archived, under which key, in this run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gopro_sync.archive.object_key import LibraryItem, assign_keys
+from gopro_sync.gopro.client import GoProClient
+from gopro_sync.gopro.listing import LibraryListing
+from gopro_sync.gopro.media import MediaItem, SkipReason, classify
+from gopro_sync.observability import EventType, logger
+from gopro_sync.timestamps import iso_utc
+from gopro_sync.tracker import NewVideo, Status, Tracker, TrackerRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoToArchive:
+    """One video that this run is to archive."""
+
+    item: MediaItem
+    s3_key: str
+    download_url: str
+
+    @property
+    def filename(self) -> str:
+        """GoPro's name, or the last part of the key where GoPro has none."""
+        return self.item.filename or self.s3_key.rsplit("/", 1)[-1]
+
+    def as_manifest_item(self) -> dict[str, Any]:
+        """Return the video as the manifest and the downloader's event spell it; sizes in bytes, duration in seconds."""
+        return {
+            "media_id": self.item.media_id,
+            "filename": self.filename,
+            "download_url": self.download_url,
+            "file_size": self.item.size_bytes,
+            "upload_date": iso_utc(self.item.created_at),
+            "duration": self.item.duration_seconds,
+            "captured_at": None if self.item.captured_at is None else iso_utc(self.item.captured_at),
+            "item_count": self.item.item_count,
+            "s3_key": self.s3_key,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovery:
+    """What the library holds and what of it is to be done; every item listed is in exactly one of the counts.
+
+    Attributes:
+        videos: to be archived in this run, oldest upload first.
+        already_synced: how many are COMPLETED.
+        remaining: how many are to be archived but not in this run (its limit is reached, or another run has them).
+        skipped: how many are not this system's to archive, by reason.
+    """
+
+    videos: tuple[VideoToArchive, ...]
+    already_synced: int
+    remaining: int
+    skipped: Mapping[str, int]
+
+    @property
+    def total_found(self) -> int:
+        """How many videos the library holds that are this system's to archive."""
+        return len(self.videos) + self.already_synced + self.remaining
+
+
+def discover(client: GoProClient, tracker: Tracker, *, owner: str, max_videos: int, now: datetime) -> Discovery:
+    """List the library, compare it with the tracker, and record what is new as PENDING.
+
+    Args:
+        client: the GoPro API.
+        tracker: where the videos' states are; every video to archive has a record afterwards.
+        owner: this run; videos that another run is at work on are left to it.
+        max_videos: how many this run may take.
+        now: the time.
+
+    Raises:
+        GoProSyncError: those of ``client`` and ``tracker``; nothing has been decided then.
+    """
+    listing = client.list_library()
+    items, skipped = _archivable(listing)
+    records = tracker.get_many(item.media_id for item in items)
+    keys = _keys(items, records)
+    waiting: list[MediaItem] = []
+    already_synced = leased = 0
+    for item in sorted(items, key=lambda item: (item.created_at, item.media_id)):
+        record = records.get(item.media_id)
+        if record is not None and record.status is Status.COMPLETED:
+            already_synced += 1
+        elif record is not None and record.is_leased_to_another(owner, now):
+            leased += 1
+        else:
+            waiting.append(item)
+    videos = [
+        VideoToArchive(item=item, s3_key=keys[item.media_id], download_url=client.download_url(item.media_id))
+        for item in waiting
+    ]
+    tracker.add_pending([_new_video(video) for video in videos if video.item.media_id not in records])
+    return Discovery(
+        videos=tuple(videos[:max_videos]),
+        already_synced=already_synced,
+        remaining=len(videos[max_videos:]) + leased,
+        skipped=skipped,
+    )
+
+
+def _archivable(listing: LibraryListing) -> tuple[list[MediaItem], dict[str, int]]:
+    items: list[MediaItem] = []
+    skipped: Counter[str] = Counter()
+    for row in listing.malformed:
+        skipped[SkipReason.MALFORMED] += 1
+        _log_skipped(row.media_id, SkipReason.MALFORMED, row.problem)
+    for item in listing.items:
+        reason = classify(item)
+        if reason is None:
+            items.append(item)
+            continue
+        skipped[reason] += 1
+        if reason in {SkipReason.UNKNOWN_TYPE, SkipReason.UNKNOWN_STATE}:
+            _log_skipped(item.media_id, reason, f"type {item.type}, state {item.ready_to_view}")
+    return items, {str(reason): count for reason, count in sorted(skipped.items())}
+
+
+def _log_skipped(media_id: str | None, reason: SkipReason, problem: str) -> None:
+    # Photos and edits are skipped by the thousand and only counted; these are things that this version does not know.
+    logger.warning(
+        "A media item was skipped",
+        extra={
+            "event_type": EventType.MEDIA_ITEM_SKIPPED,
+            "media_id": media_id,
+            "reason": reason,
+            "problem": problem,
+        },
+    )
+
+
+def _keys(items: Sequence[MediaItem], records: Mapping[str, TrackerRecord]) -> dict[str, str]:
+    recorded = {media_id: record.s3_key for media_id, record in records.items() if record.s3_key is not None}
+    library = [
+        LibraryItem(
+            media_id=item.media_id,
+            filename=item.filename,
+            file_extension=item.file_extension,
+            uploaded_at=item.created_at,
+            chapter_count=item.item_count,
+        )
+        for item in items
+    ]
+    return assign_keys(library, recorded)
+
+
+def _new_video(video: VideoToArchive) -> NewVideo:
+    duration = video.item.duration_seconds
+    return NewVideo(
+        media_id=video.item.media_id,
+        filename=video.filename,
+        s3_key=video.s3_key,
+        upload_date=video.item.created_at,
+        size_bytes=video.item.size_bytes,
+        duration_seconds=None if duration is None else round(duration),
+    )

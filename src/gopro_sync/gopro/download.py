@@ -1,0 +1,178 @@
+"""The download descriptor of a media item, and which of its files are the camera originals.
+
+For a video GoPro lists proxies beside the original: ``files`` holds a proxy, the first variation can be a server-made
+join (``concat``), and a proxy can have the original's pixel size (observed by open-source clients). Only the label
+``source`` tells the original, and nothing else is ever taken instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from email.message import Message
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from gopro_sync.errors import GoProApiChangedError, SourceMissingError
+from gopro_sync.gopro.json_values import text_or_none, whole_number_or_none
+
+_ORIGINAL_LABEL = "source"
+_LONGEST_LABEL = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variation:
+    """One rendition of a media item.
+
+    Attributes:
+        label: what it is: ``source`` is the camera original.
+        available: False when GoPro says that it is not there.
+        url: signed for GET, valid for an hour; a secret while it lives. Empty when GoPro gives none.
+        head_url: signed for HEAD.
+        item_number: the chapter, from 1; None where GoPro does not number (single files).
+        camera_position: ``default``, or which lens of several.
+    """
+
+    label: str
+    available: bool
+    url: str = field(repr=False)
+    head_url: str | None = field(default=None, repr=False)
+    item_number: int | None = None
+    camera_position: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadDescriptor:
+    """What GoPro offers for one media item, at one moment; the URLs in it live for an hour.
+
+    Attributes:
+        media_id: the media item.
+        filename: the name of its first chapter.
+        variations: everything offered, in GoPro's order, which means nothing.
+    """
+
+    media_id: str
+    filename: str | None
+    variations: tuple[Variation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OriginalFile:
+    """One camera original.
+
+    Attributes:
+        item_number: the chapter, from 1.
+        url: signed for GET, valid for an hour; a secret while it lives.
+        head_url: signed for HEAD.
+        filename: this chapter's own name, if GoPro tells it.
+    """
+
+    item_number: int
+    url: str = field(repr=False)
+    head_url: str | None = field(repr=False)
+    filename: str | None
+
+
+def parse_descriptor(payload: object, media_id: str) -> DownloadDescriptor:
+    """Reads the JSON answer of ``GET /media/{id}/download``.
+
+    Raises:
+        GoProApiChangedError: the answer is not of the known shape.
+    """
+    embedded = payload.get("_embedded") if isinstance(payload, dict) else None
+    if not isinstance(payload, dict) or not isinstance(embedded, dict):
+        raise GoProApiChangedError("the download descriptor has no _embedded object", media_id=media_id)
+    rows = embedded.get("variations")
+    if rows is not None and not isinstance(rows, list):
+        raise GoProApiChangedError("the download descriptor's variations are not a list", media_id=media_id)
+    return DownloadDescriptor(
+        media_id=media_id,
+        filename=text_or_none(payload.get("filename")),
+        variations=tuple(_parse_variation(row, media_id) for row in rows or ()),
+    )
+
+
+def choose_originals(descriptor: DownloadDescriptor, item_count: int) -> tuple[OriginalFile, ...]:
+    """Chooses the camera originals of a video: all chapters, in order.
+
+    The variations decide how many chapters there are, because the listing's ``item_count`` may be missing; where it
+    states more than GoPro offers, the recording is incomplete. Two originals of one chapter (two lenses of one camera,
+    say) are refused: the record of a video knows a file by its chapter, so one of them would be lost.
+
+    Args:
+        descriptor: what GoPro offers now.
+        item_count: the number of chapters according to the listing.
+
+    Returns:
+        At least one file; ``item_number`` runs from 1 without a gap.
+
+    Raises:
+        SourceMissingError: there is no original, or not exactly one for each chapter.
+    """
+    media_id = descriptor.media_id
+    sources = [variation for variation in descriptor.variations if variation.label == _ORIGINAL_LABEL]
+    if not sources:
+        raise SourceMissingError(f"GoPro offers no camera original, only: {_labels(descriptor)}", media_id=media_id)
+    numbered = {_chapter(source, alone=len(sources) == 1, media_id=media_id): source for source in sources}
+    if len(numbered) < len(sources):
+        raise SourceMissingError(
+            f"GoPro offers {len(sources)} camera originals for {len(numbered)} chapters", media_id=media_id
+        )
+    offered = {number: source for number, source in numbered.items() if source.available and source.url}
+    expected = max(item_count, *numbered)
+    if len(offered) < expected:
+        raise SourceMissingError(f"GoPro offers {len(offered)} of {expected} camera originals", media_id=media_id)
+    return tuple(
+        OriginalFile(
+            item_number=number,
+            url=source.url,
+            head_url=source.head_url,
+            filename=_signed_filename(source.url) or (descriptor.filename if number == 1 else None),
+        )
+        for number, source in sorted(offered.items())
+    )
+
+
+def _parse_variation(row: object, media_id: str) -> Variation:
+    # A variation that cannot be read might be a chapter: leaving it out would shorten the recording unnoticed.
+    if not isinstance(row, dict):
+        raise GoProApiChangedError("a variation of the download descriptor is not an object", media_id=media_id)
+    return Variation(
+        label=text_or_none(row.get("label")) or "",
+        available=row.get("available") is not False,  # older answers lack it: absent means there
+        url=text_or_none(row.get("url")) or "",
+        head_url=text_or_none(row.get("head")),
+        item_number=_item_number(row, media_id),
+        camera_position=text_or_none(row.get("camera_position")),
+    )
+
+
+def _item_number(row: dict[str, Any], media_id: str) -> int | None:
+    value = row.get("item_number")
+    number = whole_number_or_none(value)
+    if number is None and value is not None and row.get("label") == _ORIGINAL_LABEL:
+        raise GoProApiChangedError("a camera original's item_number is not a whole number", media_id=media_id)
+    return number or None  # 0 is GoPro's other way of saying "not numbered", as with item_count
+
+
+def _chapter(source: Variation, *, alone: bool, media_id: str) -> int:
+    if source.item_number is not None:
+        return source.item_number
+    if not alone:
+        raise SourceMissingError("GoPro offers several camera originals without chapter numbers", media_id=media_id)
+    return 1
+
+
+def _signed_filename(url: str) -> str | None:
+    """The file name that the CDN is told to send along, from the signed URL's query."""
+    try:
+        dispositions = parse_qs(urlsplit(url).query).get("response-content-disposition", [])
+    except ValueError:  # not a URL: whoever fetches it says so
+        return None
+    header = Message()
+    header["content-disposition"] = dispositions[0] if dispositions else ""
+    return text_or_none(header.get_filename())
+
+
+def _labels(descriptor: DownloadDescriptor) -> str:
+    labels = sorted({repr(variation.label[:_LONGEST_LABEL]) for variation in descriptor.variations})
+    return ", ".join(labels) or "nothing"

@@ -1,0 +1,213 @@
+"""The media item: one row of GoPro's listing, and whether it is ours to archive.
+
+Nothing here raises: GoPro has added types and states without notice, and a strict parser has broken whole listings of
+other clients. What is odd is reported with the item and counted.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import PurePosixPath
+
+from gopro_sync.gopro.json_values import moment_or_none, text_or_none, whole_number_or_none
+
+# What the listing is asked for: exactly the fields that `parse_row` reads.
+LISTING_FIELDS = (
+    "id",
+    "type",
+    "filename",
+    "file_extension",
+    "file_size",
+    "captured_at",
+    "created_at",
+    "reprocessed_at",
+    "ready_to_view",
+    "item_count",
+    "source_duration",
+    "available_labels",
+)
+
+# All types and states below were observed by open-source clients between 2020 and 2026.
+_VIDEO_TYPES = frozenset(
+    {
+        "BurstVideo",
+        "Chaptered",
+        "ExternalVideo",
+        "Livestream",
+        "Looped",
+        "LoopedVideo",
+        "Session",
+        "TimeLapseVideo",
+        "Video",
+    }
+)
+_IMAGE_TYPES = frozenset({"Burst", "NightLapse", "Photo", "TimeLapse"})
+_EDIT_TYPES = frozenset({"Edit", "MultiClipEdit"})
+_VIDEO_EXTENSIONS = frozenset({"360", "mov", "mp4"})
+_IMAGE_EXTENSIONS = frozenset({"gpr", "heic", "jpeg", "jpg", "png"})
+
+# `failure` means that GoPro could not make its proxies: the camera original can still be there, and waiting does not
+# help because the state is final. So it is tried; without an original the video is FAILED and says so.
+_FINAL_STATES = frozenset({"ready", "failure"})
+_PASSING_STATES = frozenset(
+    {
+        "live",
+        "loading",
+        "pretranscoding",
+        "processing",
+        "registered",
+        "stabilizing",
+        "transcoding",
+        "updating",
+        "uploading",
+    }
+)
+
+# GoPro's ids are opaque (two forms were seen), so only what would be dangerous in an address or a log line is refused:
+# blanks, control characters, excessive length, and names made of dots, which an address reads as "this folder".
+_MEDIA_ID = re.compile(r"(?=[^.]|\.+[^.])[!-~]{1,128}")
+
+
+class SkipReason(StrEnum):
+    """Why an item of the library is not archived; the values are counted in summaries and must stay as they are."""
+
+    PHOTO = "photo"
+    EDIT = "edit"
+    AUDIO = "audio"
+    NOT_READY = "not_ready"
+    UNKNOWN_TYPE = "unknown_type"
+    UNKNOWN_STATE = "unknown_state"
+    MALFORMED = "malformed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaItem:
+    """One item of the library.
+
+    Attributes:
+        media_id: GoPro's opaque id.
+        type: GoPro's word for the kind of item; empty when GoPro sent none.
+        ready_to_view: GoPro's word for the state; empty when GoPro sent none.
+        created_at: when it was uploaded.
+        filename: the camera's name, or what the user renamed it to. Not unique, and of the first chapter only.
+        file_extension: as GoPro sends it, in either case; ``json`` for edits.
+        size_bytes: all chapters together; can be some kB off, so only an estimate.
+        captured_at: the camera's clock, whose zone cannot be relied on.
+        reprocessed_at: when GoPro last rewrote it.
+        item_count: the number of chapters that GoPro states; at least 1.
+        duration_seconds: the length of the recording.
+        available_labels: the labels of what GoPro holds; a superset of what can be downloaded.
+    """
+
+    media_id: str
+    type: str
+    ready_to_view: str
+    created_at: datetime
+    filename: str | None = None
+    file_extension: str | None = None
+    size_bytes: int | None = None
+    captured_at: datetime | None = None
+    reprocessed_at: datetime | None = None
+    item_count: int = 1
+    duration_seconds: float | None = None
+    available_labels: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MalformedRow:
+    """A row that is no media item: counted as `SkipReason.MALFORMED`, never fatal.
+
+    Attributes:
+        media_id: GoPro's id, if at least that could be read.
+        problem: what is wrong with the row, in words for a log line.
+    """
+
+    media_id: str | None
+    problem: str
+
+
+def is_media_id(value: object) -> bool:
+    """Whether the value can be a media id and is safe in an address and in a log line."""
+    return isinstance(value, str) and _MEDIA_ID.fullmatch(value) is not None
+
+
+def parse_row(row: object) -> MediaItem | MalformedRow:
+    """Reads one row of the listing.
+
+    Only the id and the upload time are indispensable (the tracker's key and the S3 key's folder); any other value that
+    cannot be read counts as not given.
+    """
+    if not isinstance(row, dict):
+        return MalformedRow(media_id=None, problem="the row is not an object")
+    media_id = row.get("id")
+    if not isinstance(media_id, str) or not is_media_id(media_id):
+        return MalformedRow(media_id=None, problem="the row has no usable id")
+    created_at = moment_or_none(row.get("created_at"))
+    if created_at is None:
+        return MalformedRow(media_id=media_id, problem="the row has no readable created_at")
+    duration_milliseconds = whole_number_or_none(row.get("source_duration"))
+    return MediaItem(
+        media_id=media_id,
+        type=_word(row.get("type")),
+        ready_to_view=_word(row.get("ready_to_view")),
+        created_at=created_at,
+        filename=text_or_none(row.get("filename")),
+        file_extension=_word(row.get("file_extension")) or None,
+        size_bytes=whole_number_or_none(row.get("file_size")),
+        captured_at=moment_or_none(row.get("captured_at")),
+        reprocessed_at=moment_or_none(row.get("reprocessed_at")),
+        item_count=whole_number_or_none(row.get("item_count")) or 1,
+        duration_seconds=None if duration_milliseconds is None else duration_milliseconds / 1000,
+        available_labels=_words(row.get("available_labels")),
+    )
+
+
+def classify(item: MediaItem) -> SkipReason | None:
+    """Says why an item is not archived; None means that it is ours to archive.
+
+    The type is judged before the state: a photo is a photo, ready or not. Unknown types are skipped even when their
+    extension is a video's, because nothing is known of how GoPro stores them; the reason is counted in every summary,
+    so that footage of a new type is seen and not lost quietly.
+    """
+    return _skip_by_type(item) or _skip_by_state(item)
+
+
+def _skip_by_type(item: MediaItem) -> SkipReason | None:
+    kind = item.type
+    if kind == "Continuous":
+        return _skip_by_extension(item)
+    if kind in _VIDEO_TYPES:
+        return None
+    if kind in _IMAGE_TYPES:
+        return SkipReason.PHOTO
+    if kind in _EDIT_TYPES:
+        return SkipReason.EDIT
+    return SkipReason.AUDIO if kind == "Audio" else SkipReason.UNKNOWN_TYPE
+
+
+def _skip_by_extension(item: MediaItem) -> SkipReason | None:
+    # Clients disagree on what `Continuous` is: an image set to two of them, a video to a third.
+    extension = item.file_extension or PurePosixPath(item.filename or "").suffix
+    extension = extension.lower().removeprefix(".")
+    if extension in _VIDEO_EXTENSIONS:
+        return None
+    return SkipReason.PHOTO if extension in _IMAGE_EXTENSIONS else SkipReason.UNKNOWN_TYPE
+
+
+def _skip_by_state(item: MediaItem) -> SkipReason | None:
+    if item.ready_to_view in _FINAL_STATES:
+        return None
+    return SkipReason.NOT_READY if item.ready_to_view in _PASSING_STATES else SkipReason.UNKNOWN_STATE
+
+
+def _word(value: object) -> str:
+    # Interned: a library of 100,000 items repeats the same few words.
+    return sys.intern(value) if isinstance(value, str) else ""
+
+
+def _words(value: object) -> tuple[str, ...] | None:
+    return tuple(_word(label) for label in value if isinstance(label, str)) if isinstance(value, list) else None

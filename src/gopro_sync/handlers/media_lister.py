@@ -1,0 +1,87 @@
+"""gopro-media-lister: lists the library and says which videos are new.
+
+Invoked by the state machine (the event has ``execution_id``), it writes the videos to the run's manifest in S3 and
+returns the reference; invoked by itself, it returns them as ``new_videos``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from gopro_sync import composition
+from gopro_sync.discovery import Discovery, discover
+from gopro_sync.errors import InvalidEventError
+from gopro_sync.handlers.entry_point import STATUS_OK, entry_point, execution_id_of
+from gopro_sync.handlers.session_source import session_for
+from gopro_sync.json_fields import JsonObject, optional_count, optional_text, optional_time
+from gopro_sync.observability import EventType, logger
+from gopro_sync.run_manifest import write_manifest
+from gopro_sync.timestamps import iso_utc, now_utc
+
+# The state machine is cut off after two hours (its TimeoutSeconds). A downloader that ends in time needs some of them
+# for the states after it.
+_RUN_TIME: Final = timedelta(hours=2) - timedelta(minutes=3)
+
+
+@entry_point(EventType.LIBRARY_LISTING_FAILED)
+def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
+    """Return the counts and either ``manifest`` and ``run_deadline`` or ``new_videos``.
+
+    Event fields, all optional: ``auth_token`` and ``user_id`` (else the secret's), ``max_videos`` (else, and at most,
+    the stack's MaxVideosPerRun), ``execution_id``, ``run_started_at``.
+
+    Raises:
+        InvalidEventError: a field of the wrong shape.
+        GoProSyncError: what the session, the GoPro API, the tracker and S3 raise.
+    """
+    max_videos = _max_videos(event)
+    started_at = optional_time(event, "run_started_at") or now_utc()
+    found = discover(
+        composition.gopro_client(session_for(event)),
+        composition.tracker(),
+        owner=execution_id_of(event, context),
+        max_videos=max_videos,
+        now=now_utc(),
+    )
+    answer: dict[str, Any] = {
+        "statusCode": STATUS_OK,
+        "total_found": found.total_found,
+        "new_count": len(found.videos),
+        "already_synced": found.already_synced,
+        "remaining": found.remaining,
+        "skipped": dict(found.skipped),
+    }
+    logger.info("Library listed", extra={"event_type": EventType.LIBRARY_LISTED, **answer})
+    if found.remaining:
+        logger.warning(
+            "Not every video fits into this run",
+            extra={"event_type": EventType.RUN_LIMIT_REACHED, "max_videos": max_videos, "remaining": found.remaining},
+        )
+    return answer | _videos(event, found, started_at)
+
+
+def _max_videos(event: JsonObject) -> int:
+    limit = composition.settings().max_videos_per_run
+    asked = optional_count(event, "max_videos")
+    if asked == 0:
+        raise InvalidEventError("The event's field 'max_videos' is 0; a run takes at least one video")
+    return limit if asked is None else min(asked, limit)
+
+
+def _videos(event: JsonObject, found: Discovery, started_at: datetime) -> dict[str, Any]:
+    items = [video.as_manifest_item() for video in found.videos]
+    execution_id = optional_text(event, "execution_id")
+    if execution_id is None:
+        return {"new_videos": items}
+    manifest = None
+    if items:
+        manifest = write_manifest(
+            composition.s3_client(),
+            bucket=composition.settings().archive_bucket_name,
+            execution_id=execution_id,
+            items=items,
+        )
+    return {"manifest": manifest, "run_deadline": iso_utc(started_at + _RUN_TIME)}

@@ -1,0 +1,127 @@
+"""gopro-video-downloader: archives one video, all its chapters.
+
+Called again by the state machine for as long as it answers ``IN_PROGRESS``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from gopro_sync import composition
+from gopro_sync.archive.object_key import PREFIX_ROOT, clean_filename
+from gopro_sync.errors import InvalidEventError
+from gopro_sync.gopro.client import GoProClient
+from gopro_sync.handlers.entry_point import STATUS_OK, entry_point, execution_id_of
+from gopro_sync.handlers.session_source import session_for
+from gopro_sync.json_fields import JsonObject, optional_count, optional_text, optional_time, required_text
+from gopro_sync.observability import EventType, logger
+from gopro_sync.tracker import NewVideo
+from gopro_sync.video_transfer import VideoRequest, VideoResult
+
+_BITS_PER_BYTE: Final = 8
+
+
+@entry_point(EventType.VIDEO_DOWNLOAD_FAILED)
+def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
+    """Return ``status`` and, once a file is in S3, where it is and how it got there.
+
+    Event fields: ``media_id``; ``s3_key``, or ``s3_prefix`` and ``filename``; optional ``file_size``, ``upload_date``,
+    ``captured_at``, ``duration``, ``item_count``, ``download_url``, ``s3_bucket``, ``auth_token``, ``user_id``,
+    ``execution_id``, ``run_deadline``.
+
+    Raises:
+        InvalidEventError: a field is missing or of the wrong shape, or names another bucket or another host.
+        GoProSyncError: what the session, the GoPro API, the tracker and the transfer raise.
+    """
+    request = _request(event, context)
+    session = session_for(event)
+    _refuse_foreign_addresses(event, composition.gopro_client(session))
+    logger.info(
+        "Video download starts",
+        extra={
+            "event_type": EventType.VIDEO_DOWNLOAD_START,
+            "media_id": request.video.media_id,
+            "filename": request.video.filename,
+            "file_size_bytes": request.video.size_bytes,
+            "s3_bucket": composition.settings().archive_bucket_name,
+            "s3_key": request.video.s3_key,
+        },
+    )
+    if "execution_id" not in event:
+        # The lister records what it finds; a video that is invoked by itself may not have been listed yet.
+        composition.tracker().add_pending([request.video])
+    transfer = composition.video_transfer(session, lambda: context.get_remaining_time_in_millis() / 1000)
+    return _answer(request, transfer.archive(request))
+
+
+def _request(event: JsonObject, context: LambdaContext) -> VideoRequest:
+    media_id = required_text(event, "media_id")
+    s3_key = _s3_key(event)
+    return VideoRequest(
+        video=NewVideo(
+            media_id=media_id,
+            filename=optional_text(event, "filename") or s3_key.rsplit("/", 1)[-1],
+            s3_key=s3_key,
+            upload_date=optional_time(event, "upload_date"),
+            size_bytes=optional_count(event, "file_size"),
+            duration_seconds=_rounded_seconds(event),
+        ),
+        item_count=optional_count(event, "item_count") or 1,
+        captured_at=optional_time(event, "captured_at"),
+        owner=execution_id_of(event, context),
+        deadline=optional_time(event, "run_deadline"),
+    )
+
+
+def _rounded_seconds(event: JsonObject) -> int | None:
+    duration = event.get("duration")
+    if duration is None:
+        return None
+    if isinstance(duration, bool) or not isinstance(duration, int | float) or not 0 <= duration < 1e9:
+        raise InvalidEventError("The event's field 'duration' is not a number of seconds")
+    return round(duration)
+
+
+def _s3_key(event: JsonObject) -> str:
+    key = optional_text(event, "s3_key")
+    if key is None:
+        prefix = required_text(event, "s3_prefix").rstrip("/")
+        key = f"{prefix}/{clean_filename(required_text(event, 'filename'))}"
+    if not key.startswith(f"{PREFIX_ROOT}/") or ".." in key.split("/"):
+        raise InvalidEventError(f"The event's S3 key is not under {PREFIX_ROOT}/")
+    return key
+
+
+def _refuse_foreign_addresses(event: JsonObject, client: GoProClient) -> None:
+    # The token would go to whatever host an event names, and a video to whatever bucket.
+    bucket = optional_text(event, "s3_bucket")
+    if bucket not in {None, composition.settings().archive_bucket_name}:
+        raise InvalidEventError("The event's field 's3_bucket' is not the archive bucket of this stack")
+    url = optional_text(event, "download_url")
+    if url not in {None, client.download_url(required_text(event, "media_id"))}:
+        raise InvalidEventError("The event's field 'download_url' is not the API address of this media item's download")
+
+
+def _answer(request: VideoRequest, result: VideoResult) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "statusCode": STATUS_OK,
+        "status": result.status,
+        "media_id": request.video.media_id,
+        "bytes_transferred": result.bytes_archived,
+        "transfer_duration_seconds": round(result.duration_seconds, 3),
+        "throughput_mbps": _megabits_per_second(result),
+        "chapters": len(result.files),
+    }
+    if result.reason is not None:
+        answer["reason"] = result.reason
+    if result.files:
+        answer |= {"s3_key": result.files[0].s3_key, "s3_etag": result.files[0].s3_etag}
+    return answer
+
+
+def _megabits_per_second(result: VideoResult) -> float:
+    if not result.duration_seconds:
+        return 0.0
+    return round(result.bytes_sent * _BITS_PER_BYTE / 1e6 / result.duration_seconds, 1)
