@@ -1,19 +1,76 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-BIN := .venv/bin
-export SAM_CLI_TELEMETRY := 0
-# sam looks for `python3.12` by name.
+.SHELLFLAGS := -euo pipefail -c
+
+# sam looks for `python3.12` by name, and .venv has it whatever the machine calls its own.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export SAM_CLI_TELEMETRY := 0
+export AWS_DEFAULT_REGION ?= us-east-1
 
 .PHONY: help
 help: ## Show this list
-	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+# --- see it work -----------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: setup ## Sync a sample library on the cloud on your machine; DEMO_MEDIA=file.mp4 adds a file of yours
+	@python -m local demo $(if $(DEMO_MEDIA),--media "$(DEMO_MEDIA)")
+
+# --- checks ----------------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: setup ## All tests: unit, contract, integration, end to end on the local cloud (minutes)
+	@python -m pytest --cov --cov-report=term:skip-covered
+
+.PHONY: unit
+unit: setup ## Only the tests that open no socket (seconds)
+	@python -m pytest -q tests/unit tests/contract
+
+.PHONY: check
+check: lint types template test ## Everything that CI would ask for
+
+.PHONY: format
+format: setup ## Format the code and mend what the linter can mend
+	@ruff format .
+	@ruff check --fix .
+
+.PHONY: lint
+lint: setup ## Formatting and lint
+	@ruff format --check .
+	@ruff check .
+
+.PHONY: types
+types: setup ## Static types, strictly
+	@mypy
+
+.PHONY: template
+template: setup ## The SAM template and the state machine
+	@sam validate --lint
+	@cfn-lint template.yaml
+	@python -m pytest -q --no-header tests/contract
+
+# --- AWS -------------------------------------------------------------------------------------------------------------
+
+.PHONY: build
+build: setup ## Build the functions (sam build)
+	@sam build
+
+.PHONY: deploy
+deploy: build ## Deploy to the AWS account of your shell; PROFILE=dev picks another section of samconfig.toml
+	@sam deploy --config-env $(or $(PROFILE),default)
+
+# --- upkeep ----------------------------------------------------------------------------------------------------------
 
 .PHONY: setup
-setup: ## Make .venv from the lock files (all other targets do it by themselves)
+setup: ## Make .venv from the lock files (every target that needs it does this by itself)
 	@requirements/setup.sh
 
 .PHONY: lock
-lock: setup ## Resolve requirements/*.in and src/requirements.in again (needs uv)
-	for in in src/requirements requirements/dev requirements/sam requirements/lambda-runtime; do \
-	  uv pip compile --quiet --python .venv/bin/python --no-header --annotation-style line $$in.in -o $$in.txt || exit 1; done
+lock: setup ## Resolve the requirement files again (needs uv)
+	@for name in src/requirements requirements/dev requirements/sam requirements/lambda-runtime; do \
+	  uv pip compile --quiet --python .venv/bin/python --no-header --annotation-style line $$name.in -o $$name.txt; done
+
+.PHONY: clean
+clean: ## Remove what was built; .venv too
+	@rm -rf .venv .aws-sam .local .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis

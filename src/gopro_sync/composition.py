@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from gopro_sync.archive.multipart_upload import storage_pool
 from gopro_sync.archive.source import source_pool
@@ -20,6 +21,10 @@ from gopro_sync.settings import Settings, read_settings
 from gopro_sync.timestamps import now_utc
 from gopro_sync.tracker import Tracker
 from gopro_sync.video_transfer import VideoTransfer
+
+if TYPE_CHECKING:
+    import httpx
+    from mypy_boto3_s3 import S3Client
 
 
 @lru_cache(maxsize=1)
@@ -70,8 +75,21 @@ def video_transfer(session: Session, seconds_left: Callable[[], float]) -> Video
     )
 
 
-_http_client = lru_cache(maxsize=1)(open_http_client)
-s3_client = lru_cache(maxsize=1)(make_s3_client)
+@lru_cache(maxsize=1)
+def s3_client() -> S3Client:
+    """Return the S3 client."""
+    return make_s3_client()
+
+
+def forget() -> None:
+    """Forget everything that was made, so that the next use reads the environment again."""
+    for kept in (settings, credential_store, tracker, s3_client, _http_client, _engine):
+        kept.cache_clear()
+
+
+@lru_cache(maxsize=1)
+def _http_client() -> httpx.Client:
+    return open_http_client()
 
 
 @lru_cache(maxsize=1)

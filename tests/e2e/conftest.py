@@ -1,0 +1,153 @@
+"""The local cloud, brought up once: the real template, the real functions, the simulator as GoPro."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from local import cloud as local_cloud
+from local import running
+from local.cloud import Cloud
+from local.running import Execution
+from local.simulator import Library, SimulatedItem, SimulatorAdmin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """The deployed stack as a test looks at it."""
+
+    cloud: Cloud
+    gopro: SimulatorAdmin
+
+    def run(self, run_input: dict[str, Any] | None = None) -> Execution:
+        """Start one run and wait for its end."""
+        return running.run(self.cloud, run_input or {})
+
+    def output(self, name: str) -> str:
+        """Return an output of the stack."""
+        return self.cloud.outputs[name]
+
+    def put_library(self, *items: SimulatedItem) -> None:
+        """Let GoPro hold these items and nothing else."""
+        self.gopro.put_library(Library(list(items)))
+
+    def tracker(self) -> dict[str, dict[str, Any]]:
+        """Return all records, by media id, with DynamoDB's type tags taken off."""
+        items = self.cloud.client("dynamodb").scan(TableName=self.output("TrackerTableName"))["Items"]
+        return {
+            item["media_id"]["S"]: {name: next(iter(value.values())) for name, value in item.items()} for item in items
+        }
+
+    def statuses(self) -> dict[str, str]:
+        """Return the status of each video."""
+        return {media_id: record["status"] for media_id, record in self.tracker().items()}
+
+    def object_keys(self, prefix: str = "gopro-videos/") -> list[str]:
+        """Return the keys of the bucket's objects."""
+        pages = (
+            self.cloud.client("s3")
+            .get_paginator("list_objects_v2")
+            .paginate(Bucket=self.output("ArchiveBucketName"), Prefix=prefix)
+        )
+        return [found["Key"] for page in pages for found in page.get("Contents", [])]
+
+    def read(self, key: str) -> bytes:
+        """Return an object's bytes."""
+        body: bytes = (
+            self.cloud.client("s3").get_object(Bucket=self.output("ArchiveBucketName"), Key=key)["Body"].read()
+        )
+        return body
+
+    def invoke(self, function: str, event: Any) -> tuple[Any, str | None]:
+        """Invoke a function by itself; return its answer and, if it failed, its error's name."""
+        answer = self.cloud.client("lambda").invoke(
+            FunctionName=self.output(f"{function}FunctionName"), Payload=json.dumps(event).encode()
+        )
+        payload = json.loads(answer["Payload"].read())
+        return payload, payload["errorType"] if "FunctionError" in answer else None
+
+    def put_secret(self, value: str) -> None:
+        """Put a value into the secret."""
+        self.cloud.client("secretsmanager").put_secret_value(
+            SecretId=self.output("CredentialsSecretArn"), SecretString=value
+        )
+
+    def secret(self) -> str:
+        """Return the secret's value."""
+        value: str = self.cloud.client("secretsmanager").get_secret_value(SecretId=self.output("CredentialsSecretArn"))[
+            "SecretString"
+        ]
+        return value
+
+    def take_messages(self, queue_url: str) -> list[dict[str, Any]]:
+        """Receive and delete what is in a queue."""
+        sqs = self.cloud.client("sqs")
+        messages: list[dict[str, Any]] = []
+        while received := sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages", []):
+            for message in received:
+                sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+                messages.append(json.loads(message["Body"]))
+        return messages
+
+    def dead_letters(self) -> list[dict[str, Any]]:
+        """Take what is in the dead letter queue."""
+        return self.take_messages(self.output("DeadLetterQueueUrl"))
+
+    def clear(self) -> None:
+        """Empty the tracker, the bucket and the dead letter queue, and let GoPro behave."""
+        dynamodb, s3 = self.cloud.client("dynamodb"), self.cloud.client("s3")
+        for media_id in self.tracker():
+            dynamodb.delete_item(TableName=self.output("TrackerTableName"), Key={"media_id": {"S": media_id}})
+        bucket = self.output("ArchiveBucketName")
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            for version in page.get("Versions", []) + page.get("DeleteMarkers", []):
+                s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
+        self.dead_letters()
+        self.gopro.set_faults()
+        self.gopro.clear_requests()
+
+
+@pytest.fixture(scope="session")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The stack, deployed once for all tests."""
+    with local_cloud.running(state_directory=tmp_path_factory.mktemp("cloud")) as cloud:
+        assert cloud.simulator_url is not None
+        yield Stack(cloud=cloud, gopro=SimulatorAdmin(cloud.simulator_url))
+
+
+@pytest.fixture
+def stack(deployed: Stack) -> Stack:
+    """The stack with an empty archive and a well-behaved GoPro that holds nothing."""
+    deployed.clear()
+    deployed.put_library()
+    return deployed
+
+
+@pytest.fixture
+def alerts(stack: Stack) -> Iterator[str]:
+    """A queue that gets what the alerts topic publishes; its address."""
+    sqs, sns = stack.cloud.client("sqs"), stack.cloud.client("sns")
+    topic = stack.output("AlertsTopicArn")
+    url: str = sqs.create_queue(QueueName="test-alerts")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "sns.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": arn,
+                "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+            }
+        ],
+    }
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+    subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"]
+    yield url
+    sns.unsubscribe(SubscriptionArn=subscription)
+    sqs.delete_queue(QueueUrl=url)

@@ -1,0 +1,361 @@
+"""The nightly sync, whole: GoPro (simulated) -> state machine -> functions -> S3, on the deployed template."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.simulator import Fault, SimulatedItem, SourceFile, demo_library
+from local.simulator.faults import Endpoint, FaultName
+from tests.e2e.conftest import Stack
+
+KIB = 1024
+EVENTS = Path(__file__).parents[2] / "events"
+
+
+def video(media_id: str, filename: str | None = "GX010001.MP4", chapters: int = 1, **fields: Any) -> SimulatedItem:
+    files = tuple(SourceFile(size_bytes=96 * KIB + number, seed=f"{media_id}/{number}") for number in range(chapters))
+    return SimulatedItem(
+        media_id=media_id,
+        filename=filename,
+        chapters=files,
+        **{"created_at": "2026-05-01T18:02:44Z", **fields},
+    )
+
+
+def history(stack: Stack, execution_arn: str) -> str:
+    """Return everything that the engine keeps of an execution and its children."""
+    sfn = stack.cloud.client("stepfunctions")
+    arns = [execution_arn]
+    for map_run in sfn.list_map_runs(executionArn=execution_arn)["mapRuns"]:
+        children = sfn.list_executions(mapRunArn=map_run["mapRunArn"])["executions"]
+        arns += [child["executionArn"] for child in children]
+    documents: list[Any] = []
+    for arn in arns:
+        documents.append(sfn.describe_execution(executionArn=arn))
+        for page in sfn.get_paginator("get_execution_history").paginate(executionArn=arn):
+            documents += page["events"]
+    return json.dumps(documents, default=str)
+
+
+def test_a_library_with_everything_awkward_arrives_whole_and_a_second_run_finds_nothing(stack: Stack) -> None:
+    stack.gopro.put_library(demo_library())
+    sources = stack.gopro.sources()
+
+    first = stack.run()
+    second = stack.run()
+
+    assert first.output is not None
+    assert second.output is not None
+    assert first.every_video_archived
+    assert first.output["skipped"] == {"edit": 1, "not_ready": 1, "photo": 1, "unknown_type": 1}
+    assert (first.output["new_count"], first.output["synced"]) == (7, 7)
+    archivable = [source for source in sources if source.media_id in stack.statuses()]
+    assert first.output["bytes_transferred"] == sum(source.size_bytes for source in archivable)
+    digests = {hashlib.sha256(stack.read(key)).hexdigest() for key in stack.object_keys()}
+    assert digests == {source.sha256 for source in archivable}
+    assert set(stack.statuses().values()) == {"COMPLETED"}
+    assert (second.output["new_count"], second.output["already_synced"]) == (0, 7)
+    assert second.output["bytes_transferred"] == 0
+    # Promise 5, and that no GoPro credential goes to the CDN's host.
+    assert stack.gopro.mutations() == []
+    assert stack.gopro.header_leaks() == []
+
+
+def test_the_keys_say_which_camera_file_it_was_and_no_two_videos_share_one(stack: Stack) -> None:
+    stack.put_library(
+        video("older", "GX010500.MP4", created_at="2026-05-09T10:00:00Z"),
+        video("newer", "GX010500.MP4", created_at="2026-05-21T19:30:30Z"),
+        video("long", "GX010456.MP4", chapters=3),
+        video("nameless", None, file_extension="MP4"),
+    )
+
+    assert stack.run().every_video_archived
+
+    assert stack.object_keys() == [
+        "gopro-videos/2026/05/GX010456.MP4",
+        "gopro-videos/2026/05/GX010500.MP4",
+        "gopro-videos/2026/05/GX010500_newer.MP4",
+        "gopro-videos/2026/05/GX020456.MP4",
+        "gopro-videos/2026/05/GX030456.MP4",
+        "gopro-videos/2026/05/nameless.MP4",
+    ]
+
+
+def test_objects_carry_tags_encryption_and_the_checksum_that_the_tracker_has(stack: Stack) -> None:
+    large = SourceFile(size_bytes=101_000_000, seed="large")
+    stack.put_library(
+        video("small"),
+        SimulatedItem(media_id="large", filename="GX010002.MP4", created_at="2026-05-01T18:02:44Z", chapters=(large,)),
+    )
+
+    assert stack.run().every_video_archived
+
+    s3 = stack.cloud.client("s3")
+    for media_id, record in stack.tracker().items():
+        where = {"Bucket": stack.output("ArchiveBucketName"), "Key": record["s3_key"]}
+        tags = {tag["Key"]: tag["Value"] for tag in s3.get_object_tagging(**where)["TagSet"]}
+        head = s3.head_object(**where, ChecksumMode="ENABLED")
+        (file,) = record["files"]
+        assert tags == {"Source": "GoPro", "AutoSync": "True", "UploadDate": "2026-05-01"}
+        assert head["ServerSideEncryption"] == "aws:kms"
+        assert head["Metadata"]["media-id"] == media_id
+        assert head["ChecksumCRC64NVME"] == file["M"]["checksum_crc64nvme"]["S"]
+        assert head["ContentLength"] == int(record["file_size"])
+
+
+def test_no_token_and_no_signed_url_is_in_the_history_of_a_run(stack: Stack) -> None:
+    stack.put_library(video("good"), video("bad", "GX010002.MP4"))
+    stack.gopro.set_faults(Fault(FaultName.MISSING_SOURCE, media_id="bad"))
+
+    execution = stack.run()
+    kept = history(stack, execution.arn)
+
+    assert "good" in kept
+    assert "SourceMissingError" in kept
+    assert json.loads(stack.secret())["auth_token"] not in kept
+    assert "Signature=" not in kept
+    assert "auth_token" not in kept
+
+
+def test_one_failing_video_is_marked_queued_and_announced_and_stops_no_other(stack: Stack, alerts: str) -> None:
+    stack.put_library(video("good"), video("bad", "GX010002.MP4"), video("fine", "GX010003.MP4"))
+    stack.gopro.set_faults(Fault(FaultName.MISSING_SOURCE, media_id="bad"))
+
+    execution = stack.run()
+
+    assert execution.output is not None
+    assert execution.status == "SUCCEEDED"
+    assert not execution.every_video_archived
+    assert execution.output["status"] == "PARTIAL_FAILURE"
+    assert (execution.output["synced"], execution.output["failed"]) == (2, 1)
+    assert execution.output["failures"] == {"SourceMissingError": 1}
+    record = stack.tracker()["bad"]
+    assert record["status"] == "FAILED"
+    assert record["error_type"] == "SourceMissingError"
+    assert "gopro.com" in record["error_message"]
+    assert record["retry_count"] == "1"
+    assert "lease_owner" not in record
+    (letter,) = stack.dead_letters()
+    assert (letter["media_id"], letter["error"]) == ("bad", "SourceMissingError")
+    (alert,) = stack.take_messages(alerts)
+    assert "1 of 3" in alert["Subject"]
+    assert "bad: SourceMissingError" in alert["Message"]
+
+
+def test_a_video_that_failed_is_archived_by_the_next_run_once_it_can_be(stack: Stack) -> None:
+    stack.put_library(video("m1", chapters=3))
+    stack.gopro.set_faults(Fault(FaultName.FEWER_SOURCES, media_id="m1"))
+    stack.run()
+    assert "2 of 3" in stack.tracker()["m1"]["error_message"]
+    stack.gopro.set_faults()
+
+    execution = stack.run()
+
+    assert execution.every_video_archived
+    assert stack.statuses() == {"m1": "COMPLETED"}
+    assert "error_message" not in stack.tracker()["m1"]
+    assert len(stack.object_keys()) == 3
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        pytest.param([], id="empty library"),
+        pytest.param(
+            [
+                SimulatedItem(media_id="photo", filename="GOPR0001.JPG", type="Photo"),
+                SimulatedItem(media_id="edit", filename=None, type="MultiClipEdit"),
+                SimulatedItem(media_id="later", ready_to_view="transcoding"),
+                SimulatedItem(media_id="odd", ready_to_view="dreaming"),
+                SimulatedItem(media_id="undated", row_overrides={"created_at": None}),
+            ],
+            id="only what is skipped",
+        ),
+    ],
+)
+def test_a_run_with_nothing_to_do_succeeds_and_records_nothing(stack: Stack, items: list[SimulatedItem]) -> None:
+    stack.put_library(*items)
+
+    execution = stack.run()
+
+    assert execution.output is not None
+    assert execution.every_video_archived
+    assert execution.output["new_count"] == 0
+    assert sum(execution.output["skipped"].values()) == len(items)
+    assert stack.statuses() == {}
+    assert stack.object_keys("") == []
+
+
+def test_odd_listing_values_stop_nothing(stack: Stack) -> None:
+    stack.put_library(
+        video("null-size", row_overrides={"file_size": None, "item_count": None, "source_duration": None}),
+        video("text-size", "GX010002.MP4", row_overrides={"file_size": "98304", "item_count": "1"}),
+        video("wrong-size", "GX010003.MP4", row_overrides={"file_size": 5}),
+        video("empty-name", "", file_extension=None),
+        video("hostile", "../../runs/x\u0000\n.MP4"),
+    )
+
+    assert stack.run().every_video_archived
+
+    assert set(stack.statuses().values()) == {"COMPLETED"}
+    assert len(stack.object_keys()) == 5
+    assert len(stack.object_keys("runs/")) == 1
+
+
+@pytest.fixture
+def secret(stack: Stack) -> Iterator[None]:
+    """Put the right secret back afterwards."""
+    right = stack.secret()
+    yield
+    stack.put_secret(right)
+
+
+@pytest.mark.usefixtures("secret")
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        ("not json, but still s3cret", "ConfigurationError"),
+        ("[]", "ConfigurationError"),
+        ('{"auth_token": ""}', "ConfigurationError"),
+        ('{"auth_token": "fake-token", "expires_at": "2026-01-01T00:00:00Z"}', "AuthenticationError"),
+        ('{"auth_token": "fake-token-that-gopro-does-not-know"}', "AuthenticationError"),
+    ],
+)
+def test_a_secret_that_does_not_work_fails_the_run_says_why_and_damages_nothing(
+    stack: Stack, alerts: str, value: str, error: str
+) -> None:
+    stack.put_library(video("m1"))
+    stack.put_secret(value)
+
+    execution = stack.run()
+
+    assert (execution.status, execution.error) == ("FAILED", error)
+    assert "secret" in str(execution.cause)
+    assert value not in str(execution.cause)
+    assert stack.statuses() == {}
+    (alert,) = stack.take_messages(alerts)
+    assert "Critical Failure" in alert["Subject"]
+    assert error in alert["Message"]
+
+
+def test_a_session_that_dies_in_mid_run_damages_no_record(stack: Stack) -> None:
+    stack.put_library(video("m1"))
+    stack.gopro.set_faults(Fault(FaultName.DEAD_TOKEN, endpoint=Endpoint.DOWNLOAD, status=401))
+
+    execution = stack.run()
+
+    assert (execution.status, execution.error) == ("FAILED", "AuthenticationError")
+    assert stack.statuses()["m1"] in {"PENDING", "IN_PROGRESS"}
+    stack.gopro.set_faults()
+    assert stack.run().every_video_archived
+
+
+def test_without_permission_to_write_videos_the_run_fails_with_access_denied(stack: Stack) -> None:
+    stack.put_library(video("m1"))
+    iam = stack.cloud.client("iam")
+    (role,) = [
+        role["RoleName"] for role in iam.list_roles()["Roles"] if role["RoleName"].startswith("gopro-video-downloader")
+    ]
+    (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+    narrowed = json.loads(json.dumps(document))
+    for statement in narrowed["Statement"]:
+        if isinstance(statement["Action"], list) and "s3:PutObject" in statement["Action"]:
+            statement["Action"].remove("s3:PutObject")
+    assert narrowed != document
+    iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(narrowed))
+    try:
+        execution = stack.run()
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
+
+    assert (execution.status, execution.error) == ("FAILED", "AccessDeniedError")
+    assert "AccessDenied" in stack.tracker()["m1"]["error_message"]
+    assert "s3:PutObject" in stack.tracker()["m1"]["error_message"]
+    assert stack.run().every_video_archived
+
+
+def test_a_run_takes_no_more_videos_than_it_may_and_says_what_is_left(stack: Stack) -> None:
+    stack.put_library(*[video(f"m{n}", f"GX01000{n}.MP4", created_at=f"2026-05-0{n}T00:00:00Z") for n in range(1, 6)])
+
+    execution = stack.run({"max_videos": 2})
+
+    assert execution.output is not None
+    assert not execution.every_video_archived
+    assert (execution.output["synced"], execution.output["deferred"]) == (2, 3)
+    # Oldest first.
+    assert stack.statuses() == {
+        "m1": "COMPLETED",
+        "m2": "COMPLETED",
+        "m3": "PENDING",
+        "m4": "PENDING",
+        "m5": "PENDING",
+    }
+
+
+def sample(name: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((EVENTS / name).read_text())
+    return event
+
+
+def test_the_functions_keep_the_specifications_contracts_when_invoked_by_themselves(stack: Stack) -> None:
+    stack.put_library(video("64d2b7f0a1b2c3d4e5f60718", "GH010456.MP4"))
+    secret = json.loads(stack.secret())
+
+    authenticated, _ = stack.invoke("Authenticator", sample("authenticate.json"))
+    ensured, _ = stack.invoke("Authenticator", sample("authenticator.json"))
+    listed, _ = stack.invoke("MediaLister", sample("media-lister.json") | {"auth_token": secret["auth_token"]})
+    (new_video,) = listed["new_videos"]
+    event = sample("video-downloader.json") | {
+        "auth_token": secret["auth_token"],
+        "download_url": new_video["download_url"],
+        "s3_bucket": stack.output("ArchiveBucketName"),
+    }
+    downloaded, error = stack.invoke("VideoDownloader", event)
+
+    assert error is None, downloaded
+    assert authenticated["statusCode"] == 200
+    assert authenticated["auth_token"] == secret["auth_token"]
+    assert authenticated["user_id"] == secret["user_id"]
+    assert "expires_at" in authenticated
+    assert ensured == {name: value for name, value in authenticated.items() if name != "auth_token"}
+    assert (listed["statusCode"], listed["total_found"], listed["new_count"], listed["already_synced"]) == (
+        200,
+        1,
+        1,
+        0,
+    )
+    assert new_video["media_id"] == "64d2b7f0a1b2c3d4e5f60718"
+    assert new_video["filename"] == "GH010456.MP4"
+    assert new_video["file_size"] == 96 * KIB
+    assert new_video["upload_date"] == "2026-05-01T18:02:44Z"
+    assert downloaded["statusCode"] == 200
+    # The tracker's key holds: the lister had recorded one by then.
+    assert downloaded["s3_key"] == new_video["s3_key"] == "gopro-videos/2026/05/GH010456.MP4"
+    assert downloaded["bytes_transferred"] == 96 * KIB
+    assert downloaded["s3_etag"]
+    assert downloaded["transfer_duration_seconds"] > 0
+    assert downloaded["throughput_mbps"] > 0
+
+
+@pytest.mark.parametrize(
+    ("function", "event"),
+    [
+        ("Authenticator", {"action": "destroy"}),
+        ("MediaLister", {"max_videos": "all"}),
+        ("VideoDownloader", {"media_id": "m1"}),
+        ("VideoDownloader", "not an object"),
+    ],
+)
+def test_an_event_of_the_wrong_shape_is_named_and_changes_nothing(stack: Stack, function: str, event: Any) -> None:
+    answer, error = stack.invoke(function, event)
+
+    assert error == "InvalidEventError"
+    assert "events/" in answer["errorMessage"]
+    assert stack.statuses() == {}
