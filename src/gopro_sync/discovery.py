@@ -86,7 +86,7 @@ def discover(client: GoProClient, tracker: Tracker, *, owner: str, max_videos: i
     keys = _keys(items, records)
     waiting: list[MediaItem] = []
     already_synced = leased = 0
-    for item in sorted(items, key=lambda item: (item.created_at, item.media_id)):
+    for item in items:
         record = records.get(item.media_id)
         if record is not None and record.status is Status.COMPLETED:
             already_synced += 1

@@ -8,12 +8,10 @@ join (``concat``), and a proxy can have the original's pixel size (observed by o
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from email.message import Message
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 from gopro_sync.errors import GoProApiChangedError, SourceMissingError
-from gopro_sync.gopro.json_values import text_or_none, whole_number_or_none
+from gopro_sync.gopro.loose_json import text_or_none, whole_number_or_none
 
 _ORIGINAL_LABEL = "source"
 _LONGEST_LABEL = 40
@@ -27,17 +25,13 @@ class Variation:
         label: what it is: ``source`` is the camera original.
         available: False when GoPro says that it is not there.
         url: signed for GET, valid for an hour; a secret while it lives. Empty when GoPro gives none.
-        head_url: signed for HEAD.
         item_number: the chapter, from 1; None where GoPro does not number (single files).
-        camera_position: ``default``, or which lens of several.
     """
 
     label: str
     available: bool
     url: str = field(repr=False)
-    head_url: str | None = field(default=None, repr=False)
     item_number: int | None = None
-    camera_position: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +40,10 @@ class DownloadDescriptor:
 
     Attributes:
         media_id: the media item.
-        filename: the name of its first chapter.
         variations: everything offered, in GoPro's order, which means nothing.
     """
 
     media_id: str
-    filename: str | None
     variations: tuple[Variation, ...]
 
 
@@ -62,14 +54,10 @@ class OriginalFile:
     Attributes:
         item_number: the chapter, from 1.
         url: signed for GET, valid for an hour; a secret while it lives.
-        head_url: signed for HEAD.
-        filename: this chapter's own name, if GoPro tells it.
     """
 
     item_number: int
     url: str = field(repr=False)
-    head_url: str | None = field(repr=False)
-    filename: str | None
 
 
 def parse_descriptor(payload: object, media_id: str) -> DownloadDescriptor:
@@ -79,14 +67,13 @@ def parse_descriptor(payload: object, media_id: str) -> DownloadDescriptor:
         GoProApiChangedError: the answer is not of the known shape.
     """
     embedded = payload.get("_embedded") if isinstance(payload, dict) else None
-    if not isinstance(payload, dict) or not isinstance(embedded, dict):
-        raise GoProApiChangedError("the download descriptor has no _embedded object", media_id=media_id)
+    if not isinstance(embedded, dict):
+        raise GoProApiChangedError("The download descriptor has no _embedded object", media_id=media_id)
     rows = embedded.get("variations")
     if rows is not None and not isinstance(rows, list):
-        raise GoProApiChangedError("the download descriptor's variations are not a list", media_id=media_id)
+        raise GoProApiChangedError("The download descriptor's variations are not a list", media_id=media_id)
     return DownloadDescriptor(
         media_id=media_id,
-        filename=text_or_none(payload.get("filename")),
         variations=tuple(_parse_variation(row, media_id) for row in rows or ()),
     )
 
@@ -121,28 +108,18 @@ def choose_originals(descriptor: DownloadDescriptor, item_count: int) -> tuple[O
     expected = max(item_count, *numbered)
     if len(offered) < expected:
         raise SourceMissingError(f"GoPro offers {len(offered)} of {expected} camera originals", media_id=media_id)
-    return tuple(
-        OriginalFile(
-            item_number=number,
-            url=source.url,
-            head_url=source.head_url,
-            filename=_signed_filename(source.url) or (descriptor.filename if number == 1 else None),
-        )
-        for number, source in sorted(offered.items())
-    )
+    return tuple(OriginalFile(item_number=number, url=source.url) for number, source in sorted(offered.items()))
 
 
 def _parse_variation(row: object, media_id: str) -> Variation:
     # A variation that cannot be read might be a chapter: leaving it out would shorten the recording unnoticed.
     if not isinstance(row, dict):
-        raise GoProApiChangedError("a variation of the download descriptor is not an object", media_id=media_id)
+        raise GoProApiChangedError("A variation of the download descriptor is not an object", media_id=media_id)
     return Variation(
         label=text_or_none(row.get("label")) or "",
         available=row.get("available") is not False,  # older answers lack it: absent means there
         url=text_or_none(row.get("url")) or "",
-        head_url=text_or_none(row.get("head")),
         item_number=_item_number(row, media_id),
-        camera_position=text_or_none(row.get("camera_position")),
     )
 
 
@@ -150,7 +127,7 @@ def _item_number(row: dict[str, Any], media_id: str) -> int | None:
     value = row.get("item_number")
     number = whole_number_or_none(value)
     if number is None and value is not None and row.get("label") == _ORIGINAL_LABEL:
-        raise GoProApiChangedError("a camera original's item_number is not a whole number", media_id=media_id)
+        raise GoProApiChangedError("A camera original's item_number is not a whole number", media_id=media_id)
     return number or None  # 0 is GoPro's other way of saying "not numbered", as with item_count
 
 
@@ -160,17 +137,6 @@ def _chapter(source: Variation, *, alone: bool, media_id: str) -> int:
     if not alone:
         raise SourceMissingError("GoPro offers several camera originals without chapter numbers", media_id=media_id)
     return 1
-
-
-def _signed_filename(url: str) -> str | None:
-    """The file name that the CDN is told to send along, from the signed URL's query."""
-    try:
-        dispositions = parse_qs(urlsplit(url).query).get("response-content-disposition", [])
-    except ValueError:  # not a URL: whoever fetches it says so
-        return None
-    header = Message()
-    header["content-disposition"] = dispositions[0] if dispositions else ""
-    return text_or_none(header.get_filename())
 
 
 def _labels(descriptor: DownloadDescriptor) -> str:

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from gopro_sync.gopro.json_values import moment_or_none, text_or_none, whole_number_or_none
+from gopro_sync.gopro.loose_json import moment_or_none, text_or_none, whole_number_or_none
 
 # What the listing is asked for: exactly the fields that `parse_row` reads.
 LISTING_FIELDS = (
@@ -24,11 +24,9 @@ LISTING_FIELDS = (
     "file_size",
     "captured_at",
     "created_at",
-    "reprocessed_at",
     "ready_to_view",
     "item_count",
     "source_duration",
-    "available_labels",
 )
 
 # All types and states below were observed by open-source clients between 2020 and 2026.
@@ -97,10 +95,8 @@ class MediaItem:
         file_extension: as GoPro sends it, in either case; ``json`` for edits.
         size_bytes: all chapters together; can be some kB off, so only an estimate.
         captured_at: the camera's clock, whose zone cannot be relied on.
-        reprocessed_at: when GoPro last rewrote it.
         item_count: the number of chapters that GoPro states; at least 1.
         duration_seconds: the length of the recording.
-        available_labels: the labels of what GoPro holds; a superset of what can be downloaded.
     """
 
     media_id: str
@@ -111,10 +107,8 @@ class MediaItem:
     file_extension: str | None = None
     size_bytes: int | None = None
     captured_at: datetime | None = None
-    reprocessed_at: datetime | None = None
     item_count: int = 1
     duration_seconds: float | None = None
-    available_labels: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,10 +153,8 @@ def parse_row(row: object) -> MediaItem | MalformedRow:
         file_extension=_word(row.get("file_extension")) or None,
         size_bytes=whole_number_or_none(row.get("file_size")),
         captured_at=moment_or_none(row.get("captured_at")),
-        reprocessed_at=moment_or_none(row.get("reprocessed_at")),
         item_count=whole_number_or_none(row.get("item_count")) or 1,
         duration_seconds=None if duration_milliseconds is None else duration_milliseconds / 1000,
-        available_labels=_words(row.get("available_labels")),
     )
 
 
@@ -207,7 +199,3 @@ def _skip_by_state(item: MediaItem) -> SkipReason | None:
 def _word(value: object) -> str:
     # Interned: a library of 100,000 items repeats the same few words.
     return sys.intern(value) if isinstance(value, str) else ""
-
-
-def _words(value: object) -> tuple[str, ...] | None:
-    return tuple(_word(label) for label in value if isinstance(label, str)) if isinstance(value, list) else None

@@ -10,13 +10,14 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NoReturn, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gopro_sync.errors import AccessDeniedError, AuthenticationError, ConfigurationError, SecretStoreError
+from gopro_sync.timestamps import iso_utc, parse_iso_utc
 
 # RFC 6265's cookie octets: what may stand in a Cookie header; an Authorization header takes all of them as well.
 _HEADER_SAFE = re.compile(r"[!#-+\--:<-\[\]-~]+")
@@ -46,7 +47,7 @@ class Session:
         for name, value in (("auth_token", self.auth_token), ("user_id", self.user_id)):
             if value is not None and not _HEADER_SAFE.fullmatch(value):
                 raise ConfigurationError(
-                    f"{name} is empty or holds a blank, a line break, a quote or another character that it cannot have"
+                    f"The {name} is empty or holds a blank, a line break, a quote or a character that it cannot have"
                 )
 
 
@@ -79,7 +80,7 @@ class Credentials:
     unknown_fields: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
 
     def __repr__(self) -> str:
-        given = ", ".join(name for name in _SECRET_FIELDS if getattr(self, name) is not None)
+        given = ", ".join(name for name in _KNOWN_FIELDS if getattr(self, name) is not None)
         return f"Credentials(fields given: {given or 'none'})"
 
     @classmethod
@@ -91,23 +92,26 @@ class Credentials:
         """
         content = _json_object(secret_string)
         credentials = cls(
-            **{name: _text(content, name) for name in _TEXT_FIELDS},
-            **{name: _moment(content, name) for name in _TIME_FIELDS},
-            unknown_fields=MappingProxyType(
-                {name: value for name, value in content.items() if name not in _SECRET_FIELDS}
-            ),
+            auth_token=_text(content, "auth_token"),
+            user_id=_text(content, "user_id"),
+            refresh_token=_text(content, "refresh_token"),
+            username=_text(content, "username"),
+            password=_text(content, "password"),
+            client_id=_text(content, "client_id"),
+            client_secret=_text(content, "client_secret"),
+            expires_at=_moment(content, "expires_at"),
+            obtained_at=_moment(content, "obtained_at"),
+            unknown_fields=MappingProxyType({name: content[name] for name in content.keys() - set(_KNOWN_FIELDS)}),
         )
         has_login = credentials.username is not None and credentials.password is not None
         if credentials.auth_token is None and credentials.refresh_token is None and not has_login:
             raise ConfigurationError(
-                "the secret holds no credential: it needs auth_token, refresh_token, or username and password"
+                "The secret holds no credential: it needs auth_token, refresh_token, or username and password"
             )
         return credentials
 
 
-_TIME_FIELDS = ("expires_at", "obtained_at")
-_SECRET_FIELDS = tuple(entry.name for entry in fields(Credentials) if entry.name != "unknown_fields")
-_TEXT_FIELDS = tuple(name for name in _SECRET_FIELDS if name not in _TIME_FIELDS)
+_KNOWN_FIELDS = tuple(entry.name for entry in fields(Credentials) if entry.name != "unknown_fields")
 
 
 class SecretsClient(Protocol):
@@ -145,7 +149,7 @@ class CredentialStore:
             raise SecretStoreError(f"Secrets Manager did not answer ({type(error).__name__})") from error
         secret_string = answer.get("SecretString")
         if not secret_string:
-            raise ConfigurationError("the secret has no text value")
+            raise ConfigurationError("The secret has no text value")
         return Credentials.parse(secret_string)
 
 
@@ -164,21 +168,19 @@ def ensure_session(credentials: Credentials, now: datetime) -> Session:
     """
     if credentials.auth_token is None:
         raise ConfigurationError(
-            "the secret holds no auth_token, and this version cannot sign in with a password or a refresh token"
+            "The secret holds no auth_token, and this version cannot sign in with a password or a refresh token"
         )
     if credentials.expires_at is not None and credentials.expires_at <= now:
-        raise AuthenticationError(f"the stored GoPro session expired at {credentials.expires_at:%Y-%m-%dT%H:%M:%SZ}")
-    return Session(
-        auth_token=credentials.auth_token, user_id=credentials.user_id, expires_at=credentials.expires_at
-    )
+        raise AuthenticationError(f"The stored GoPro session expired at {iso_utc(credentials.expires_at)}")
+    return Session(auth_token=credentials.auth_token, user_id=credentials.user_id, expires_at=credentials.expires_at)
 
 
 def _raise_for(error: ClientError) -> NoReturn:
     code = error.response.get("Error", {}).get("Code", "without a code")
     if code in _MISCONFIGURED:
-        raise ConfigurationError(f"the secret cannot be read ({code}): it is missing, deleted or empty") from error
+        raise ConfigurationError(f"The secret cannot be read ({code}): it is missing, deleted or empty") from error
     if code in _DENIED:
-        raise AccessDeniedError(f"reading the secret was refused ({code} on GetSecretValue)") from error
+        raise AccessDeniedError(f"Reading the secret was refused ({code} on GetSecretValue)") from error
     raise SecretStoreError(f"Secrets Manager failed ({code})") from error
 
 
@@ -187,16 +189,16 @@ def _json_object(secret_string: str) -> dict[str, Any]:
         content = json.loads(secret_string)
     except (ValueError, RecursionError):
         # Not chained: a JSONDecodeError carries the whole secret with it.
-        raise ConfigurationError("the secret is not JSON") from None
+        raise ConfigurationError("The secret is not JSON") from None
     if not isinstance(content, dict):
-        raise ConfigurationError("the secret is JSON, but not an object")
+        raise ConfigurationError("The secret is JSON, but not an object")
     return content
 
 
 def _text(content: Mapping[str, object], name: str) -> str | None:
     value = content.get(name)
     if value is not None and not isinstance(value, str):
-        raise ConfigurationError(f"the secret's {name} is not text")
+        raise ConfigurationError(f"The secret's {name} is not text")
     return value or None
 
 
@@ -205,9 +207,8 @@ def _moment(content: Mapping[str, object], name: str) -> datetime | None:
     if value is None:
         return None
     try:
-        moment = datetime.fromisoformat(value)
-        if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise ConfigurationError(f"the secret's {name} is not a time with a zone, such as 2026-05-01T18:02:44Z") from None
+        return parse_iso_utc(value)
+    except (ValueError, OverflowError) as error:
+        raise ConfigurationError(
+            f"The secret's {name} is not a time with a zone, such as 2026-05-01T18:02:44Z"
+        ) from error

@@ -1,0 +1,87 @@
+"""What an HTTP answer of the GoPro API means, in one place.
+
+The meanings were observed by open-source clients; GoPro documents none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from gopro_sync.errors import (
+    AuthenticationError,
+    GoProApiChangedError,
+    GoProSyncError,
+    MediaGoneError,
+    NetworkError,
+    ThrottledError,
+)
+
+_REFUSED_SESSION = frozenset({401, 403})
+_TRANSIENT = frozenset({408, 425})
+_THROTTLED = frozenset({429, 509})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An HTTP answer that arrived whole.
+
+    Attributes:
+        status: the HTTP status.
+        headers: looked up without regard to case.
+        body: the decoded body.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def is_web_page(self) -> bool:
+        """Whether this is HTML: the API itself speaks JSON, so it comes from the CDN in front of it."""
+        return "html" in self.headers.get("content-type", "").lower() or self.body.lstrip().startswith(b"<")
+
+
+def error_for(answer: Answer, *, now: datetime, media_id: str | None = None) -> GoProSyncError | None:
+    """The error that an answer stands for; None for 200.
+
+    Args:
+        answer: what GoPro answered.
+        now: the current time, aware: ``Retry-After`` can be a date.
+        media_id: the media item that was asked for, if it was one.
+    """
+    status = answer.status
+    if status == 200:
+        return None
+    said = f"GoPro answered with status {status}"
+    pause = retry_after_seconds(answer.headers.get("retry-after"), now)
+    is_block_page = status == 403 and answer.is_web_page
+    if status in _THROTTLED or is_block_page:
+        cause = f"{said} and a block page" if is_block_page else said
+        return ThrottledError(cause, media_id=media_id, retry_after_seconds=pause)
+    if status in _REFUSED_SESSION:
+        return AuthenticationError(f"GoPro does not accept the session (status {status})", media_id=media_id)
+    if status == 404 and media_id is not None:
+        return MediaGoneError("GoPro no longer has this item (status 404)", media_id=media_id)
+    if status in _TRANSIENT or status >= 500:
+        return NetworkError(said, media_id=media_id, retry_after_seconds=pause)
+    # 406, 410 and 415 say that the asked version of the API is gone; a redirect is never followed, because that would
+    # carry the session to another place; anything else is unknown.
+    return GoProApiChangedError(said, media_id=media_id)
+
+
+def retry_after_seconds(header: str | None, now: datetime) -> float | None:
+    """The pause that a ``Retry-After`` header asks for, in seconds or as an HTTP date; None if there is none."""
+    if header is None:
+        return None
+    if header.strip().isdecimal():
+        return float(header)
+    try:
+        moment = parsedate_to_datetime(header)
+    except (ValueError, OverflowError):
+        return None
+    # An HTTP date is always GMT, even where the zone is left out.
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return max(0.0, (moment - now).total_seconds())
