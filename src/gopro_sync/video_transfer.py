@@ -230,8 +230,6 @@ class VideoTransfer:
             event_type.replace("_", " "),
             extra={
                 "event_type": event_type,
-                "media_id": request.video.media_id,
-                "filename": request.video.filename,
                 "s3_key": files[0].s3_key if files else None,
                 "file_size_bytes": _size_bytes(files),
                 "bytes_transferred": bytes_sent,

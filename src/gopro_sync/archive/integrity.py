@@ -132,10 +132,8 @@ class EtagClaim:
         Raises:
             IntegrityError: they differ, and the claim is decisive.
         """
-        if self.md5_of_md5s:
-            computed = _md5(b"".join(block_digests)).hexdigest()
-        else:
-            computed = b"".join(block_digests).hex()
+        joined = b"".join(block_digests)
+        computed = _md5(joined).hexdigest() if self.md5_of_md5s else joined.hex()
         if computed == self.digest:
             return SourceEtagProof.MATCHED
         if self.decisive:

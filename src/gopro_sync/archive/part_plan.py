@@ -67,7 +67,9 @@ class PartPlan:
 
 
 def plan_parts(size_bytes: int, *, workers: int) -> PartPlan:
-    """Cuts a file so that all workers are busy in the last wave too: measured 23 % faster at 1 GB than full 50 MiB parts.
+    """Cuts a file so that all workers are busy in the last wave too.
+
+    Measured at 1 GB and eight workers: 23 % faster than with full 50 MiB parts.
 
     Args:
         size_bytes: size of the file.

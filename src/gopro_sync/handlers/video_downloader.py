@@ -36,14 +36,14 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         GoProSyncError: what the session, the GoPro API, the tracker and the transfer raise.
     """
     request = _request(event, context)
+    # Not as `extra` of single lines: the standard library keeps `filename` for itself there.
+    logger.append_keys(media_id=request.video.media_id, filename=request.video.filename)
     session = session_for(event)
     _refuse_foreign_addresses(event, composition.gopro_client(session))
     logger.info(
         "Video download starts",
         extra={
             "event_type": EventType.VIDEO_DOWNLOAD_START,
-            "media_id": request.video.media_id,
-            "filename": request.video.filename,
             "file_size_bytes": request.video.size_bytes,
             "s3_bucket": composition.settings().archive_bucket_name,
             "s3_key": request.video.s3_key,

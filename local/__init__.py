@@ -1,0 +1,1 @@
+"""The cloud on your machine: an embedded AWS engine and a GoPro Cloud simulator."""

@@ -1,0 +1,131 @@
+"""The client of the simulator's switches, for tests and the demo; works with a simulator in any process."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import quote, urlencode
+
+from local.simulator.faults import Endpoint, Fault
+from local.simulator.json_shape import to_json
+from local.simulator.library import Library, SimulatedItem
+from local.simulator.recording import RecordedRequest
+
+_TIMEOUT_SECONDS = 300.0  # the SHA-256 of a 20 GB source takes a while
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What a camera original really is, computed from its own bytes."""
+
+    media_id: str
+    item_number: int
+    filename: str | None
+    size_bytes: int
+    sha256: str
+
+
+class SimulatorAdmin:
+    """Sets faults, settings and library of a running simulator, and reads what was asked of it.
+
+    Args:
+        api_url: the address of the simulated API.
+
+    Raises:
+        ValueError: (each method) the simulator does not take what it was given; the message says why.
+        OSError: (each method) the simulator cannot be reached.
+    """
+
+    def __init__(self, api_url: str) -> None:
+        self._base_url = f"{api_url.rstrip('/')}/_simulator/"
+        # Plain HTTP and nothing else: the user's proxy has no business with a loopback address.
+        self._opener = urllib.request.OpenerDirector()
+        for handler in (
+            urllib.request.HTTPHandler(),
+            urllib.request.HTTPErrorProcessor(),
+            urllib.request.HTTPDefaultErrorHandler(),
+        ):
+            self._opener.add_handler(handler)
+
+    def set_faults(self, *faults: Fault) -> None:
+        """Switches these faults on and all others off."""
+        self._call("PUT", "faults", {"faults": [to_json(fault) for fault in faults]})
+
+    def faults(self) -> list[dict[str, Any]]:
+        """Returns the faults that are switched on, each with its ``hits``."""
+        return list(self._call("GET", "faults")["faults"])
+
+    def set_settings(self, **changes: object) -> None:
+        """Changes the named settings (see `local.simulator.settings.Settings`)."""
+        self._call("PUT", "settings", changes)
+
+    def settings(self) -> dict[str, Any]:
+        """Returns all settings."""
+        return dict(self._call("GET", "settings"))
+
+    def put_library(self, library: Library | Mapping[str, object]) -> None:
+        """Replaces the whole library."""
+        self._call("PUT", "library", library.to_json() if isinstance(library, Library) else library)
+
+    def library(self) -> dict[str, Any]:
+        """Returns the library as a library file states it."""
+        return dict(self._call("GET", "library"))
+
+    def add_item(self, item: SimulatedItem) -> None:
+        """Adds one item, as if it had been uploaded."""
+        self._call("POST", "library/items", to_json(item))
+
+    def delete_item(self, media_id: str) -> None:
+        """Removes one item, as if it had been deleted on gopro.com. Raises ValueError if there is none."""
+        self._call("DELETE", f"library/items/{quote(media_id, safe='')}")
+
+    def requests(self, endpoint: Endpoint | str | None = None) -> list[RecordedRequest]:
+        """Returns what was asked since the last `clear_requests`, in order; only of one endpoint if it is given."""
+        records = [RecordedRequest.from_json(record) for record in self._call("GET", "requests")["requests"]]
+        return [record for record in records if endpoint in {None, record.endpoint}]
+
+    def clear_requests(self) -> None:
+        """Forgets what was asked so far."""
+        self._call("DELETE", "requests")
+
+    def mutations(self) -> list[RecordedRequest]:
+        """Returns the attempts to change anything at GoPro. All were refused; there must be none."""
+        return self.requests(Endpoint.MUTATION)
+
+    def header_leaks(self) -> list[RecordedRequest]:
+        """Returns the CDN requests that carried Authorization or Cookie. All were refused; there must be none."""
+        return [record for record in self.requests(Endpoint.CDN) if record.had_authorization or record.had_cookie]
+
+    def sources(self) -> list[Source]:
+        """Returns all camera originals of the items that were stated one by one (not of a series)."""
+        return [Source(**source) for source in self._call("GET", "sources")["sources"]]
+
+    def source(self, media_id: str, item_number: int = 1) -> Source:
+        """Returns one camera original. Raises ValueError if there is none."""
+        query = urlencode({"media_id": media_id, "item_number": item_number})
+        found = self._call("GET", f"sources?{query}")["sources"]
+        if not found:
+            raise ValueError(f"there is no original {item_number} of {media_id}")
+        return Source(**found[0])
+
+    def advance_clock(self, seconds: float) -> None:
+        """Lets signed URLs and tokens age at once."""
+        self._call("POST", "clock", {"advance_seconds": seconds})
+
+    def expire(self, what: Literal["urls", "access_tokens", "refresh_tokens"]) -> None:
+        """Makes all that were issued so far worthless."""
+        self._call("POST", "expire", {"what": what})
+
+    def _call(self, method: str, name: str, document: object = None) -> Any:
+        body = None if document is None else json.dumps(document).encode()
+        request = urllib.request.Request(self._base_url + name, data=body, method=method)  # noqa: S310 - a loopback address
+        try:
+            with self._opener.open(request, timeout=_TIMEOUT_SECONDS) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise ValueError(f"{method} {name}: {error.read().decode()}") from error

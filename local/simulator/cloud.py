@@ -1,0 +1,46 @@
+"""Everything that the simulated GoPro Cloud knows, shared by its API, its CDN and its admin interface."""
+
+from __future__ import annotations
+
+import hashlib
+
+from local.simulator.clock import SimulatorClock
+from local.simulator.content import DigestCache, s3_etag_of, sha256_of
+from local.simulator.faults import FaultBoard
+from local.simulator.library import Library, SourceFile
+from local.simulator.recording import RequestLog
+from local.simulator.settings import Settings
+from local.simulator.signing import UrlSigner
+from local.simulator.tokens import Account, TokenIssuer
+
+
+class SimulatedCloud:
+    """The state of one simulated GoPro Cloud.
+
+    Args:
+        library: what the account holds; can be replaced while running.
+        settings: likewise.
+    """
+
+    def __init__(self, library: Library, settings: Settings) -> None:
+        self.library = library
+        self.settings = settings
+        self.account = Account()
+        self.clock = SimulatorClock()
+        self.faults = FaultBoard()
+        self.requests = RequestLog()
+        self.tokens = TokenIssuer(self.account, self.clock)
+        self.signer = UrlSigner(self.clock)
+        self._etags = DigestCache[SourceFile]()
+        self._digests = DigestCache[SourceFile]()
+
+    def etag(self, file: SourceFile) -> str:
+        """Returns the ETag of a file as S3 would give it, or an opaque one if its part size is None."""
+        part_size_bytes = file.etag_part_size_bytes
+        if part_size_bytes is None:
+            return f'"opaque-{hashlib.sha256(repr(file).encode()).hexdigest()[:32]}"'
+        return self._etags.get(file, lambda: s3_etag_of(file.open(), part_size_bytes))
+
+    def sha256(self, file: SourceFile) -> str:
+        """Returns the SHA-256 of a file, from its own bytes."""
+        return self._digests.get(file, lambda: sha256_of(file.open()))

@@ -1,0 +1,97 @@
+"""A running simulator: the API and the CDN on two loopback ports, over one state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from types import TracebackType
+from typing import Self
+
+from local.simulator.admin import SimulatorAdmin
+from local.simulator.admin_endpoint import ADMIN_PREFIX, AdminEndpoint
+from local.simulator.api import GoProApi
+from local.simulator.cdn import Cdn
+from local.simulator.cloud import SimulatedCloud
+from local.simulator.faults import Fault
+from local.simulator.http_messages import Answer, Request
+from local.simulator.http_server import LoopbackServer
+from local.simulator.library import Library
+from local.simulator.settings import Settings
+from local.simulator.tokens import SCOPE
+
+
+class Simulator:
+    """A GoPro Cloud on this machine, for as long as the ``with`` block lasts.
+
+    Args:
+        library: what the account holds; empty by default.
+        settings: how the service behaves.
+        faults: what goes wrong from the start.
+        api_port: 0 takes any free one.
+        cdn_port: likewise.
+
+    Raises:
+        OSError: a port is taken.
+    """
+
+    def __init__(
+        self,
+        library: Library | None = None,
+        settings: Settings | None = None,
+        *,
+        faults: Iterable[Fault] = (),
+        api_port: int = 0,
+        cdn_port: int = 0,
+    ) -> None:
+        settings = settings or Settings()
+        cloud = SimulatedCloud(library or Library(), settings)
+        cloud.faults.replace(faults)
+        self._account = cloud.account
+        self._access_token, self._refresh_token = cloud.tokens.sign_in(lifetime_seconds=settings.token_lifetime_seconds)
+        self._cdn_server = LoopbackServer(Cdn(cloud), port=cdn_port)
+        self._api = GoProApi(cloud, cdn_url=self._cdn_server.url)
+        self._admin_endpoint = AdminEndpoint(cloud)
+        try:
+            self._api_server = LoopbackServer(self._answer_api_port, port=api_port)
+        except OSError:
+            self._cdn_server.server_close()
+            raise
+
+    @property
+    def api_url(self) -> str:
+        """The address of the API."""
+        return self._api_server.url
+
+    @property
+    def cdn_url(self) -> str:
+        """The address of the CDN."""
+        return self._cdn_server.url
+
+    @property
+    def credential(self) -> dict[str, str]:
+        """What a browser's session gives: the JSON object to put into the secret."""
+        return {"auth_token": self._access_token, "user_id": self._account.user_id}
+
+    @property
+    def account(self) -> dict[str, str]:
+        """Everything that the account can sign in with."""
+        return {**asdict(self._account), **self.credential, "refresh_token": self._refresh_token, "scope": SCOPE}
+
+    @property
+    def admin(self) -> SimulatorAdmin:
+        """The switches."""
+        return SimulatorAdmin(self.api_url)
+
+    def __enter__(self) -> Self:
+        self._cdn_server.start()
+        self._api_server.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._api_server.stop()
+        self._cdn_server.stop()
+
+    def _answer_api_port(self, request: Request) -> Answer:
+        return self._admin_endpoint(request) if request.path.startswith(ADMIN_PREFIX) else self._api(request)
