@@ -10,7 +10,7 @@ from typing import Final
 
 from gopro_sync.archive.object_key import chapter_key, fallback_key
 from gopro_sync.archive.transfer import FileToArchive, TransferEngine, TransferOutcome, TransferredFile, UploadState
-from gopro_sync.errors import SourceMissingError
+from gopro_sync.errors import AuthenticationError, ConfigurationError, SourceMissingError
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.download import OriginalFile, choose_originals
 from gopro_sync.observability import EventType, logger
@@ -126,7 +126,12 @@ class VideoTransfer:
             return self._report(
                 EventType.VIDEO_DOWNLOAD_DEFERRED, request, VideoStatus.DEFERRED, started, reason=_HELD_BY_ANOTHER
             )
-        return self._archive_claimed(request, claim.record, started)
+        try:
+            return self._archive_claimed(request, claim.record, started)
+        except (AuthenticationError, ConfigurationError):
+            # Not the video's fault, and this run cannot mend it: the next one need not wait for the lease to expire.
+            self._tracker.release(request.video.media_id, owner=request.owner)
+            raise
 
     def _archive_claimed(self, request: VideoRequest, record: TrackerRecord, started: datetime) -> VideoResult:
         media_id = request.video.media_id
@@ -230,6 +235,7 @@ class VideoTransfer:
             event_type.replace("_", " "),
             extra={
                 "event_type": event_type,
+                "media_id": request.video.media_id,
                 "s3_key": files[0].s3_key if files else None,
                 "file_size_bytes": _size_bytes(files),
                 "bytes_transferred": bytes_sent,

@@ -21,8 +21,8 @@ import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
+from gopro_sync.archive.connections import open_pool
 from gopro_sync.archive.integrity import Crc64Nvme
-from gopro_sync.archive.source import BLOCK_BYTES
 from gopro_sync.errors import AccessDeniedError, ConfigurationError, StorageError
 
 if TYPE_CHECKING:
@@ -109,13 +109,14 @@ def storage_pool(*, workers: int, ca_bundle: str | None = None) -> urllib3.PoolM
         workers: how many connections are kept open.
         ca_bundle: path of the certificates to trust instead of the system's.
     """
-    return urllib3.PoolManager(maxsize=workers, blocksize=BLOCK_BYTES, ca_certs=ca_bundle, cert_reqs="CERT_REQUIRED")
+    return open_pool(workers=workers, ca_bundle=ca_bundle)
 
 
 class BucketWriter:
     """Writes objects into one bucket, never over an existing one.
 
-    Encryption is the bucket's default. Every method raises AccessDeniedError and StorageError.
+    Encryption is the bucket's default. Every method raises AccessDeniedError, StorageError, and ConfigurationError if
+    there is no such bucket.
 
     Args:
         s3: boto3 client with ``Config(signature_version="s3v4")``.
@@ -327,6 +328,8 @@ def _failure(operation: str, *, code: str, status: int, retry_after: str | None)
     """The one place where S3's error codes become ours. HEAD has no body: its code is the status."""
     if code in {"AccessDenied", "403", "AllAccessDisabled"}:
         return AccessDeniedError(f"AccessDenied: S3 refused {operation}, which needs {_IAM_ACTIONS[operation]}")
+    if code == "NoSuchBucket":
+        return ConfigurationError(f"S3 answered {operation} with NoSuchBucket")
     if code == "NoSuchUpload":
         return UploadVanishedError(operation)
     if status == 412:

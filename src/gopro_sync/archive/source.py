@@ -21,6 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from gopro_sync.archive.connections import BLOCK_BYTES, open_pool
 from gopro_sync.archive.part_plan import MAX_OBJECT_BYTES, Part
 from gopro_sync.errors import (
     GoProApiChangedError,
@@ -33,8 +34,6 @@ from gopro_sync.errors import (
     ThrottledError,
 )
 
-# Measured: blocks of 16 KiB (the usual default) cost 40 % more CPU; above 512 KiB there is nothing left to gain.
-BLOCK_BYTES: Final = 512 * 1024
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
 IDLE_TIMEOUT_SECONDS: Final = 15.0  # between two arrivals of bytes, not for the whole part
 
@@ -52,7 +51,7 @@ def source_pool(*, workers: int, ca_bundle: str | None = None) -> urllib3.PoolMa
         workers: how many connections are kept open.
         ca_bundle: path of the certificates to trust instead of the system's.
     """
-    return urllib3.PoolManager(maxsize=workers, blocksize=BLOCK_BYTES, ca_certs=ca_bundle, cert_reqs="CERT_REQUIRED")
+    return open_pool(workers=workers, ca_bundle=ca_bundle)
 
 
 class SignedUrl:

@@ -21,9 +21,9 @@ from gopro_sync.observability import EventType, logger
 from gopro_sync.run_manifest import write_manifest
 from gopro_sync.timestamps import iso_utc, now_utc
 
-# The state machine is cut off after two hours (its TimeoutSeconds). A downloader that ends in time needs some of them
-# for the states after it.
-_RUN_TIME: Final = timedelta(hours=2) - timedelta(minutes=3)
+# The state machine is cut off after two hours (its TimeoutSeconds). What is left after the deadline is for the videos
+# that have not started by then, each of which is still asked and answers that it is deferred, and for the summary.
+_RUN_TIME: Final = timedelta(hours=2) - timedelta(minutes=10)
 
 
 @entry_point(EventType.LIBRARY_LISTING_FAILED)

@@ -1,0 +1,155 @@
+"""What gets deployed, as the contract tests read it: template.yaml with its intrinsic functions, and sync.asl.json."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+ROOT: Final = Path(__file__).parents[2]
+PSEUDO_PARAMETERS: Final = {
+    "AWS::AccountId": "123456789012",
+    "AWS::Partition": "aws",
+    "AWS::Region": "eu-west-1",
+    "AWS::StackName": "gopro-s3-sync",
+}
+NO_VALUE: Final = object()
+
+
+class _TemplateLoader(yaml.SafeLoader):
+    """YAML with CloudFormation's short tags, read into their long form."""
+
+
+def _construct_intrinsic(loader: _TemplateLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+        if suffix == "GetAtt":
+            value = value.split(".", 1)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        raise TypeError(f"!{suffix} on a mapping")
+    return {"Ref" if suffix == "Ref" else f"Fn::{suffix}": value}
+
+
+yaml.add_multi_constructor("!", _construct_intrinsic, Loader=_TemplateLoader)
+
+
+@cache
+def template() -> dict[str, Any]:
+    """Return template.yaml; intrinsic functions are in their long form."""
+    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    document: dict[str, Any] = yaml.load(text, Loader=_TemplateLoader)
+    return document
+
+
+@cache
+def state_machine_text() -> str:
+    """Return sync.asl.json as it is in the repository, its substitutions not yet made."""
+    return (ROOT / "statemachine" / "sync.asl.json").read_text(encoding="utf-8")
+
+
+def state_machine(environment: str = "prod") -> dict[str, Any]:
+    """Return the state machine as it is deployed with the default parameters."""
+    values = Stack(Environment=environment).resolve(resource("SyncStateMachine")["DefinitionSubstitutions"])
+    text = re.sub(r"\$\{(\w+)\}", lambda match: str(values[match[1]]), state_machine_text())
+    document: dict[str, Any] = json.loads(text)
+    return document
+
+
+def states(machine: Mapping[str, Any] | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every state of the state machine, those inside of the map as well, with its name."""
+    for name, state in (machine or state_machine())["States"].items():
+        yield name, state
+        if "ItemProcessor" in state:
+            yield from states(state["ItemProcessor"])
+
+
+def resource(logical_id: str) -> dict[str, Any]:
+    """Return a resource's properties."""
+    properties: dict[str, Any] = template()["Resources"][logical_id]["Properties"]
+    return properties
+
+
+def resources_of(type_name: str) -> dict[str, dict[str, Any]]:
+    """Return the properties of all resources of a type, by logical id."""
+    return {
+        logical_id: definition["Properties"]
+        for logical_id, definition in template()["Resources"].items()
+        if definition["Type"] == type_name
+    }
+
+
+class Stack:
+    """The template's values for given parameters, the others at their defaults.
+
+    A resource's Ref is ``<logical id>`` and an attribute ``<logical id>.<attribute>``, except that a resource with a
+    name of its own goes by that name.
+    """
+
+    _NAMES: Final = ("BucketName", "TableName", "FunctionName", "TopicName", "QueueName", "RoleName", "Name")
+
+    def __init__(self, **parameters: str) -> None:
+        defaults = {name: str(definition["Default"]) for name, definition in template()["Parameters"].items()}
+        self._values = PSEUDO_PARAMETERS | defaults | parameters
+
+    def name_of(self, logical_id: str) -> str:
+        """Return the name that a resource gets, or its logical id where CloudFormation makes the name."""
+        properties = template()["Resources"][logical_id]["Properties"]
+        for field in self._NAMES:
+            if field in properties:
+                return str(self.resolve(properties[field]))
+        return logical_id
+
+    def resolve(self, value: Any) -> Any:
+        """Evaluate all intrinsic functions in a value; what is NoValue disappears."""
+        if isinstance(value, list):
+            resolved = [self.resolve(item) for item in value]
+            return [item for item in resolved if item is not NO_VALUE]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            (function, argument), *_ = value.items()
+            if function == "Ref" or function.startswith("Fn::"):
+                return self._call(function, argument)
+        items = {key: self.resolve(item) for key, item in value.items()}
+        return {key: item for key, item in items.items() if item is not NO_VALUE}
+
+    def _call(self, function: str, argument: Any) -> Any:
+        match function:
+            case "Ref":
+                return NO_VALUE if argument == "AWS::NoValue" else self._reference(argument)
+            case "Fn::GetAtt":
+                return f"{argument[0]}.{argument[1]}"
+            case "Fn::Sub":
+                text, extra = (argument, {}) if isinstance(argument, str) else argument
+                values = {name: self.resolve(item) for name, item in extra.items()}
+                return re.sub(
+                    r"\$\{([^}]+)\}", lambda m: str(values[m[1]] if m[1] in values else self._reference(m[1])), text
+                )
+            case "Fn::If":
+                condition, if_true, if_false = argument
+                return self.resolve(if_true if self._holds(template()["Conditions"][condition]) else if_false)
+            case "Fn::FindInMap":
+                name, first, second = argument
+                return template()["Mappings"][name][first][second]
+        raise NotImplementedError(function)
+
+    def _reference(self, name: str) -> str:
+        if name in self._values:
+            return str(self._values[name])
+        return name if "." in name else self.name_of(name)
+
+    def _holds(self, condition: Any) -> bool:
+        (function, argument), *_ = condition.items()
+        if function == "Fn::Not":
+            return not self._holds(argument[0])
+        assert function == "Fn::Equals", function
+        first, second = (str(self.resolve(item)) for item in argument)
+        return first == second

@@ -1,0 +1,265 @@
+"""The state machine, the template and the code agree: names, errors, timeouts, and what may never be in a payload."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import pytest
+
+from gopro_sync import errors
+from gopro_sync.run_manifest import write_manifest
+from tests.contract.deployment import Stack, resource, state_machine, state_machine_text, states, template
+from tests.fakes.state_machine import EXECUTION_ARN
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+# Names that AWS documents; every other name in ErrorEquals must be a class of errors.py.
+LAMBDA_SERVICE_ERRORS: Final = {
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.TooManyRequestsException",
+}
+KILLED_FUNCTION_ERRORS: Final = {"Sandbox.Timedout", "Runtime.ExitError", "Lambda.Unknown", "States.Timeout"}
+OTHER_AWS_ERRORS: Final = {
+    "States.ALL",
+    "States.TaskFailed",
+    "States.ItemReaderFailed",
+    "DynamoDB.ConditionalCheckFailedException",
+}
+
+# Every error class is here on purpose, with the tasks that retry it. None: it is given up at once, everywhere.
+EVERY_FUNCTION: Final = {"AuthenticateGoPro", "ListMedia", "DownloadVideo"}
+RETRIED_BY: Final[dict[str, set[str]]] = {
+    "NetworkError": EVERY_FUNCTION,
+    "ThrottledError": EVERY_FUNCTION,
+    "SecretStoreError": EVERY_FUNCTION,
+    "LibraryIncompleteError": {"ListMedia"},
+    "StorageError": {"ListMedia", "DownloadVideo"},
+    "TrackerError": {"ListMedia", "DownloadVideo"},
+    "SourceResponseError": {"DownloadVideo"},
+    "SourceUrlExpiredError": {"DownloadVideo"},
+    "SourceChangedError": {"DownloadVideo"},
+    "IntegrityError": {"DownloadVideo"},
+}
+GIVEN_UP_AT_ONCE: Final = {
+    "ConfigurationError",
+    "InvalidEventError",
+    "AuthenticationError",
+    "AccessDeniedError",
+    "GoProApiChangedError",
+    "SourceMissingError",
+    "MediaGoneError",
+    "KeyConflictError",
+}
+
+TASKS: Final = {name: state for name, state in states() if state["Type"] == "Task"}
+FUNCTION_OF: Final = {
+    "AuthenticateGoPro": "AuthenticatorFunction",
+    "ListMedia": "MediaListerFunction",
+    "DownloadVideo": "VideoDownloaderFunction",
+}
+AN_HOUR_IN_SECONDS: Final = 3600
+
+
+def error_classes(base: type[errors.GoProSyncError] = errors.GoProSyncError) -> set[str]:
+    """Return the names of the classes that are raised: those without subclasses."""
+    names: set[str] = set()
+    for child in base.__subclasses__():
+        names |= error_classes(child) or {child.__name__}
+    return names
+
+
+def retried_errors(state: dict[str, Any]) -> set[str]:
+    return {name for rule in state["Retry"] if rule["MaxAttempts"] for name in rule["ErrorEquals"]}
+
+
+def timeout_seconds(state: dict[str, Any]) -> int:
+    value = state["TimeoutSeconds"]
+    if isinstance(value, int):
+        return value
+    match = re.fullmatch(r"\{% \$number\('(\d+)'\) \+ (\d+) %\}", value)
+    assert match, value
+    return int(match[1]) + int(match[2])
+
+
+def payload_texts(value: Any) -> Iterator[str]:
+    """Yield every field name and text of a state, except those that carry no data: comments and error names."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key not in {"Comment", "ErrorEquals"}:
+                yield key
+                yield from payload_texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from payload_texts(item)
+    elif isinstance(value, str):
+        yield value
+
+
+def test_the_file_is_valid_json_before_anything_is_substituted() -> None:
+    assert json.loads(state_machine_text())["QueryLanguage"] == "JSONata"
+
+
+def test_every_substitution_in_the_file_is_defined_by_the_template_and_none_is_left_over() -> None:
+    used = set(re.findall(r"\$\{(\w+)\}", state_machine_text()))
+    assert used == set(resource("SyncStateMachine")["DefinitionSubstitutions"])
+
+
+def test_every_transition_leads_to_a_state_and_every_state_can_be_reached() -> None:
+    def check(machine: dict[str, Any]) -> None:
+        targets = {machine["StartAt"]}
+        for state in machine["States"].values():
+            rules = [state, *state.get("Choices", []), *state.get("Catch", [])]
+            targets |= {rule[field] for rule in rules for field in ("Next", "Default") if field in rule}
+            if "ItemProcessor" in state:
+                check(state["ItemProcessor"])
+        assert targets == set(machine["States"])
+
+    check(state_machine())
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_has_a_time_limit_a_retry_and_a_last_resort(name: str) -> None:
+    task = TASKS[name]
+    assert timeout_seconds(task) > 0
+    assert task["Retry"]
+    assert task["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
+
+
+@pytest.mark.parametrize(("name", "function"), FUNCTION_OF.items())
+def test_a_function_is_cut_off_by_lambda_before_step_functions_stops_listening(name: str, function: str) -> None:
+    function_timeout = int(Stack().resolve(resource(function)["Timeout"]))
+    assert function_timeout < timeout_seconds(TASKS[name]) <= function_timeout + 60
+    assert TASKS[name]["Arguments"]["FunctionName"] == f"{function}.Arn"
+
+
+def test_the_run_is_limited_to_two_hours() -> None:
+    assert state_machine()["TimeoutSeconds"] == 2 * AN_HOUR_IN_SECONDS
+
+
+def test_no_wait_before_a_download_outlasts_what_a_run_keeps_in_reserve_after_its_deadline() -> None:
+    # Whoever waits past the deadline must still be started in time to say so, or the run is cut off without a summary.
+    lister = importlib.import_module("gopro_sync.handlers.media_lister")
+    reserve = timedelta(seconds=state_machine()["TimeoutSeconds"]) - lister._RUN_TIME
+    for rule in TASKS["DownloadVideo"]["Retry"]:
+        longest = rule["IntervalSeconds"] * rule.get("BackoffRate", 2.0) ** (rule["MaxAttempts"] - 1)
+        longest = min(longest, rule.get("MaxDelaySeconds", longest))
+        assert timedelta(seconds=longest) < reserve, rule["ErrorEquals"]
+
+
+@pytest.mark.parametrize(("name", "state"), [*states()])
+def test_every_error_name_is_one_of_ours_or_one_that_aws_documents(name: str, state: dict[str, Any]) -> None:
+    del name
+    known = error_classes() | LAMBDA_SERVICE_ERRORS | KILLED_FUNCTION_ERRORS | OTHER_AWS_ERRORS
+    for rule in [*state.get("Retry", []), *state.get("Catch", [])]:
+        assert set(rule["ErrorEquals"]) <= known
+
+
+def test_every_error_class_is_either_retried_or_given_up_on_purpose() -> None:
+    assert set(RETRIED_BY) | GIVEN_UP_AT_ONCE == error_classes()
+    assert not set(RETRIED_BY) & GIVEN_UP_AT_ONCE
+
+
+def test_every_error_that_time_may_mend_is_retried() -> None:
+    assert error_classes(errors.RetryableError) <= set(RETRIED_BY)
+
+
+@pytest.mark.parametrize("error", sorted(error_classes()))
+def test_an_error_is_retried_by_exactly_the_functions_that_the_table_names(error: str) -> None:
+    assert {name for name in FUNCTION_OF if error in retried_errors(TASKS[name])} == RETRIED_BY.get(error, set())
+
+
+@pytest.mark.parametrize("name", FUNCTION_OF)
+def test_a_call_that_lambda_itself_dropped_and_a_killed_function_are_tried_again(name: str) -> None:
+    assert retried_errors(TASKS[name]) >= LAMBDA_SERVICE_ERRORS | KILLED_FUNCTION_ERRORS
+
+
+def test_a_download_is_tried_again_after_30_60_and_120_seconds() -> None:
+    rule = next(rule for rule in TASKS["DownloadVideo"]["Retry"] if "NetworkError" in rule["ErrorEquals"])
+    waits = [rule["IntervalSeconds"] * rule["BackoffRate"] ** attempt for attempt in range(rule["MaxAttempts"])]
+    assert waits == [30, 60, 120]
+    assert "JitterStrategy" not in rule
+
+
+def test_no_state_mentions_a_secret_or_the_place_of_one() -> None:
+    forbidden = re.compile(r"token|password|secret|authorization|cookie|signed|download_url|user_id", re.IGNORECASE)
+    for name, state in states():
+        assert not [text for text in payload_texts(state) if forbidden.search(text)], name
+
+
+def test_no_substitution_carries_the_secret() -> None:
+    values = json.dumps(resource("SyncStateMachine")["DefinitionSubstitutions"])
+    assert "CredentialsSecret" not in values
+
+
+def test_the_state_machine_may_call_exactly_what_its_states_call() -> None:
+    needed = {
+        "lambda:invoke": "lambda:InvokeFunction",
+        "dynamodb:updateItem": "dynamodb:UpdateItem",
+        "sqs:sendMessage": "sqs:SendMessage",
+        "sns:publish": "sns:Publish",
+        "s3:getObject": "s3:GetObject",
+    }
+    resources = [state["Resource"] for _, state in states() if "Resource" in state]
+    resources += [state["ItemReader"]["Resource"] for _, state in states() if "ItemReader" in state]
+    called = {needed[text.removeprefix("arn:aws:states:::")] for text in resources}
+    statements = resource("SyncStateMachineRole")["Policies"][0]["PolicyDocument"]["Statement"]
+    actions = {statement["Action"] for statement in statements if isinstance(statement["Action"], str)}
+    assert actions == called | {"states:StartExecution"}
+
+
+def test_the_state_machine_may_start_and_watch_its_own_children() -> None:
+    stack = Stack()
+    label = dict(states())["DownloadVideos"]["Label"]
+    statements = {
+        statement["Sid"]: stack.resolve(statement)
+        for statement in resource("SyncStateMachineRole")["Policies"][0]["PolicyDocument"]["Statement"]
+    }
+    arn = "arn:aws:states:eu-west-1:123456789012"
+    name = stack.name_of("SyncStateMachine")
+    assert statements["StartChildExecutions"]["Resource"] == f"{arn}:stateMachine:{name}"
+    assert statements["WatchChildExecutions"]["Resource"] == [
+        f"{arn}:execution:{name}:*",
+        f"{arn}:execution:{name}/{label}:*",
+    ]
+
+
+def test_the_logs_keep_what_happened_but_no_payload() -> None:
+    logging = resource("SyncStateMachine")["Logging"]
+    assert logging["Level"] == "ALL"
+    assert logging["IncludeExecutionData"] is False
+
+
+def test_the_map_takes_its_concurrency_from_the_parameter() -> None:
+    default = template()["Parameters"]["MaxConcurrentDownloads"]["Default"]
+    assert dict(states())["DownloadVideos"]["MaxConcurrency"] == f"{{% $number('{default}') %}}"
+
+
+def test_the_manifest_is_a_list_in_the_place_that_the_state_machine_reads() -> None:
+    written: dict[str, Any] = {}
+
+    class Storage:
+        def put_object(self, **request: Any) -> None:
+            written.update(request)
+
+    where = write_manifest(
+        cast("S3Client", Storage()), bucket="archive", execution_id=EXECUTION_ARN, items=[{"media_id": "a"}]
+    )
+
+    assert json.loads(written["Body"]) == [{"media_id": "a"}]
+    assert dict(states())["DownloadVideos"]["ItemReader"]["ReaderConfig"] == {"InputType": "JSON"}
+    assert (where["bucket"], where["key"]) == ("archive", written["Key"])
+    readable = next(
+        statement["Resource"]["Fn::Sub"]
+        for statement in resource("SyncStateMachineRole")["Policies"][0]["PolicyDocument"]["Statement"]
+        if statement["Action"] == "s3:GetObject"
+    )
+    assert where["key"].startswith(readable.removeprefix("${ArchiveBucket.Arn}/").removesuffix("*"))

@@ -1,0 +1,468 @@
+"""Whole runs of the state machine; the test plays the functions and services, and nothing waits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pytest
+
+from tests.contract.deployment import state_machine
+from tests.fakes.state_machine import EXECUTION_ARN, STATE_SIZE_LIMIT_BYTES, Execution, TaskError, run
+
+RUN_DEADLINE: Final = "2026-03-01T03:55:00Z"
+FAKE_TOKEN: Final = "fake-session-token"
+LONGEST_ERROR_NAME: Final = "LibraryIncompleteError"
+SIZE_BYTES: Final = 524_288_000
+
+type Download = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def archived(event: dict[str, Any]) -> dict[str, Any]:
+    return {"statusCode": 200, "status": "COMPLETED", "media_id": event["media_id"], "bytes_transferred": SIZE_BYTES}
+
+
+def failing_with(error: str, message: str = "It failed. Do something.") -> Download:
+    def download(event: dict[str, Any]) -> dict[str, Any]:
+        raise TaskError.of_function(error, message)
+
+    return download
+
+
+@dataclass(slots=True, kw_only=True)
+class Cloud:
+    """GoPro, the three functions and the services, as a run meets them."""
+
+    media_ids: tuple[str, ...] = ()
+    downloads: dict[str, Download] = field(default_factory=dict)
+    """By media id; a video that is not named is archived at the first attempt."""
+    already_synced: int = 0
+    remaining: int = 0
+    failing: dict[str, TaskError] = field(default_factory=dict)
+    """By the last part of the resource or the function's logical id: what it fails with, always."""
+    lost: tuple[str, ...] = ()
+    """Media ids whose downloader gives an answer that nobody knows."""
+
+    environment: str = "prod"
+    calls: list[tuple[str, Any]] = field(default_factory=list)
+
+    def run(self, run_input: Any = None) -> Execution:
+        return run(state_machine(self.environment), {} if run_input is None else run_input, self._answer)
+
+    def sent_to(self, target: str) -> list[Any]:
+        return [arguments for called, arguments in self.calls if called == target]
+
+    def _answer(self, task_resource: str, arguments: Any) -> Any:
+        target = task_resource.rsplit(":", 1)[-1]
+        if target == "invoke":
+            target = arguments["FunctionName"].removesuffix("Function.Arn")
+        self.calls.append((target, arguments))
+        if target in self.failing:
+            raise self.failing[target]
+        match target:
+            case "Authenticator":
+                # A slip of the authenticator must not travel on: the state machine does not look at its answer.
+                return {"Payload": {"statusCode": 200, "auth_token": FAKE_TOKEN}}
+            case "MediaLister":
+                return {"Payload": self._listing()}
+            case "getObject":
+                return [self._manifest_item(media_id) for media_id in self.media_ids]
+            case "VideoDownloader":
+                return {"Payload": self._download(arguments["Payload"])}
+            case _:
+                return {}
+
+    def _listing(self) -> dict[str, Any]:
+        manifest = {"bucket": "archive", "key": "runs/night/manifest.json"} if self.media_ids else None
+        return {
+            "statusCode": 200,
+            "manifest": manifest,
+            "run_deadline": RUN_DEADLINE,
+            "total_found": len(self.media_ids) + self.already_synced + self.remaining,
+            "new_count": len(self.media_ids),
+            "already_synced": self.already_synced,
+            "remaining": self.remaining,
+            "skipped": {"photo": 2},
+        }
+
+    @staticmethod
+    def _manifest_item(media_id: str) -> dict[str, Any]:
+        return {
+            "media_id": media_id,
+            "filename": f"{media_id}.MP4",
+            "download_url": f"https://api.gopro.com/media/{media_id}/download",
+            "file_size": SIZE_BYTES,
+            "upload_date": "2026-02-28T14:23:45Z",
+            "duration": None,
+            "captured_at": None,
+            "item_count": 1,
+            "s3_key": f"gopro-videos/2026/02/{media_id}.MP4",
+        }
+
+    def _download(self, event: dict[str, Any]) -> dict[str, Any]:
+        if event["media_id"] in self.lost:
+            return {"statusCode": 200, "status": "GONE"}
+        return self.downloads.get(event["media_id"], archived)(event)
+
+
+def test_all_new_videos_are_archived_and_the_run_says_so() -> None:
+    cloud = Cloud(media_ids=("a", "b", "c"), already_synced=4)
+
+    execution = cloud.run()
+
+    assert execution.status == "SUCCEEDED"
+    assert execution.output == {
+        "execution_id": EXECUTION_ARN,
+        "status": "SUCCEEDED",
+        "stopped_by": None,
+        "started_at": "2026-03-01T02:00:00.000Z",
+        "duration_seconds": 630,
+        "total_found": 7,
+        "already_synced": 4,
+        "new_count": 3,
+        "synced": 3,
+        "failed": 0,
+        "deferred": 0,
+        "bytes_transferred": 3 * SIZE_BYTES,
+        "failures": {},
+        "failed_videos": [],
+        "skipped": {"photo": 2},
+    }
+    assert not cloud.sent_to("publish")
+
+
+def test_a_run_without_new_videos_gives_the_same_summary_with_zeros() -> None:
+    busy, idle = Cloud(media_ids=("a",)), Cloud(already_synced=9)
+
+    execution = idle.run()
+
+    assert execution.status == "SUCCEEDED"
+    assert "NoNewVideos" in execution.visited
+    assert execution.output.keys() == busy.run().output.keys()
+    assert {execution.output[name] for name in ("new_count", "synced", "failed", "deferred", "bytes_transferred")} == {
+        0
+    }
+    assert execution.output["already_synced"] == 9
+    assert not idle.sent_to("VideoDownloader")
+
+
+def test_one_new_video_is_counted_as_one() -> None:
+    # JSONata unwraps a list of one element: counts and sums must not stumble over it.
+    output = Cloud(media_ids=("a",), downloads={"a": failing_with("MediaGoneError")}).run().output
+
+    assert (output["synced"], output["failed"]) == (0, 1)
+    assert output["failures"] == {"MediaGoneError": 1}
+    assert output["failed_videos"] == [{"media_id": "a", "error": "MediaGoneError"}]
+
+
+def test_the_downloader_gets_the_manifest_item_and_what_belongs_to_the_run() -> None:
+    cloud = Cloud(media_ids=("a",))
+    cloud.run()
+
+    (call,) = cloud.sent_to("VideoDownloader")
+    assert call["Payload"] == Cloud._manifest_item("a") | {
+        "execution_id": EXECUTION_ARN,
+        "run_deadline": RUN_DEADLINE,
+        "s3_bucket": "gopro-archive-bucket-123456789012",
+    }
+
+
+@pytest.mark.parametrize("run_input", [{}, {"Comment": "started by hand"}, {"max_videos": 5}])
+def test_a_run_may_be_given_a_limit_and_needs_none(run_input: dict[str, Any]) -> None:
+    cloud = Cloud()
+    cloud.run(run_input)
+
+    (call,) = cloud.sent_to("MediaLister")
+    limit = {"max_videos": 5} if "max_videos" in run_input else {}
+    assert call["Payload"] == {"execution_id": EXECUTION_ARN, "run_started_at": "2026-03-01T02:00:00.000Z"} | limit
+
+
+def test_a_video_that_needs_more_time_is_called_again_until_it_is_done() -> None:
+    answers = iter(
+        [
+            {"status": "IN_PROGRESS", "bytes_transferred": 1},
+            {"status": "IN_PROGRESS", "bytes_transferred": 2},
+            {"status": "COMPLETED", "bytes_transferred": SIZE_BYTES},
+        ]
+    )
+    cloud = Cloud(media_ids=("a",), downloads={"a": lambda event: next(answers)})
+
+    output = cloud.run().output
+
+    assert len(cloud.sent_to("VideoDownloader")) == 3
+    assert (output["synced"], output["bytes_transferred"]) == (1, SIZE_BYTES)
+
+
+def test_videos_that_do_not_fit_into_the_run_are_deferred_and_not_failed() -> None:
+    cloud = Cloud(media_ids=("a", "b"), remaining=5, downloads={"b": lambda event: {"status": "DEFERRED"}})
+
+    output = cloud.run().output
+
+    assert output["status"] == "SUCCEEDED"
+    assert (output["synced"], output["failed"], output["deferred"]) == (1, 0, 6)
+
+
+def test_a_failed_video_is_recorded_reported_and_stops_no_other() -> None:
+    message = 'GoPro offers no original of "GX01" (media item b). Open the item on gopro.com.'
+    cloud = Cloud(media_ids=("a", "b", "c"), downloads={"b": failing_with("SourceMissingError", message)})
+
+    execution = cloud.run()
+
+    assert execution.status == "SUCCEEDED"
+    assert execution.output["status"] == "PARTIAL_FAILURE"
+    assert (execution.output["synced"], execution.output["failed"]) == (2, 1)
+    (update,) = cloud.sent_to("updateItem")
+    assert update["Key"] == {"media_id": {"S": "b"}}
+    assert update["ExpressionAttributeValues"][":error_message"] == {"S": message}
+    (letter,) = cloud.sent_to("sendMessage")
+    assert letter["MessageBody"] == {
+        "media_id": "b",
+        "filename": "b.MP4",
+        "s3_key": "gopro-videos/2026/02/b.MP4",
+        "error": "SourceMissingError",
+        "cause": message,
+        "execution_id": EXECUTION_ARN,
+    }
+
+
+def test_the_partial_failure_notice_tells_a_person_what_failed_and_where_to_look() -> None:
+    failed = {
+        "b": failing_with("SourceMissingError"),
+        "c": failing_with("IntegrityError"),
+        "d": failing_with("IntegrityError"),
+    }
+    cloud = Cloud(media_ids=("a", "b", "c", "d"), downloads=failed)
+    cloud.run()
+
+    (notice,) = cloud.sent_to("publish")
+    assert notice["Subject"] == "GoPro Sync Partial Failure (prod): 3 of 4 videos"
+    assert "  SourceMissingError: 1\n  IntegrityError: 2" in notice["Message"]
+    assert "  b: SourceMissingError" in notice["Message"]
+    assert EXECUTION_ARN in notice["Message"]
+
+
+@pytest.mark.parametrize(
+    ("error", "waits"),
+    [
+        ("NetworkError", [30, 60, 120]),
+        ("StorageError", [30, 60, 120]),
+        ("ThrottledError", [60, 120, 120, 120, 120]),
+        ("Sandbox.Timedout", [5, 10]),
+        ("IntegrityError", [30]),
+        ("SourceMissingError", []),
+        ("KeyError", []),
+    ],
+)
+def test_a_download_is_retried_as_often_as_its_error_deserves(error: str, waits: list[int]) -> None:
+    execution = Cloud(media_ids=("a",), downloads={"a": failing_with(error)}).run()
+
+    assert [seconds for _, seconds in execution.waits] == waits
+    assert execution.output["failures"] == {error: 1}
+
+
+def test_a_download_that_recovers_is_not_a_failure() -> None:
+    attempts = iter([failing_with("NetworkError"), failing_with("Lambda.Unknown"), archived])
+
+    def download(event: dict[str, Any]) -> dict[str, Any]:
+        return next(attempts)(event)
+
+    cloud = Cloud(media_ids=("a",), downloads={"a": download})
+
+    assert cloud.run().output["status"] == "SUCCEEDED"
+    assert not cloud.sent_to("updateItem")
+
+
+@pytest.mark.parametrize(
+    ("cause", "message"),
+    [
+        (
+            '{"errorMessage": "No original. Look.", "errorType": "X", "stackTrace": ["File \\"x.py\\""]}',
+            "No original. Look.",
+        ),
+        ('{"errorMessage":"It said \\"no\\"","errorType":"X"}', 'It said "no"'),
+        ('{"errorMessage": "cut off by the limit of a cause", "stackTr', "cut off by the limit of a cause"),
+        ("The Lambda function is throttled (Service: Lambda; Status Code: 429)", None),
+        ('{"errorType": "X"}', None),
+        ("", "No cause was given."),
+        (None, "No cause was given."),
+    ],
+)
+def test_what_an_error_says_is_kept_without_its_stack_trace_whatever_the_cause_looks_like(
+    cause: str | None, message: str | None
+) -> None:
+    def fail(event: dict[str, Any]) -> dict[str, Any]:
+        raise TaskError("SomeError", cause)
+
+    of_a_video = Cloud(media_ids=("a",), downloads={"a": fail})
+    of_a_video.run()
+    (update,) = of_a_video.sent_to("updateItem")
+    of_the_run = Cloud(failing={"MediaLister": TaskError("SomeError", cause)}).run()
+
+    expected = cause if message is None else message
+    assert update["ExpressionAttributeValues"][":error_message"] == {"S": expected}
+    assert of_the_run.cause == expected
+
+
+def test_a_long_error_is_cut_so_that_it_fits_into_a_record() -> None:
+    cloud = Cloud(media_ids=("a",), downloads={"a": failing_with("KeyError", "x" * 30_000)})
+    cloud.run()
+
+    (update,) = cloud.sent_to("updateItem")
+    assert update["ExpressionAttributeValues"][":error_message"] == {"S": "x" * 1000}
+
+
+def test_a_video_that_another_run_has_is_deferred_without_an_alarm() -> None:
+    refused = TaskError("DynamoDB.ConditionalCheckFailedException", "The conditional request failed")
+    cloud = Cloud(media_ids=("a",), downloads={"a": failing_with("TrackerError")}, failing={"updateItem": refused})
+
+    output = cloud.run().output
+
+    assert (output["failed"], output["deferred"]) == (0, 1)
+    assert len(cloud.sent_to("updateItem")) == 1, "a refused condition is not retried"
+    assert not cloud.sent_to("sendMessage")
+
+
+@pytest.mark.parametrize("broken", ["updateItem", "sendMessage"])
+def test_a_failed_video_is_counted_even_when_recording_it_fails(broken: str) -> None:
+    down = TaskError("DynamoDB.InternalServerErrorException", "down")
+    cloud = Cloud(media_ids=("a", "b"), downloads={"a": failing_with("MediaGoneError")}, failing={broken: down})
+
+    output = cloud.run().output
+
+    assert output["failures"] == {"MediaGoneError": 1}
+    assert output["synced"] == 1
+    assert len(cloud.sent_to(broken)) > 1, "it is tried again first"
+    assert cloud.sent_to("sendMessage")
+
+
+def test_a_child_that_ends_without_an_outcome_is_counted_as_failed() -> None:
+    output = Cloud(media_ids=("a", "b"), lost=("b",)).run().output
+
+    assert output["status"] == "PARTIAL_FAILURE"
+    assert (output["synced"], output["failed"]) == (1, 1)
+    assert output["failures"] == {"NoOutcome": 1}
+
+
+@pytest.mark.parametrize("error", ["AuthenticationError", "ConfigurationError"])
+def test_a_dead_session_fails_the_run_but_marks_no_video(error: str) -> None:
+    cloud = Cloud(media_ids=("a", "b", "c"), downloads={"b": failing_with(error), "c": failing_with(error)})
+
+    execution = cloud.run()
+
+    assert (execution.status, execution.error) == ("FAILED", error)
+    assert "1 archived, 0 failed, 2 left for the next run" in (execution.cause or "")
+    assert not cloud.sent_to("updateItem")
+    assert not cloud.sent_to("sendMessage")
+    (notice,) = cloud.sent_to("publish")
+    assert error in notice["Message"]
+
+
+def test_a_run_that_may_not_write_anything_fails_and_says_access_denied() -> None:
+    denied = failing_with("AccessDeniedError")
+    execution = Cloud(media_ids=("a", "b"), downloads={"a": denied, "b": denied}).run()
+
+    assert (execution.status, execution.error) == ("FAILED", "AccessDeniedError")
+
+
+def test_one_refused_video_among_others_is_a_partial_failure() -> None:
+    execution = Cloud(media_ids=("a", "b"), downloads={"a": failing_with("AccessDeniedError")}).run()
+
+    assert execution.status == "SUCCEEDED"
+    assert execution.output["failures"] == {"AccessDeniedError": 1}
+
+
+@pytest.mark.parametrize("broken", ["Authenticator", "MediaLister"])
+def test_a_critical_error_ends_in_failure_and_one_notice_that_says_what_to_do(broken: str) -> None:
+    error = TaskError.of_function("AuthenticationError", "The session is over. Put a fresh credential into the secret.")
+    cloud = Cloud(media_ids=("a",), failing={broken: error})
+
+    execution = cloud.run()
+
+    assert execution.status == "FAILED"
+    assert execution.error == "AuthenticationError"
+    assert execution.cause == "The session is over. Put a fresh credential into the secret."
+    (notice,) = cloud.sent_to("publish")
+    assert notice["Subject"] == "GoPro Sync Critical Failure (prod)"
+    assert "AuthenticationError: The session is over. Put a fresh credential into the secret." in notice["Message"]
+    assert EXECUTION_ARN in notice["Message"]
+
+
+def test_a_manifest_that_cannot_be_read_fails_the_run() -> None:
+    cloud = Cloud(media_ids=("a",), failing={"getObject": TaskError("States.ItemReaderFailed", "Access Denied")})
+
+    execution = cloud.run()
+
+    assert (execution.status, execution.error, execution.cause) == (
+        "FAILED",
+        "States.ItemReaderFailed",
+        "Access Denied",
+    )
+    assert cloud.sent_to("publish")
+
+
+def test_a_failed_run_stays_failed_when_its_notice_cannot_be_sent() -> None:
+    cloud = Cloud(
+        failing={
+            "Authenticator": TaskError("ConfigurationError", "No secret"),
+            "publish": TaskError("SNS.Down", "down"),
+        }
+    )
+
+    assert cloud.run().error == "ConfigurationError"
+
+
+def test_archived_videos_stay_a_success_when_the_notice_of_the_others_cannot_be_sent() -> None:
+    cloud = Cloud(
+        media_ids=("a", "b"),
+        downloads={"a": failing_with("MediaGoneError")},
+        failing={"publish": TaskError("SNS.Down", "down")},
+    )
+
+    execution = cloud.run()
+
+    assert execution.status == "SUCCEEDED"
+    assert execution.output["status"] == "PARTIAL_FAILURE"
+
+
+@pytest.mark.parametrize(
+    "download",
+    [archived, failing_with(LONGEST_ERROR_NAME), failing_with("AuthenticationError")],
+    ids=["archived", "failed", "blocked"],
+)
+def test_a_thousand_outcomes_stay_far_below_the_limit_of_a_state(download: Download) -> None:
+    long_id = "x" * 64  # GoPro's have 14 characters
+    (outcome,) = Cloud(media_ids=(long_id,), downloads={long_id: download}).run().outcomes
+
+    assert len(json.dumps(outcome)) * 1000 < STATE_SIZE_LIMIT_BYTES / 1.5
+
+
+def test_the_notice_of_many_failures_lists_twenty_and_fits_into_sns() -> None:
+    media_ids = tuple(f"id-{number:04d}" for number in range(40))
+    cloud = Cloud(media_ids=media_ids, downloads=dict.fromkeys(media_ids, failing_with(LONGEST_ERROR_NAME)))
+
+    output = cloud.run().output
+
+    assert output["failed"] == 40
+    assert len(output["failed_videos"]) == 20
+    (notice,) = cloud.sent_to("publish")
+    assert len(notice["Subject"]) <= 100
+    assert notice["Message"].count("id-00") == 20
+
+
+def test_the_longest_subject_fits_into_what_sns_takes() -> None:
+    media_ids = ("a", "b")
+    cloud = Cloud(media_ids=media_ids, downloads={"a": failing_with("MediaGoneError")}, environment="e" * 16)
+    cloud.run()
+
+    (notice,) = cloud.sent_to("publish")
+    assert len(notice["Subject"].replace("1 of 2", "1000 of 1000")) <= 100
+
+
+def test_no_token_reaches_a_payload_even_when_a_function_lets_one_slip() -> None:
+    cloud = Cloud(media_ids=("a", "b"), downloads={"b": failing_with("MediaGoneError")})
+
+    execution = cloud.run()
+
+    assert FAKE_TOKEN not in json.dumps([cloud.calls, execution.output])

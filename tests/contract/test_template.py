@@ -1,0 +1,390 @@
+"""template.yaml keeps the promises that no local engine enforces: names, permissions, encryption, retention, bounds."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+
+from gopro_sync.archive.object_key import PREFIX_ROOT
+from gopro_sync.settings import VARIABLE_NAMES
+from tests.contract.deployment import ROOT, Stack, resource, resources_of, template
+
+POWERTOOLS_VARIABLES: Final = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE"}
+FUNCTIONS: Final = resources_of("AWS::Serverless::Function")
+ROLES: Final = resources_of("AWS::IAM::Role")
+LOG_GROUPS: Final = resources_of("AWS::Logs::LogGroup")
+# Statements on everything, each because AWS offers no resource to name.
+STATEMENTS_ON_EVERYTHING: Final = {"Trace", "DeliverLogs"}
+# What AWS asks of the caller's role when the thing is encrypted with a customer's key.
+KMS_BEHIND: Final = {
+    "secretsmanager:GetSecretValue": {"kms:Decrypt"},
+    "s3:GetObject": {"kms:Decrypt"},
+    "s3:PutObject": {"kms:GenerateDataKey", "kms:Decrypt"},  # Decrypt: every part of a multipart upload
+    "dynamodb:BatchGetItem": {"kms:Decrypt"},
+    "dynamodb:PutItem": {"kms:Decrypt"},
+    "dynamodb:UpdateItem": {"kms:Decrypt"},
+    "sqs:SendMessage": {"kms:GenerateDataKey", "kms:Decrypt"},
+    "sns:Publish": {"kms:GenerateDataKey", "kms:Decrypt"},
+}
+
+
+def statements(role: str) -> list[dict[str, Any]]:
+    documents = [policy["PolicyDocument"] for policy in ROLES[role]["Policies"]]
+    return [statement for document in documents for statement in document["Statement"]]
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def allowed(role: str, action: str) -> list[str]:
+    """Return the resources on which a role may do something."""
+    stack = Stack()
+    return [
+        str(target)
+        for statement in statements(role)
+        if action in as_list(statement["Action"])
+        for target in as_list(stack.resolve(statement["Resource"]))
+    ]
+
+
+def lifecycle_rules(**parameters: str) -> dict[str, dict[str, Any]]:
+    rules = Stack(**parameters).resolve(resource("ArchiveBucket")["LifecycleConfiguration"]["Rules"])
+    return {rule["Id"]: rule for rule in rules}
+
+
+def references(value: Any) -> Iterator[str]:
+    """Yield what a value of the template refers to."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key == "Ref":
+                yield item
+            elif key == "Fn::GetAtt":
+                yield item[0]
+            else:
+                yield from references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from references(item)
+    elif isinstance(value, str):
+        yield from (name.split(".")[0] for name in re.findall(r"\$\{([\w.]+)\}", value))
+
+
+# --- parameters and names --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", template()["Parameters"])
+def test_every_parameter_is_described_has_a_default_and_has_bounds(name: str) -> None:
+    parameter = template()["Parameters"][name]
+    assert {"Type", "Default", "Description", "ConstraintDescription"} <= parameter.keys()
+    bounded_by = {"Number": {"MinValue", "MaxValue"}, "String": {"AllowedPattern"}}[parameter["Type"]]
+    assert "AllowedValues" in parameter or bounded_by <= parameter.keys()
+
+
+@pytest.mark.parametrize("name", template()["Parameters"])
+def test_every_parameter_is_used_and_shown_in_a_group(name: str) -> None:
+    groups = template()["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    used = set(references([template()[section] for section in ("Globals", "Conditions", "Resources")]))
+    assert name in used
+    assert sum(group["Parameters"].count(name) for group in groups) == 1
+
+
+@pytest.mark.parametrize("name", template()["Parameters"])
+def test_every_default_is_within_its_own_bounds(name: str) -> None:
+    parameter = template()["Parameters"][name]
+    default = parameter["Default"]
+    if "AllowedValues" in parameter:
+        assert default in parameter["AllowedValues"]
+    elif parameter["Type"] == "Number":
+        assert parameter["MinValue"] <= default <= parameter["MaxValue"]
+    else:
+        assert re.search(parameter["AllowedPattern"], default)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "accepted"),
+    [
+        ("Environment", "dev", True),
+        ("Environment", "Prod", False),
+        ("Environment", "dev-", False),
+        ("Environment", "a" * 17, False),
+        ("GoProApiBaseUrl", "http://127.0.0.1:8080", True),
+        ("GoProApiBaseUrl", "http://api.gopro.com", False),
+        ("GoProApiBaseUrl", "https://api.gopro.com?x=1", False),
+        ("GoProApiBaseUrl", "https://user@api.gopro.com", False),
+        ("ScheduleExpression", "rate(12 hours)", True),
+        ("ScheduleExpression", "0 2 * * *", False),
+        ("AlertEmail", "ops-team@company.com", True),
+        ("AlertEmail", "ops-team", False),
+    ],
+)
+def test_a_parameter_takes_what_works_and_refuses_what_does_not(parameter: str, value: str, *, accepted: bool) -> None:
+    assert bool(re.search(template()["Parameters"][parameter]["AllowedPattern"], value)) is accepted
+
+
+def test_production_has_the_names_of_the_specification() -> None:
+    stack = Stack()
+    names = {
+        "ArchiveBucket": "gopro-archive-bucket-123456789012",
+        "TrackerTable": "gopro-sync-tracker",
+        "CredentialsSecret": "gopro/credentials",
+        "AlertsTopic": "gopro-sync-alerts",
+        "SyncStateMachine": "gopro-sync-orchestrator",
+        "AuthenticatorFunction": "gopro-authenticator",
+        "MediaListerFunction": "gopro-media-lister",
+        "VideoDownloaderFunction": "gopro-video-downloader",
+        "AuthenticatorRole": "gopro-authenticator-role",
+        "MediaListerRole": "gopro-media-lister-role",
+        "VideoDownloaderRole": "gopro-video-downloader-role",
+        "SyncStateMachineRole": "gopro-stepfunctions-role",
+    }
+    assert {logical_id: stack.name_of(logical_id) for logical_id in names} == names
+
+
+def test_two_environments_share_no_name() -> None:
+    fields = ("AliasName", "BucketName", "FunctionName", "LogGroupName", "Name", "QueueName", "RoleName", "TableName")
+    named = [
+        properties[field]
+        for definition in template()["Resources"].values()
+        for properties in [definition["Properties"]]
+        for field in (*fields, "TopicName")
+        if field in properties
+    ]
+    production, development = (Stack(Environment=name).resolve(named) for name in ("prod", "dev"))
+    assert len(named) > len(FUNCTIONS) + len(ROLES) + len(LOG_GROUPS)
+    assert [name + "-dev" for name in production] == development
+
+
+def test_the_longest_names_fit_into_what_aws_takes() -> None:
+    stack = Stack(Environment="e" * 16)
+    assert len(stack.name_of("ArchiveBucket")) <= 63
+    assert max(len(stack.name_of(role)) for role in ROLES) <= 64
+    assert max(len(stack.name_of(function)) for function in FUNCTIONS) <= 64
+
+
+@pytest.mark.parametrize("name", template()["Outputs"])
+def test_every_output_is_described(name: str) -> None:
+    assert template()["Outputs"][name]["Description"]
+
+
+# --- functions -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_handler_exists(function: str) -> None:
+    module, attribute = FUNCTIONS[function]["Handler"].rsplit(".", 1)
+    assert (ROOT / "src" / module.replace(".", "/")).with_suffix(".py").is_file()
+    assert callable(getattr(importlib.import_module(module), attribute))
+
+
+def test_the_functions_get_exactly_the_variables_that_the_code_reads() -> None:
+    variables = template()["Globals"]["Function"]["Environment"]["Variables"]
+    assert set(variables) == VARIABLE_NAMES | POWERTOOLS_VARIABLES
+
+
+def test_no_variable_holds_a_secret_value() -> None:
+    variables = template()["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["CREDENTIALS_SECRET_ID"] == {"Fn::GetAtt": ["CredentialsSecret", "Id"]}
+    assert "SecretString" not in resource("CredentialsSecret")
+
+
+@pytest.mark.parametrize(
+    ("function", "timeout_seconds", "memory_megabytes"),
+    [("AuthenticatorFunction", 30, 256), ("MediaListerFunction", 300, 512), ("VideoDownloaderFunction", 900, 512)],
+)
+def test_the_functions_have_the_specified_time_and_memory(
+    function: str, timeout_seconds: int, memory_megabytes: int
+) -> None:
+    values = Stack().resolve(FUNCTIONS[function])
+    assert (values["Timeout"], values["MemorySize"]) == (timeout_seconds, memory_megabytes)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_function_is_traced_writes_to_its_own_log_group_and_has_a_dead_letter_queue(function: str) -> None:
+    stack, properties = Stack(), FUNCTIONS[function]
+    log_group = properties["LoggingConfig"]["LogGroup"]["Ref"]
+    assert stack.resolve(LOG_GROUPS[log_group]["LogGroupName"]) == f"/aws/lambda/{stack.name_of(function)}"
+    assert stack.resolve(properties["DeadLetterQueue"]["TargetArn"]) == "DeadLetterQueue.Arn"
+    assert template()["Globals"]["Function"]["Tracing"] == "Active"
+
+
+def test_concurrency_is_reserved_only_on_request_and_for_as_many_downloads_as_there_can_be() -> None:
+    reserved = {name: properties["ReservedConcurrentExecutions"] for name, properties in FUNCTIONS.items()}
+    assert Stack().resolve(reserved) == {}
+    asked = Stack(ReserveConcurrency="true", MaxConcurrentDownloads="7").resolve(reserved)
+    assert asked == {"AuthenticatorFunction": 1, "MediaListerFunction": 1, "VideoDownloaderFunction": "7"}
+
+
+# --- permissions -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_role_has_a_wildcard_action_and_every_statement_says_what_it_is_for(role: str) -> None:
+    for statement in statements(role):
+        assert statement["Effect"] == "Allow"
+        assert statement["Sid"]
+        assert not [action for action in as_list(statement["Action"]) if "*" in action]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_only_what_has_no_resource_is_allowed_on_everything(role: str) -> None:
+    assert {s["Sid"] for s in statements(role) if "*" in as_list(s["Resource"])} <= STATEMENTS_ON_EVERYTHING
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_role_has_the_permissions_on_the_key_that_its_other_permissions_imply_and_no_more(role: str) -> None:
+    actions = {action for statement in statements(role) for action in as_list(statement["Action"])}
+    implied = {needed for action in actions for needed in KMS_BEHIND.get(action, set())}
+    assert {action for action in actions if action.startswith("kms:")} == implied
+    for action in implied:
+        assert allowed(role, action) == ["EncryptionKey.Arn"]
+
+
+def test_each_function_has_a_role_of_its_own() -> None:
+    roles = [properties["Role"]["Fn::GetAtt"][0] for properties in FUNCTIONS.values()]
+    assert len(set(roles)) == len(FUNCTIONS)
+
+
+def test_only_the_downloader_writes_videos_and_only_the_lister_writes_manifests() -> None:
+    bucket = "ArchiveBucket.Arn"
+    writers = {role: allowed(role, "s3:PutObject") for role in ROLES}
+    assert {role: where for role, where in writers.items() if where} == {
+        "VideoDownloaderRole": [f"{bucket}/{PREFIX_ROOT}/*"],
+        "MediaListerRole": [f"{bucket}/runs/*"],
+    }
+    assert allowed("SyncStateMachineRole", "s3:GetObject") == [f"{bucket}/runs/*"]
+
+
+def test_no_role_can_delete_an_object_a_record_or_the_secret() -> None:
+    actions = [action for role in ROLES for statement in statements(role) for action in as_list(statement["Action"])]
+    assert not [action for action in actions if "Delete" in action and action != "logs:DeleteLogDelivery"]
+
+
+@pytest.mark.parametrize(("role", "service"), [("SyncStateMachineRole", "states"), ("SyncScheduleRole", "scheduler")])
+def test_a_service_may_assume_a_role_for_this_account_only(role: str, service: str) -> None:
+    (statement,) = Stack().resolve(ROLES[role]["AssumeRolePolicyDocument"]["Statement"])
+    assert statement["Principal"] == {"Service": f"{service}.amazonaws.com"}
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+
+
+@pytest.mark.parametrize("policy", ["ArchiveBucketPolicy", "AlertsTopicPolicy", "DeadLetterQueuePolicy"])
+def test_nothing_is_reachable_without_tls(policy: str) -> None:
+    document = resource(policy)["PolicyDocument"]
+    (denied,) = [statement for statement in document["Statement"] if statement["Effect"] == "Deny"]
+    assert denied["Principal"] == "*"
+    assert denied["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+# --- encryption and retention ----------------------------------------------------------------------------------------
+
+
+def test_one_key_of_the_customer_encrypts_everything() -> None:
+    default = resource("ArchiveBucket")["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]
+    assert default["BucketKeyEnabled"] is True
+    keys = [
+        default["ServerSideEncryptionByDefault"]["KMSMasterKeyID"],
+        resource("TrackerTable")["SSESpecification"]["KMSMasterKeyId"],
+        resource("CredentialsSecret")["KmsKeyId"],
+        resource("AlertsTopic")["KmsMasterKeyId"],
+        resource("DeadLetterQueue")["KmsMasterKeyId"],
+        *(log_group["KmsKeyId"] for log_group in LOG_GROUPS.values()),
+    ]
+    assert keys == [{"Fn::GetAtt": ["EncryptionKey", "Arn"]}] * (5 + len(LOG_GROUPS))
+    assert resource("EncryptionKey")["EnableKeyRotation"] is True
+
+
+@pytest.mark.parametrize("environment", ["prod", "dev"])
+def test_cloudwatch_may_use_the_key_for_every_log_group_of_the_stack(environment: str) -> None:
+    stack = Stack(Environment=environment)
+    grants = [s for s in resource("EncryptionKey")["KeyPolicy"]["Statement"] if "logs." in str(s["Principal"])]
+    (patterns,) = [
+        stack.resolve(grant["Condition"])["ArnLike"]["kms:EncryptionContext:aws:logs:arn"] for grant in grants
+    ]
+    for log_group in LOG_GROUPS.values():
+        arn = f"arn:aws:logs:eu-west-1:123456789012:log-group:{stack.resolve(log_group['LogGroupName'])}"
+        assert any(arn.startswith(pattern.removesuffix("*")) for pattern in patterns), arn
+
+
+@pytest.mark.parametrize("logical_id", ["ArchiveBucket", "TrackerTable", "CredentialsSecret", "EncryptionKey"])
+def test_deleting_or_replacing_the_stack_deletes_no_video_record_secret_or_key(logical_id: str) -> None:
+    definition = template()["Resources"][logical_id]
+    assert definition["DeletionPolicy"] in {"Retain", "RetainExceptOnCreate"}
+    assert definition["UpdateReplacePolicy"] == "Retain"
+
+
+@pytest.mark.parametrize("log_group", LOG_GROUPS)
+def test_every_log_group_expires_by_the_parameter(log_group: str) -> None:
+    assert LOG_GROUPS[log_group]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_the_bucket_is_versioned_private_and_without_acls() -> None:
+    bucket = resource("ArchiveBucket")
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+
+
+def test_videos_move_to_glacier_after_7_and_14_days_unless_their_tag_is_changed() -> None:
+    rule = lifecycle_rules()["videos-to-cold-storage"]
+    assert (rule["Prefix"], rule["Status"]) == (f"{PREFIX_ROOT}/", "Enabled")
+    assert rule["TagFilters"] == [{"Key": "AutoSync", "Value": "True"}]
+    assert rule["Transitions"] == [
+        {"StorageClass": "GLACIER_IR", "TransitionInDays": "7"},
+        {"StorageClass": "DEEP_ARCHIVE", "TransitionInDays": "14"},
+    ]
+
+
+def test_zero_days_skip_glacier_instant_retrieval() -> None:
+    rule = lifecycle_rules(GlacierInstantRetrievalAfterDays="0", DeepArchiveAfterDays="1")["videos-to-cold-storage"]
+    assert rule["Transitions"] == [{"StorageClass": "DEEP_ARCHIVE", "TransitionInDays": "1"}]
+
+
+def test_old_versions_unfinished_uploads_and_run_files_do_not_stay_for_ever() -> None:
+    rules = lifecycle_rules()
+    old_versions = rules["noncurrent-versions-to-deep-archive"]["NoncurrentVersionTransitions"]
+    assert old_versions == [{"StorageClass": "DEEP_ARCHIVE", "TransitionInDays": 30}]
+    assert rules["abort-incomplete-uploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
+    assert "Prefix" not in rules["abort-incomplete-uploads"]
+    assert (rules["expire-run-files"]["Prefix"], rules["expire-run-files"]["ExpirationInDays"]) == ("runs/", 30)
+
+
+def test_no_rule_ever_expires_a_video() -> None:
+    expiring = [rule for rule in lifecycle_rules().values() if any("Expiration" in key for key in rule)]
+    assert [rule["Prefix"] for rule in expiring] == ["runs/"]
+
+
+def test_the_tracker_has_the_specified_key_index_backup_and_expiry() -> None:
+    table = resource("TrackerTable")
+    (index,) = table["GlobalSecondaryIndexes"]
+    assert table["KeySchema"] == [{"AttributeName": "media_id", "KeyType": "HASH"}]
+    assert index["IndexName"] == "status-sync_timestamp-index"
+    assert [key["AttributeName"] for key in index["KeySchema"]] == ["status", "sync_timestamp"]
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+
+
+def test_dead_letters_are_kept_for_14_days() -> None:
+    assert resource("DeadLetterQueue")["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
+# --- schedule --------------------------------------------------------------------------------------------------------
+
+
+def test_the_schedule_starts_the_state_machine_every_night_at_two_in_its_own_time_zone() -> None:
+    schedule = Stack().resolve(resource("SyncSchedule"))
+    assert schedule["ScheduleExpression"] == "cron(0 2 * * ? *)"
+    assert schedule["ScheduleExpressionTimezone"] == "Europe/Berlin"
+    assert schedule["State"] == "ENABLED"
+    assert schedule["Target"]["Input"] == "{}"
+    assert schedule["Target"]["DeadLetterConfig"] == {"Arn": "DeadLetterQueue.Arn"}
+
+
+def test_an_address_for_alerts_is_subscribed_only_if_there_is_one() -> None:
+    subscription = template()["Resources"]["AlertEmailSubscription"]
+    assert subscription["Condition"] == "HasAlertEmail"
+    assert subscription["Properties"]["Protocol"] == "email"

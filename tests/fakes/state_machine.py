@@ -1,0 +1,232 @@
+"""A small interpreter of the part of the Amazon States Language that sync.asl.json uses, for tests without a cloud.
+
+Tasks are answered by a function of the test; retries wait for nothing and are noted instead. It is strict: a field that
+it does not know is an error, and so are, as on AWS, an undefined expression and an output beyond 256 KiB.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from local.engine.jsonata import QueryEvaluationError, evaluate
+
+STATE_SIZE_LIMIT_BYTES: Final = 256 * 1024
+EXECUTION_ARN: Final = "arn:aws:states:eu-west-1:123456789012:execution:gopro-sync-orchestrator:night"
+STARTED_AT: Final = "2026-03-01T02:00:00.000Z"
+ENTERED_AT: Final = "2026-03-01T02:10:30.250Z"
+
+_KNOWN_FIELDS: Final = {
+    "Task": {"Resource", "Arguments", "TimeoutSeconds", "Retry", "Catch"},
+    "Map": {
+        *("Label", "ItemReader", "ItemSelector", "ItemProcessor", "MaxConcurrency", "ToleratedFailurePercentage"),
+        *("Retry", "Catch"),
+    },
+    "Pass": set(),
+    "Choice": {"Choices", "Default"},
+    "Fail": {"Error", "Cause"},
+    "Succeed": set(),
+}
+_COMMON_FIELDS: Final = {"Type", "Comment", "Next", "End", "Output", "Assign"}
+
+
+class TaskError(Exception):
+    """What a task fails with: the name that Retry and Catch match, and the cause."""
+
+    def __init__(self, error: str, cause: str | None = None) -> None:
+        super().__init__(error, cause)
+        self.error = error
+        self.cause = cause
+
+    @classmethod
+    def of_function(cls, error: str, message: str) -> TaskError:
+        """Return the error as Step Functions reports an exception that a Python function raised."""
+        trace = ['  File "/var/task/gopro_sync/handlers/entry_point.py", line 36, in handler\n']
+        return cls(error, json.dumps({"errorMessage": message, "errorType": error, "stackTrace": trace}))
+
+    def as_error_output(self) -> dict[str, str]:
+        """Return what ``$states.errorOutput`` holds."""
+        return {"Error": self.error} | ({} if self.cause is None else {"Cause": self.cause})
+
+
+@dataclass(slots=True, kw_only=True)
+class Execution:
+    """How an execution went."""
+
+    status: str = "RUNNING"
+    output: Any = None
+    error: str | None = None
+    cause: str | None = None
+    visited: list[str] = field(default_factory=list)
+    waits: list[tuple[str, float]] = field(default_factory=list)
+    """State and seconds of every wait before a retry, without jitter."""
+    outcomes: list[Any] = field(default_factory=list)
+    """What the children of the map put out; a child that failed put out nothing."""
+
+
+type TaskAnswer = Callable[[str, Any], Any]
+"""From the task's resource and arguments to its result; raises TaskError."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Scope:
+    """What an execution, or a child of the map, can see."""
+
+    states: Mapping[str, Any]
+    context: dict[str, Any]
+    variables: dict[str, Any]
+
+
+def run(definition: Mapping[str, Any], run_input: Any, answer: TaskAnswer) -> Execution:
+    """Run a definition, its substitutions already made, to its end.
+
+    Args:
+        definition: the parsed state machine.
+        run_input: the execution's input.
+        answer: what the tasks and the item reader answer.
+    """
+    context = {"Execution": {"Id": EXECUTION_ARN, "StartTime": STARTED_AT}, "State": {"EnteredTime": ENTERED_AT}}
+    execution = Execution()
+    scope = _Scope(states=definition["States"], context=context, variables={})
+    _run_states(scope, definition["StartAt"], run_input, answer, execution)
+    return execution
+
+
+def _run_states(scope: _Scope, name: str | None, state_input: Any, answer: TaskAnswer, execution: Execution) -> None:
+    try:
+        while name is not None:
+            execution.visited.append(name)
+            state = scope.states[name]
+            unknown = state.keys() - _COMMON_FIELDS - _KNOWN_FIELDS[state["Type"]]
+            assert not unknown, f"{name}: the test's interpreter does not know {unknown}"
+            if state["Type"] == "Fail":
+                _fail(scope, state, state_input, execution)
+                return
+            name, state_input = _run_state(scope, name, state_input, answer, execution)
+            assert len(json.dumps(state_input)) <= STATE_SIZE_LIMIT_BYTES, "States.DataLimitExceeded"
+        execution.status, execution.output = "SUCCEEDED", state_input
+    except TaskError as error:
+        execution.status, execution.error, execution.cause = "FAILED", error.error, error.cause
+
+
+def _fail(scope: _Scope, state: Mapping[str, Any], state_input: Any, execution: Execution) -> None:
+    execution.status = "FAILED"
+    execution.error = _fill(scope, state["Error"], {"input": state_input})
+    execution.cause = _fill(scope, state["Cause"], {"input": state_input})
+
+
+def _run_state(
+    scope: _Scope, name: str, state_input: Any, answer: TaskAnswer, execution: Execution
+) -> tuple[str | None, Any]:
+    state = scope.states[name]
+    if state["Type"] == "Choice":
+        return _choose(scope, state, state_input), state_input
+    if state["Type"] in {"Pass", "Succeed"}:
+        return _leave(scope, state, {"input": state_input}, default=state_input)
+    run_once = _run_map if state["Type"] == "Map" else _run_task
+    attempts: dict[int, int] = {}
+    while True:
+        try:
+            result = run_once(scope, state, state_input, answer, execution)
+        except TaskError as error:
+            wait = _wait_before_retry(state, error, attempts)
+            if wait is not None:
+                execution.waits.append((name, wait))
+                continue
+            catcher = _matching(state["Catch"], error)
+            if catcher is None:
+                raise
+            visible = {"input": state_input, "errorOutput": error.as_error_output()}
+            return _leave(scope, catcher[1], visible, default=error.as_error_output())
+        return _leave(scope, state, {"input": state_input, "result": result}, default=result)
+
+
+def _run_task(
+    scope: _Scope, state: Mapping[str, Any], state_input: Any, answer: TaskAnswer, execution: Execution
+) -> Any:
+    del execution
+    assert _fill(scope, state["TimeoutSeconds"], {"input": state_input}) > 0
+    return answer(state["Resource"], _fill(scope, state["Arguments"], {"input": state_input}))
+
+
+def _run_map(
+    scope: _Scope, state: Mapping[str, Any], state_input: Any, answer: TaskAnswer, execution: Execution
+) -> Any:
+    visible = {"input": state_input}
+    assert _fill(scope, state["MaxConcurrency"], visible) > 0
+    assert state["ToleratedFailurePercentage"] == 100, "the interpreter of the test loses failed children and goes on"
+    reader, processor = state["ItemReader"], state["ItemProcessor"]
+    items = answer(reader["Resource"], _fill(scope, reader["Arguments"], visible))
+    results = execution.outcomes
+    for index, item in enumerate(items):
+        selecting = _Scope(
+            states={}, context=scope.context | {"Map": {"Item": {"Value": item}}}, variables=scope.variables
+        )
+        child_input = _fill(selecting, state["ItemSelector"], visible)
+        # A child of a distributed map is an execution of its own: it sees neither the parent's variables nor its name.
+        identity = {"Id": f"{EXECUTION_ARN}/{state['Label']}:{index}", "StartTime": ENTERED_AT}
+        child = _Scope(states=processor["States"], context=scope.context | {"Execution": identity}, variables={})
+        outcome = Execution(visited=execution.visited, waits=execution.waits)
+        _run_states(child, processor["StartAt"], child_input, answer, outcome)
+        if outcome.status == "SUCCEEDED":
+            results.append(outcome.output)
+    assert len(json.dumps(results)) <= STATE_SIZE_LIMIT_BYTES, "States.DataLimitExceeded"
+    return results
+
+
+def _choose(scope: _Scope, state: Mapping[str, Any], state_input: Any) -> str:
+    visible = {"input": state_input}
+    for choice in state["Choices"]:
+        if _fill(scope, choice["Condition"], visible) is True:
+            scope.variables |= _fill(scope, choice.get("Assign", {}), visible)
+            return str(choice["Next"])
+    if "Default" not in state:
+        raise TaskError("States.NoChoiceMatched")
+    return str(state["Default"])
+
+
+def _leave(
+    scope: _Scope, leaving: Mapping[str, Any], visible: Mapping[str, Any], *, default: Any
+) -> tuple[str | None, Any]:
+    # Assign and Output see the same values: neither sees what the other makes.
+    output = _fill(scope, leaving["Output"], visible) if "Output" in leaving else default
+    scope.variables |= _fill(scope, leaving.get("Assign", {}), visible)
+    return leaving.get("Next"), output
+
+
+def _wait_before_retry(state: Mapping[str, Any], error: TaskError, attempts: dict[int, int]) -> float | None:
+    found = _matching(state["Retry"], error)
+    if found is None:
+        return None
+    index, retrier = found
+    attempt = attempts.get(index, 0)
+    if attempt >= retrier["MaxAttempts"]:
+        return None
+    attempts[index] = attempt + 1
+    wait = retrier["IntervalSeconds"] * retrier.get("BackoffRate", 2.0) ** attempt
+    return float(min(wait, retrier.get("MaxDelaySeconds", wait)))
+
+
+def _matching(rules: list[dict[str, Any]], error: TaskError) -> tuple[int, dict[str, Any]] | None:
+    wildcards = {"States.ALL"} | (set() if error.error.startswith("States.") else {"States.TaskFailed"})
+    for index, rule in enumerate(rules):
+        if {error.error, *wildcards} & set(rule["ErrorEquals"]):
+            return index, rule
+    return None
+
+
+def _fill(scope: _Scope, template: Any, visible: Mapping[str, Any]) -> Any:
+    """Evaluate every ``{% %}`` in a JSON value."""
+    if isinstance(template, dict):
+        return {key: _fill(scope, value, visible) for key, value in template.items()}
+    if isinstance(template, list):
+        return [_fill(scope, value, visible) for value in template]
+    if not (isinstance(template, str) and template.startswith("{%")):
+        return template
+    expression = template.removeprefix("{%").removesuffix("%}")
+    try:
+        return evaluate(expression, states={**visible, "context": scope.context}, variables=scope.variables)
+    except QueryEvaluationError as error:
+        raise TaskError("States.QueryEvaluationError", str(error)) from error

@@ -1,0 +1,111 @@
+"""A CDN, an S3 and an engine between them, all on loopback; small enough that a test takes a fraction of a second."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+
+from gopro_sync.archive import file_transfer
+from gopro_sync.archive.multipart_upload import storage_pool
+from gopro_sync.archive.source import source_pool
+from gopro_sync.archive.transfer import FileToArchive, TransferEngine, TransferredFile, UploadState
+from tests.fakes.s3_server import S3Server
+from tests.fakes.source_server import SourceServer
+
+MIB = 1024 * 1024
+KEY = "gopro-videos/2026/06/GX010456.MP4"
+FALLBACK_KEY = "gopro-videos/2026/06/GX010456_ab01.MP4"
+BUCKET = "archive"
+
+
+@dataclass(slots=True, kw_only=True)
+class Bench:
+    """One engine between one source and one S3, and what its callbacks were told."""
+
+    source: SourceServer
+    s3: S3Server
+    slept: list[float] = field(default_factory=list)
+    created: list[UploadState] = field(default_factory=list)
+    progress: list[int] = field(default_factory=list)
+    seconds_left: Callable[[], float] = lambda: 900.0
+    sign: Callable[[], str] | None = None
+    record: Callable[[UploadState], None] | None = None
+
+    def engine(self, **options: object) -> TransferEngine:
+        """An engine with two workers whose waits take no time."""
+        defaults: dict[str, object] = {
+            "workers": 2,
+            "part_size_bytes": 5 * MIB,
+            "sleep": self.slept.append,
+            "random": lambda: 0.5,
+        }
+        return TransferEngine(
+            s3=self.s3.client,
+            bucket=BUCKET,
+            source_http=source_pool(workers=2),
+            storage_http=storage_pool(workers=2),
+            **(defaults | options),  # type: ignore[arg-type]  # options by name
+        )
+
+    def transfer(
+        self, *, resume: UploadState | None = None, media_id: str = "ab01", **options: object
+    ) -> TransferredFile:
+        """Copies the source's file to ``KEY``."""
+        return self.engine(**options).transfer(
+            FileToArchive(
+                media_id=media_id,
+                item_number=1,
+                key=KEY,
+                fallback_key=FALLBACK_KEY,
+                tags={"Source": "GoPro", "AutoSync": "True", "UploadDate": "2026-06-14"},
+                captured_at=datetime(2026, 6, 13, 8, tzinfo=UTC),
+            ),
+            resolve_url=self.sign or self.source.sign,
+            resume=resume,
+            seconds_left=self.seconds_left,
+            on_upload_created=self.record or self.created.append,
+            on_progress=self.progress.append,
+        )
+
+    def assert_archived(self, key: str = KEY) -> None:
+        """The object has the source's bytes, and nothing is left open."""
+        assert self.s3.objects[key].data == self.source.content
+        assert self.s3.uploads == {}
+
+
+@pytest.fixture(scope="session")
+def video() -> bytes:
+    """Three parts of 5 MiB and a rest."""
+    return random.Random(7).randbytes(15 * MIB + 12345)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """One for all tests, since making a boto3 client takes longer than most of them."""
+    with S3Server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: S3Server) -> S3Server:
+    s3_server.forget()
+    return s3_server
+
+
+@pytest.fixture
+def bench(video: bytes, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """Multipart from 10 MiB on, so that no test needs 100 MB."""
+    monkeypatch.setattr(file_transfer, "MULTIPART_THRESHOLD_BYTES", 10 * MIB)
+    with SourceServer(video) as source:
+        yield Bench(source=source, s3=s3)
+
+
+@pytest.fixture
+def small_bench(s3: S3Server) -> Iterator[Bench]:
+    """A file that is one PutObject."""
+    with SourceServer(random.Random(8).randbytes(3 * MIB + 7)) as source:
+        yield Bench(source=source, s3=s3)

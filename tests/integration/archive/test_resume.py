@@ -1,0 +1,208 @@
+"""The invocation ends before the file does, as planned or not: the next one sends the rest, and only the rest."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable
+
+import pytest
+
+from gopro_sync.archive.transfer import TransferOutcome, UploadState
+from gopro_sync.errors import AccessDeniedError, NetworkError, StorageError
+from tests.fakes.s3_server import S3Fault, S3Part
+from tests.fakes.source_server import SourceFault
+from tests.integration.archive.conftest import KEY, MIB, Bench
+
+
+class Killed(BaseException):
+    """Stands for the process being killed: no code of ours may catch it."""
+
+
+def die_after_parts(bench: Bench, parts: int) -> UploadState:
+    """Runs a transfer that ends for good after so many parts, and leaves the rest to the next."""
+    bench.s3.faults = [S3Fault(operation="UploadPart", status=403, code="AccessDenied", skip=parts, count=99)]
+    with pytest.raises(AccessDeniedError):
+        bench.transfer()
+    bench.s3.faults = []
+    return bench.created[-1]
+
+
+@pytest.mark.parametrize("parts", [0, 1, 2, 3])
+def test_only_the_missing_parts_are_sent(bench: Bench, parts: int) -> None:
+    upload = die_after_parts(bench, parts)
+    there = len(bench.s3.uploads[upload.upload_id].parts)
+    bench.progress.clear()
+    result = bench.transfer(resume=upload)
+    assert result.outcome is TransferOutcome.COMPLETED
+    assert result.parts_sent == 4 - there
+    assert sorted(bench.s3.parts_sent()) == [1, 2, 3, 4]
+    assert sum(bench.progress) == len(bench.source.content)
+    assert len(bench.created) == 1
+    bench.assert_archived()
+
+
+def test_a_list_of_parts_on_several_pages_is_read_to_its_end(bench: Bench) -> None:
+    upload = die_after_parts(bench, 3)
+    bench.s3.page_size = 1
+    there = len(bench.s3.uploads[upload.upload_id].parts)
+    assert bench.transfer(resume=upload).parts_sent == 4 - there
+    bench.assert_archived()
+
+
+def test_the_part_size_of_the_open_upload_is_kept(bench: Bench) -> None:
+    upload = die_after_parts(bench, 2)
+    result = bench.transfer(resume=upload, part_size_bytes=6 * MIB)
+    assert result.part_size_bytes == 5 * MIB
+    bench.assert_archived()
+
+
+def test_all_parts_there_only_completion_is_left(bench: Bench) -> None:
+    bench.s3.faults = [S3Fault(operation="CompleteMultipartUpload", status=403, code="AccessDenied", count=1)]
+    with pytest.raises(AccessDeniedError):
+        bench.transfer()
+    result = bench.transfer(resume=bench.created[0])
+    assert (result.outcome, result.bytes_sent) == (TransferOutcome.COMPLETED, 0)
+    bench.assert_archived()
+
+
+def test_killed_after_completion_but_before_it_was_recorded(bench: Bench) -> None:
+    bench.transfer()
+    requests = len(bench.source.requests)
+    result = bench.transfer(resume=bench.created[0])
+    assert (result.outcome, result.bytes_sent) == (TransferOutcome.ALREADY_ARCHIVED, 0)
+    assert len(bench.source.requests) == requests + 1  # the probe
+    assert result.checksum_crc64nvme == bench.s3.objects[KEY].crc64nvme
+    assert len(bench.created) == 1
+
+
+def test_an_upload_that_expired_meanwhile_starts_again(bench: Bench) -> None:
+    upload = die_after_parts(bench, 2)
+    bench.s3.uploads.clear()
+    assert bench.transfer(resume=upload).parts_sent == 4
+    bench.assert_archived()
+
+
+def test_a_source_that_changed_meanwhile_starts_again_and_frees_the_old_parts(bench: Bench) -> None:
+    upload = die_after_parts(bench, 2)
+    bench.source.etag = "c0ffee-2"
+    assert bench.transfer(resume=upload).parts_sent == 4
+    bench.assert_archived()
+
+
+def test_a_listed_part_of_another_size_is_sent_again(bench: Bench) -> None:
+    upload = die_after_parts(bench, 3)
+    parts = bench.s3.uploads[upload.upload_id].parts
+    number = min(parts)
+    parts[number] = S3Part(data=b"x" * 9, size_bytes=9, crc=0, etag='"x"')
+    assert number in bench.s3.parts_sent()
+    bench.transfer(resume=upload)
+    bench.assert_archived()
+    assert bench.s3.parts_sent().count(number) == 2
+
+
+def test_work_goes_on_under_the_key_of_the_open_upload(bench: Bench) -> None:
+    bench.transfer(media_id="other")  # takes the key
+    bench.s3.faults = [S3Fault(operation="UploadPart", status=403, code="AccessDenied", skip=6, count=99)]
+    with pytest.raises(AccessDeniedError):
+        bench.transfer()
+    bench.s3.faults = []
+    upload = bench.created[-1]
+    assert upload.key != KEY
+    assert bench.transfer(resume=upload).key == upload.key
+    bench.assert_archived(upload.key)
+
+
+class TestTimeBudget:
+    """The reserve is 30 seconds; a transfer of one worker asks for the time before and within each part."""
+
+    def test_it_stops_in_time_says_so_and_is_gone_on_with(self, bench: Bench) -> None:
+        bench.seconds_left = self.until_parts_sent(bench, 2)
+        first = bench.transfer(workers=1)
+        assert (first.outcome, first.parts_sent) == (TransferOutcome.IN_PROGRESS, 2)
+        assert first.upload == bench.created[0]
+        assert (first.checksum_crc64nvme, first.s3_etag) == (None, None)
+        bench.seconds_left = lambda: 900.0
+        second = bench.transfer(resume=first.upload)
+        assert (second.outcome, second.parts_sent) == (TransferOutcome.COMPLETED, 2)
+        assert sorted(bench.s3.parts_sent()) == [1, 2, 3, 4]
+        bench.assert_archived()
+
+    def test_no_part_is_begun_that_would_not_end_in_time(self, bench: Bench) -> None:
+        ticks = itertools.count(step=50)  # each look at the clock is 50 seconds later: a part takes 50
+        bench.seconds_left = lambda: 30 + 74.0  # enough for a part of 50 seconds, but not with the margin
+        first = bench.transfer(workers=1, clock=lambda: float(next(ticks)))
+        assert (first.outcome, first.parts_sent) == (TransferOutcome.IN_PROGRESS, 1)
+
+    def test_a_part_under_way_is_given_up_when_time_is_over(self, bench: Bench) -> None:
+        bench.source.faults = [SourceFault(name="slow", skip=1)]
+        bench.seconds_left = lambda: 900.0 if len(bench.source.requests) < 3 else 29.0
+        first = bench.transfer(workers=1)
+        assert (first.outcome, first.parts_sent) == (TransferOutcome.IN_PROGRESS, 1)
+        assert bench.s3.parts_sent() == [1]
+
+    def test_not_one_part_in_the_time_given_is_an_error_instead_of_an_endless_loop(self, bench: Bench) -> None:
+        bench.seconds_left = lambda: 900.0 if not bench.created else 29.0
+        with pytest.raises(NetworkError, match="Not one part"):
+            bench.transfer()
+        assert list(bench.s3.uploads) == [bench.created[0].upload_id]
+
+    def test_a_small_file_that_does_not_fit_into_the_time_is_an_error(self, small_bench: Bench) -> None:
+        small_bench.seconds_left = lambda: 900.0 if len(small_bench.source.requests) < 2 else 29.0
+        with pytest.raises(NetworkError, match="Not one part"):
+            small_bench.transfer()
+        assert small_bench.s3.objects == {}
+
+    def test_no_time_to_begin_with_is_no_error(self, bench: Bench) -> None:
+        bench.seconds_left = lambda: 10.0
+        result = bench.transfer()
+        assert (result.outcome, result.bytes_sent, result.upload) == (TransferOutcome.IN_PROGRESS, 0, None)
+        assert bench.created == []
+
+    def test_parts_that_s3_spoilt_are_not_left_to_a_call_that_cannot_know(self, bench: Bench) -> None:
+        bench.s3.faults = [S3Fault(operation="UploadPart", effect="corrupt")]
+        bench.seconds_left = self.until_parts_sent(bench, 2)
+        with pytest.raises(StorageError, match="other bytes of part 1"):
+            bench.transfer(workers=1)
+        assert bench.s3.uploads == {}
+
+    def test_four_calls_of_one_part_each_are_as_good_as_one(self, bench: Bench) -> None:
+        upload: UploadState | None = None
+        outcomes: list[TransferOutcome] = []
+        for sent in range(4):
+            bench.seconds_left = self.until_parts_sent(bench, sent + 1)
+            result = bench.transfer(workers=1, resume=upload)
+            outcomes.append(result.outcome)
+            upload = result.upload
+        assert outcomes == [TransferOutcome.IN_PROGRESS] * 3 + [TransferOutcome.COMPLETED]
+        assert bench.s3.parts_sent() == [1, 2, 3, 4]
+        bench.assert_archived()
+
+    @staticmethod
+    def until_parts_sent(bench: Bench, count: int) -> Callable[[], float]:
+        return lambda: 900.0 if len(bench.s3.parts_sent()) < count else 29.0
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_killed_anywhere_and_gone_on_with_it_is_one_whole_object(bench: Bench, seed: int) -> None:
+    """Every look at the clock may be the last one of the process."""
+    dice = random.Random(seed)
+    kills = 0
+    for _ in range(40):
+        left = dice.randrange(1, 60) if kills < 3 else 10_000
+        looks = itertools.count()
+
+        def seconds_left(looks: itertools.count[int] = looks, left: int = left) -> float:
+            if next(looks) >= left:
+                raise Killed
+            return 900.0
+
+        bench.seconds_left = seconds_left
+        try:
+            bench.transfer(resume=bench.created[-1] if bench.created else None)
+            break
+        except Killed:
+            kills += 1
+    bench.assert_archived()
+    assert list(bench.s3.objects) == [KEY]
+    assert len(bench.s3.parts_sent()) == len(set(bench.s3.parts_sent())) == 4

@@ -1,0 +1,233 @@
+"""The CDN misbehaves: what is passing is tried again, what is not has a name, and nothing wrong reaches S3."""
+
+from __future__ import annotations
+
+import pytest
+
+from gopro_sync.archive import source
+from gopro_sync.archive.retries import ATTEMPTS
+from gopro_sync.archive.transfer import TransferOutcome
+from gopro_sync.errors import (
+    GoProApiChangedError,
+    GoProSyncError,
+    MediaGoneError,
+    NetworkError,
+    SourceChangedError,
+    SourceResponseError,
+    SourceUrlExpiredError,
+    ThrottledError,
+)
+from tests.fakes.source_server import SourceFault
+from tests.integration.archive.conftest import KEY, MIB, Bench
+
+PASSING_FAULTS = {
+    "range_ignored": (SourceFault(name="range_ignored"), SourceResponseError),
+    "short_body": (SourceFault(name="short_body"), SourceResponseError),
+    "empty_body": (SourceFault(name="empty_body"), SourceResponseError),
+    "html_page": (SourceFault(name="html_page"), SourceResponseError),
+    "wrong_range": (SourceFault(name="wrong_range"), SourceResponseError),
+    "longer_body": (SourceFault(name="longer_body"), SourceResponseError),
+    "encoded_body": (SourceFault(name="encoded_body"), SourceResponseError),
+    "reset": (SourceFault(name="reset"), NetworkError),
+    "stall": (SourceFault(name="stall"), NetworkError),
+    "408": (SourceFault(name="status", status=408), NetworkError),
+    "500": (SourceFault(name="status", status=500), NetworkError),
+    "502": (SourceFault(name="status", status=502), NetworkError),
+    "429": (SourceFault(name="status", status=429), ThrottledError),
+    "503": (SourceFault(name="status", status=503), ThrottledError),
+    "redirect": (SourceFault(name="status", status=302), SourceResponseError),
+}
+
+
+@pytest.fixture(params=PASSING_FAULTS)
+def fault_and_error(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> tuple[SourceFault, type[GoProSyncError]]:
+    fault, error = PASSING_FAULTS[request.param]
+    if fault.name == "stall":
+        monkeypatch.setattr(source, "IDLE_TIMEOUT_SECONDS", 0.4)
+    return SourceFault(name=fault.name, status=fault.status), error
+
+
+def test_a_passing_fault_costs_a_part_and_not_the_file(
+    bench: Bench, fault_and_error: tuple[SourceFault, type[GoProSyncError]]
+) -> None:
+    fault, _ = fault_and_error
+    fault.skip, fault.count = 1, 2
+    bench.source.faults = [fault]
+    result = bench.transfer()
+    assert result.outcome is TransferOutcome.COMPLETED
+    bench.assert_archived()
+    assert sorted(bench.s3.parts_sent()) == [1, 2, 3, 4]
+    assert len(bench.slept) >= 2
+
+
+def test_a_lasting_fault_has_a_name_and_the_upload_stays_open(
+    bench: Bench, fault_and_error: tuple[SourceFault, type[GoProSyncError]]
+) -> None:
+    fault, error = fault_and_error
+    fault.skip = 1
+    bench.source.faults = [fault]
+    with pytest.raises(error) as raised:
+        bench.transfer()
+    assert type(raised.value) is error
+    assert raised.value.media_id == "ab01"
+    assert bench.s3.objects == {}
+    assert list(bench.s3.uploads) == [bench.created[0].upload_id]
+    bench.source.faults = []
+    bench.transfer(resume=bench.created[0])
+    bench.assert_archived()
+
+
+def test_a_small_file_survives_a_passing_fault(
+    small_bench: Bench, fault_and_error: tuple[SourceFault, type[GoProSyncError]]
+) -> None:
+    fault, _ = fault_and_error
+    fault.count = 1
+    small_bench.source.faults = [fault]
+    assert small_bench.transfer().outcome is TransferOutcome.COMPLETED
+    small_bench.assert_archived()
+
+
+def test_a_wrong_answer_to_a_small_file_leaves_no_object(
+    small_bench: Bench, fault_and_error: tuple[SourceFault, type[GoProSyncError]]
+) -> None:
+    fault, error = fault_and_error
+    small_bench.source.faults = [fault]
+    with pytest.raises(error):
+        small_bench.transfer()
+    assert small_bench.s3.objects == {}
+
+
+def test_tries_are_bounded_and_their_waits_grow(bench: Bench) -> None:
+    bench.source.faults = [SourceFault(name="status", status=500, hits_probe=True)]
+    with pytest.raises(NetworkError, match="answered 500"):
+        bench.transfer()
+    assert len(bench.source.requests) == ATTEMPTS
+    assert bench.slept == [0.375, 0.75, 1.5, 3.0]
+
+
+def test_retry_after_is_honoured(bench: Bench) -> None:
+    bench.source.faults = [SourceFault(name="status", status=429, retry_after="7", count=1)]
+    bench.transfer()
+    assert bench.slept == [7.0]
+
+
+def test_a_long_retry_after_is_left_to_the_state_machine(bench: Bench) -> None:
+    bench.source.faults = [SourceFault(name="status", status=503, retry_after="600")]
+    with pytest.raises(ThrottledError) as raised:
+        bench.transfer()
+    assert raised.value.retry_after_seconds == 600
+    assert bench.slept == []
+
+
+def test_no_wait_goes_beyond_the_time_that_is_left(bench: Bench) -> None:
+    bench.seconds_left = lambda: 35.0  # 30 of them are the reserve
+    bench.source.faults = [SourceFault(name="status", status=503, retry_after="6")]
+    with pytest.raises(ThrottledError):
+        bench.transfer()
+    assert bench.slept == []
+
+
+def test_an_expired_url_is_renewed_once_for_all_workers(bench: Bench) -> None:
+    bench.source.on_request = lambda first: bench.source.expire() if first == 0 and bench.source.signed == 1 else None
+    bench.transfer()
+    bench.assert_archived()
+    assert bench.source.signed == 2
+
+
+@pytest.mark.parametrize("status", [401, 403, 410])
+def test_a_fresh_url_that_is_refused_too_is_an_error_with_a_name(bench: Bench, status: int) -> None:
+    bench.source.faults = [SourceFault(name="status", status=status)]
+    with pytest.raises(SourceUrlExpiredError, match=f"refused a fresh URL with {status}"):
+        bench.transfer()
+    assert bench.source.signed >= 2
+
+
+def test_a_file_that_is_gone_is_an_error_with_a_name(bench: Bench) -> None:
+    bench.source.faults = [SourceFault(name="status", status=404, skip=1)]
+    with pytest.raises(MediaGoneError):
+        bench.transfer()
+
+
+@pytest.mark.parametrize("name", ["etag_changed", "total_changed"])
+class TestChangedSource:
+    def test_a_file_that_changes_under_us_starts_again(self, bench: Bench, name: str) -> None:
+        bench.source.faults = [SourceFault(name=name, skip=2, count=1)]  # type: ignore[arg-type]  # a literal above
+        assert bench.transfer().outcome is TransferOutcome.COMPLETED
+        bench.assert_archived()
+        assert len(bench.created) == 2
+
+    def test_a_file_that_changes_twice_is_an_error_and_leaves_nothing(self, bench: Bench, name: str) -> None:
+        bench.source.faults = [SourceFault(name=name)]  # type: ignore[arg-type]  # a literal above
+        with pytest.raises(SourceChangedError):
+            bench.transfer()
+        assert (bench.s3.objects, bench.s3.uploads) == ({}, {})
+
+    def test_a_small_file_that_changes_starts_again(self, small_bench: Bench, name: str) -> None:
+        small_bench.source.faults = [SourceFault(name=name, count=1)]  # type: ignore[arg-type]  # a literal above
+        assert small_bench.transfer().outcome is TransferOutcome.COMPLETED
+        small_bench.assert_archived()
+
+
+def test_a_file_that_becomes_shorter_is_archived_as_it_then_is(bench: Bench) -> None:
+    def shorten(first: int) -> None:
+        if first >= 10 * MIB:
+            bench.source.content = bench.source.content[: 12 * MIB]
+
+    bench.source.on_request = shorten
+    assert bench.transfer().size_bytes == 12 * MIB
+    bench.assert_archived()
+
+
+def test_a_file_that_s3_cannot_hold_is_an_error(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "MAX_OBJECT_BYTES", MIB)
+    with pytest.raises(SourceResponseError, match="more than an object in S3 may have"):
+        bench.transfer()
+    assert bench.s3.requests == []
+
+
+def test_a_cdn_that_cannot_be_reached_is_a_network_error(bench: Bench) -> None:
+    bench.sign = lambda: "https://127.0.0.1:9/video?Signature=secret-1"
+    with pytest.raises(NetworkError, match=r"127\.0\.0\.1: NewConnectionError"):
+        bench.transfer()
+
+
+def test_an_empty_file_is_an_error_and_no_empty_object(bench: Bench) -> None:
+    bench.source.content = b""
+    with pytest.raises(SourceResponseError, match="empty"):
+        bench.transfer()
+    assert bench.s3.objects == {}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://cdn.example/video?Signature=secret",
+        "ftp://cdn.example/video?Signature=secret",
+        "https:///video?Signature=secret",
+        "https://cdn.example:x/video?Signature=secret",
+        "https://cdn.example/vi deo?Signature=secret\r\n",
+        "secret",
+        "",
+    ],
+)
+def test_what_is_no_https_url_is_refused_without_being_quoted(bench: Bench, url: str) -> None:
+    bench.sign = lambda: url
+    with pytest.raises(GoProApiChangedError) as raised:
+        bench.transfer()
+    assert "secret" not in str(raised.value)
+    assert raised.value.__cause__ is None
+    assert bench.s3.objects == {}
+
+
+def test_no_error_tells_the_signature(bench: Bench, fault_and_error: tuple[SourceFault, type[GoProSyncError]]) -> None:
+    fault, error = fault_and_error
+    bench.source.faults = [fault]
+    with pytest.raises(error) as raised:
+        bench.transfer()
+    chain: list[BaseException] = [raised.value]
+    while chain[-1].__cause__ or chain[-1].__context__:
+        chain.append(chain[-1].__cause__ or chain[-1].__context__)  # type: ignore[arg-type]  # one of them is there
+    assert not any("secret-" in f"{link!s} {link!r}" for link in chain)
+    assert KEY not in bench.s3.objects

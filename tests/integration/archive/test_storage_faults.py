@@ -1,0 +1,201 @@
+"""S3 misbehaves: what passes is tried again, what is lost is sent again, nothing unproved is called archived."""
+
+from __future__ import annotations
+
+import pytest
+
+from gopro_sync.archive import multipart_upload
+from gopro_sync.archive.transfer import TransferOutcome
+from gopro_sync.errors import AccessDeniedError, ConfigurationError, IntegrityError, StorageError
+from tests.fakes.s3_server import Effect, Operation, S3Fault, S3Object
+from tests.integration.archive.conftest import KEY, Bench
+
+
+@pytest.mark.parametrize(("status", "code"), [(500, "InternalError"), (503, "SlowDown")])
+@pytest.mark.parametrize("operation", ["UploadPart", "CompleteMultipartUpload", "HeadObject"])
+def test_a_passing_error_is_tried_again(bench: Bench, operation: Operation, status: int, code: str) -> None:
+    bench.s3.faults = [S3Fault(operation=operation, status=status, code=code, count=2)]
+    assert bench.transfer().outcome is TransferOutcome.COMPLETED
+    bench.assert_archived()
+    assert sorted(bench.s3.parts_sent()) == [1, 2, 3, 4]
+    assert len(bench.slept) == 2
+
+
+@pytest.mark.parametrize("effect", ["reset", "lose_answer"])
+@pytest.mark.parametrize("operation", ["UploadPart", "CompleteMultipartUpload"])
+def test_a_broken_connection_is_tried_again(bench: Bench, operation: Operation, effect: Effect) -> None:
+    bench.s3.faults = [S3Fault(operation=operation, effect=effect)]
+    bench.transfer()
+    bench.assert_archived()
+
+
+def test_a_part_that_times_out_is_sent_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(multipart_upload, "IDLE_TIMEOUT_SECONDS", 0.2)
+    bench.s3.faults = [S3Fault(operation="UploadPart", effect="slow", seconds=1.0)]
+    bench.transfer()
+    bench.assert_archived()
+
+
+@pytest.mark.parametrize("effect", ["refuse", "reset", "lose_answer"])
+def test_a_small_file_survives_a_passing_error(small_bench: Bench, effect: Effect) -> None:
+    small_bench.s3.faults = [S3Fault(operation="PutObject", effect=effect, status=503, code="SlowDown")]
+    small_bench.transfer()
+    small_bench.assert_archived()
+
+
+def test_a_lasting_error_has_a_name_and_the_upload_stays_open(bench: Bench) -> None:
+    bench.s3.faults = [S3Fault(operation="UploadPart", status=503, code="SlowDown", count=99, skip=2)]
+    with pytest.raises(StorageError, match=r"UploadPart with SlowDown \(503\)"):
+        bench.transfer()
+    assert list(bench.s3.uploads) == [bench.created[0].upload_id]
+
+
+@pytest.mark.parametrize("operation", ["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "HeadObject"])
+def test_access_denied_says_so_and_is_not_tried_again(bench: Bench, operation: Operation) -> None:
+    bench.s3.faults = [S3Fault(operation=operation, status=403, code="AccessDenied", count=99)]
+    with pytest.raises(AccessDeniedError, match=f"AccessDenied: S3 refused {operation}, which needs s3:"):
+        bench.transfer()
+    assert bench.slept == []
+
+
+@pytest.mark.parametrize(("fixture", "operation"), [("bench", "CreateMultipartUpload"), ("small_bench", "PutObject")])
+def test_a_bucket_that_is_not_there_is_a_matter_of_configuration(
+    fixture: str, operation: Operation, request: pytest.FixtureRequest
+) -> None:
+    bench: Bench = request.getfixturevalue(fixture)
+    bench.s3.faults = [S3Fault(operation=operation, status=404, code="NoSuchBucket", count=99)]
+    with pytest.raises(ConfigurationError, match="NoSuchBucket"):
+        bench.transfer()
+
+
+def test_access_denied_to_a_small_file_names_put_object(small_bench: Bench) -> None:
+    small_bench.s3.faults = [S3Fault(operation="PutObject", status=403, code="AccessDenied", count=99)]
+    with pytest.raises(AccessDeniedError, match="s3:PutObject"):
+        small_bench.transfer()
+
+
+@pytest.mark.parametrize("effect", ["lose", "corrupt"])
+def test_a_part_that_s3_loses_or_spoils_is_sent_again(bench: Bench, effect: Effect) -> None:
+    bench.s3.faults = [S3Fault(operation="UploadPart", effect=effect, skip=1)]
+    assert bench.transfer().outcome is TransferOutcome.COMPLETED
+    bench.assert_archived()
+    assert len(bench.s3.parts_sent()) == 5
+    assert len(bench.created) == 1
+
+
+def test_a_spoilt_part_is_noticed_at_once_where_s3_tells_its_checksum(bench: Bench) -> None:
+    bench.s3.tells_part_checksums = True
+    bench.s3.faults = [S3Fault(operation="UploadPart", effect="corrupt")]
+    bench.transfer()
+    bench.assert_archived()
+    assert bench.s3.count("CompleteMultipartUpload", 400) == 0
+
+
+def test_parts_lost_again_and_again_are_an_error_with_a_name(bench: Bench) -> None:
+    bench.s3.faults = [S3Fault(operation="UploadPart", effect="lose", count=99)]
+    with pytest.raises(StorageError, match="again and again"):
+        bench.transfer()
+    assert bench.s3.objects == {}
+
+
+def test_a_completion_that_is_refused_without_reason_is_an_integrity_error(bench: Bench) -> None:
+    bench.s3.faults = [S3Fault(operation="CompleteMultipartUpload", status=400, code="BadDigest")]
+    with pytest.raises(IntegrityError, match="BadDigest"):
+        bench.transfer()
+    assert (bench.s3.objects, bench.s3.uploads) == ({}, {})
+
+
+def test_an_upload_that_vanishes_while_parts_are_sent_starts_again(bench: Bench) -> None:
+    bench.s3.faults = [S3Fault(operation="UploadPart", status=404, code="NoSuchUpload", skip=2)]
+    assert bench.transfer().outcome is TransferOutcome.COMPLETED
+    assert len(bench.created) == 2
+    assert bench.s3.objects[KEY].data == bench.source.content
+
+
+def test_an_upload_that_vanishes_at_completion_starts_again(bench: Bench) -> None:
+    bench.s3.faults = [S3Fault(operation="CompleteMultipartUpload", status=404, code="NoSuchUpload")]
+    bench.transfer()
+    assert bench.s3.objects[KEY].data == bench.source.content
+
+
+def test_an_upload_that_vanishes_twice_is_an_error_with_a_name(bench: Bench) -> None:
+    bench.s3.faults = [S3Fault(operation="UploadPart", status=404, code="NoSuchUpload", count=99)]
+    with pytest.raises(StorageError, match="lost the upload twice"):
+        bench.transfer()
+
+
+def test_a_completion_whose_answer_is_lost_is_recognised(bench: Bench) -> None:
+    bench.s3.faults = [S3Fault(operation="CompleteMultipartUpload", effect="lose_answer")]
+    result = bench.transfer()
+    assert result.outcome is TransferOutcome.ALREADY_ARCHIVED
+    assert result.checksum_crc64nvme == bench.s3.objects[KEY].crc64nvme
+    bench.assert_archived()
+    assert len(bench.created) == 1
+
+
+def test_a_small_object_whose_answer_is_lost_is_recognised(small_bench: Bench) -> None:
+    small_bench.s3.faults = [S3Fault(operation="PutObject", effect="lose_answer")]
+    assert small_bench.transfer().outcome is TransferOutcome.ALREADY_ARCHIVED
+    small_bench.assert_archived()
+
+
+def test_a_conflicting_write_is_waited_out(bench: Bench) -> None:
+    fault = S3Fault(operation="CompleteMultipartUpload", status=409, code="ConditionalRequestConflict")
+    bench.s3.faults = [fault]
+    bench.transfer()
+    bench.assert_archived()
+
+
+def test_a_spoilt_small_object_is_never_called_archived(small_bench: Bench) -> None:
+    small_bench.s3.faults = [S3Fault(operation="PutObject", effect="corrupt")]
+    with pytest.raises(IntegrityError, match="CRC64NVME"):
+        small_bench.transfer()
+
+
+def test_the_next_attempt_after_a_spoilt_object_goes_to_the_fallback_key(small_bench: Bench) -> None:
+    small_bench.s3.faults = [S3Fault(operation="PutObject", effect="corrupt")]
+    with pytest.raises(IntegrityError):
+        small_bench.transfer()
+    again = small_bench.transfer()
+    assert again.outcome is TransferOutcome.COMPLETED
+    small_bench.assert_archived(again.key)
+    assert again.key != KEY
+
+
+def test_an_object_that_is_spoilt_after_completion_is_never_called_archived(bench: Bench) -> None:
+    def spoil(objects: dict[str, S3Object]) -> None:
+        objects[KEY].crc64nvme = "AAAAAAAAAAA="
+
+    class Spoiling(dict[str, S3Object]):
+        def __setitem__(self, key: str, value: S3Object) -> None:
+            super().__setitem__(key, value)
+            spoil(self)
+
+    bench.s3.objects = Spoiling()
+    with pytest.raises(IntegrityError, match="CRC64NVME is AAAAAAAAAAA="):
+        bench.transfer()
+
+
+def test_an_object_that_is_not_there_after_completion_is_a_storage_error(small_bench: Bench) -> None:
+    small_bench.s3.faults = [S3Fault(operation="PutObject", effect="lose")]
+    with pytest.raises(StorageError, match="does not find the finished object"):
+        small_bench.transfer()
+
+
+def test_a_failed_clean_up_does_not_hide_what_led_to_it(bench: Bench) -> None:
+    bench.s3.faults = [
+        S3Fault(operation="CompleteMultipartUpload", status=400, code="BadDigest"),
+        S3Fault(operation="AbortMultipartUpload", status=403, code="AccessDenied", count=9),
+    ]
+    with pytest.raises(IntegrityError, match="BadDigest"):
+        bench.transfer()
+
+
+def test_an_upload_is_abandoned_once_and_then_quietly(bench: Bench) -> None:
+    bench.s3.faults = [S3Fault(operation="UploadPart", status=403, code="AccessDenied", count=99)]
+    with pytest.raises(AccessDeniedError):
+        bench.transfer()
+    engine = bench.engine()
+    engine.abandon(bench.created[0])
+    assert bench.s3.uploads == {}
+    engine.abandon(bench.created[0])
