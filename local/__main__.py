@@ -1,0 +1,207 @@
+"""``python -m local``: the cloud on your machine.
+
+Exit codes: 0 done; 1 it did not work, and stderr says why; 2 wrong usage; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from local import cloud as local_cloud
+from local import demo as demonstration
+from local.errors import LocalCloudError, RunInputError
+from local.explanation import explain
+from local.progress_display import live_progress
+from local.running import run as run_state_machine
+from local.state import STATE_DIRECTORY_VARIABLE, default_state_directory
+
+_INTERRUPTED = 130
+# Wide enough for the longest S3 key in a table; a narrow terminal folds.
+_WIDTH_WITHOUT_TERMINAL = 150
+
+app = typer.Typer(
+    help="""The cloud on your machine: an AWS engine with this repository's real template deployed, and a GoPro Cloud
+    simulator. Nothing leaves 127.0.0.1.
+
+    Exit codes: 0 done; 1 it did not work, and stderr says why; 2 wrong usage; 130 interrupted.""",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_errors = Console(stderr=True, soft_wrap=True)
+
+StateDirectory = Annotated[
+    Path | None,
+    typer.Option(
+        "--state-dir",
+        file_okay=False,
+        show_default=".local/ at the repository's root",
+        envvar=STATE_DIRECTORY_VARIABLE,
+        help="Where ports, process numbers and logs are kept; one cloud per directory.",
+    ),
+]
+MediaFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--media", exists=True, dir_okay=False, readable=True, help="One more real file for the simulator to serve."
+    ),
+]
+
+
+@app.command()
+def up(
+    *,
+    gopro_api_base_url: Annotated[
+        str | None,
+        typer.Option(
+            "--gopro-api-base-url", metavar="URL", help="A GoPro-compatible server; then no simulator is started."
+        ),
+    ] = None,
+    credentials: Annotated[
+        Path | None,
+        typer.Option(
+            "--credentials",
+            exists=True,
+            dir_okay=False,
+            help="A file with the JSON object to put into the secret. Default: what the simulator accepts.",
+        ),
+    ] = None,
+    library: Annotated[str, typer.Option("--library", metavar="demo|FILE", help="What the simulator serves.")] = "demo",
+    media: MediaFile = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The AWS engine's port; 0 for any free one.")] = 0,
+    state_directory: StateDirectory = None,
+) -> None:
+    """Start the AWS engine and the simulator, build and deploy the template.
+
+    It is an error when a cloud is up already in this state directory. A failure or Ctrl-C leaves no process behind.
+    """
+    with _readable_errors():
+        cloud = local_cloud.start(
+            state_directory=state_directory or default_state_directory(),
+            library=library,
+            media=media,
+            gopro_api_base_url=gopro_api_base_url,
+            credentials=credentials,
+            port=port,
+            report=_say,
+        )
+        if gopro_api_base_url is not None and credentials is None:
+            _say("The secret is empty: put a credential in before the first run (or use --credentials)")
+        _say(f"Up. State and logs: {cloud.state_directory}")
+        _say("Next:  python -m local run              sync once")
+        _say('       eval "$(python -m local env)"    lead aws, boto3 and other S3 tools here')
+        _say("       python -m local down             end it")
+
+
+@app.command()
+def run(
+    *,
+    input_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--input", exists=True, dir_okay=False, help="A file with the execution's input, a JSON object. Default: {}"
+        ),
+    ] = None,
+    state_directory: StateDirectory = None,
+) -> None:
+    """Start the state machine, show its progress, print its output as JSON on stdout.
+
+    Exit code 0 only if it succeeded and every video that should be archived was. Ctrl-C stops the execution.
+    """
+    with _readable_errors():
+        cloud = local_cloud.load(state_directory or default_state_directory())
+        run_input = {} if input_file is None else _read_input(input_file)
+        with live_progress(_errors) as follow:
+            execution = run_state_machine(cloud, run_input, follow=follow)
+        if execution.output is not None:
+            typer.echo(json.dumps(execution.output, indent=2))
+        if not execution.every_video_archived:
+            explain(cloud, execution, _errors)
+            raise typer.Exit(1)
+
+
+@app.command()
+def env(*, state_directory: StateDirectory = None) -> None:
+    """Print `export NAME=value` lines that lead aws, boto3 and other S3 tools to this cloud.
+
+    The stack's outputs come as GOPRO_SYNC_<OUTPUT_NAME>. Trusted certificates stay trusted: the bundle holds them all,
+    and stays where it is after `down`.
+    """
+    with _readable_errors():
+        cloud = local_cloud.load(state_directory or default_state_directory())
+        for name, value in cloud.environment().items():
+            typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+@app.command()
+def down(*, state_directory: StateDirectory = None) -> None:
+    """End what `up` started, and nothing else, and remove the state. Nothing happens when nothing is up."""
+    with _readable_errors():
+        was_up = local_cloud.stop(state_directory or default_state_directory())
+        _say("Down." if was_up else "Nothing was up.")
+
+
+@app.command()
+def demo(*, media: MediaFile = None, state_directory: StateDirectory = None) -> None:
+    """Bring a cloud up, sync a small library, prove every byte, sync again, take the cloud down.
+
+    Exit code 0 only if every video was archived with a matching SHA-256 and the second sync transferred nothing.
+    """
+    with _readable_errors():
+        demonstration.show(
+            state_directory=state_directory or default_state_directory() / "demo",
+            media=media,
+            screen=_result_screen(),
+            progress_screen=_errors,
+        )
+
+
+def _read_input(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunInputError(f"{path} is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise RunInputError(f"{path} must hold one JSON object, such as {{}}")
+    return document
+
+
+def _result_screen() -> Console:
+    screen = Console()
+    return screen if screen.is_terminal else Console(width=_WIDTH_WITHOUT_TERMINAL)
+
+
+def _say(line: str) -> None:
+    _errors.print(line, markup=False, highlight=False)
+
+
+@contextmanager
+def _readable_errors() -> Iterator[None]:
+    # Set here, since a script's background jobs ignore SIGINT: an interruption takes down what is being started.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    except LocalCloudError as error:
+        _errors.print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from error
+    except (BotoCoreError, ClientError) as error:
+        _errors.print(f"The AWS engine refused or did not answer: {error}", style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt as error:
+        _say("Interrupted.")
+        raise typer.Exit(_INTERRUPTED) from error
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m local")

@@ -1,0 +1,245 @@
+"""One local cloud: engine, simulator and deployed stack, brought up and taken down as a whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from local import deployment, processes
+from local.aws_client import make_client
+from local.engine.certificate import TRUST_VARIABLES, Trust, ensure_trust
+from local.engine.environment import REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
+from local.engine_process import start_engine, wait_until_ready
+from local.errors import AlreadyRunningError, CredentialsFileError, NotRunningError
+from local.simulator_process import start_simulator, wait_for_simulator
+from local.state import CloudState, StateDirectory
+
+# What a started cloud tells the person who waits for it, line by line.
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloud:
+    """A running local cloud.
+
+    Attributes:
+        state_directory: its files and logs.
+        endpoint_url: where AWS is.
+        ca_bundle: what its certificate is checked with.
+        region: the only one there is.
+        gopro_api_base_url: what the functions take for GoPro.
+        simulator_url: of the simulator's admin interface; None when GoPro is somewhere else.
+        outputs: of the stack.
+    """
+
+    state_directory: Path
+    endpoint_url: str
+    ca_bundle: Path
+    region: str
+    gopro_api_base_url: str
+    simulator_url: str | None
+    outputs: Mapping[str, str]
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of that service, as the account's root user."""
+        return make_client(service, endpoint_url=self.endpoint_url, ca_bundle=self.ca_bundle)
+
+    def environment(self) -> dict[str, str]:
+        """The variables that lead any AWS tool here; the stack's outputs as ``GOPRO_SYNC_*``."""
+        outputs = {f"GOPRO_SYNC_{_upper_snake(name)}": value for name, value in self.outputs.items()}
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": ROOT_ACCESS_KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": ROOT_SECRET_ACCESS_KEY,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            # The bundle holds all that this machine trusted before, too, so that other programs are not disturbed.
+            **{variable: str(self.ca_bundle) for variable in TRUST_VARIABLES},
+            "GOPRO_SYNC_API_BASE_URL": self.gopro_api_base_url,
+            **outputs,
+        }
+
+
+def start(
+    *,
+    state_directory: Path,
+    library: str | Path = "demo",
+    media: Path | None = None,
+    gopro_api_base_url: str | None = None,
+    credentials: Path | None = None,
+    port: int = 0,
+    report: Report = lambda _line: None,
+) -> Cloud:
+    """Brings a cloud up; when it fails or is interrupted, nothing of it is left running.
+
+    Args:
+        state_directory: belongs to this cloud alone.
+        library: what the simulator serves: ``demo`` or a library file.
+        media: one more real file that it serves.
+        gopro_api_base_url: a GoPro-compatible server; then no simulator is started.
+        credentials: a file with the secret's JSON object; default: what the simulator accepts.
+        port: of the engine; 0 for any free one.
+        report: told what happens, line by line.
+
+    Raises:
+        LocalCloudError: a subclass that says what to do.
+    """
+    directory = StateDirectory(state_directory.absolute())
+    before = directory.read()
+    if before is not None and any(processes.is_running(process) for process in before.processes):
+        raise AlreadyRunningError(
+            f"A local cloud is up already ({before.endpoint_url}, state in {directory.path}). "
+            "Use it, or end it first: python -m local down"
+        )
+    secret = None if credentials is None else _read_credentials(credentials)
+    directory.remove()
+    directory.prepare()
+    try:
+        return _start(
+            directory,
+            library=str(library),
+            media=media,
+            gopro_api_base_url=gopro_api_base_url,
+            secret=secret,
+            port=port,
+            report=report,
+        )
+    except BaseException:
+        _stop_processes(directory)
+        raise
+
+
+def stop(state_directory: Path, *, keep_logs: bool = False) -> bool:
+    """Ends exactly the processes that :func:`start` started, and removes the state.
+
+    Args:
+        state_directory: of the cloud.
+        keep_logs: leave the log files, to be looked at.
+
+    Returns:
+        Whether there was anything to end.
+    """
+    directory = StateDirectory(state_directory.absolute())
+    was_up = _stop_processes(directory)
+    directory.remove(keep_logs=keep_logs)
+    return was_up
+
+
+def load(state_directory: Path) -> Cloud:
+    """The cloud that another process brought up.
+
+    Raises:
+        NotRunningError: there is none, it is not up yet, or a part of it has ended.
+    """
+    directory = StateDirectory(state_directory.absolute())
+    state = directory.read()
+    if state is None:
+        raise NotRunningError(f"No local cloud is up (state in {directory.path}): python -m local up")
+    for process in state.processes:
+        if not processes.is_running(process):
+            log = directory.log(process.name)
+            raise NotRunningError(f"The {process.name} has ended (log: {log}): python -m local down, then up again")
+    if not state.is_complete:
+        raise NotRunningError("The local cloud is still coming up, or was interrupted: python -m local down, then up")
+    return _cloud(directory, state)
+
+
+@contextmanager
+def running(*, state_directory: Path, **options: Any) -> Iterator[Cloud]:
+    """A cloud for the length of a ``with`` block; the options are those of :func:`start`."""
+    cloud = start(state_directory=state_directory, **options)
+    try:
+        yield cloud
+    finally:
+        stop(state_directory)
+
+
+def _start(
+    directory: StateDirectory,
+    *,
+    library: str,
+    media: Path | None,
+    gopro_api_base_url: str | None,
+    secret: dict[str, Any] | None,
+    port: int,
+    report: Report,
+) -> Cloud:
+    trust = ensure_trust(directory.trust)
+    state = CloudState()
+
+    engine = start_engine(directory, trust, port=port)
+    state = replace(state.with_process(engine.process), endpoint_url=engine.endpoint_url)
+    directory.write(state)
+
+    if gopro_api_base_url is None:
+        simulator = start_simulator(directory, library=library, media=media)
+        state = state.with_process(simulator)
+        directory.write(state)
+        address = wait_for_simulator(simulator, directory)
+        state = replace(state, gopro_api_base_url=address.api_url, simulator_url=address.api_url)
+        secret = secret or address.credential
+        report(f"GoPro Cloud simulator at {address.api_url}")
+    else:
+        state = replace(state, gopro_api_base_url=gopro_api_base_url)
+
+    report("sam build (the first one downloads the functions' packages)")
+    deployment.build(directory)
+    wait_until_ready(engine, directory, trust)
+    report(f"AWS engine at {engine.endpoint_url}; sam deploy")
+    parameters = {"GoProApiBaseUrl": state.gopro_api_base_url}
+    deployment.deploy(directory, endpoint_url=engine.endpoint_url, ca_bundle=trust.ca_bundle, parameters=parameters)
+    state = replace(state, outputs=_stack_outputs(engine.endpoint_url, trust))
+    cloud = _cloud(directory, state)
+    if secret is not None:
+        cloud.client("secretsmanager").put_secret_value(
+            SecretId=cloud.outputs["CredentialsSecretArn"], SecretString=json.dumps(secret)
+        )
+    directory.write(state)
+    return cloud
+
+
+def _stop_processes(directory: StateDirectory) -> bool:
+    state = directory.read()
+    if state is None:
+        return False
+    for process in reversed(state.processes):
+        processes.stop(process)
+    return True
+
+
+def _stack_outputs(endpoint_url: str, trust: Trust) -> dict[str, str]:
+    client = make_client("cloudformation", endpoint_url=endpoint_url, ca_bundle=trust.ca_bundle)
+    stack = client.describe_stacks(StackName=deployment.STACK_NAME)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def _cloud(directory: StateDirectory, state: CloudState) -> Cloud:
+    return Cloud(
+        state_directory=directory.path,
+        endpoint_url=state.endpoint_url,
+        ca_bundle=directory.trust / "ca-bundle.pem",
+        region=REGION,
+        gopro_api_base_url=state.gopro_api_base_url,
+        simulator_url=state.simulator_url,
+        outputs=state.outputs,
+    )
+
+
+def _read_credentials(path: Path) -> dict[str, Any]:
+    try:
+        secret = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CredentialsFileError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError:
+        secret = None  # said below, without the error, which would quote the secret
+    if not isinstance(secret, dict):
+        raise CredentialsFileError(f'{path} does not hold one JSON object, such as {{"auth_token": "..."}}')
+    return secret
+
+
+def _upper_snake(name: str) -> str:
+    return "".join(f"_{letter}" if letter.isupper() and index else letter for index, letter in enumerate(name)).upper()

@@ -1,0 +1,142 @@
+"""The repository's real template, by the real ``sam build`` and ``sam deploy``, onto the local engine."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import platform
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from local.engine.environment import REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
+from local.errors import DeploymentError
+from local.state import REPOSITORY, StateDirectory
+
+STACK_NAME = "gopro-sync-local"
+_BIN = REPOSITORY / ".venv" / "bin"
+# What all local clouds of this working copy share, so that an unchanged build is fast: sam's cache, the packages (which
+# sam keeps in the folder it is started in), and the index of both (which it keeps beside each build).
+_SHARED = REPOSITORY / ".aws-sam" / "local"
+_CACHE_INDEX = "build.toml"
+_LINES_SHOWN = 15
+
+
+def build(directory: StateDirectory) -> None:
+    """Packs the functions for this machine's processor.
+
+    Raises:
+        DeploymentError: with the end of what sam said.
+    """
+    arguments = ["build", "--template-file", str(REPOSITORY / "template.yaml"), "--base-dir", str(REPOSITORY)]
+    arguments += ["--build-dir", str(directory.build), "--cached", "--cache-dir", str(_SHARED / "cache")]
+    arguments += ["--parameter-overrides", f"Architecture={_architecture()}"]
+    with _one_at_a_time():
+        shared_index, index = _SHARED / _CACHE_INDEX, directory.build.parent / _CACHE_INDEX
+        if shared_index.exists():
+            shutil.copy(shared_index, index)
+        _sam("sam-build", arguments, directory, _environment(directory), working_directory=_SHARED)
+        shutil.copy(index, shared_index)
+
+
+def deploy(directory: StateDirectory, *, endpoint_url: str, ca_bundle: Path, parameters: Mapping[str, str]) -> None:
+    """Creates or updates the stack.
+
+    Args:
+        directory: holds the build, gets the log.
+        endpoint_url: of the engine.
+        ca_bundle: what its certificate is checked with.
+        parameters: of the template, beyond those that every local deployment sets.
+
+    Raises:
+        DeploymentError: with the end of what sam said.
+    """
+    overrides = {
+        "Environment": "local",
+        "ScheduleState": "DISABLED",
+        "Architecture": _architecture(),
+        **parameters,
+    }
+    arguments = ["deploy", "--template-file", str(directory.build / "template.yaml"), "--stack-name", STACK_NAME]
+    arguments += ["--resolve-s3", "--capabilities", "CAPABILITY_NAMED_IAM", "--no-confirm-changeset"]
+    arguments += ["--no-fail-on-empty-changeset", "--region", REGION, "--parameter-overrides"]
+    arguments += [f"{name}={value}" for name, value in overrides.items()]
+    environment = {
+        **_environment(directory),
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_CA_BUNDLE": str(ca_bundle),
+        "AWS_ACCESS_KEY_ID": ROOT_ACCESS_KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": ROOT_SECRET_ACCESS_KEY,
+    }
+    _sam("sam-deploy", arguments, directory, environment, working_directory=directory.path)
+
+
+def _environment(directory: StateDirectory) -> dict[str, str]:
+    """The caller's environment, for pip's sake, without anything that could lead to a real AWS account."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_", "PYTHON"))}
+    without_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1", "localhost"]))
+    return {
+        **inherited,
+        "PATH": f"{_BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}",  # sam looks for `python3.12` by name
+        "NO_PROXY": without_proxy,
+        "no_proxy": without_proxy,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "SAM_CLI_TELEMETRY": "0",
+        "SAM_CLI_POLL_DELAY": "1",
+        "__SAM_CLI_APP_DIR": str(directory.path / "sam"),  # else sam writes to the home directory
+    }
+
+
+def _sam(
+    name: str,
+    arguments: Sequence[str],
+    directory: StateDirectory,
+    environment: Mapping[str, str],
+    *,
+    working_directory: Path,
+) -> None:
+    # samconfig.toml is for real accounts; its profiles must not reach the local cloud.
+    configuration = directory.path / "samconfig.toml"
+    configuration.write_text("version = 0.1\n", encoding="utf-8")
+    command = [str(_BIN / "sam"), *arguments, "--config-file", str(configuration)]
+    log = directory.log(name)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            env=dict(environment),
+            cwd=working_directory,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            status = process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)  # sam and the pip that it started
+            process.wait()
+            raise
+    if status != 0:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        telling = [line for line in lines if line.strip() and "Uploading to" not in line]
+        shown = "\n  ".join(telling[-_LINES_SHOWN:])
+        raise DeploymentError(f"`sam {arguments[0]}` failed; the whole log is {log}\n  {shown}")
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Two builds at once would spoil the cache."""
+    _SHARED.mkdir(parents=True, exist_ok=True)
+    with (_SHARED / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _architecture() -> str:
+    return "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"

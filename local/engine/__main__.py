@@ -1,0 +1,55 @@
+"""Starts the engine: ``python -m local.engine``, in the environment that ``environment.engine_environment`` describes.
+
+The parent has bound the listening socket already, so that no other program can take the port in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+
+from hypercorn.asyncio import serve as hypercorn_serve
+from hypercorn.config import Config
+from ministack import app as ministack_app
+
+from local.engine import cloudformation, lambda_runtime, s3, step_functions
+from local.engine.environment import LISTENING_SOCKET_VARIABLE
+from local.engine.patching import assert_pinned_versions
+
+_KEEP_ALIVE_SECONDS = 75
+
+
+def main() -> None:
+    """Closes the gaps, then serves until SIGTERM or SIGINT."""
+    assert_pinned_versions()
+    # The interpreter logs each failed state with its whole syntax tree; the execution's history says the same, better.
+    logging.getLogger("moto").setLevel(logging.CRITICAL)
+    for service in (lambda_runtime, step_functions, cloudformation, s3):
+        service.apply()
+    asyncio.run(serve())
+
+
+async def serve() -> None:
+    """Serves the engine as it stands on the inherited socket; does not return."""
+    config = Config()
+    config.bind = [f"fd://{os.environ[LISTENING_SOCKET_VARIABLE]}"]
+    config.certfile = os.environ["MINISTACK_SSL_CERT"]
+    config.keyfile = os.environ["MINISTACK_SSL_KEY"]
+    config.keep_alive_timeout = _KEEP_ALIVE_SECONDS
+    config.loglevel = "WARNING"
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _end)
+    await hypercorn_serve(ministack_app.app, config, shutdown_trigger=asyncio.Event().wait)
+
+
+def _end() -> None:
+    """Ends at once: nothing here is worth keeping, and an open request may wait for a function for minutes."""
+    lambda_runtime.stop_workers()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""The engine's TLS certificate, and the bundle of certificates that its clients trust."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import os
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import certifi
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+_VALID_DAYS = 825
+# What programs read to learn whom to trust: AWS SDKs; OpenSSL, Go and Rust; Python's requests; curl. A person may have
+# named certificates there that this machine needs, such as those of a company's proxy.
+TRUST_VARIABLES = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_PEM_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """Files of the engine's certificate, in PEM form."""
+
+    certificate: Path
+    private_key: Path
+    ca_bundle: Path
+
+
+def ensure_trust(directory: Path, *, environ: Mapping[str, str] = os.environ) -> Trust:
+    """Makes the certificate once, and the bundle anew: everything this machine trusts already, and the certificate.
+
+    A shell that got the bundle from ``python -m local env`` must keep working after ``down``; so the files stay.
+
+    Args:
+        directory: where the files are or will be.
+        environ: names further bundles to include.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    trust = Trust(
+        certificate=directory / "engine.crt",
+        private_key=directory / "engine.key",
+        ca_bundle=directory / "ca-bundle.pem",
+    )
+    if not (_still_valid(trust.certificate) and trust.private_key.exists()):
+        _make_certificate(trust)
+    sources = [Path(environ[name]) for name in TRUST_VARIABLES if environ.get(name)]
+    sources += [Path(ssl.get_default_verify_paths().cafile or certifi.where()), trust.certificate]
+    certificates = [pem for path in sources if path.is_file() for pem in _certificates_in(path)]
+    replacement = trust.ca_bundle.with_suffix(".new")
+    replacement.write_text("\n".join(dict.fromkeys(certificates)) + "\n", encoding="ascii")
+    replacement.replace(trust.ca_bundle)
+    return trust
+
+
+def _certificates_in(path: Path) -> list[str]:
+    return _PEM_CERTIFICATE.findall(path.read_text(encoding="utf-8", errors="replace"))
+
+
+def _still_valid(certificate: Path) -> bool:
+    if not certificate.exists():
+        return False
+    ends = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
+    return ends > dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+
+
+def _make_certificate(trust: Trust) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gopro-s3-sync local engine")])
+    now = dt.datetime.now(dt.UTC)
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(minutes=5))
+        .not_valid_after(now + dt.timedelta(days=_VALID_DAYS))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    trust.private_key.touch(mode=0o600)
+    trust.private_key.write_bytes(private)
+    trust.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))

@@ -1,0 +1,21 @@
+"""The interpreter's records in the form in which the engine answers with them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+
+def events_of(event_manager: Any) -> list[dict[str, Any]]:
+    """The history so far, as GetExecutionHistory gives it."""
+    return [as_json(event) for event in event_manager.get_event_history()]
+
+
+def as_json(value: Any) -> Any:
+    """The value with times as text and the interpreter's enumerations as their names."""
+    return json.loads(json.dumps(value, default=_text))
+
+
+def _text(value: object) -> str:
+    return value.isoformat() if isinstance(value, dt.datetime) else str(value)

@@ -1,0 +1,59 @@
+"""JSONata expressions of a state machine, evaluated with real values.
+
+moto's interpreter ships no evaluator, and passes variables on as text, which breaks on the first quotation mark in a
+string (and every error cause has some). Here the expression gets them as values.
+"""
+
+# ruff: noqa: SLF001  # a patch has to use the engine's private names
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import jsonata
+from ministack.services import stepfunctions
+
+# AWS allows one second on its own machines; this one may be busy with five downloads.
+_TIMEOUT_MILLISECONDS = 10_000
+
+
+class QueryEvaluationError(Exception):
+    """An expression that does not give a JSON value; Step Functions calls it ``States.QueryEvaluationError``."""
+
+
+def evaluate(expression: str, *, states: Mapping[str, Any], variables: Mapping[str, Any]) -> Any:
+    """The value of an expression, the text between ``{%`` and ``%}``.
+
+    Args:
+        expression: the JSONata text.
+        states: what ``$states`` holds; a part that does not exist in this place must be absent, not null.
+        variables: the assigned variables by name, without the dollar sign.
+
+    Raises:
+        QueryEvaluationError: it fails, takes too long, or gives nothing (undefined), which JSON cannot represent.
+    """
+    # A bare None would be read as undefined; inside of structures it is null.
+    bindings = {
+        name: _NULL if value is None else value for name, value in {**variables, "states": dict(states)}.items()
+    }
+    # $exists tells null from undefined: the evaluator gives None for both. One evaluation, or $uuid would run twice.
+    guarded = f"($value := ({expression}); {{'defined': $exists($value), 'value': $value}})"
+    try:
+        compiled = jsonata.Jsonata.jsonata(guarded, timeout=_TIMEOUT_MILLISECONDS)
+        stepfunctions._register_sfn_jsonata_functions(compiled)
+        outcome = compiled.evaluate(None, bindings)
+    except Exception as error:
+        code = getattr(error, "error", None)
+        raise QueryEvaluationError(f"{code}: {error}" if isinstance(code, str) else str(error)) from error
+    if not outcome["defined"]:
+        raise QueryEvaluationError(f"The JSONata expression '{expression}' returned nothing (undefined).")
+    try:
+        return json.loads(json.dumps(outcome.get("value")))
+    except TypeError as error:
+        raise QueryEvaluationError(
+            f"The JSONata expression '{expression}' returned an unsupported result type."
+        ) from error
+
+
+_NULL = jsonata.utils.Utils.NULL_VALUE

@@ -1,0 +1,140 @@
+"""Resources are created here with all that the template says of them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from botocore.exceptions import WaiterError
+
+from tests.integration.engine.conftest import Engine
+
+
+class Stack:
+    """A stack with one resource."""
+
+    def __init__(self, engine: Engine, resource_type: str, properties: dict[str, Any]) -> None:
+        self._client = engine.client("cloudformation")
+        self._name = f"stack-{uuid4().hex[:12]}"
+        self._resource_type = resource_type
+        self._apply("create", properties)
+
+    @property
+    def physical_id(self) -> str:
+        (resource,) = self._client.describe_stack_resources(StackName=self._name)["StackResources"]
+        physical_id: str = resource["PhysicalResourceId"]
+        return physical_id
+
+    def update(self, properties: dict[str, Any]) -> None:
+        self._apply("update", properties)
+
+    def _apply(self, action: str, properties: dict[str, Any]) -> None:
+        template = {"Resources": {"Only": {"Type": self._resource_type, "Properties": properties}}}
+        getattr(self._client, f"{action}_stack")(StackName=self._name, TemplateBody=json.dumps(template))
+        self._client.get_waiter(f"stack_{action}_complete").wait(StackName=self._name, WaiterConfig={"Delay": 1})
+
+
+def _machine(engine: Engine, **properties: Any) -> dict[str, Any]:
+    definition = {"StartAt": "Only", "States": {"Only": {"Type": "Succeed"}}}
+    return {
+        "RoleArn": engine.role("states.amazonaws.com", "lambda:InvokeFunction"),
+        "DefinitionString": json.dumps(definition),
+        **properties,
+    }
+
+
+def _schedule(engine: Engine, **properties: Any) -> dict[str, Any]:
+    role = engine.role("scheduler.amazonaws.com", "states:StartExecution")
+    return {
+        "ScheduleExpression": "cron(0 2 * * ? *)",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {"Arn": "arn:aws:states:us-east-1:000000000000:stateMachine:any", "RoleArn": role},
+        **properties,
+    }
+
+
+@pytest.mark.gap
+def test_a_schedule_keeps_its_time_zone_when_it_is_created_and_when_it_is_changed(engine: Engine) -> None:
+    client = engine.client("scheduler")
+
+    stack = Stack(engine, "AWS::Scheduler::Schedule", _schedule(engine, ScheduleExpressionTimezone="Europe/Berlin"))
+    assert client.get_schedule(Name=stack.physical_id)["ScheduleExpressionTimezone"] == "Europe/Berlin"
+
+    stack.update(_schedule(engine, ScheduleExpressionTimezone="America/Toronto", State="DISABLED"))
+    changed = client.get_schedule(Name=stack.physical_id)
+    assert (changed["ScheduleExpressionTimezone"], changed["State"]) == ("America/Toronto", "DISABLED")
+
+
+@pytest.mark.gap
+def test_a_state_machine_keeps_its_logging_and_tracing(engine: Engine) -> None:
+    log_group = "arn:aws:logs:us-east-1:000000000000:log-group:/aws/vendedlogs/states/any:*"
+    logging = {
+        "Level": "ALL",
+        "IncludeExecutionData": False,
+        "Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": log_group}}],
+    }
+    properties = _machine(engine, LoggingConfiguration=logging, TracingConfiguration={"Enabled": True})
+
+    arn = Stack(engine, "AWS::StepFunctions::StateMachine", properties).physical_id
+
+    described = engine.client("stepfunctions").describe_state_machine(stateMachineArn=arn)
+    assert described["tracingConfiguration"] == {"enabled": True}
+    assert described["loggingConfiguration"] == {
+        "level": "ALL",
+        "includeExecutionData": False,
+        "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": log_group}}],
+    }
+
+
+@pytest.mark.gap
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"Type": "Pass", "Next": "Nowhere"},
+        {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Typo": 1, "End": True},
+    ],
+    ids=["missing target", "unknown field"],
+)
+def test_a_definition_that_step_functions_would_refuse_fails_the_deployment(
+    engine: Engine, state: dict[str, Any]
+) -> None:
+    definition = json.dumps({"StartAt": "Only", "States": {"Only": state}})
+
+    with pytest.raises(WaiterError, match="terminal failure state"):
+        Stack(engine, "AWS::StepFunctions::StateMachine", _machine(engine, DefinitionString=definition))
+
+
+@pytest.mark.gap
+def test_a_bucket_keeps_its_default_encryption_and_its_lifecycle(engine: Engine) -> None:
+    key_id = engine.client("kms").create_key()["KeyMetadata"]["KeyId"]
+    by_default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key_id}
+    rules = [
+        {
+            "Id": "tier",
+            "Status": "Enabled",
+            "Prefix": "gopro-videos/",
+            "TagFilters": [{"Key": "AutoSync", "Value": "True"}],
+            "Transitions": [{"StorageClass": "DEEP_ARCHIVE", "TransitionInDays": 14}],
+        },
+        {"Id": "abort", "Status": "Enabled", "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 2}},
+    ]
+    encryption = [{"ServerSideEncryptionByDefault": by_default, "BucketKeyEnabled": True}]
+
+    bucket = Stack(
+        engine,
+        "AWS::S3::Bucket",
+        {
+            "BucketEncryption": {"ServerSideEncryptionConfiguration": encryption},
+            "LifecycleConfiguration": {"Rules": rules},
+        },
+    ).physical_id
+
+    s3 = engine.client("s3")
+    kept = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    tier, abort = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert kept == [{"ApplyServerSideEncryptionByDefault": by_default, "BucketKeyEnabled": True}]
+    assert tier["Filter"]["And"]["Tags"] == [{"Key": "AutoSync", "Value": "True"}]
+    assert tier["Transitions"] == [{"Days": 14, "StorageClass": "DEEP_ARCHIVE"}]
+    assert abort["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}

@@ -1,0 +1,128 @@
+"""``python -m local`` when nothing is up, and what it prints when something is."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from local import __main__ as command_line
+from local import cloud
+from local.cloud import Cloud
+from local.running import Execution
+
+
+def _run(*arguments: str) -> Result:
+    return CliRunner().invoke(command_line.app, list(arguments))
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cloud:
+    """A cloud that looks as if it were up."""
+    up = Cloud(
+        state_directory=tmp_path,
+        endpoint_url="https://127.0.0.1:4566",
+        ca_bundle=tmp_path / "a directory with spaces" / "ca-bundle.pem",
+        region="us-east-1",
+        gopro_api_base_url="http://127.0.0.1:4001",
+        simulator_url=None,
+        outputs={},
+    )
+    monkeypatch.setattr(cloud, "load", lambda _directory: up)
+    return up
+
+
+def _ends_with(monkeypatch: pytest.MonkeyPatch, output: dict[str, Any]) -> list[Any]:
+    inputs: list[Any] = []
+
+    def run(_cloud: Cloud, run_input: Any, **_: Any) -> Execution:
+        inputs.append(run_input)
+        return Execution(arn="arn", status="SUCCEEDED", output=output, error=None, cause=None, duration_seconds=1)
+
+    monkeypatch.setattr(command_line, "run_state_machine", run)
+    monkeypatch.setattr(command_line, "explain", lambda *_: None)
+    return inputs
+
+
+@pytest.mark.parametrize("command", ["run", "env"])
+def test_a_command_that_needs_a_cloud_says_how_to_get_one(tmp_path: Path, command: str) -> None:
+    result = _run(command, "--state-dir", str(tmp_path))
+
+    assert result.exit_code == 1
+    assert "python -m local up" in result.stderr
+    assert result.stdout == ""
+
+
+def test_down_twice_is_no_error(tmp_path: Path) -> None:
+    assert _run("down", "--state-dir", str(tmp_path)).exit_code == 0
+
+
+def test_env_prints_lines_that_a_shell_can_read(here: Cloud) -> None:
+    lines = _run("env").stdout.splitlines()
+
+    exported = dict(shlex.split(line)[1].split("=", 1) for line in lines)
+    assert all(line.startswith("export ") for line in lines)
+    assert exported == here.environment()
+
+
+@pytest.mark.usefixtures("here")
+def test_run_prints_the_output_as_json_and_exits_0_when_every_video_was_archived(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    inputs = _ends_with(monkeypatch, {"synced": 3, "failed": 0, "deferred": 0})
+
+    result = _run("run")
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {"synced": 3, "failed": 0, "deferred": 0}
+    assert inputs == [{}]
+
+
+@pytest.mark.usefixtures("here")
+def test_run_exits_1_when_a_video_was_not_archived(monkeypatch: pytest.MonkeyPatch) -> None:
+    _ends_with(monkeypatch, {"synced": 3, "failed": 1, "deferred": 0})
+
+    result = _run("run")
+
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["failed"] == 1
+
+
+@pytest.mark.usefixtures("here")
+def test_run_takes_its_input_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    inputs = _ends_with(monkeypatch, {"failed": 0, "deferred": 0})
+    file = tmp_path / "input.json"
+    file.write_text('{"max_videos": 2}', encoding="utf-8")
+
+    assert _run("run", "--input", str(file)).exit_code == 0
+    assert inputs == [{"max_videos": 2}]
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(("content", "problem"), [("{", "is not JSON"), ("[]", "one JSON object")])
+def test_run_refuses_an_input_that_is_no_json_object(tmp_path: Path, content: str, problem: str) -> None:
+    file = tmp_path / "input.json"
+    file.write_text(content, encoding="utf-8")
+
+    result = _run("run", "--input", str(file))
+
+    assert result.exit_code == 1
+    assert problem in result.stderr
+
+
+@pytest.mark.usefixtures("here")
+def test_an_interrupted_run_exits_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any, **__: Any) -> Execution:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command_line, "run_state_machine", interrupt)
+
+    assert _run("run").exit_code == 130
+
+
+def test_a_wrong_option_is_wrong_usage() -> None:
+    assert _run("up", "--port", "70000").exit_code == 2
