@@ -27,7 +27,7 @@ from local.state import STATE_DIRECTORY_VARIABLE, default_state_directory
 
 _INTERRUPTED = 130
 # Wide enough for the longest S3 key in a table; a narrow terminal folds.
-_WIDTH_WITHOUT_TERMINAL = 150
+_WIDTH_WITHOUT_TERMINAL = 160
 
 app = typer.Typer(
     help="""The cloud on your machine: an AWS engine with this repository's real template deployed, and a GoPro Cloud
