@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -17,7 +18,7 @@ from local.running import Execution, run
 from local.simulator import SimulatorAdmin
 from local.verification import CheckedFile, SkippedItem, checked_files, skipped_items
 
-_SHOWN_DIGITS = 16
+_SHOWN_DIGITS = 12
 
 
 def show(*, state_directory: Path, media: Path | None, screen: Console, progress_screen: Console) -> None:
@@ -37,9 +38,9 @@ def show(*, state_directory: Path, media: Path | None, screen: Console, progress
     def report(line: str) -> None:
         progress_screen.print(line, markup=False, highlight=False)
 
+    here = cloud.start(state_directory=state_directory, media=media, report=report)
     keep_logs = True
     try:
-        here = cloud.start(state_directory=state_directory, media=media, report=report)
         _sync_and_prove(here, screen, progress_screen)
         keep_logs = False
     finally:
@@ -86,14 +87,15 @@ def _check_idle(here: Cloud, second: Execution, admin: SimulatorAdmin) -> None:
 
 
 def _print_table(screen: Console, files: Sequence[CheckedFile], skipped: Sequence[SkippedItem]) -> None:
-    table = Table(title="What is in the archive now")
-    for name in ("video", "status"):
+    title = "In the archive now: SHA-256 of the bytes in S3, and whether they match the source's"
+    # Without vertical lines it fits into narrow terminals, too.
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("video", "status", "S3 key"):
         table.add_column(name, overflow="fold")
-    table.add_column("S3 key", overflow="fold")
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("MB/s", justify="right", no_wrap=True)
-    table.add_column("SHA-256 of the object", no_wrap=True)
-    table.add_column("the source's?", no_wrap=True)
+    table.add_column("SHA-256", no_wrap=True)
+    table.add_column("match", no_wrap=True)
     for file in files:
         chapter = f" chapter {file.item_number}" if _has_chapters(file, files) else ""
         table.add_row(
@@ -106,9 +108,9 @@ def _print_table(screen: Console, files: Sequence[CheckedFile], skipped: Sequenc
             "yes" if file.matches else "NO",
             style=None if file.is_archived else "bold red",
         )
-    for item in skipped:
-        table.add_row(item.filename, f"skipped: {item.reason}", "-", "-", "-", "-", "-", style="dim")
     screen.print(table)
+    for item in skipped:
+        screen.print(f" skipped: {item.filename}: {item.reason}", markup=False, highlight=False)
 
 
 def _has_chapters(file: CheckedFile, files: Sequence[CheckedFile]) -> bool:

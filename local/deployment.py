@@ -38,7 +38,7 @@ def build(directory: StateDirectory) -> None:
         shared_index, index = _SHARED / _CACHE_INDEX, directory.build.parent / _CACHE_INDEX
         if shared_index.exists():
             shutil.copy(shared_index, index)
-        _sam("sam-build", arguments, directory, _environment(directory), working_directory=_SHARED)
+        _sam("sam-build", arguments, directory, sam_environment(directory), working_directory=_SHARED)
         shutil.copy(index, shared_index)
 
 
@@ -65,7 +65,7 @@ def deploy(directory: StateDirectory, *, endpoint_url: str, ca_bundle: Path, par
     arguments += ["--no-fail-on-empty-changeset", "--region", REGION, "--parameter-overrides"]
     arguments += [f"{name}={value}" for name, value in overrides.items()]
     environment = {
-        **_environment(directory),
+        **sam_environment(directory),
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_CA_BUNDLE": str(ca_bundle),
         "AWS_ACCESS_KEY_ID": ROOT_ACCESS_KEY_ID,
@@ -74,7 +74,7 @@ def deploy(directory: StateDirectory, *, endpoint_url: str, ca_bundle: Path, par
     _sam("sam-deploy", arguments, directory, environment, working_directory=directory.path)
 
 
-def _environment(directory: StateDirectory) -> dict[str, str]:
+def sam_environment(directory: StateDirectory) -> dict[str, str]:
     """The caller's environment, for pip's sake, without anything that could lead to a real AWS account."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_", "PYTHON"))}
     without_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1", "localhost"]))

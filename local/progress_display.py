@@ -36,7 +36,7 @@ def live_progress(console: Console) -> Iterator[Callable[[Progress], None]]:
 def _bar(console: Console) -> Iterator[Callable[[Progress], None]]:
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
+        BarColumn(bar_width=20),
         TaskProgressColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
@@ -48,7 +48,7 @@ def _bar(console: Console) -> Iterator[Callable[[Progress], None]]:
         def show(progress: Progress) -> None:
             bar.update(
                 task,
-                description=_words(progress),
+                description=f"{progress.step} {progress.completed}/{progress.total}",
                 total=progress.total_bytes or None,
                 completed=min(progress.moved_bytes, progress.total_bytes),
             )

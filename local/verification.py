@@ -103,7 +103,7 @@ def _reason_to_skip(item: SimulatedItem) -> str | None:
 
 
 def _name(item: SimulatedItem) -> str:
-    return item.filename or f"{item.media_id} (no name)"
+    return item.filename or item.media_id
 
 
 def _tracker_record(cloud: Cloud, media_id: str) -> dict[str, Any]:
