@@ -50,6 +50,12 @@ template: setup ## The SAM template and the state machine
 	@cfn-lint template.yaml
 	@python -m pytest -q --no-header tests/contract
 
+# --- measurements ----------------------------------------------------------------------------------------------------
+
+.PHONY: bench
+bench: setup ## Measure the transfer engine beside its peers (about ten minutes)
+	@python -m bench
+
 # --- AWS -------------------------------------------------------------------------------------------------------------
 
 .PHONY: build

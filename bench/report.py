@@ -1,0 +1,163 @@
+"""From costs to figures that can be compared: CPU per GB, ratios by pairs, tables, a plot. Pure. GB = 10^9 bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from statistics import median
+
+from bench.measurement import Cost
+
+_GB = 1e9
+_MB = 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """One contender's turn: the file, and right before it a small one, whose cost is that of starting.
+
+    Args:
+        size_bytes: size of the file.
+        cost: of the file.
+        small_size_bytes: size of the small one.
+        small_cost: of the small one.
+    """
+
+    size_bytes: int
+    cost: Cost
+    small_size_bytes: int
+    small_cost: Cost
+
+    @property
+    def cpu_seconds_per_gb(self) -> float:
+        """What the bytes themselves cost, without the start (which has a bench of its own)."""
+        return (self.cost.cpu_seconds - self.small_cost.cpu_seconds) / (self._net_bytes / _GB)
+
+    @property
+    def whole_cpu_seconds(self) -> float:
+        """Start included."""
+        return self.cost.cpu_seconds
+
+    @property
+    def megabytes_per_second(self) -> float:
+        """Speed of the bytes, without the start."""
+        return self._net_bytes / _MB / (self.cost.wall_seconds - self.small_cost.wall_seconds)
+
+    @property
+    def peak_memory_megabytes(self) -> float:
+        """Of all processes together."""
+        return self.cost.peak_memory_bytes / _MB
+
+    @property
+    def _net_bytes(self) -> int:
+        return self.size_bytes - self.small_size_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """A figure over the rounds."""
+
+    least: float
+    middle: float
+    most: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """Summarises at least one value."""
+        return cls(least=min(values), middle=median(values), most=max(values))
+
+    def __str__(self) -> str:
+        return f"{self.middle:.2f} ({self.least:.2f}–{self.most:.2f})"  # noqa: RUF001 - a range is written with a dash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What is promised of a ratio of ours to a peer's."""
+
+    peer: str
+    figure: str
+    bound: float
+    at_least: bool = False
+
+    def is_met(self, ratio: Spread) -> bool:
+        """Judged by the median."""
+        return ratio.middle >= self.bound if self.at_least else ratio.middle <= self.bound
+
+    def __str__(self) -> str:
+        return f"{'at least' if self.at_least else 'at most'} {self.bound:.2f}"
+
+
+def ratios(ours: Sequence[Round], peers: Sequence[Round], figure: str) -> Spread:
+    """Compares round by round: what disturbs the machine for a while disturbs both of a pair."""
+    return Spread.of([getattr(a, figure) / getattr(b, figure) for a, b in zip(ours, peers, strict=True)])
+
+
+def table(results: Mapping[str, Sequence[Round]], *, ours: str) -> str:
+    """Returns a Markdown table of medians, with ratios of ours to each contender over the rounds."""
+    lines = [
+        "| contender | CPU s/GB | MB/s | peak memory, MB | ours to this: CPU/GB | whole CPU | MB/s |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name, rounds in results.items():
+        cells = [
+            name.replace("|", r"\|"),
+            f"{median(r.cpu_seconds_per_gb for r in rounds):.2f}",
+            f"{median(r.megabytes_per_second for r in rounds):.0f}",
+            f"{max(r.peak_memory_megabytes for r in rounds):.0f}",
+            *(
+                "" if name == ours else str(ratios(results[ours], rounds, figure))
+                for figure in ("cpu_seconds_per_gb", "whole_cpu_seconds", "megabytes_per_second")
+            ),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether a promise is kept, and in words."""
+
+    words: str
+    is_kept: bool
+
+    def __str__(self) -> str:
+        return f"{self.words}: {'met' if self.is_kept else 'MISSED'}"
+
+
+def verdicts(results: Mapping[str, Sequence[Round]], targets: Sequence[Target], *, ours: str) -> list[Verdict]:
+    """Judges each target whose peer was measured."""
+    answers = []
+    for target in targets:
+        if target.peer in results:
+            ratio = ratios(results[ours], results[target.peer], target.figure)
+            words = f"{target.figure.replace('_', ' ')}, ours to {target.peer}: {ratio}, {target}"
+            answers.append(Verdict(words=words, is_kept=target.is_met(ratio)))
+    return answers
+
+
+def memory_verdict(rounds: Sequence[Round], *, most_megabytes: float) -> Verdict:
+    """Judges the highest peak of all rounds."""
+    peak = max(r.peak_memory_megabytes for r in rounds)
+    return Verdict(words=f"peak memory: {peak:.0f} MB, at most {most_megabytes:.0f}", is_kept=peak <= most_megabytes)
+
+
+def plot(results: Mapping[str, Sequence[Round]], *, title: str, figure: str, unit: str) -> str:
+    """Returns an SVG of horizontal bars, one per contender, with the range over the rounds."""
+    spreads = {name: Spread.of([getattr(r, figure) for r in rounds]) for name, rounds in results.items()}
+    scale = 420 / max(spread.most for spread in spreads.values())
+    height = 52 + 30 * len(spreads)
+    rows = []
+    for row, (name, spread) in enumerate(spreads.items()):
+        y = 44 + 30 * row
+        rows.append(
+            f'<text x="262" y="{y + 15}" text-anchor="end">{escape(name)}</text>'
+            f'<rect x="270" y="{y}" width="{spread.middle * scale:.1f}" height="20" fill="#3b7dd8"/>'
+            f'<path d="M{270 + spread.least * scale:.1f} {y + 10}H{270 + spread.most * scale:.1f}" stroke="#12305c"/>'
+            f'<text x="{278 + spread.most * scale:.1f}" y="{y + 15}">{spread.middle:.2f} {escape(unit)}</text>'
+        )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 {height}" font-family="sans-serif" font-size="13">'
+        f'<rect width="800" height="{height}" fill="white"/>'
+        f'<text x="16" y="26" font-size="16">{escape(title)}</text>{"".join(rows)}</svg>\n'
+    )

@@ -1,0 +1,85 @@
+"""One contender's turn: it copies a file, and what it left in S3 is checked."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import os
+import ssl
+import uuid
+from urllib.parse import urlsplit
+
+from bench.contenders.commands import Contender, Copy, environment_of
+from bench.generated_video import crc64nvme_of
+from bench.measurement import BenchError, Cost, measure
+from bench.report import Round
+from bench.servers import Servers
+
+_SMALL_BYTES = 1_000_000
+_BUCKET = "bench"
+
+
+def play_round(servers: Servers, contender: Contender, *, size_bytes: int, workers: int) -> Round:
+    """Copies a small file, whose cost is that of starting, and then the file.
+
+    Raises:
+        BenchError: the contender failed, or an object is not the source's file.
+    """
+    if contender.asks_for_s3_etag:
+        for size in (_SMALL_BYTES, size_bytes):
+            # The server computes it once: that time is not the contender's.
+            _ask(servers, "GET", f"{servers.source_url}/{size}.mp4?etag=s3", {"Range": "bytes=0-0"})
+    return Round(
+        small_size_bytes=_SMALL_BYTES,
+        small_cost=copy_file(servers, contender, size_bytes=_SMALL_BYTES, workers=workers),
+        size_bytes=size_bytes,
+        cost=copy_file(servers, contender, size_bytes=size_bytes, workers=workers),
+    )
+
+
+def copy_file(servers: Servers, contender: Contender, *, size_bytes: int, workers: int) -> Cost:
+    """Lets a contender copy one file to a fresh key.
+
+    Raises:
+        BenchError: it failed, or the object is not the source's file.
+    """
+    copy = Copy(
+        source=f"{servers.source_url}/{size_bytes}.mp4",
+        endpoint_url=servers.endpoint_url,
+        bucket=_BUCKET,
+        key=f"{uuid.uuid4()}.mp4",
+        ca_bundle=str(servers.certificate),
+        workers=workers,
+    )
+    cost = measure(
+        contender.command(copy),
+        environment=environment_of(copy, dict(os.environ)),
+        cpus=servers.contender_cpus,
+        log=servers.directory / "contender.log",
+    )
+    _check(servers, contender, key=copy.key, size_bytes=size_bytes)
+    return cost
+
+
+def _check(servers: Servers, contender: Contender, *, key: str, size_bytes: int) -> None:
+    answer = _ask(servers, "HEAD", f"{servers.endpoint_url}/{_BUCKET}/{key}")
+    if answer.status != 200:
+        raise BenchError(f"{contender.name} left no object")
+    stored = (answer.getheader("Content-Length"), answer.getheader("x-amz-checksum-crc64nvme"))
+    expected = (str(size_bytes), base64.b64encode(crc64nvme_of(size_bytes).to_bytes(8, "big")).decode())
+    if stored != expected:
+        raise BenchError(f"{contender.name}: the object is not the source's file: {stored}, not {expected}")
+
+
+def _ask(servers: Servers, method: str, url: str, headers: dict[str, str] | None = None) -> http.client.HTTPResponse:
+    """Sends a request of the bench's own; only the answer's head is of interest."""
+    context = ssl.create_default_context(cafile=servers.certificate)
+    address = urlsplit(url)
+    connection = http.client.HTTPSConnection(address.netloc, context=context)
+    try:
+        connection.request(method, address._replace(scheme="", netloc="").geturl(), headers=headers or {})
+        answer = connection.getresponse()
+        answer.read()
+    finally:
+        connection.close()
+    return answer
