@@ -83,7 +83,8 @@ def _pipe(copy: Copy) -> list[str]:
 
 
 def _rclone(copy: Copy) -> list[str]:
-    return ["rclone", "copyurl", copy.source, f":s3:{copy.bucket}/{copy.key}"]
+    # rclone brings a transport of its own, on which the AWS SDK inside it cannot set this bundle, and fails.
+    return ["env", "-u", "AWS_CA_BUNDLE", "rclone", "copyurl", copy.source, f":s3:{copy.bucket}/{copy.key}"]
 
 
 CONTENDERS = (
