@@ -7,9 +7,10 @@ Credentials, region and endpoint come from the environment, as in every AWS SDK:
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
-import boto3
+# Not boto3: its resources and its transfer manager, which it loads at once, are not used here.
+import botocore.session
 from botocore.config import Config
 
 if TYPE_CHECKING:
@@ -33,20 +34,20 @@ _STORAGE_CALLS: Final = _CONTROL_CALLS.merge(
 
 
 @lru_cache(maxsize=1)
-def _session() -> boto3.session.Session:
-    return boto3.session.Session()
+def _session() -> botocore.session.Session:
+    return botocore.session.get_session()
 
 
 def make_s3_client() -> S3Client:
     """Return an S3 client for control calls and presigned URLs; the bytes themselves do not pass through it."""
-    return _session().client("s3", config=_STORAGE_CALLS)
+    return cast("S3Client", _session().create_client("s3", config=_STORAGE_CALLS))
 
 
 def make_dynamodb_client() -> DynamoDBClient:
     """Return a DynamoDB client."""
-    return _session().client("dynamodb", config=_CONTROL_CALLS)
+    return cast("DynamoDBClient", _session().create_client("dynamodb", config=_CONTROL_CALLS))
 
 
 def make_secrets_client() -> SecretsManagerClient:
     """Return a Secrets Manager client."""
-    return _session().client("secretsmanager", config=_CONTROL_CALLS)
+    return cast("SecretsManagerClient", _session().create_client("secretsmanager", config=_CONTROL_CALLS))

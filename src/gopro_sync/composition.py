@@ -3,6 +3,9 @@
 Everything that lives as long as the function's environment is made once, on first use, and kept.
 """
 
+# ruff: noqa: PLC0415 - what only some of the functions need is imported where it is made: the authenticator starts
+# without the GoPro API's HTTP library, and only the downloader loads the transfer engine.
+
 from __future__ import annotations
 
 import os
@@ -11,20 +14,19 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from gopro_sync.archive.multipart_upload import storage_pool
-from gopro_sync.archive.source import source_pool
-from gopro_sync.archive.transfer import TransferEngine
 from gopro_sync.aws_clients import make_dynamodb_client, make_s3_client, make_secrets_client
-from gopro_sync.gopro.client import GoProClient, open_http_client
 from gopro_sync.gopro.session import CredentialStore, Session, ensure_session
 from gopro_sync.settings import Settings, read_settings
 from gopro_sync.timestamps import now_utc
-from gopro_sync.tracker import Tracker
-from gopro_sync.video_transfer import VideoTransfer
 
 if TYPE_CHECKING:
     import httpx
     from mypy_boto3_s3 import S3Client
+
+    from gopro_sync.archive.transfer import TransferEngine
+    from gopro_sync.gopro.client import GoProClient
+    from gopro_sync.tracker import Tracker
+    from gopro_sync.video_transfer import VideoTransfer
 
 
 @lru_cache(maxsize=1)
@@ -56,16 +58,22 @@ def stored_session() -> Session:
 @lru_cache(maxsize=1)
 def tracker() -> Tracker:
     """Return the tracker."""
+    from gopro_sync.tracker import Tracker
+
     return Tracker(make_dynamodb_client(), settings().tracker_table_name, clock=now_utc, sleep=time.sleep)
 
 
 def gopro_client(session: Session) -> GoProClient:
     """Return the GoPro API, spoken to with that session."""
+    from gopro_sync.gopro.client import GoProClient
+
     return GoProClient(_http_client(), session, base_url=settings().gopro_api_base_url)
 
 
 def video_transfer(session: Session, seconds_left: Callable[[], float]) -> VideoTransfer:
     """Return what archives one video within ``seconds_left``."""
+    from gopro_sync.video_transfer import VideoTransfer
+
     return VideoTransfer(
         client=gopro_client(session),
         tracker=tracker(),
@@ -81,6 +89,39 @@ def s3_client() -> S3Client:
     return make_s3_client()
 
 
+def prepare_authenticator() -> None:
+    """Make what the authenticator needs, ahead of its first invocation.
+
+    Raises:
+        ConfigurationError: the environment is incomplete or wrong.
+    """
+    credential_store()
+
+
+def prepare_media_lister() -> None:
+    """Make what the lister needs, ahead of its first invocation.
+
+    Raises:
+        ConfigurationError: the environment is incomplete or wrong.
+    """
+    credential_store()
+    tracker()
+    s3_client()
+    _http_client()
+
+
+def prepare_video_downloader() -> None:
+    """Make what the downloader needs, ahead of its first invocation.
+
+    Raises:
+        ConfigurationError: the environment is incomplete or wrong.
+    """
+    credential_store()
+    tracker()
+    _engine()
+    _http_client()
+
+
 def forget() -> None:
     """Forget everything that was made, so that the next use reads the environment again."""
     for kept in (settings, credential_store, tracker, s3_client, _http_client, _engine):
@@ -89,11 +130,17 @@ def forget() -> None:
 
 @lru_cache(maxsize=1)
 def _http_client() -> httpx.Client:
+    from gopro_sync.gopro.client import open_http_client
+
     return open_http_client()
 
 
 @lru_cache(maxsize=1)
 def _engine() -> TransferEngine:
+    from gopro_sync.archive.multipart_upload import storage_pool
+    from gopro_sync.archive.source import source_pool
+    from gopro_sync.archive.transfer import TransferEngine
+
     workers = settings().transfer_workers
     return TransferEngine(
         s3=s3_client(),
@@ -101,4 +148,5 @@ def _engine() -> TransferEngine:
         source_http=source_pool(workers=workers),
         storage_http=storage_pool(workers=workers),
         workers=workers,
+        verify_source_etag=settings().verify_source_etag,
     )

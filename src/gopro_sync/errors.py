@@ -153,7 +153,10 @@ class MediaGoneError(GoProSyncError):
 class IntegrityError(GoProSyncError):
     """The object in S3 does not equal the source; it is not called archived."""
 
-    remedy = "The next run copies it anew; if it fails again, compare the file on gopro.com by hand."
+    remedy = (
+        "The next run copies it anew; if it fails again, compare the file on gopro.com by hand "
+        "(docs/troubleshooting.md: what to do when all videos fail so)."
+    )
 
 
 class KeyConflictError(GoProSyncError):

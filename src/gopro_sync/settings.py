@@ -17,6 +17,7 @@ VARIABLE_NAMES: Final = frozenset(
         "GOPRO_API_BASE_URL",
         "MAX_VIDEOS_PER_RUN",
         "TRANSFER_WORKERS",
+        "VERIFY_SOURCE_ETAG",
     }
 )
 
@@ -32,6 +33,7 @@ class Settings:
     gopro_api_base_url: str
     max_videos_per_run: int
     transfer_workers: int
+    verify_source_etag: bool
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -54,7 +56,15 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         gopro_api_base_url=environ["GOPRO_API_BASE_URL"].rstrip("/"),
         max_videos_per_run=_whole_number(environ, "MAX_VIDEOS_PER_RUN", lowest=1, highest=1000),
         transfer_workers=_whole_number(environ, "TRANSFER_WORKERS", lowest=1, highest=16),
+        verify_source_etag=_true_or_false(environ, "VERIFY_SOURCE_ETAG"),
     )
+
+
+def _true_or_false(environ: Mapping[str, str], name: str) -> bool:
+    text = environ[name]
+    if text not in {"true", "false"}:
+        raise ConfigurationError(f"The environment variable {name} is {text!r}, neither 'true' nor 'false'")
+    return text == "true"
 
 
 def _whole_number(environ: Mapping[str, str], name: str, *, lowest: int, highest: int) -> int:

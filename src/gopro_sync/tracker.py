@@ -19,10 +19,10 @@ from enum import StrEnum, unique
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
+from gopro_sync.dynamodb_values import from_attribute_value, to_attribute_value
 from gopro_sync.errors import AccessDeniedError, ConfigurationError, GoProSyncError, TrackerError
 from gopro_sync.timestamps import iso_utc
 
@@ -351,13 +351,11 @@ def _as_domain_error(error: ClientError | BotoCoreError, media_id: str | None = 
 
 
 def _attribute_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    serializer = TypeSerializer()
-    return {name: serializer.serialize(value) for name, value in values.items()}
+    return {name: to_attribute_value(value) for name, value in values.items()}
 
 
 def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
-    deserializer = TypeDeserializer()
-    return {name: deserializer.deserialize(value) for name, value in item.items()}
+    return {name: from_attribute_value(value) for name, value in item.items()}
 
 
 def _record_from_item(item: Mapping[str, Any]) -> TrackerRecord:

@@ -259,6 +259,11 @@ def test_only_the_downloader_writes_videos_and_only_the_lister_writes_manifests(
     assert allowed("SyncStateMachineRole", "s3:GetObject") == [f"{bucket}/runs/*"]
 
 
+def test_the_downloader_may_look_for_uploads_that_nobody_recorded() -> None:
+    # The code goes on without it, and the uploads would stay until their lifecycle rule.
+    assert allowed("VideoDownloaderRole", "s3:ListBucketMultipartUploads") == ["ArchiveBucket.Arn"]
+
+
 def test_no_role_can_delete_an_object_a_record_or_the_secret() -> None:
     actions = [action for role in ROLES for statement in statements(role) for action in as_list(statement["Action"])]
     assert not [action for action in actions if "Delete" in action and action != "logs:DeleteLogDelivery"]

@@ -33,10 +33,12 @@ Operation = Literal[
     "ListParts",
     "CompleteMultipartUpload",
     "AbortMultipartUpload",
+    "ListMultipartUploads",
     "PutObject",
     "HeadObject",
     "GetObject",
 ]
+Moment = Literal["asked", "receiving", "acted"]  # after each block of a body; before the answer is sent
 Effect = Literal[
     "refuse",  # answer the error instead of acting
     "lose_answer",  # act, then close the connection
@@ -128,6 +130,7 @@ class S3Server:
         keeps_data: False keeps sizes and checksums only, for measurements.
         tells_part_checksums: whether UploadPart answers with the checksum that S3 computed.
         page_size: how many parts ListParts tells at once.
+        watch: told of each request's moments, from the thread that serves it.
     """
 
     keeps_data: bool = True
@@ -137,6 +140,7 @@ class S3Server:
     objects: dict[str, S3Object] = field(default_factory=dict)
     uploads: dict[str, S3Upload] = field(default_factory=dict)
     requests: list[S3Request] = field(default_factory=list)
+    watch: Callable[[Operation, Moment], None] = lambda _operation, _moment: None
     lock: threading.RLock = field(default_factory=threading.RLock)
     _server: ThreadingHTTPServer | None = None
     _created: int = 0
@@ -243,7 +247,10 @@ class _S3Handler(BaseHTTPRequestHandler):
         self._handle("UploadPart" if "partNumber" in self._query() else "PutObject")
 
     def do_GET(self) -> None:
-        self._handle("ListParts" if "uploadId" in self._query() else "GetObject")
+        if "uploads" in self._query():
+            self._handle("ListMultipartUploads")
+        else:
+            self._handle("ListParts" if "uploadId" in self._query() else "GetObject")
 
     def do_DELETE(self) -> None:
         self._handle("AbortMultipartUpload")
@@ -254,6 +261,7 @@ class _S3Handler(BaseHTTPRequestHandler):
     # --- one request -------------------------------------------------------------------------------------------------
 
     def _handle(self, operation: Operation) -> None:
+        self.s3.watch(operation, "asked")
         self.fault = self.s3.take_fault(operation)
         if self.fault and self.fault.effect == "reset":
             self.close_connection = True
@@ -267,6 +275,7 @@ class _S3Handler(BaseHTTPRequestHandler):
         except _RefusedError as refused:
             status, headers = refused.status, {}
             answer = f"<Error><Code>{refused.code}</Code><Message>no</Message></Error>".encode()
+        self.s3.watch(operation, "acted")
         if self.fault and self.fault.effect == "lose_answer":
             self.close_connection = True
             return
@@ -296,6 +305,7 @@ class _S3Handler(BaseHTTPRequestHandler):
             "ListParts": self._list,
             "CompleteMultipartUpload": lambda: self._complete(body.data),
             "AbortMultipartUpload": self._abort,
+            "ListMultipartUploads": self._list_uploads,
             "PutObject": lambda: self._put(body),
             "HeadObject": self._get,
             "GetObject": self._get,
@@ -307,6 +317,16 @@ class _S3Handler(BaseHTTPRequestHandler):
         self._upload()
         del self.s3.uploads[self._query()["uploadId"]]
         return 204, {}, b""
+
+    def _list_uploads(self) -> _Answer:
+        prefix = self._query()["prefix"]
+        uploads = "".join(
+            f"<Upload><Key>{escape(upload.key)}</Key><UploadId>{upload_id}</UploadId></Upload>"
+            for upload_id, upload in self.s3.uploads.items()
+            if upload.key.startswith(prefix)
+        )
+        tag = "ListMultipartUploadsResult"
+        return 200, {}, f"<{tag}><IsTruncated>false</IsTruncated>{uploads}</{tag}>".encode()
 
     def _create(self) -> _Answer:
         headers = self._object_headers()
@@ -422,7 +442,8 @@ class _S3Handler(BaseHTTPRequestHandler):
         return upload
 
     def _key(self) -> str:
-        return unquote(urlsplit(self.path).path).split("/", 2)[2]
+        _, _bucket, *key = unquote(urlsplit(self.path).path).split("/", 2)
+        return "".join(key)  # requests that are for the bucket as a whole have none
 
     def _query(self) -> dict[str, str]:
         return {name: values[0] for name, values in parse_qs(urlsplit(self.path).query, keep_blank_values=True).items()}
@@ -445,6 +466,7 @@ class _S3Handler(BaseHTTPRequestHandler):
                 raise ConnectionError("the client went away")
             missing -= len(block)
             body.add(block, keeps=keeps)
+            self.s3.watch(operation, "receiving")
         return body
 
     def _answer(self, operation: Operation, status: int, headers: dict[str, str], body: bytes) -> None:

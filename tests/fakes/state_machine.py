@@ -79,15 +79,26 @@ class _Scope:
     variables: dict[str, Any]
 
 
-def run(definition: Mapping[str, Any], run_input: Any, answer: TaskAnswer) -> Execution:
+def run(
+    definition: Mapping[str, Any],
+    run_input: Any,
+    answer: TaskAnswer,
+    *,
+    execution_arn: str = EXECUTION_ARN,
+    started_at: str = STARTED_AT,
+    entered_at: str = ENTERED_AT,
+) -> Execution:
     """Run a definition, its substitutions already made, to its end.
 
     Args:
         definition: the parsed state machine.
         run_input: the execution's input.
         answer: what the tasks and the item reader answer.
+        execution_arn: the execution's name.
+        started_at: when it starts.
+        entered_at: when each of its states is entered.
     """
-    context = {"Execution": {"Id": EXECUTION_ARN, "StartTime": STARTED_AT}, "State": {"EnteredTime": ENTERED_AT}}
+    context = {"Execution": {"Id": execution_arn, "StartTime": started_at}, "State": {"EnteredTime": entered_at}}
     execution = Execution()
     scope = _Scope(states=definition["States"], context=context, variables={})
     _run_states(scope, definition["StartAt"], run_input, answer, execution)
@@ -166,7 +177,8 @@ def _run_map(
         )
         child_input = _fill(selecting, state["ItemSelector"], visible)
         # A child of a distributed map is an execution of its own: it sees neither the parent's variables nor its name.
-        identity = {"Id": f"{EXECUTION_ARN}/{state['Label']}:{index}", "StartTime": ENTERED_AT}
+        parent = scope.context["Execution"]["Id"]
+        identity = {"Id": f"{parent}/{state['Label']}:{index}", "StartTime": scope.context["State"]["EnteredTime"]}
         child = _Scope(states=processor["States"], context=scope.context | {"Execution": identity}, variables={})
         outcome = Execution(visited=execution.visited, waits=execution.waits)
         _run_states(child, processor["StartAt"], child_input, answer, outcome)

@@ -15,6 +15,7 @@ COMPLETE = {
     "GOPRO_API_BASE_URL": "https://api.gopro.com/",
     "MAX_VIDEOS_PER_RUN": "1000",
     "TRANSFER_WORKERS": "8",
+    "VERIFY_SOURCE_ETAG": "true",
 }
 
 
@@ -23,6 +24,7 @@ def test_reads_every_variable_it_names() -> None:
 
     assert settings.max_videos_per_run == 1000
     assert settings.transfer_workers == 8
+    assert settings.verify_source_etag is True
     assert settings.archive_bucket_name == "gopro-archive-bucket-123456789012"
 
 
@@ -54,9 +56,10 @@ def test_all_missing_variables_are_named_at_once() -> None:
         ("MAX_VIDEOS_PER_RUN", "-1"),
         ("MAX_VIDEOS_PER_RUN", "1001"),
         ("MAX_VIDEOS_PER_RUN", "1e3"),
+        ("VERIFY_SOURCE_ETAG", "yes"),
     ],
 )
-def test_a_number_out_of_bounds_is_named_with_its_value(name: str, value: str) -> None:
+def test_a_value_out_of_bounds_is_named_with_its_value(name: str, value: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         read_settings({**COMPLETE, name: value})
 

@@ -211,6 +211,7 @@ class FileTransfer:
     def _open_upload(self) -> tuple[UploadState, dict[int, PartInStorage]]:
         if self._upload is not None:
             return self._upload, self._held_parts(self._upload)
+        self._abort_forgotten_uploads()
         plan = self._plan(self._source_file.size_bytes, self._claim)
         self._upload = UploadState(
             upload_id=self._writer.create_upload(self._description()),
@@ -226,6 +227,14 @@ class FileTransfer:
             self._abort_upload()
             raise
         return self._upload, {}
+
+    def _abort_forgotten_uploads(self) -> None:
+        """Frees what a call left that died between opening an upload and recording it: an upload without any part."""
+        # A lifecycle rule removes what stays, and a store that cannot list uploads can still hold videos.
+        with suppress(StorageError, AccessDeniedError, UploadVanishedError):
+            for upload_id in self._writer.open_uploads(self._key):
+                if not self._writer.list_parts(key=self._key, upload_id=upload_id):
+                    self._writer.abort_upload(key=self._key, upload_id=upload_id)
 
     def _held_parts(self, upload: UploadState) -> dict[int, PartInStorage]:
         """What earlier calls sent; a part of another size, or without a checksum to prove it by, is sent again."""

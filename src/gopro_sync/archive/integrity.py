@@ -5,6 +5,8 @@ And, where it can be decided, the source's own ETag: GoPro's files lie in S3 too
 its parts' MD5s (observed by open-source clients; AWS documents neither the part size nor the formula as a contract).
 """
 
+# ruff: noqa: PLC0415 - awscrt, twelve megabytes of native code, is imported with the first byte, not at each cold start.
+
 from __future__ import annotations
 
 import base64
@@ -14,8 +16,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-
-from awscrt import checksums
 
 from gopro_sync.archive.part_plan import MAX_PART_BYTES, MIB, MIN_PART_BYTES
 from gopro_sync.errors import IntegrityError
@@ -66,6 +66,8 @@ class Crc64Nvme:
 
 def join_crc64nvme(parts: Iterable[Crc64Nvme]) -> Crc64Nvme:
     """Returns the checksum of the whole from those of its consecutive parts."""
+    from awscrt import checksums
+
     value = size_bytes = 0
     for part in parts:
         value = checksums.combine_crc64nvme(value, part.value, part.size_bytes)
@@ -213,6 +215,8 @@ class StreamHasher:
 
     def update(self, data: bytes) -> None:
         """Takes the next bytes."""
+        from awscrt import checksums
+
         self._crc = checksums.crc64nvme(data, self._crc)
         if self._block_bytes is not None:
             self._update_blocks(memoryview(data), self._block_bytes)

@@ -41,6 +41,7 @@ _IAM_ACTIONS = {
     "PutObject": "s3:PutObject",
     "ListParts": "s3:ListMultipartUploadParts",
     "AbortMultipartUpload": "s3:AbortMultipartUpload",
+    "ListMultipartUploads": "s3:ListBucketMultipartUploads",
     "HeadObject": "s3:GetObject (s3:ListBucket, if the object is absent)",
 }
 
@@ -191,6 +192,14 @@ class BucketWriter:
                         etag=part["ETag"], size_bytes=part["Size"], crc64nvme=part.get("ChecksumCRC64NVME")
                     )
         return held
+
+    def open_uploads(self, key: str) -> list[str]:
+        """Returns the ids of all uploads that are open for a key."""
+        with _errors_of("ListMultipartUploads"):
+            pages = self._s3.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self._bucket, Prefix=key, **self._owner
+            )
+            return [upload["UploadId"] for page in pages for upload in page.get("Uploads", []) if upload["Key"] == key]
 
     def complete_upload(self, *, key: str, upload_id: str, parts: Sequence[UploadedPart], whole: Crc64Nvme) -> None:
         """Makes the object out of its parts, which S3 compares with our sizes and checksums.

@@ -22,7 +22,7 @@ _AUTHENTICATE: Final = "authenticate"
 _ENSURE_SESSION: Final = "ensure_session"
 
 
-@entry_point(EventType.SESSION_FAILED)
+@entry_point(EventType.SESSION_FAILED, prepare=composition.prepare_authenticator)
 def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
     """Return ``statusCode``, ``user_id``, ``expires_at`` (null where unknown) and, if asked for, ``auth_token``.
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import wraps
 from typing import Any, Final
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from gopro_sync.errors import GoProSyncError, InvalidEventError
+from gopro_sync.errors import ConfigurationError, GoProSyncError, InvalidEventError
 from gopro_sync.json_fields import JsonObject, optional_text
 from gopro_sync.observability import EventType, logger
 
@@ -17,13 +20,14 @@ type Handler = Callable[[JsonObject, LambdaContext], dict[str, Any]]
 STATUS_OK: Final = 200
 
 
-def entry_point(failure_event: EventType) -> Callable[[Handler], Handler]:
+def entry_point(failure_event: EventType, *, prepare: Callable[[], object]) -> Callable[[Handler], Handler]:
     """Make a Lambda handler of a function from event and context to an answer.
 
     The errors are raised, not returned: a returned status code would be a success to Step Functions.
 
     Args:
         failure_event: the event type of the line that is logged when the function fails.
+        prepare: makes the clients that the function will need.
     """
 
     def decorate(function: Handler) -> Handler:
@@ -47,9 +51,19 @@ def entry_point(failure_event: EventType) -> Callable[[Handler], Handler]:
                 )
                 raise
 
+        _end_start(prepare)
         return handler
 
     return decorate
+
+
+def _end_start(prepare: Callable[[], object]) -> None:
+    # Lambda lends a whole processor until a function is loaded, and a fraction of one from then on.
+    if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+        with suppress(ConfigurationError):  # raised again, and logged, by the invocation
+            prepare()
+    gc.freeze()  # what is there now stays for good: no collection needs to look at it
+    gc.enable()
 
 
 def execution_id_of(event: JsonObject, context: LambdaContext) -> str:

@@ -26,7 +26,7 @@ from gopro_sync.timestamps import iso_utc, now_utc
 _RUN_TIME: Final = timedelta(hours=2) - timedelta(minutes=10)
 
 
-@entry_point(EventType.LIBRARY_LISTING_FAILED)
+@entry_point(EventType.LIBRARY_LISTING_FAILED, prepare=composition.prepare_media_lister)
 def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     """Return the counts and either ``manifest`` and ``run_deadline`` or ``new_videos``.
 

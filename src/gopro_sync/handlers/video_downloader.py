@@ -23,7 +23,7 @@ from gopro_sync.video_transfer import VideoRequest, VideoResult
 _BITS_PER_BYTE: Final = 8
 
 
-@entry_point(EventType.VIDEO_DOWNLOAD_FAILED)
+@entry_point(EventType.VIDEO_DOWNLOAD_FAILED, prepare=composition.prepare_video_downloader)
 def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     """Return ``status`` and, once a file is in S3, where it is and how it got there.
 

@@ -76,6 +76,28 @@ def test_killed_after_completion_but_before_it_was_recorded(bench: Bench) -> Non
     assert len(bench.created) == 1
 
 
+def test_an_upload_that_was_opened_but_never_recorded_is_freed(bench: Bench) -> None:
+    bench.s3.new_upload(KEY, {})
+    bench.transfer()
+    bench.assert_archived()
+
+
+def test_open_uploads_that_may_be_in_use_are_left_alone(bench: Bench) -> None:
+    other_key, with_parts = bench.s3.new_upload(f"{KEY}.LRV", {}), bench.s3.new_upload(KEY, {})
+    bench.s3.uploads[with_parts].parts[1] = S3Part(data=b"x", size_bytes=1, crc=0, etag='"x"')
+    bench.transfer()
+    assert set(bench.s3.uploads) == {other_key, with_parts}
+
+
+@pytest.mark.parametrize("fault", [(403, "AccessDenied"), (501, "NotImplemented"), (404, "NoSuchKey")])
+def test_a_store_that_does_not_list_its_uploads_still_takes_videos(bench: Bench, fault: tuple[int, str]) -> None:
+    status, code = fault
+    bench.s3.faults = [S3Fault(operation="ListMultipartUploads", status=status, code=code)]
+    bench.transfer()
+    assert bench.s3.count("ListMultipartUploads", status=status) == 1
+    bench.assert_archived()
+
+
 def test_an_upload_that_expired_meanwhile_starts_again(bench: Bench) -> None:
     upload = die_after_parts(bench, 2)
     bench.s3.uploads.clear()

@@ -1,0 +1,1 @@
+"""How `sam build` packs the functions; nothing here runs on Lambda."""

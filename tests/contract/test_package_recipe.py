@@ -1,0 +1,90 @@
+"""template.yaml, the package's recipe and the code agree on what is packed, for which processors."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+import botocore
+import botocore.session
+import pytest
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+
+from lambda_package.botocore_data import USED_SERVICES, trim_botocore_data
+from lambda_package.build import PLATFORMS
+from tests.contract.deployment import ROOT, Stack, template
+
+FUNCTIONS = [name for name, item in template()["Resources"].items() if item["Type"] == "AWS::Serverless::Function"]
+UNTRIMMED = Path(botocore.__file__).parent / "data"
+CALLS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "s3": ("get_object", {"Bucket": "a-bucket", "Key": "a/key"}),
+    "dynamodb": ("get_item", {"TableName": "a-table", "Key": {"media_id": {"S": "m1"}}}),
+    "secretsmanager": ("get_secret_value", {"SecretId": "a-secret"}),
+}
+
+
+@pytest.fixture(scope="module")
+def trimmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("botocore") / "data"
+    data.mkdir()
+    for name in (*USED_SERVICES, "sqs"):
+        shutil.copytree(UNTRIMMED / name, data / name)
+    for file in UNTRIMMED.glob("*.json"):
+        shutil.copy(file, data)
+    trim_botocore_data(data)
+    return data
+
+
+def members(model: ServiceModel, shape_name: str) -> list[str]:
+    return list(getattr(model.shape_for(shape_name), "members", []))
+
+
+def address_called(session: botocore.session.Session, service: str, region: str) -> str:
+    client: Any = session.create_client(service, region, aws_access_key_id="testing", aws_secret_access_key="testing")
+    operation, parameters = CALLS[service]
+    return str(client.generate_presigned_url(operation, parameters)).split("?")[0]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("architecture", template()["Parameters"]["Architecture"]["AllowedValues"])
+def test_every_function_is_built_by_the_recipe_for_its_processor(function: str, architecture: str) -> None:
+    metadata = Stack(Architecture=architecture).resolve(template()["Resources"][function]["Metadata"])
+    makefile = (ROOT / metadata["ContextPath"] / "Makefile").read_text(encoding="utf-8")
+    assert metadata["BuildMethod"] == "makefile"
+    assert f'build.sh" {architecture} ' in makefile
+    assert architecture in PLATFORMS
+
+
+def test_the_package_describes_exactly_the_services_that_the_code_uses() -> None:
+    clients = (ROOT / "src" / "gopro_sync" / "aws_clients.py").read_text(encoding="utf-8")
+    assert set(re.findall(r'create_client\("(\w+)"', clients)) == USED_SERVICES
+    elsewhere = [file for file in (ROOT / "src").rglob("*.py") if file.name != "aws_clients.py"]
+    assert not [file for file in elsewhere if "create_client(" in file.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("service", sorted(USED_SERVICES))
+def test_trimming_leaves_operations_shapes_and_endpoints_as_they_are(trimmed: Path, service: str) -> None:
+    whole = botocore.session.get_session()
+    cut = botocore.session.get_session()
+    cut.register_component("data_loader", type("Trimmed", (Loader,), {"BUILTIN_DATA_PATH": str(trimmed)})())
+
+    before, after = whole.get_service_model(service), cut.get_service_model(service)
+    assert after.operation_names == before.operation_names
+    assert after.shape_names == before.shape_names
+    for name in before.operation_names:
+        assert after.operation_model(name).http == before.operation_model(name).http
+    for name in before.shape_names:
+        assert members(after, name) == members(before, name)
+    for region in ("eu-central-1", "us-east-1", "cn-north-1", "us-gov-west-1"):
+        addresses = {address_called(session, service, region) for session in (whole, cut)}
+        assert len(addresses) == 1, addresses
+
+
+def test_other_services_and_documentation_are_gone(trimmed: Path) -> None:
+    assert {folder.name for folder in trimmed.iterdir() if folder.is_dir()} == USED_SERVICES
+    texts = [file.read_text(encoding="utf-8") for file in trimmed.rglob("*.json")]
+    assert not [text for text in texts if re.search(r'"documentation":"[^"]', text)]
+    assert sum(map(len, texts)) < 700_000  # of 3.6 million
