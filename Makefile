@@ -21,11 +21,23 @@ demo: setup ## Sync a sample library on the cloud on your machine; DEMO_MEDIA=fi
 
 .PHONY: test
 test: setup ## All tests: unit, contract, integration, end to end on the local cloud (minutes)
-	@python -m pytest --cov --cov-report=term:skip-covered
+	@python -m pytest --numprocesses=2 --dist=loadgroup
+
+.PHONY: coverage
+coverage: setup ## The same, and which lines and branches no test reaches
+	@python -m pytest --numprocesses=2 --dist=loadgroup --cov --cov-report=term-missing:skip-covered
 
 .PHONY: unit
 unit: setup ## Only the tests that open no socket (seconds)
 	@python -m pytest -q tests/unit tests/contract
+
+.PHONY: chaos
+chaos: setup ## Kill the downloader at random moments; SEEDS=500 for more than the 50 of `make test`
+	@CHAOS_SEEDS=$(or $(SEEDS),50) python -m pytest -q tests/chaos
+
+.PHONY: big-file
+big-file: setup ## 3 GB through several invocations on the local cloud (minutes, 6.5 GB of memory)
+	@python -m pytest -q -s tests/e2e/big_file.py
 
 .PHONY: check
 check: lint types template test ## Everything that CI would ask for

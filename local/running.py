@@ -14,6 +14,7 @@ from local.progress import Progress, ProgressWatch
 # Watching must not slow down what is watched: at most this share of the time goes into looking.
 _WATCHING_SHARE = 0.1
 _SHORTEST_PAUSE_SECONDS = 0.25
+_LONGEST_PAUSE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +113,8 @@ def _follow(
         follow(watch.look())
         if described["status"] != "RUNNING":
             return _execution(described)
-        sleep(max(_SHORTEST_PAUSE_SECONDS, (time.monotonic() - looked_at) / _WATCHING_SHARE))
+        pause_seconds = (time.monotonic() - looked_at) / _WATCHING_SHARE
+        sleep(min(max(_SHORTEST_PAUSE_SECONDS, pause_seconds), _LONGEST_PAUSE_SECONDS))
 
 
 def _execution(described: Mapping[str, Any]) -> Execution:
