@@ -57,6 +57,7 @@ _ENVIRONMENT = {
     "TRACKER_TABLE_NAME": "gopro-sync-tracker",
     "ARCHIVE_BUCKET_NAME": "gopro-archive-bucket",
     "GOPRO_API_BASE_URL": "https://api.gopro.com",
+    "VERIFY_SOURCE_ETAG": "true",
     "MAX_VIDEOS_PER_RUN": "1000",
     "TRANSFER_WORKERS": "8",
     "POWERTOOLS_SERVICE_NAME": "gopro-s3-sync",
