@@ -9,6 +9,7 @@ this whole process, start included.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import resource
@@ -19,6 +20,9 @@ from typing import TYPE_CHECKING, cast
 
 # The package is not installed: this lets the file run from anywhere.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+# First of all: what a function in Lambda starts without, this process starts without as well.
+import gopro_sync.handlers  # noqa: F401, I001
 
 # Not boto3: what it adds to botocore is not used here, and start-up is part of what is measured.
 import botocore.session
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
 def main() -> int:
     """Copies one file; returns 0 only if it is whole in S3."""
     arguments = _parse_arguments()
+    gc.freeze()
+    gc.enable()
     try:
         engine = TransferEngine(
             s3=_make_client(arguments),
