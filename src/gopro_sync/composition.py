@@ -130,9 +130,11 @@ def forget() -> None:
 
 @lru_cache(maxsize=1)
 def _http_client() -> httpx.Client:
+    from gopro_sync.archive.block_tls import block_tls_context
     from gopro_sync.gopro.client import open_http_client
 
-    return open_http_client()
+    # The one that the transfers use: reading the trusted certificates is a tenth of a cold start.
+    return open_http_client(tls=block_tls_context(None))
 
 
 @lru_cache(maxsize=1)

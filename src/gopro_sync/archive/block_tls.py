@@ -75,6 +75,11 @@ class BlockTlsTransport(SSLTransport):
             count += read
         return count
 
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """Returns what is there, at most so many bytes; nothing at the end of the stream."""
+        buffer = bytearray(buflen)
+        return bytes(buffer[: self.recv_into(buffer, flags=flags)])
+
     def sendall(self, data: bytes | memoryview, flags: int = 0) -> None:  # noqa: ARG002 - a socket's
         """Sends all of the data."""
         view = memoryview(data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import random
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -71,13 +72,17 @@ class RetryPolicy:
     longest_pause_seconds: float = 20.0
 
 
-def open_http_client(*, transport: httpx.BaseTransport | None = None) -> httpx.Client:
+def open_http_client(
+    *, tls: ssl.SSLContext | None = None, transport: httpx.BaseTransport | None = None
+) -> httpx.Client:
     """Makes the HTTP client for `GoProClient`; the caller closes it.
 
     Args:
+        tls: whom to trust; the certificates that httpx brings, by default.
         transport: what carries the requests, for tests; the network by default.
     """
     http = httpx.Client(
+        verify=True if tls is None else tls,
         transport=transport,
         timeout=httpx.Timeout(_READ_TIMEOUT_SECONDS, connect=_CONNECT_TIMEOUT_SECONDS),
         follow_redirects=False,

@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 import urllib3
 from urllib3.exceptions import MaxRetryError, ProtocolError, ReadTimeoutError, SSLError
 
 from bench.tls_server import write_certificate
+from gopro_sync.archive.block_tls import block_tls_context
 from gopro_sync.archive.connections import open_pool
+from gopro_sync.gopro.client import open_http_client
 
 CONTENT = random.Random(3).randbytes(3 * 1024 * 1024 + 77)
 HEAD = f"HTTP/1.1 200 OK\r\nContent-Length: {len(CONTENT)}\r\n\r\n".encode()
@@ -87,6 +90,32 @@ def test_every_byte_arrives_in_both_directions_over_one_connection(certificate: 
             answer = pool.request("PUT", f"https://{address}/", body=CONTENT[:size], retries=False)
             assert answer.data == CONTENT
     assert received == [hashlib.sha256(CONTENT[:size]).hexdigest() for size in sizes]
+
+
+def test_httpx_speaks_over_it_as_well(certificate: Path) -> None:
+    def converse(tls: ssl.SSLSocket) -> None:
+        for _ in range(2):
+            read_request(tls)
+            tls.sendall(HEAD + CONTENT)
+
+    with (
+        serving(certificate, converse) as address,
+        open_http_client(tls=block_tls_context(str(certificate))) as http,
+    ):
+        assert [http.get(f"https://{address}/").content == CONTENT for _ in range(2)] == [True, True]
+
+
+def test_httpx_notices_an_answer_that_is_cut_off(certificate: Path) -> None:
+    def converse(tls: ssl.SSLSocket) -> None:
+        read_request(tls)
+        tls.sendall(HEAD + CONTENT[:100_000])
+
+    with (
+        serving(certificate, converse) as address,
+        open_http_client(tls=block_tls_context(str(certificate))) as http,
+        pytest.raises(httpx.RemoteProtocolError),
+    ):
+        http.get(f"https://{address}/")
 
 
 def test_an_untrusted_server_is_refused(certificate: Path, tmp_path: Path) -> None:
