@@ -58,6 +58,7 @@ _ENVIRONMENT = {
     "ARCHIVE_BUCKET_NAME": "gopro-archive-bucket",
     "GOPRO_API_BASE_URL": "https://api.gopro.com",
     "VERIFY_SOURCE_ETAG": "true",
+    "ALERTS_TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:gopro-sync-alerts",
     "MAX_VIDEOS_PER_RUN": "1000",
     "TRANSFER_WORKERS": "8",
     "POWERTOOLS_SERVICE_NAME": "gopro-s3-sync",

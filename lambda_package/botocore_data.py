@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 # A contract test holds this against aws_clients.py.
-USED_SERVICES: Final = frozenset({"dynamodb", "s3", "secretsmanager"})
+USED_SERVICES: Final = frozenset({"dynamodb", "s3", "secretsmanager", "sns"})
 
 
 def trim_botocore_data(data: Path) -> None:

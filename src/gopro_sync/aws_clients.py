@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sns import SNSClient
 
 _CONTROL_CALLS: Final = Config(
     retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=20, max_pool_connections=16
@@ -51,3 +52,8 @@ def make_dynamodb_client() -> DynamoDBClient:
 def make_secrets_client() -> SecretsManagerClient:
     """Return a Secrets Manager client."""
     return cast("SecretsManagerClient", _session().create_client("secretsmanager", config=_CONTROL_CALLS))
+
+
+def make_sns_client() -> SNSClient:
+    """Return an SNS client."""
+    return cast("SNSClient", _session().create_client("sns", config=_CONTROL_CALLS))

@@ -15,16 +15,20 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from gopro_sync.aws_clients import make_dynamodb_client, make_s3_client, make_secrets_client
-from gopro_sync.gopro.session import CredentialStore, Session, ensure_session
+from gopro_sync.gopro.credentials import CredentialStore
+from gopro_sync.gopro.session import Session
 from gopro_sync.settings import Settings, read_settings
 from gopro_sync.timestamps import now_utc
 
 if TYPE_CHECKING:
     import httpx
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
     from gopro_sync.archive.transfer import TransferEngine
     from gopro_sync.gopro.client import GoProClient
+    from gopro_sync.gopro.exchange import RetryPolicy
+    from gopro_sync.gopro.renewal import Renewal
     from gopro_sync.tracker import Tracker
     from gopro_sync.video_transfer import VideoTransfer
 
@@ -50,9 +54,67 @@ def stored_session() -> Session:
 
     Raises:
         ConfigurationError: the secret is missing, empty or malformed.
-        AuthenticationError: its session is over.
+        SessionRefusedError: there is no session, or it is over.
     """
-    return ensure_session(credential_store().load(), now_utc())
+    return credential_store().load().credentials.living_session(now_utc())
+
+
+def renewal(owner: str) -> Renewal:
+    """Return what makes sure that there is a session.
+
+    Args:
+        owner: this invocation; two that renew at once are told apart by it.
+    """
+    from gopro_sync.gopro.exchange import Exchange
+    from gopro_sync.gopro.renewal import Renewal
+    from gopro_sync.gopro.token_endpoint import TokenEndpoint
+    from gopro_sync.session_guard import SessionGuard
+
+    exchange = Exchange(_http_client(), base_url=settings().gopro_api_base_url, retry_policy=_short_patience())
+    return Renewal(
+        store=credential_store(),
+        guard=SessionGuard(_dynamodb_client(), settings().tracker_table_name, owner=owner, clock=now_utc),
+        tokens=TokenEndpoint(exchange),
+        probe=check_session,
+        clock=now_utc,
+        sleep=time.sleep,
+        mending_command=mending_command(),
+    )
+
+
+def check_session(session: Session) -> None:
+    """Return if GoPro accepts the session.
+
+    Raises:
+        SessionRefusedError: it does not.
+        GoProSyncError: what the GoPro API's client raises.
+    """
+    from gopro_sync.gopro.client import GoProClient
+
+    base_url = settings().gopro_api_base_url
+    GoProClient(_http_client(), session, base_url=base_url, retry_policy=_short_patience()).check_session()
+
+
+def mending_command() -> str:
+    """Return what a person has to type when GoPro accepts no credential of the secret any more."""
+    return f"./gopro-sync credentials set --secret-id {settings().credentials_secret_id}"
+
+
+def publish_alert(subject: str, message: str) -> None:
+    """Send a message to the people who get the alerts.
+
+    Raises:
+        AlertError: SNS did not take it.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from gopro_sync.aws_clients import make_sns_client
+    from gopro_sync.errors import AlertError
+
+    try:
+        make_sns_client().publish(TopicArn=settings().alerts_topic_arn, Subject=subject, Message=message)
+    except (ClientError, BotoCoreError) as error:
+        raise AlertError(f"SNS did not take the message ({type(error).__name__})") from error
 
 
 @lru_cache(maxsize=1)
@@ -60,7 +122,7 @@ def tracker() -> Tracker:
     """Return the tracker."""
     from gopro_sync.tracker import Tracker
 
-    return Tracker(make_dynamodb_client(), settings().tracker_table_name, clock=now_utc, sleep=time.sleep)
+    return Tracker(_dynamodb_client(), settings().tracker_table_name, clock=now_utc, sleep=time.sleep)
 
 
 def gopro_client(session: Session) -> GoProClient:
@@ -124,14 +186,26 @@ def prepare_video_downloader() -> None:
 
 def forget() -> None:
     """Forget everything that was made, so that the next use reads the environment again."""
-    for kept in (settings, credential_store, tracker, s3_client, _http_client, _engine):
+    for kept in (settings, credential_store, tracker, s3_client, _dynamodb_client, _http_client, _engine):
         kept.cache_clear()
+
+
+def _short_patience() -> RetryPolicy:
+    """Three attempts, with pauses that the authenticator's 30 seconds can hold."""
+    from gopro_sync.gopro.exchange import RetryPolicy
+
+    return RetryPolicy(attempts=3, longest_pause_seconds=4)
+
+
+@lru_cache(maxsize=1)
+def _dynamodb_client() -> DynamoDBClient:
+    return make_dynamodb_client()
 
 
 @lru_cache(maxsize=1)
 def _http_client() -> httpx.Client:
     from gopro_sync.archive.block_tls import block_tls_context
-    from gopro_sync.gopro.client import open_http_client
+    from gopro_sync.gopro.exchange import open_http_client
 
     # The one that the transfers use: reading the trusted certificates is a tenth of a cold start.
     return open_http_client(tls=block_tls_context(None))

@@ -61,9 +61,15 @@ class InvalidEventError(GoProSyncError):
 
 
 class AuthenticationError(GoProSyncError):
-    """GoPro does not accept the session, and it cannot be renewed."""
+    """GoPro does not accept the credential: there is no session, and none can be had without a person."""
 
-    remedy = "Put a fresh credential into the secret (docs/troubleshooting.md), then start the run again."
+    remedy = "Then start the run again, or wait for the next one; what is archived stays archived."
+
+
+class SessionRefusedError(GoProSyncError):
+    """GoPro does not accept the session that was used, or there is none yet."""
+
+    remedy = "A run renews it by itself; for a single call, invoke the authenticator first."
 
 
 class AccessDeniedError(GoProSyncError):
@@ -113,6 +119,18 @@ class TrackerError(RetryableError):
 
 class SecretStoreError(RetryableError):
     """Secrets Manager failed after botocore's own retries."""
+
+    remedy = "It is tried again by itself."
+
+
+class AlertError(RetryableError):
+    """SNS did not take a message."""
+
+    remedy = "It is tried again by itself; compare the role's policy with template.yaml if it persists."
+
+
+class SessionBusyError(RetryableError):
+    """Another invocation is renewing the session at this moment."""
 
     remedy = "It is tried again by itself."
 

@@ -18,6 +18,7 @@ VARIABLE_NAMES: Final = frozenset(
         "MAX_VIDEOS_PER_RUN",
         "TRANSFER_WORKERS",
         "VERIFY_SOURCE_ETAG",
+        "ALERTS_TOPIC_ARN",
     }
 )
 
@@ -34,6 +35,7 @@ class Settings:
     max_videos_per_run: int
     transfer_workers: int
     verify_source_etag: bool
+    alerts_topic_arn: str
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -57,6 +59,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         max_videos_per_run=_whole_number(environ, "MAX_VIDEOS_PER_RUN", lowest=1, highest=1000),
         transfer_workers=_whole_number(environ, "TRANSFER_WORKERS", lowest=1, highest=16),
         verify_source_etag=_true_or_false(environ, "VERIFY_SOURCE_ETAG"),
+        alerts_topic_arn=environ["ALERTS_TOPIC_ARN"],
     )
 
 

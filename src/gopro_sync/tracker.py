@@ -188,11 +188,11 @@ class Tracker:
         try:
             answer = self._client.update_item(**request)
         except ClientError as error:
-            if not _is_condition_failure(error):
-                raise _as_domain_error(error, media_id) from error
+            if not is_condition_failure(error):
+                raise as_domain_error(error, media_id) from error
             return self._claim_refused(error, media_id)
         except BotoCoreError as error:
-            raise _as_domain_error(error, media_id) from error
+            raise as_domain_error(error, media_id) from error
         return Claim(outcome=ClaimOutcome.CLAIMED, record=_record_from_item(_plain(answer["Attributes"])))
 
     def save_progress(
@@ -265,7 +265,7 @@ class Tracker:
             try:
                 answer: BatchGetItemOutputTypeDef = self._client.batch_get_item(RequestItems=pending)
             except (ClientError, BotoCoreError) as error:
-                raise _as_domain_error(error) from error
+                raise as_domain_error(error) from error
             items.extend(_plain(item) for item in answer["Responses"].get(self._table_name, []))
             pending = answer.get("UnprocessedKeys", {})
             return pending
@@ -302,10 +302,10 @@ class Tracker:
                 ConditionExpression="attribute_not_exists(media_id)",
             )
         except ClientError as error:
-            if not _is_condition_failure(error):
-                raise _as_domain_error(error, video.media_id) from error
+            if not is_condition_failure(error):
+                raise as_domain_error(error, video.media_id) from error
         except BotoCoreError as error:
-            raise _as_domain_error(error, video.media_id) from error
+            raise as_domain_error(error, video.media_id) from error
 
     def _claim_refused(self, error: ClientError, media_id: str) -> Claim:
         # The stubs do not know that the old item comes with the refusal when it was asked for.
@@ -328,18 +328,20 @@ class Tracker:
                 ExpressionAttributeValues=_attribute_values(values),
             )
         except ClientError as error:
-            if _is_condition_failure(error):
+            if is_condition_failure(error):
                 raise TrackerError("Another run has taken this video over", media_id=media_id) from error
-            raise _as_domain_error(error, media_id) from error
+            raise as_domain_error(error, media_id) from error
         except BotoCoreError as error:
-            raise _as_domain_error(error, media_id) from error
+            raise as_domain_error(error, media_id) from error
 
 
-def _is_condition_failure(error: ClientError) -> bool:
+def is_condition_failure(error: ClientError) -> bool:
+    """Say whether DynamoDB refused a write because its condition did not hold."""
     return error.response["Error"]["Code"] == "ConditionalCheckFailedException"
 
 
-def _as_domain_error(error: ClientError | BotoCoreError, media_id: str | None = None) -> GoProSyncError:
+def as_domain_error(error: ClientError | BotoCoreError, media_id: str | None = None) -> GoProSyncError:
+    """Return the error of the closed set that DynamoDB's error stands for."""
     if not isinstance(error, ClientError):
         return TrackerError(f"DynamoDB could not be reached ({type(error).__name__})", media_id=media_id)
     code = error.response["Error"]["Code"]

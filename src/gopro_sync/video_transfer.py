@@ -10,7 +10,7 @@ from typing import Final
 
 from gopro_sync.archive.object_key import chapter_key, fallback_key
 from gopro_sync.archive.transfer import FileToArchive, TransferEngine, TransferOutcome, TransferredFile, UploadState
-from gopro_sync.errors import AuthenticationError, ConfigurationError, SourceMissingError
+from gopro_sync.errors import ConfigurationError, SessionRefusedError, SourceMissingError
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.download import OriginalFile, choose_originals
 from gopro_sync.observability import EventType, logger
@@ -128,8 +128,8 @@ class VideoTransfer:
             )
         try:
             return self._archive_claimed(request, claim.record, started)
-        except (AuthenticationError, ConfigurationError):
-            # Not the video's fault, and this run cannot mend it: the next one need not wait for the lease to expire.
+        except (SessionRefusedError, ConfigurationError):
+            # Not the video's fault: whoever goes on, in this run or the next, need not wait for the lease to expire.
             self._tracker.release(request.video.media_id, owner=request.owner)
             raise
 

@@ -26,7 +26,8 @@ import pytest
 from moto import mock_aws
 
 from gopro_sync.discovery import Discovery, discover
-from gopro_sync.gopro.client import GoProClient, open_http_client
+from gopro_sync.gopro.client import GoProClient
+from gopro_sync.gopro.exchange import open_http_client
 from gopro_sync.gopro.session import Session
 from gopro_sync.timestamps import iso_utc
 from gopro_sync.tracker import Tracker

@@ -26,7 +26,8 @@ from gopro_sync.errors import (
     SourceMissingError,
     StorageError,
 )
-from gopro_sync.gopro.client import GoProClient, RetryPolicy, open_http_client
+from gopro_sync.gopro.client import GoProClient
+from gopro_sync.gopro.exchange import RetryPolicy, open_http_client
 from gopro_sync.gopro.session import Session
 from gopro_sync.tracker import NewVideo, Status, Tracker
 from gopro_sync.video_transfer import VideoRequest, VideoResult, VideoStatus, VideoTransfer

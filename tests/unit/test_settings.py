@@ -16,6 +16,7 @@ COMPLETE = {
     "MAX_VIDEOS_PER_RUN": "1000",
     "TRANSFER_WORKERS": "8",
     "VERIFY_SOURCE_ETAG": "true",
+    "ALERTS_TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:gopro-sync-alerts",
 }
 
 

@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-import ipaddress
-import json
 import random
-import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import quote
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
-from gopro_sync.errors import (
-    AuthenticationError,
-    ConfigurationError,
-    GoProApiChangedError,
-    InvalidEventError,
-    NetworkError,
-    RetryableError,
-)
+from gopro_sync.errors import InvalidEventError, SessionRefusedError
 from gopro_sync.gopro import listing
 from gopro_sync.gopro.download import DownloadDescriptor, parse_descriptor
+from gopro_sync.gopro.exchange import Exchange, RetryPolicy, json_of
 from gopro_sync.gopro.media import LISTING_FIELDS, is_media_id
 from gopro_sync.gopro.session import Session
-from gopro_sync.gopro.statuses import Answer, error_for
+from gopro_sync.gopro.statuses import error_for
 from gopro_sync.timestamps import now_utc
-
-DEFAULT_BASE_URL = "https://api.gopro.com"
 
 _SEARCH_PATH = "/media/search"
 _ACCOUNT_PATH = "/media/user"
@@ -40,8 +26,6 @@ _ACCOUNT_PATH = "/media/user"
 # was seen to be answered with 500 instead of 401 (both observed by open-source clients).
 _HEADERS = {
     "Accept": "application/vnd.gopro.jk.media+json; version=2.0.0",
-    "Accept-Encoding": "gzip",
-    "User-Agent": "gopro-s3-sync",
     "Origin": "https://gopro.com",
     "Referer": "https://gopro.com/",
 }
@@ -49,54 +33,11 @@ _HEADERS = {
 # Without a session, and without the version of the API, which GoPro misses first (406; observed likewise).
 _UNACCEPTABLE_HEADERS = {**_HEADERS, "Accept": "application/json"}
 
-# A page of 200 full records is about 1 MiB. The bound also keeps hostile JSON from filling the memory once parsed.
-_LARGEST_BODY_BYTES = 8 * 1024 * 1024
-
-_CONNECT_TIMEOUT_SECONDS = 5.0
-_READ_TIMEOUT_SECONDS = 20.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
-    """How often and how patiently a call is tried again.
-
-    Attributes:
-        attempts: tries in all.
-        first_pause_seconds: the pause after the first failure; it doubles with each further one.
-        longest_pause_seconds: no pause is longer. Where GoPro asks for a longer one, the call gives up at once and its
-            error carries what GoPro asked for: such a wait is not for a function that is paid by the second.
-    """
-
-    attempts: int = 5
-    first_pause_seconds: float = 1.0
-    longest_pause_seconds: float = 20.0
-
-
-def open_http_client(
-    *, tls: ssl.SSLContext | None = None, transport: httpx.BaseTransport | None = None
-) -> httpx.Client:
-    """Makes the HTTP client for `GoProClient`; the caller closes it.
-
-    Args:
-        tls: whom to trust; the certificates that httpx brings, by default.
-        transport: what carries the requests, for tests; the network by default.
-    """
-    http = httpx.Client(
-        verify=True if tls is None else tls,
-        transport=transport,
-        timeout=httpx.Timeout(_READ_TIMEOUT_SECONDS, connect=_CONNECT_TIMEOUT_SECONDS),
-        follow_redirects=False,
-        trust_env=False,  # no proxy variable may send a request that carries the session elsewhere
-    )
-    # Cookies that GoPro sets are neither kept nor sent: each request carries this session and nothing else.
-    http.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    return http
-
 
 class GoProClient:
     """Reads the library and the download descriptors of one account. Safe to use from several threads.
 
-    Every call raises, besides what it names itself: `AuthenticationError` (GoPro does not accept the session),
+    Every call raises, besides what it names itself: `SessionRefusedError` (GoPro does not accept the session),
     `GoProApiChangedError` (an answer of an unknown kind), and, after the tries of the retry policy, `ThrottledError`
     (asked for fewer requests) or `NetworkError` (not reachable, or a server error).
 
@@ -118,18 +59,16 @@ class GoProClient:
         http: httpx.Client,
         session: Session,
         *,
-        base_url: str = DEFAULT_BASE_URL,
+        base_url: str,
         retry_policy: RetryPolicy | None = None,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
         now: Callable[[], datetime] = now_utc,
     ) -> None:
-        self._http = http
+        self._exchange = Exchange(
+            http, base_url=base_url, retry_policy=retry_policy or RetryPolicy(), sleep=sleep, jitter=jitter, now=now
+        )
         self._headers = {**_HEADERS, **_session_headers(session)}
-        self._base_url = _accepted_base_url(base_url)
-        self._policy = retry_policy or RetryPolicy()
-        self._sleep = sleep
-        self._jitter = jitter
         self._now = now
 
     def list_library(self, workers: int = 4) -> listing.LibraryListing:
@@ -155,7 +94,7 @@ class GoProClient:
         Raises:
             InvalidEventError: the id cannot be a media id.
         """
-        return f"{self._base_url}{_download_path(media_id)}"
+        return f"{self._exchange.base_url}{_download_path(media_id)}"
 
     def check_session(self) -> None:
         """Returns if GoPro accepts the session for reading the library: one request for one row."""
@@ -175,23 +114,16 @@ class GoProClient:
         statuses: list[int] = []
 
         def attempt() -> object:
-            answer = self._send(path, params, headers=self._headers, media_id=media_id)
+            answer = self._exchange.get(path, params, headers=self._headers, media_id=media_id)
             statuses.append(answer.status)
             if statuses.count(500) == 2 and self._session_is_refused():
-                raise AuthenticationError("GoPro answers with status 500 to this session only", media_id=media_id)
+                raise SessionRefusedError("GoPro answers with status 500 to this session only", media_id=media_id)
             error = error_for(answer, now=self._now(), media_id=media_id)
             if error is not None:
                 raise error
-            return _json(answer, media_id)
+            return json_of(answer, media_id)
 
-        retrying = Retrying(
-            retry=retry_if_exception_type(RetryableError),
-            stop=self._gives_up,
-            wait=self._pause_seconds,
-            sleep=self._sleep,
-            reraise=True,
-        )
-        return retrying(attempt)
+        return self._exchange.retried(attempt)
 
     def _session_is_refused(self) -> bool:
         """Whether a repeated 500 comes from the session: GoPro answers so to dead sessions as well as in an outage.
@@ -199,45 +131,10 @@ class GoProClient:
         Asked is the account, which takes nothing but a valid session. If that is answered with 500 too, a request that
         GoPro turns down before it looks at any session shows whether the service is up and stumbles over ours only.
         """
-        answer = self._send(_ACCOUNT_PATH, headers=self._headers)
+        answer = self._exchange.get(_ACCOUNT_PATH, headers=self._headers)
         if answer.status == 500:
-            return self._send(_ACCOUNT_PATH, headers=_UNACCEPTABLE_HEADERS).status == 406
-        return isinstance(error_for(answer, now=self._now()), AuthenticationError)
-
-    def _send(
-        self,
-        path: str,
-        params: Mapping[str, str] | None = None,
-        *,
-        headers: Mapping[str, str],
-        media_id: str | None = None,
-    ) -> Answer:
-        try:
-            with self._http.stream(
-                "GET",
-                f"{self._base_url}{path}",
-                params=params,
-                headers=headers,
-                follow_redirects=False,
-            ) as response:
-                return Answer(status=response.status_code, headers=response.headers, body=_body(response, media_id))
-        except httpx.HTTPError as error:
-            raise NetworkError(f"The GoPro API did not answer ({type(error).__name__})", media_id=media_id) from error
-
-    def _gives_up(self, state: RetryCallState) -> bool:
-        asked = _asked_pause_seconds(state)
-        return state.attempt_number >= self._policy.attempts or asked > self._policy.longest_pause_seconds
-
-    def _pause_seconds(self, state: RetryCallState) -> float:
-        # Between half and all of the pause: callers that failed together do not come back together.
-        doubled = self._policy.first_pause_seconds * 2.0 ** (state.attempt_number - 1)
-        backoff = min(doubled, self._policy.longest_pause_seconds) * (1 + self._jitter()) / 2
-        return max(backoff, _asked_pause_seconds(state))
-
-
-def _asked_pause_seconds(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    return (error.retry_after_seconds or 0.0) if isinstance(error, RetryableError) else 0.0
+            return self._exchange.get(_ACCOUNT_PATH, headers=_UNACCEPTABLE_HEADERS).status == 406
+        return isinstance(error_for(answer, now=self._now()), SessionRefusedError)
 
 
 def _session_headers(session: Session) -> dict[str, str]:
@@ -254,43 +151,3 @@ def _download_path(media_id: str) -> str:
     if not is_media_id(media_id):
         raise InvalidEventError("The media id is empty, too long, or has characters that no media id has")
     return f"/media/{quote(media_id, safe='')}/download"
-
-
-def _body(response: httpx.Response, media_id: str | None) -> bytes:
-    body = bytearray()
-    for block in response.iter_bytes():
-        body += block
-        if len(body) > _LARGEST_BODY_BYTES:
-            raise GoProApiChangedError(f"GoPro answered with over {_LARGEST_BODY_BYTES} bytes", media_id=media_id)
-    return bytes(body)
-
-
-def _json(answer: Answer, media_id: str | None) -> object:
-    if not answer.body:
-        raise GoProApiChangedError("GoPro answered with status 200 and nothing else", media_id=media_id)
-    try:
-        payload: object = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        # Not chained: a JSONDecodeError carries the whole answer with it, signed URLs included.
-        raise GoProApiChangedError("GoPro's answer is not JSON", media_id=media_id) from None
-    return payload
-
-
-def _accepted_base_url(base_url: str) -> str:
-    # The URL is not repeated in the messages: it might hold a password.
-    try:
-        url = httpx.URL(base_url)
-    except httpx.InvalidURL as error:
-        raise ConfigurationError("The base URL of the GoPro API is not a URL") from error
-    if not url.host or url.userinfo or url.query or url.fragment:
-        raise ConfigurationError("The base URL of the GoPro API must be a host and, if need be, a path, nothing else")
-    if url.scheme != "https" and not (url.scheme == "http" and _is_this_machine(url.host)):
-        raise ConfigurationError("The base URL of the GoPro API must begin with https:// (http:// on this machine)")
-    return str(url).rstrip("/")
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

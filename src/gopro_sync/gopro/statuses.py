@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from gopro_sync.errors import (
-    AuthenticationError,
     GoProApiChangedError,
     GoProSyncError,
     MediaGoneError,
     NetworkError,
+    SessionRefusedError,
     ThrottledError,
 )
 
@@ -62,7 +62,7 @@ def error_for(answer: Answer, *, now: datetime, media_id: str | None = None) -> 
         cause = f"{said} and a block page" if is_block_page else said
         return ThrottledError(cause, media_id=media_id, retry_after_seconds=pause)
     if status in _REFUSED_SESSION:
-        return AuthenticationError(f"GoPro does not accept the session (status {status})", media_id=media_id)
+        return SessionRefusedError(f"GoPro does not accept the session (status {status})", media_id=media_id)
     if status == 404 and media_id is not None:
         return MediaGoneError("GoPro no longer has this item (status 404)", media_id=media_id)
     if status in _TRANSIENT or status >= 500:

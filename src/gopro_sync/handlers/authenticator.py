@@ -1,8 +1,11 @@
-"""gopro-authenticator: makes sure that there is a GoPro session.
+"""gopro-authenticator: makes sure that there is a GoPro session; nothing else renews one or writes the secret.
 
-Event ``{"action": "ensure_session"}`` (the state machine): everything about the session but the token, since whatever
-a state returns stays readable in the execution's history.
-Event ``{"action": "authenticate"}`` (a person or another program): the token as well.
+Event ``{"action": "ensure_session"}`` (the state machine, before a run): everything about the session but the token,
+since whatever a state returns stays readable in the execution's history.
+Event ``{"action": "renew_session"}`` (the state machine, when GoPro refused a session in mid-run): the same, and the
+stored session is shown to GoPro first, whatever end was stated for it.
+Event ``{"action": "authenticate"}`` (a person or another program): as ``ensure_session``, and the token as well.
+Event with a ``Step`` (Secrets Manager): one of the four steps of a rotation.
 """
 
 from __future__ import annotations
@@ -13,36 +16,59 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync import composition
 from gopro_sync.errors import InvalidEventError
+from gopro_sync.gopro.credentials import CredentialMode, Credentials
 from gopro_sync.handlers.entry_point import STATUS_OK, entry_point
 from gopro_sync.json_fields import JsonObject, required_text
 from gopro_sync.observability import EventType, logger
-from gopro_sync.timestamps import iso_utc
+from gopro_sync.timestamps import iso_utc, now_utc
 
 _AUTHENTICATE: Final = "authenticate"
 _ENSURE_SESSION: Final = "ensure_session"
+_RENEW_SESSION: Final = "renew_session"
+_SECONDS_PER_HOUR: Final = 3600
 
 
 @entry_point(EventType.SESSION_FAILED, prepare=composition.prepare_authenticator)
-def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Return ``statusCode``, ``user_id``, ``expires_at`` (null where unknown) and, if asked for, ``auth_token``.
+def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
+    """Return ``statusCode``, ``mode``, ``user_id``, ``expires_at`` (null if unknown) and, if asked for, ``auth_token``.
 
     Raises:
-        InvalidEventError: an unknown action.
-        ConfigurationError: the secret is missing or malformed.
-        AuthenticationError: the session is over and cannot be renewed.
-        AccessDeniedError: the secret may not be read.
-        SecretStoreError: Secrets Manager failed.
+        InvalidEventError: an unknown action or step.
+        ConfigurationError: the secret is missing, malformed, or lacks what its kind of credential needs.
+        AuthenticationError: no session can be had without a person.
+        SessionBusyError: another invocation is renewing the session.
+        AccessDeniedError: the secret or the tracker may not be used.
+        GoProSyncError: what the secret store, the tracker and GoPro's servers raise.
     """
+    if "Step" in event:
+        from gopro_sync.handlers import secret_rotation  # noqa: PLC0415 - once in 90 days
+
+        return secret_rotation.take_step(event, context)
     action = required_text(event, "action")
-    if action not in {_AUTHENTICATE, _ENSURE_SESSION}:
-        raise InvalidEventError(f"The event's action is neither {_AUTHENTICATE!r} nor {_ENSURE_SESSION!r}")
-    session = composition.stored_session()
+    if action not in {_AUTHENTICATE, _ENSURE_SESSION, _RENEW_SESSION}:
+        raise InvalidEventError(
+            f"The event's action is none of {_AUTHENTICATE!r}, {_ENSURE_SESSION!r} and {_RENEW_SESSION!r}"
+        )
+    renewal = composition.renewal(owner=context.aws_request_id)
+    credentials = renewal.renew_if_refused() if action == _RENEW_SESSION else renewal.ensure()
+    session = credentials.session()
     answer: dict[str, Any] = {
         "statusCode": STATUS_OK,
+        "mode": credentials.mode,
         "user_id": session.user_id,
         "expires_at": None if session.expires_at is None else iso_utc(session.expires_at),
     }
     logger.info("GoPro session ready", extra={"event_type": EventType.SESSION_READY, **answer})
+    _emit_hours_left(credentials)
     if action == _AUTHENTICATE:
         answer["auth_token"] = session.auth_token
     return answer
+
+
+def _emit_hours_left(credentials: Credentials) -> None:
+    """Tell for how long the credential will do: only a pasted token ends without a person being able to help it."""
+    if credentials.mode is CredentialMode.PASTED_TOKEN and credentials.expires_at is not None:
+        from gopro_sync.metrics import emit_credential_expires_in  # noqa: PLC0415 - for one of the modes only
+
+        seconds = (credentials.expires_at - now_utc()).total_seconds()
+        emit_credential_expires_in(max(0.0, seconds) / _SECONDS_PER_HOUR, composition.settings().environment)

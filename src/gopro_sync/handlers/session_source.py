@@ -13,7 +13,7 @@ def session_for(event: JsonObject) -> Session:
     Raises:
         InvalidEventError: a field of the wrong shape.
         ConfigurationError: the secret, or the event's token, is malformed.
-        AuthenticationError: the stored session is over.
+        SessionRefusedError: there is no stored session, or it is over.
     """
     auth_token = optional_text(event, "auth_token")
     if auth_token is None:

@@ -20,7 +20,7 @@ from urllib3.exceptions import MaxRetryError, ProtocolError, ReadTimeoutError, S
 from bench.tls_server import write_certificate
 from gopro_sync.archive.block_tls import block_tls_context
 from gopro_sync.archive.connections import open_pool
-from gopro_sync.gopro.client import open_http_client
+from gopro_sync.gopro.exchange import open_http_client
 
 CONTENT = random.Random(3).randbytes(3 * 1024 * 1024 + 77)
 HEAD = f"HTTP/1.1 200 OK\r\nContent-Length: {len(CONTENT)}\r\n\r\n".encode()

@@ -11,21 +11,23 @@ import httpx
 import pytest
 
 from gopro_sync.errors import (
-    AuthenticationError,
     ConfigurationError,
     GoProApiChangedError,
     InvalidEventError,
     MediaGoneError,
     NetworkError,
+    SessionRefusedError,
     ThrottledError,
 )
-from gopro_sync.gopro.client import GoProClient, open_http_client
+from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.download import choose_originals
+from gopro_sync.gopro.exchange import open_http_client
 from gopro_sync.gopro.media import LISTING_FIELDS
 from gopro_sync.gopro.session import Session
 from tests.fakes.gopro_api import ACCEPTED_TOKEN, FakeGoProApi, Reply, descriptor, variation
 from tests.fakes.gopro_library import FakeLibrary
 
+API = "https://api.gopro.com"
 NOW = datetime(2026, 5, 1, 2, 0, tzinfo=UTC)
 LIVE = Session(auth_token=ACCEPTED_TOKEN, user_id="a-user")
 DEAD = Session(auth_token="fake-token.that.is.dead.x")
@@ -39,7 +41,9 @@ class Setting:
         self.api = api
         self.pauses: list[float] = []
         self.http = open_http_client(transport=httpx.MockTransport(api))
-        self.client = GoProClient(self.http, session, sleep=self.pauses.append, jitter=lambda: jitter, now=lambda: NOW)
+        self.client = GoProClient(
+            self.http, session, base_url=API, sleep=self.pauses.append, jitter=lambda: jitter, now=lambda: NOW
+        )
 
 
 type MakeSetting = Callable[..., Setting]
@@ -216,7 +220,7 @@ def test_no_error_shows_the_token_or_a_signed_url(setting: MakeSetting) -> None:
     leaky = json.dumps(GOOD_DESCRIPTOR)[:-1].encode()
     for reply in (status(401), status(429), breaking_off, lambda _r: httpx.Response(200, content=leaky)):
         here = setting(always=reply)
-        with pytest.raises((AuthenticationError, ThrottledError, NetworkError, GoProApiChangedError)) as caught:
+        with pytest.raises((SessionRefusedError, ThrottledError, NetworkError, GoProApiChangedError)) as caught:
             here.client.get_download("a1")
         chain = f"{caught.value} {caught.value!r} {caught.value.__cause__!r}"
         assert ACCEPTED_TOKEN not in chain
@@ -290,7 +294,7 @@ def test_a_block_page_is_tried_again_and_asks_nobody_for_a_credential(setting: M
 @pytest.mark.parametrize("code", [401, 403])
 def test_a_refused_session_is_not_tried_again(setting: MakeSetting, code: int) -> None:
     here = setting(always=status(code))
-    with pytest.raises(AuthenticationError):
+    with pytest.raises(SessionRefusedError):
         here.client.list_library()
     assert len(here.api.requests) == 1
 
@@ -302,7 +306,7 @@ def answering_dead_sessions_with_500(request: httpx.Request) -> httpx.Response:
 
 def test_a_dead_session_that_is_answered_with_500_is_recognised(setting: MakeSetting) -> None:
     here = setting(always=answering_dead_sessions_with_500, session=DEAD)
-    with pytest.raises(AuthenticationError, match="500"):
+    with pytest.raises(SessionRefusedError, match="500"):
         here.client.get_download("a1")
     assert here.api.paths == ["/media/a1/download"] * 2 + ["/media/user"] * 2
     assert "authorization" not in here.api.requests[-1].headers
@@ -311,7 +315,7 @@ def test_a_dead_session_that_is_answered_with_500_is_recognised(setting: MakeSet
 
 def test_a_repeated_500_is_a_dead_session_if_the_account_says_401(setting: MakeSetting) -> None:
     here = setting(status(500), status(500), status(401))
-    with pytest.raises(AuthenticationError):
+    with pytest.raises(SessionRefusedError):
         here.client.check_session()
 
 

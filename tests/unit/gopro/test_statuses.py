@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gopro_sync.errors import (
-    AuthenticationError,
     GoProApiChangedError,
     GoProSyncError,
     MediaGoneError,
     NetworkError,
     RetryableError,
+    SessionRefusedError,
     ThrottledError,
 )
 from gopro_sync.gopro.statuses import Answer, error_for, retry_after_seconds
@@ -41,8 +41,8 @@ def test_only_200_is_no_error() -> None:
         (301, GoProApiChangedError),
         (302, GoProApiChangedError),
         (400, GoProApiChangedError),
-        (401, AuthenticationError),
-        (403, AuthenticationError),
+        (401, SessionRefusedError),
+        (403, SessionRefusedError),
         (404, GoProApiChangedError),
         (406, GoProApiChangedError),
         (408, NetworkError),

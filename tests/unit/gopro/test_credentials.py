@@ -10,8 +10,9 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gopro_sync.errors import AccessDeniedError, AuthenticationError, ConfigurationError, SecretStoreError
-from gopro_sync.gopro.session import Credentials, CredentialStore, Session, ensure_session
+from gopro_sync.errors import AccessDeniedError, ConfigurationError, SecretStoreError, SessionRefusedError
+from gopro_sync.gopro.credentials import CredentialMode, Credentials, CredentialStore
+from gopro_sync.gopro.session import Session
 
 TOKEN = "fake-token.of.five.parts.x"
 NOW = datetime(2026, 5, 1, 2, 0, tzinfo=UTC)
@@ -24,42 +25,84 @@ def credentials(**content: object) -> Credentials:
 class FakeSecrets:
     def __init__(self, answer: Mapping[str, Any] | Exception) -> None:
         self._answer = answer
-        self.asked: list[str] = []
+        self.asked: list[dict[str, str]] = []
 
-    def get_secret_value(self, *, SecretId: str) -> Mapping[str, Any]:  # noqa: N803 - boto3 names its arguments so
-        self.asked.append(SecretId)
+    def get_secret_value(self, **arguments: str) -> Mapping[str, Any]:
+        self.asked.append(arguments)
         if isinstance(self._answer, Exception):
             raise self._answer
         return self._answer
 
 
+def store(secrets: FakeSecrets) -> CredentialStore:
+    return CredentialStore(secrets, "gopro/credentials")  # type: ignore[arg-type]  # the one call that loading makes
+
+
 def load(answer: Mapping[str, Any] | Exception) -> Credentials:
-    return CredentialStore(FakeSecrets(answer), "gopro/credentials").load()
+    return store(FakeSecrets(answer)).load().credentials
 
 
 def test_the_stored_token_becomes_the_session() -> None:
     secret = json.dumps({"auth_token": TOKEN, "user_id": "a-user", "expires_at": "2026-05-01T03:00:00Z"})
-    secrets = FakeSecrets({"SecretString": secret})
-    session = ensure_session(CredentialStore(secrets, "gopro/credentials").load(), NOW)
-    assert session == Session(auth_token=TOKEN, user_id="a-user", expires_at=datetime(2026, 5, 1, 3, 0, tzinfo=UTC))
-    assert secrets.asked == ["gopro/credentials"]
+    secrets = FakeSecrets({"SecretString": secret, "VersionId": "a-version"})
+    stored = store(secrets).load()
+    assert stored.version_id == "a-version"
+    assert stored.credentials.living_session(NOW) == Session(
+        auth_token=TOKEN, user_id="a-user", expires_at=datetime(2026, 5, 1, 3, 0, tzinfo=UTC)
+    )
+    assert secrets.asked == [{"SecretId": "gopro/credentials", "VersionStage": "AWSCURRENT"}]
+
+
+LOGIN = {"username": "me@example.com", "password": "fake"}
+
+
+@pytest.mark.parametrize(
+    ("content", "mode"),
+    [
+        ({"auth_token": TOKEN}, CredentialMode.PASTED_TOKEN),
+        ({"auth_token": TOKEN, "username": "me@example.com"}, CredentialMode.PASTED_TOKEN),
+        ({"refresh_token": "fake"}, CredentialMode.REFRESH_TOKEN),
+        ({"auth_token": TOKEN, "refresh_token": "fake"}, CredentialMode.REFRESH_TOKEN),
+        (LOGIN, CredentialMode.PASSWORD),
+        ({**LOGIN, "auth_token": TOKEN, "refresh_token": "fake"}, CredentialMode.PASSWORD),
+    ],
+)
+def test_what_the_secret_holds_decides_the_mode(content: dict[str, str], mode: CredentialMode) -> None:
+    assert credentials(**content).mode is mode
 
 
 def test_a_token_without_an_end_is_used_until_gopro_refuses_it() -> None:
-    assert ensure_session(credentials(auth_token=TOKEN), NOW).expires_at is None
+    assert credentials(auth_token=TOKEN).living_session(NOW).expires_at is None
 
 
 @pytest.mark.parametrize("expires_at", ["2026-05-01T02:00:00Z", "2026-05-01T02:30:00+01:00", "2026-04-30T00:00:00Z"])
-def test_an_expired_token_is_refused_and_the_message_says_since_when(expires_at: str) -> None:
-    stored = credentials(auth_token=TOKEN, expires_at=expires_at)
-    with pytest.raises(AuthenticationError, match=r"expired at 2026-0[45]-[0-9T:-]+Z"):
-        ensure_session(stored, NOW)
+def test_a_session_past_its_stated_end_is_refused_and_the_message_says_since_when(expires_at: str) -> None:
+    with pytest.raises(SessionRefusedError, match=r"ended at 2026-0[45]-[0-9T:-]+Z"):
+        credentials(auth_token=TOKEN, refresh_token="fake", expires_at=expires_at).living_session(NOW)
 
 
-@pytest.mark.parametrize("content", [{"username": "me@example.com", "password": "fake"}, {"refresh_token": "fake"}])
-def test_a_secret_without_a_token_says_honestly_that_this_version_needs_one(content: dict[str, str]) -> None:
-    with pytest.raises(ConfigurationError, match="this version cannot sign in"):
-        ensure_session(credentials(**content), NOW)
+def test_the_end_of_a_pasted_token_is_an_estimate_and_gopro_decides() -> None:
+    stored = credentials(auth_token=TOKEN, expires_at="2026-04-30T00:00:00Z")
+    assert stored.living_session(NOW).auth_token == TOKEN
+
+
+@pytest.mark.parametrize("content", [LOGIN, {"refresh_token": "fake"}])
+def test_a_secret_without_a_session_yet_says_so(content: dict[str, str]) -> None:
+    with pytest.raises(SessionRefusedError, match="holds no session yet"):
+        credentials(**content).living_session(NOW)
+
+
+_TEXTS = ("auth_token", "user_id", "refresh_token", "username", "password", "client_id", "client_secret")
+
+
+@given(
+    st.dictionaries(st.sampled_from(_TEXTS), st.text(min_size=1)),
+    st.dictionaries(st.text().filter(lambda name: name not in {*_TEXTS, "expires_at", "obtained_at"}), st.integers()),
+    st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1)),  # noqa: DTZ001 - Hypothesis's bounds
+)
+def test_what_is_written_is_read_again(known: dict[str, str], unknown: dict[str, int], end: datetime) -> None:
+    stored = credentials(**{**known, **unknown, "auth_token": TOKEN, "expires_at": f"{end:%Y-%m-%dT%H:%M:%S}Z"})
+    assert Credentials.parse(stored.to_secret_string()) == stored
 
 
 def test_what_else_the_operator_keeps_in_the_secret_is_preserved() -> None:
@@ -132,7 +175,7 @@ def test_no_accepted_token_can_end_a_header_or_a_cookie(token: str) -> None:
 def test_no_secret_shows_in_a_representation() -> None:
     texts = ("auth_token", "user_id", "refresh_token", "username", "password", "client_id", "client_secret")
     stored = credentials(**{name: f"fake-{name}-value" for name in texts}, note="fake-note-value")
-    shown = f"{stored!r} {stored} {ensure_session(stored, NOW)!r}"
+    shown = f"{stored!r} {stored} {stored.session()!r}"
     assert "fake-" not in shown
     assert "refresh_token" in shown
 

@@ -1,0 +1,96 @@
+"""The four steps in which Secrets Manager rotates the secret, every 90 days.
+
+What GoPro lets a program renew is the session, not the password: a rotation gets a new one, with a new refresh token,
+in good time and whether or not a run needed it. A pasted token can only be replaced by a person: the rotation keeps it
+and reminds them.
+
+https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum, unique
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from gopro_sync import composition
+from gopro_sync.errors import ConfigurationError, InvalidEventError
+from gopro_sync.gopro.credentials import CURRENT, PENDING, CredentialMode, CredentialStore
+from gopro_sync.handlers.entry_point import STATUS_OK
+from gopro_sync.json_fields import JsonObject, required_text
+from gopro_sync.observability import EventType, logger
+
+
+@unique
+class RotationStep(StrEnum):
+    """What Secrets Manager asks for, in this order."""
+
+    CREATE = "createSecret"
+    SET = "setSecret"
+    TEST = "testSecret"
+    FINISH = "finishSecret"
+
+
+def take_step(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
+    """Take one step; each may come twice.
+
+    Event fields: ``Step``, ``SecretId``, ``ClientRequestToken``.
+
+    Raises:
+        InvalidEventError: an unknown step, another secret, or a version that is not being rotated.
+        GoProSyncError: as the authenticator's handler says.
+    """
+    store = composition.credential_store()
+    step, version_id = _step_of(event), required_text(event, "ClientRequestToken")
+    if required_text(event, "SecretId") != store.secret_id:
+        raise InvalidEventError("The event's SecretId is not the secret of this stack")
+    stages = store.stages_of(version_id)
+    if stages is None and step is RotationStep.TEST:
+        # Secrets Manager tries this step when the schedule is made, before anybody has put a credential in.
+        logger.info("Nothing to test yet", extra={"event_type": EventType.SECRET_ROTATION_STEP, "step": step})
+        return {"statusCode": STATUS_OK, "step": step}
+    if stages is None or not {CURRENT, PENDING} & set(stages):
+        raise InvalidEventError("The event's ClientRequestToken is not a version of the secret that is being rotated")
+    if CURRENT not in stages:
+        _take(step, store, version_id, context)
+    logger.info("Rotation step taken", extra={"event_type": EventType.SECRET_ROTATION_STEP, "step": step})
+    return {"statusCode": STATUS_OK, "step": step}
+
+
+def _step_of(event: JsonObject) -> RotationStep:
+    try:
+        return RotationStep(required_text(event, "Step"))
+    except ValueError:
+        raise InvalidEventError("The event's Step is no step of a rotation") from None
+
+
+def _take(step: RotationStep, store: CredentialStore, version_id: str, context: LambdaContext) -> None:
+    if step is RotationStep.CREATE:
+        _create(store, version_id, context)
+    elif step is RotationStep.TEST:
+        composition.check_session(store.load(PENDING).credentials.session())
+    elif step is RotationStep.FINISH:
+        store.promote(version_id)
+    # SET has nothing to do: GoPro knows the new session from the moment in which it gave it.
+
+
+def _create(store: CredentialStore, version_id: str, context: LambdaContext) -> None:
+    if _is_prepared(store, version_id):
+        return
+    credentials = composition.renewal(owner=context.aws_request_id).prepare_rotation(version_id)
+    if credentials.mode is CredentialMode.PASTED_TOKEN:
+        composition.publish_alert(
+            "GoPro Sync: replace the pasted token",
+            "The secret holds a token that was pasted from a browser. Nothing but a person can replace it, so this "
+            "rotation keeps it as it is. Runs go on for as long as GoPro accepts it.\n\n"
+            f"To replace it, run: {composition.mending_command()}\n\n"
+            "With the e-mail address and password, or with a refresh token, the system would renew it by itself.",
+        )
+
+
+def _is_prepared(store: CredentialStore, version_id: str) -> bool:
+    try:
+        return store.load(PENDING).version_id == version_id
+    except ConfigurationError:
+        return False  # the label is there, the value is not: this is the first time that the step comes
