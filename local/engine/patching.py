@@ -44,3 +44,14 @@ def replace_entry(table: MutableMapping[str, object], key: str, replacement: obj
     if key not in table:
         raise EnginePatchError(f"the engine's entry {key!r} is gone: look at this patch again")
     table[key] = replacement
+
+
+def add_entry(table: MutableMapping[str, object], key: str, entry: object) -> None:
+    """Sets ``table[key]``, which must not exist.
+
+    Raises:
+        EnginePatchError: there is an entry, so the engine has closed the gap itself.
+    """
+    if key in table:
+        raise EnginePatchError(f"the engine has an entry {key!r} of its own now: this patch can go")
+    table[key] = entry

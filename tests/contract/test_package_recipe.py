@@ -23,6 +23,7 @@ CALLS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "s3": ("get_object", {"Bucket": "a-bucket", "Key": "a/key"}),
     "dynamodb": ("get_item", {"TableName": "a-table", "Key": {"media_id": {"S": "m1"}}}),
     "secretsmanager": ("get_secret_value", {"SecretId": "a-secret"}),
+    "sns": ("publish", {"TopicArn": "arn:aws:sns:eu-central-1:123456789012:alerts", "Message": "text"}),
 }
 
 

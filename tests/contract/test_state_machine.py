@@ -36,14 +36,16 @@ OTHER_AWS_ERRORS: Final = {
 }
 
 # Every error class is here on purpose, with the tasks that retry it. None: it is given up at once, everywhere.
-EVERY_FUNCTION: Final = {"AuthenticateGoPro", "ListMedia", "DownloadVideo"}
+AUTHENTICATION: Final = {"AuthenticateGoPro", "RenewListingSession", "RenewSession", "AskWhyBlocked"}
+EVERY_FUNCTION: Final = {*AUTHENTICATION, "ListMedia", "DownloadVideo"}
 RETRIED_BY: Final[dict[str, set[str]]] = {
     "NetworkError": EVERY_FUNCTION,
     "ThrottledError": EVERY_FUNCTION,
     "SecretStoreError": EVERY_FUNCTION,
     "LibraryIncompleteError": {"ListMedia"},
     "StorageError": {"ListMedia", "DownloadVideo"},
-    "TrackerError": {"ListMedia", "DownloadVideo"},
+    "TrackerError": EVERY_FUNCTION,
+    "SessionBusyError": AUTHENTICATION,
     "SourceResponseError": {"DownloadVideo"},
     "SourceUrlExpiredError": {"DownloadVideo"},
     "SourceChangedError": {"DownloadVideo"},
@@ -59,10 +61,14 @@ GIVEN_UP_AT_ONCE: Final = {
     "MediaGoneError",
     "KeyConflictError",
 }
+# A renewal comes first, and then the call again; a bounded number of times.
+MENDED_BY_A_RENEWAL: Final = {"SessionRefusedError": {"ListMedia", "DownloadVideo"}}
+# Secrets Manager takes the step again.
+ONLY_IN_A_ROTATION: Final = {"AlertError"}
 
 TASKS: Final = {name: state for name, state in states() if state["Type"] == "Task"}
 FUNCTION_OF: Final = {
-    "AuthenticateGoPro": "AuthenticatorFunction",
+    **dict.fromkeys(sorted(AUTHENTICATION), "AuthenticatorFunction"),
     "ListMedia": "MediaListerFunction",
     "DownloadVideo": "VideoDownloaderFunction",
 }
@@ -164,12 +170,17 @@ def test_every_error_name_is_one_of_ours_or_one_that_aws_documents(name: str, st
 
 
 def test_every_error_class_is_either_retried_or_given_up_on_purpose() -> None:
-    assert set(RETRIED_BY) | GIVEN_UP_AT_ONCE == error_classes()
-    assert not set(RETRIED_BY) & GIVEN_UP_AT_ONCE
+    tables = [set(RETRIED_BY), GIVEN_UP_AT_ONCE, set(MENDED_BY_A_RENEWAL), ONLY_IN_A_ROTATION]
+    assert sorted(name for table in tables for name in table) == sorted(error_classes())
 
 
 def test_every_error_that_time_may_mend_is_retried() -> None:
-    assert error_classes(errors.RetryableError) <= set(RETRIED_BY)
+    assert error_classes(errors.RetryableError) - ONLY_IN_A_ROTATION <= set(RETRIED_BY)
+
+
+@pytest.mark.parametrize(("error", "tasks"), MENDED_BY_A_RENEWAL.items())
+def test_a_refused_session_is_renewed_before_anything_else_is_made_of_it(error: str, tasks: set[str]) -> None:
+    assert {name for name, task in TASKS.items() if task["Catch"][0]["ErrorEquals"] == [error]} == tasks
 
 
 @pytest.mark.parametrize("error", sorted(error_classes()))

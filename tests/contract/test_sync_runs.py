@@ -45,6 +45,7 @@ class Cloud:
     lost: tuple[str, ...] = ()
     """Media ids whose downloader gives an answer that nobody knows."""
 
+    renewal_fails_with: TaskError | None = None
     environment: str = "prod"
     calls: list[tuple[str, Any]] = field(default_factory=list)
 
@@ -63,6 +64,8 @@ class Cloud:
             raise self.failing[target]
         match target:
             case "Authenticator":
+                if self.renewal_fails_with and arguments["Payload"]["action"] == "renew_session":
+                    raise self.renewal_fails_with
                 # A slip of the authenticator must not travel on: the state machine does not look at its answer.
                 return {"Payload": {"statusCode": 200, "auth_token": FAKE_TOKEN}}
             case "MediaLister":
@@ -345,9 +348,74 @@ def test_a_child_that_ends_without_an_outcome_is_counted_as_failed() -> None:
     assert output["failures"] == {"NoOutcome": 1}
 
 
+def refused(times: int) -> Download:
+    """A download that is refused so many times, and then goes on."""
+    left = iter(range(times))
+
+    def download(event: dict[str, Any]) -> dict[str, Any]:
+        if next(left, None) is not None:
+            raise TaskError.of_function("SessionRefusedError", "GoPro does not accept the session (status 401)")
+        return archived(event)
+
+    return download
+
+
+def renewals(cloud: Cloud) -> int:
+    return sum(call["Payload"]["action"] == "renew_session" for call in cloud.sent_to("Authenticator"))
+
+
+NEEDS_A_PERSON: Final = (
+    "GoPro refuses the password, since 2026-03-01T02:00:00Z. To mend it, run: ./gopro-sync credentials set"
+)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_session_that_dies_in_mid_run_is_renewed_and_the_video_goes_on(times: int) -> None:
+    cloud = Cloud(media_ids=("a", "b"), downloads={"b": refused(times)})
+
+    output = cloud.run().output
+
+    assert (output["status"], output["synced"]) == ("SUCCEEDED", 2)
+    assert renewals(cloud) == times
+    assert not cloud.sent_to("updateItem")
+    assert not cloud.sent_to("publish")
+
+
+def test_a_session_that_is_refused_for_ever_is_not_renewed_for_ever() -> None:
+    cloud = Cloud(media_ids=("a", "b"), downloads={"b": refused(100)})
+
+    execution = cloud.run()
+
+    assert (execution.status, execution.error) == ("FAILED", "SessionRefusedError")
+    assert len(cloud.sent_to("VideoDownloader")) == 1 + 3
+    assert not cloud.sent_to("updateItem")
+
+
+def test_a_listing_that_is_refused_is_renewed_once() -> None:
+    cloud = Cloud(failing={"MediaLister": TaskError.of_function("SessionRefusedError", "GoPro does not accept it")})
+
+    execution = cloud.run()
+
+    assert (execution.status, execution.error) == ("FAILED", "SessionRefusedError")
+    assert len(cloud.sent_to("MediaLister")) == 2
+    assert renewals(cloud) == 1
+    (notice,) = cloud.sent_to("publish")
+    assert "GoPro does not accept it" in notice["Message"]
+
+
+def test_what_the_run_was_asked_for_survives_a_renewal() -> None:
+    cloud = Cloud(failing={"MediaLister": TaskError.of_function("SessionRefusedError", "no")})
+    cloud.run({"max_videos": 7})
+    assert [call["Payload"]["max_videos"] for call in cloud.sent_to("MediaLister")] == [7, 7]
+
+
 @pytest.mark.parametrize("error", ["AuthenticationError", "ConfigurationError"])
-def test_a_dead_session_fails_the_run_but_marks_no_video(error: str) -> None:
-    cloud = Cloud(media_ids=("a", "b", "c"), downloads={"b": failing_with(error), "c": failing_with(error)})
+def test_a_session_that_cannot_be_renewed_fails_the_run_marks_no_video_and_sends_one_notice(error: str) -> None:
+    cloud = Cloud(
+        media_ids=("a", "b", "c"),
+        downloads={"b": refused(100), "c": refused(100)},
+        renewal_fails_with=TaskError.of_function(error, NEEDS_A_PERSON),
+    )
 
     execution = cloud.run()
 
@@ -356,7 +424,18 @@ def test_a_dead_session_fails_the_run_but_marks_no_video(error: str) -> None:
     assert not cloud.sent_to("updateItem")
     assert not cloud.sent_to("sendMessage")
     (notice,) = cloud.sent_to("publish")
-    assert error in notice["Message"]
+    assert f"{error}: {NEEDS_A_PERSON}" in notice["Message"]
+
+
+def test_a_wrong_configuration_fails_the_run_but_marks_no_video() -> None:
+    cloud = Cloud(media_ids=("a", "b"), downloads={"b": failing_with("ConfigurationError")})
+
+    execution = cloud.run()
+
+    assert (execution.status, execution.error) == ("FAILED", "ConfigurationError")
+    assert not cloud.sent_to("updateItem")
+    (notice,) = cloud.sent_to("publish")
+    assert "docs/troubleshooting.md" in notice["Message"]
 
 
 def test_a_run_that_may_not_write_anything_fails_and_says_access_denied() -> None:
@@ -428,7 +507,7 @@ def test_archived_videos_stay_a_success_when_the_notice_of_the_others_cannot_be_
 
 @pytest.mark.parametrize(
     "download",
-    [archived, failing_with(LONGEST_ERROR_NAME), failing_with("AuthenticationError")],
+    [archived, failing_with(LONGEST_ERROR_NAME), failing_with("ConfigurationError")],
     ids=["archived", "failed", "blocked"],
 )
 def test_a_thousand_outcomes_stay_far_below_the_limit_of_a_state(download: Download) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -138,3 +140,59 @@ def test_a_bucket_keeps_its_default_encryption_and_its_lifecycle(engine: Engine)
     assert tier["Filter"]["And"]["Tags"] == [{"Key": "AutoSync", "Value": "True"}]
     assert tier["Transitions"] == [{"Days": 14, "StorageClass": "DEEP_ARCHIVE"}]
     assert abort["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
+
+
+@pytest.mark.gap
+def test_a_secret_with_a_rotation_schedule_is_rotated_by_its_function(engine: Engine, tmp_path: Path) -> None:
+    secrets = engine.client("secretsmanager")
+    arn = secrets.create_secret(Name=f"secret-{uuid4().hex[:12]}", SecretString="old")["ARN"]
+    steps = tmp_path / "steps"
+    name = engine.function(
+        f"import json\n\ndef handler(event, context):\n    print(json.dumps(event), file=open({str(steps)!r}, 'a'))\n"
+    )
+    function = engine.client("lambda").get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+    properties = {
+        "SecretId": arn,
+        "RotationLambdaARN": function,
+        "RotationRules": {"AutomaticallyAfterDays": 90},
+        "RotateImmediatelyOnUpdate": False,
+    }
+
+    Stack(engine, "AWS::SecretsManager::RotationSchedule", properties)
+    assert secrets.describe_secret(SecretId=arn)["RotationEnabled"]
+    assert not steps.exists()
+
+    version_id = secrets.rotate_secret(SecretId=arn)["VersionId"]
+    deadline = time.monotonic() + 20
+    while (not steps.exists() or steps.read_text().count("\n") < 4) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    taken = [json.loads(line) for line in steps.read_text().splitlines()]
+    assert [event["Step"] for event in taken] == ["createSecret", "setSecret", "testSecret", "finishSecret"]
+    assert {(event["SecretId"], event["ClientRequestToken"]) for event in taken} == {(arn, version_id)}
+    assert secrets.get_secret_value(SecretId=arn)["SecretString"] == "old"  # this function has changed nothing
+
+
+@pytest.mark.gap
+def test_a_trail_is_created_with_its_event_selectors_and_is_logging(engine: Engine) -> None:
+    trails = engine.client("cloudtrail")
+    bucket = engine.bucket()
+    selectors = [
+        {
+            "ReadWriteType": "All",
+            "IncludeManagementEvents": True,
+            "DataResources": [{"Type": "AWS::S3::Object", "Values": ["arn:aws:s3:::any/"]}],
+        }
+    ]
+    properties = {
+        "S3BucketName": bucket,
+        "IsLogging": True,
+        "EnableLogFileValidation": True,
+        "EventSelectors": selectors,
+    }
+
+    name = Stack(engine, "AWS::CloudTrail::Trail", properties).physical_id
+
+    assert trails.get_trail_status(Name=name)["IsLogging"]
+    assert trails.get_trail(Name=name)["Trail"]["S3BucketName"] == bucket
+    (kept,) = trails.get_event_selectors(TrailName=name)["EventSelectors"]
+    assert kept | selectors[0] == kept
