@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from gopro_sync.session_guard import GUARD_KEY
 from local import cloud as local_cloud
 from local import running
 from local.cloud import Cloud
 from local.running import Execution
-from local.simulator import Library, SimulatedItem, SimulatorAdmin
+from local.simulator import Library, SimulatedItem, SimulatorAdmin, SourceFile
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,6 +24,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.xdist_group("local cloud"))
+
+
+KIB = 1024
+# The simulated account's; nothing in it opens anything outside the simulator.
+LOGIN = {
+    "client_id": "fake-client-id",
+    "client_secret": "fake-client-secret",
+    "username": "camera-owner@example.com",
+    "password": "not-a-real-password",
+}
+
+
+def video(media_id: str, filename: str | None = "GX010001.MP4", chapters: int = 1, **fields: Any) -> SimulatedItem:
+    files = tuple(SourceFile(size_bytes=96 * KIB + number, seed=f"{media_id}/{number}") for number in range(chapters))
+    return SimulatedItem(
+        media_id=media_id,
+        filename=filename,
+        chapters=files,
+        **{"created_at": "2026-05-01T18:02:44Z", **fields},
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +66,10 @@ class Stack:
         self.gopro.put_library(Library(list(items)))
 
     def tracker(self) -> dict[str, dict[str, Any]]:
-        """Return all records, by media id, with DynamoDB's type tags taken off."""
+        """Return the records of all videos, by media id, with DynamoDB's type tags taken off."""
+        return {media_id: record for media_id, record in self._table().items() if media_id != GUARD_KEY}
+
+    def _table(self) -> dict[str, dict[str, Any]]:
         items = self.cloud.client("dynamodb").scan(TableName=self.output("TrackerTableName"))["Items"]
         return {
             item["media_id"]["S"]: {name: next(iter(value.values())) for name, value in item.items()} for item in items
@@ -91,6 +116,36 @@ class Stack:
         ]
         return value
 
+    def current_version(self) -> str:
+        """Return the id of the secret's current version."""
+        version: str = self.cloud.client("secretsmanager").get_secret_value(
+            SecretId=self.output("CredentialsSecretArn")
+        )["VersionId"]
+        return version
+
+    def history(self, execution_arn: str) -> str:
+        """Return everything that the engine keeps of an execution and its children."""
+        sfn = self.cloud.client("stepfunctions")
+        arns = [execution_arn]
+        for map_run in sfn.list_map_runs(executionArn=execution_arn)["mapRuns"]:
+            children = sfn.list_executions(mapRunArn=map_run["mapRunArn"])["executions"]
+            arns += [child["executionArn"] for child in children]
+        documents: list[Any] = []
+        for arn in arns:
+            documents.append(sfn.describe_execution(executionArn=arn))
+            for page in sfn.get_paginator("get_execution_history").paginate(executionArn=arn):
+                documents += page["events"]
+        return json.dumps(documents, default=str)
+
+    def sign_in(self) -> str:
+        """Let the account's owner sign in; return a secret with a token as a browser would have it."""
+        assert self.cloud.simulator_url is not None
+        answer = httpx.post(
+            f"{self.cloud.simulator_url}/v1/oauth2/token", data={"grant_type": "password", **LOGIN}, trust_env=False
+        )
+        self.gopro.clear_requests()
+        return json.dumps({"auth_token": answer.json()["access_token"]})
+
     def take_messages(self, queue_url: str) -> list[dict[str, Any]]:
         """Receive and delete what is in a queue."""
         sqs = self.cloud.client("sqs")
@@ -108,7 +163,7 @@ class Stack:
     def clear(self) -> None:
         """Empty the tracker, the bucket and the dead letter queue, and let GoPro behave."""
         dynamodb, s3 = self.cloud.client("dynamodb"), self.cloud.client("s3")
-        for media_id in self.tracker():
+        for media_id in self._table():
             dynamodb.delete_item(TableName=self.output("TrackerTableName"), Key={"media_id": {"S": media_id}})
         bucket = self.output("ArchiveBucketName")
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
@@ -159,3 +214,10 @@ def alerts(stack: Stack) -> Iterator[str]:
     yield url
     sns.unsubscribe(SubscriptionArn=subscription)
     sqs.delete_queue(QueueUrl=url)
+
+
+@pytest.fixture
+def secret(stack: Stack) -> Iterator[None]:
+    """Put a secret that works back afterwards."""
+    yield
+    stack.put_secret(stack.sign_in())

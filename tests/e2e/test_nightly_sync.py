@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +11,9 @@ import pytest
 
 from local.simulator import Fault, SimulatedItem, SourceFile, demo_library
 from local.simulator.faults import Endpoint, FaultName
-from tests.e2e.conftest import Stack
+from tests.e2e.conftest import KIB, Stack, video
 
-KIB = 1024
 EVENTS = Path(__file__).parents[2] / "events"
-
-
-def video(media_id: str, filename: str | None = "GX010001.MP4", chapters: int = 1, **fields: Any) -> SimulatedItem:
-    files = tuple(SourceFile(size_bytes=96 * KIB + number, seed=f"{media_id}/{number}") for number in range(chapters))
-    return SimulatedItem(
-        media_id=media_id,
-        filename=filename,
-        chapters=files,
-        **{"created_at": "2026-05-01T18:02:44Z", **fields},
-    )
-
-
-def history(stack: Stack, execution_arn: str) -> str:
-    """Return everything that the engine keeps of an execution and its children."""
-    sfn = stack.cloud.client("stepfunctions")
-    arns = [execution_arn]
-    for map_run in sfn.list_map_runs(executionArn=execution_arn)["mapRuns"]:
-        children = sfn.list_executions(mapRunArn=map_run["mapRunArn"])["executions"]
-        arns += [child["executionArn"] for child in children]
-    documents: list[Any] = []
-    for arn in arns:
-        documents.append(sfn.describe_execution(executionArn=arn))
-        for page in sfn.get_paginator("get_execution_history").paginate(executionArn=arn):
-            documents += page["events"]
-    return json.dumps(documents, default=str)
 
 
 def test_a_library_with_everything_awkward_arrives_whole_and_a_second_run_finds_nothing(stack: Stack) -> None:
@@ -114,7 +87,7 @@ def test_no_token_and_no_signed_url_is_in_the_history_of_a_run(stack: Stack) -> 
     stack.gopro.set_faults(Fault(FaultName.MISSING_SOURCE, media_id="bad"))
 
     execution = stack.run()
-    kept = history(stack, execution.arn)
+    kept = stack.history(execution.arn)
 
     assert "good" in kept
     assert "SourceMissingError" in kept
@@ -208,14 +181,6 @@ def test_odd_listing_values_stop_nothing(stack: Stack) -> None:
     assert len(stack.object_keys("runs/")) == 1
 
 
-@pytest.fixture
-def secret(stack: Stack) -> Iterator[None]:
-    """Put the right secret back afterwards."""
-    right = stack.secret()
-    yield
-    stack.put_secret(right)
-
-
 @pytest.mark.usefixtures("secret")
 @pytest.mark.parametrize(
     ("value", "error"),
@@ -242,6 +207,8 @@ def test_a_secret_that_does_not_work_fails_the_run_says_why_and_damages_nothing(
     (alert,) = stack.take_messages(alerts)
     assert "Critical Failure" in alert["Subject"]
     assert error in alert["Message"]
+    mending_command = f"./gopro-sync credentials set --secret-id {stack.output('CredentialsSecretArn')}"
+    assert (mending_command in alert["Message"]) is (error == "AuthenticationError")
 
 
 def test_a_session_that_dies_in_mid_run_damages_no_record(stack: Stack) -> None:

@@ -1,0 +1,140 @@
+"""Sessions in whole runs and rotations: the real functions, the real state machine, GoPro simulated."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from local.running import Execution
+from local.simulator.faults import Endpoint, Fault, FaultName
+from tests.e2e.conftest import LOGIN, Stack, video
+
+IN_A_DAY = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+
+pytestmark = pytest.mark.usefixtures("secret")
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
+def run_and_end_the_session_after_the_listing(stack: Stack) -> Execution:
+    """A run in whose middle GoPro ends all sessions, long before the end that it stated."""
+    with ThreadPoolExecutor(1) as background:
+        running = background.submit(stack.run)
+        wait_for(lambda: stack.object_keys("runs/"))
+        stack.gopro.expire("access_tokens")
+        return running.result()
+
+
+def grants(stack: Stack) -> int:
+    return len(stack.gopro.requests(Endpoint.TOKEN))
+
+
+def test_with_a_password_in_the_secret_a_run_signs_in_by_itself(stack: Stack) -> None:
+    stack.put_library(video("m1"))
+    stack.put_secret(json.dumps(LOGIN))
+
+    assert stack.run().every_video_archived
+
+    kept = json.loads(stack.secret())
+    assert kept["password"] == LOGIN["password"]
+    assert {"auth_token", "refresh_token", "expires_at", "obtained_at", "user_id"} <= kept.keys()
+    assert stack.run().every_video_archived
+    assert grants(stack) == 1
+
+
+def test_a_session_that_dies_in_mid_run_is_renewed_once_and_no_video_notices(stack: Stack, alerts: str) -> None:
+    stack.put_library(*[video(f"m{n}", f"GX01000{n}.MP4") for n in range(1, 4)])
+    stack.put_secret(json.dumps(LOGIN))
+
+    execution = run_and_end_the_session_after_the_listing(stack)
+
+    assert execution.every_video_archived
+    assert grants(stack) == 2  # the login, and one refresh for all
+    assert set(stack.statuses().values()) == {"COMPLETED"}
+    assert stack.take_messages(alerts) == []
+
+
+def test_a_listing_that_is_refused_is_renewed_as_well(stack: Stack) -> None:
+    stack.put_library(video("m1"))
+    stack.put_secret(json.dumps({**LOGIN, "auth_token": "fake-token-that-gopro-ended", "expires_at": IN_A_DAY}))
+
+    assert stack.run().every_video_archived
+
+
+def test_a_session_that_dies_for_good_is_told_once_asked_for_once_and_damages_nothing(
+    stack: Stack, alerts: str
+) -> None:
+    stack.put_library(*[video(f"m{n}", f"GX01000{n}.MP4") for n in range(1, 4)])
+    alive = json.loads(stack.secret())["auth_token"]
+    wrong = {**LOGIN, "password": "not-the-password", "auth_token": alive, "expires_at": IN_A_DAY}
+    stack.put_secret(json.dumps(wrong))
+
+    execution = run_and_end_the_session_after_the_listing(stack)
+
+    assert (execution.status, execution.error) == ("FAILED", "AuthenticationError")
+    assert grants(stack) == 1
+    (alert,) = stack.take_messages(alerts)
+    assert "GoPro refuses the e-mail address and password" in alert["Message"]
+    assert "since 20" in alert["Message"]
+    assert f"./gopro-sync credentials set --secret-id {stack.output('CredentialsSecretArn')}" in alert["Message"]
+    assert "FAILED" not in stack.statuses().values()
+    assert stack.dead_letters() == []
+
+    stack.put_secret(stack.sign_in())
+    assert stack.run().every_video_archived
+
+
+def test_a_rotation_gets_a_new_session_and_runs_go_on(stack: Stack) -> None:
+    stack.put_library(video("m1"))
+    stack.put_secret(json.dumps(LOGIN))
+    stack.invoke("Authenticator", {"action": "ensure_session"})
+    before, version = json.loads(stack.secret()), stack.current_version()
+
+    stack.cloud.client("secretsmanager").rotate_secret(SecretId=stack.output("CredentialsSecretArn"))
+    wait_for(lambda: stack.current_version() != version)
+
+    after = json.loads(stack.secret())
+    assert after["auth_token"] != before["auth_token"]
+    assert after["password"] == before["password"]
+    assert stack.run().every_video_archived
+
+
+def test_a_rotation_keeps_a_pasted_token_and_reminds(stack: Stack, alerts: str) -> None:
+    before, version = stack.secret(), stack.current_version()
+
+    stack.cloud.client("secretsmanager").rotate_secret(SecretId=stack.output("CredentialsSecretArn"))
+    wait_for(lambda: stack.current_version() != version)
+
+    assert json.loads(stack.secret()) == json.loads(before)
+    (reminder,) = stack.take_messages(alerts)
+    assert reminder["Subject"] == "GoPro Sync: replace the pasted token"
+    assert "./gopro-sync credentials set --secret-id" in reminder["Message"]
+
+
+def test_a_rotation_whose_new_session_gopro_refuses_changes_nothing(stack: Stack) -> None:
+    stack.put_library(video("m1"))
+    stack.gopro.set_settings(refresh_token_mode="rotate_and_kill")
+    stack.put_secret(json.dumps(LOGIN))
+    stack.invoke("Authenticator", {"action": "ensure_session"})
+    before, version = stack.secret(), stack.current_version()
+    stack.gopro.clear_requests()
+    stack.gopro.set_faults(Fault(FaultName.DEAD_TOKEN, endpoint=Endpoint.SEARCH, status=401))
+
+    stack.cloud.client("secretsmanager").rotate_secret(SecretId=stack.output("CredentialsSecretArn"))
+    wait_for(lambda: stack.gopro.requests(Endpoint.SEARCH))
+
+    assert (stack.secret(), stack.current_version()) == (before, version)
+    stack.gopro.set_faults()
+    stack.gopro.expire("access_tokens")
+    assert stack.run().every_video_archived  # with the refresh token that the rotation fetched
+    stack.gopro.set_settings(refresh_token_mode="rotate")
