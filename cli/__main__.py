@@ -1,0 +1,102 @@
+"""``./gopro-sync``: what an operator does by hand.
+
+Exit codes: 0 done; 1 it did not work, and stderr says why; 2 wrong usage; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from botocore.exceptions import BotoCoreError
+from rich.console import Console
+
+from cli import credential_input
+from cli.credential_update import open_update
+from gopro_sync.errors import GoProSyncError
+from gopro_sync.gopro.credentials import CredentialMode, Credentials
+from gopro_sync.timestamps import iso_utc
+
+app = typer.Typer(
+    help="""What an operator of gopro-s3-sync does by hand. AWS credentials come from the environment or the profile, as
+    with the aws command.
+
+    Exit codes: 0 done; 1 it did not work, and stderr says why; 2 wrong usage; 130 interrupted.""",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they show the values of variables
+)
+credentials_app = typer.Typer(help="The GoPro credentials in AWS Secrets Manager.", no_args_is_help=True)
+app.add_typer(credentials_app, name="credentials")
+
+_output = Console(soft_wrap=True)
+_errors = Console(stderr=True, soft_wrap=True)
+
+_SecretId = Annotated[
+    str, typer.Option("--secret-id", help="Name or ARN: the stack's output CredentialsSecretArn.", show_default=True)
+]
+_Region = Annotated[
+    str | None, typer.Option("--region", help="AWS region; without it, that of the ARN or of your AWS configuration.")
+]
+_ApiBaseUrl = Annotated[
+    str, typer.Option("--gopro-api-base-url", help="Where the GoPro API is.", envvar="GOPRO_API_BASE_URL")
+]
+
+
+@credentials_app.command("set")
+def set_credentials(
+    *,
+    secret_id: _SecretId = "gopro/credentials",  # noqa: S107 - the name of the secret, not its value
+    region: _Region = None,
+    gopro_api_base_url: _ApiBaseUrl = "https://api.gopro.com",
+    stdin: Annotated[bool, typer.Option("--stdin", help="Read one JSON object instead of asking.")] = False,
+) -> None:
+    """Put a credential into the secret, once GoPro has accepted it.
+
+    Asks for it without showing it, or reads it from standard input with --stdin: {"username": ..., "password": ...,
+    "client_id": ..., "client_secret": ...}, or {"refresh_token": ..., "client_id": ..., "client_secret": ...}, or
+    {"auth_token": ...}. It is never an argument, since other programs can read those.
+    """
+    given = credential_input.read(sys.stdin) if stdin else credential_input.ask()
+    with open_update(secret_id, region=region, gopro_api_base_url=gopro_api_base_url) as update:
+        stored = update.store(given)
+    _output.print(f"Stored. {_description(stored)}", highlight=False)
+    _output.print("The next run uses it; nothing else is to be done.", highlight=False)
+
+
+@credentials_app.command("check")
+def check_credentials(
+    *,
+    secret_id: _SecretId = "gopro/credentials",  # noqa: S107 - the name of the secret, not its value
+    region: _Region = None,
+    gopro_api_base_url: _ApiBaseUrl = "https://api.gopro.com",
+) -> None:
+    """Say what the secret holds and whether GoPro accepts its session. Changes nothing."""
+    with open_update(secret_id, region=region, gopro_api_base_url=gopro_api_base_url) as update:
+        stored = update.check()
+    _output.print(f"GoPro accepts the session. {_description(stored)}", highlight=False)
+
+
+def _description(credentials: Credentials) -> str:
+    end = "an unknown time" if credentials.expires_at is None else iso_utc(credentials.expires_at)
+    if credentials.mode is CredentialMode.PASTED_TOKEN:
+        return f"It is a pasted token: it lasts until {end} at most, may end sooner, and only a person can replace it."
+    return f"The session lasts until {end}, and is renewed by itself ({credentials.mode})."
+
+
+def main() -> None:
+    """Run, and turn errors that an operator can mend into one line."""
+    try:
+        app(prog_name="gopro-sync")
+    except GoProSyncError as error:
+        # Without the remedy, which is that of a run.
+        _errors.print(f"gopro-sync: {error.message}", highlight=False, markup=False)
+        raise SystemExit(1) from None
+    except (BotoCoreError, credential_input.InputError) as error:
+        _errors.print(f"gopro-sync: {error}", highlight=False, markup=False)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()
