@@ -37,6 +37,8 @@ find_python312() {
 
 if [ -f "$stamp" ] && cat "${locks[@]}" "$0" | cmp -s - "$stamp" && is_python312 .venv/bin/python; then exit 0; fi
 
+# make puts .venv/bin on PATH: an old .venv must not be what the new one is made with, since it is removed first.
+PATH=$(printf '%s' "$PATH" | tr ':' '\n' | grep -vxF "$PWD/.venv/bin" | paste -sd: -)
 python=$(find_python312)
 echo "setup: making .venv with $("$python" --version) (about a minute, once)"
 rm -rf .venv

@@ -136,6 +136,11 @@ class Stack:
             case "Fn::If":
                 condition, if_true, if_false = argument
                 return self.resolve(if_true if self._holds(template()["Conditions"][condition]) else if_false)
+            case "Fn::Join":
+                separator, parts = argument
+                parts = self.resolve(parts)
+                # A list parameter is given as its text, with commas.
+                return separator.join(parts.split(",") if isinstance(parts, str) else parts)
             case "Fn::FindInMap":
                 name, first, second = argument
                 return template()["Mappings"][name][first][second]

@@ -22,6 +22,7 @@ STATEMENTS_ON_EVERYTHING: Final = {"Trace", "DeliverLogs"}
 # What AWS asks of the caller's role when the thing is encrypted with a customer's key.
 KMS_BEHIND: Final = {
     "secretsmanager:GetSecretValue": {"kms:Decrypt"},
+    "secretsmanager:PutSecretValue": {"kms:GenerateDataKey", "kms:Decrypt"},
     "s3:GetObject": {"kms:Decrypt"},
     "s3:PutObject": {"kms:GenerateDataKey", "kms:Decrypt"},  # Decrypt: every part of a multipart upload
     "dynamodb:BatchGetItem": {"kms:Decrypt"},
@@ -81,7 +82,11 @@ def references(value: Any) -> Iterator[str]:
 def test_every_parameter_is_described_has_a_default_and_has_bounds(name: str) -> None:
     parameter = template()["Parameters"][name]
     assert {"Type", "Default", "Description", "ConstraintDescription"} <= parameter.keys()
-    bounded_by = {"Number": {"MinValue", "MaxValue"}, "String": {"AllowedPattern"}}[parameter["Type"]]
+    bounded_by = {
+        "Number": {"MinValue", "MaxValue"},
+        "String": {"AllowedPattern"},
+        "CommaDelimitedList": {"AllowedPattern"},
+    }[parameter["Type"]]
     assert "AllowedValues" in parameter or bounded_by <= parameter.keys()
 
 
@@ -305,7 +310,8 @@ def test_one_key_of_the_customer_encrypts_everything() -> None:
 @pytest.mark.parametrize("environment", ["prod", "dev"])
 def test_cloudwatch_may_use_the_key_for_every_log_group_of_the_stack(environment: str) -> None:
     stack = Stack(Environment=environment)
-    grants = [s for s in resource("EncryptionKey")["KeyPolicy"]["Statement"] if "logs." in str(s["Principal"])]
+    statements = stack.resolve(resource("EncryptionKey")["KeyPolicy"]["Statement"])
+    grants = [statement for statement in statements if statement["Sid"] == "CloudWatchLogsEncryptsOurLogGroups"]
     (patterns,) = [
         stack.resolve(grant["Condition"])["ArnLike"]["kms:EncryptionContext:aws:logs:arn"] for grant in grants
     ]
