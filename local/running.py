@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from local.cloud import Cloud
 from local.progress import Progress, ProgressWatch
@@ -76,7 +79,8 @@ def run(
     try:
         return _follow(cloud, client, arn, follow, sleep)
     except BaseException:
-        client.stop_execution(executionArn=arn, error="Interrupted", cause="Stopped by `python -m local`")
+        with suppress(ClientError):  # it may have ended meanwhile; what interrupted us is what matters
+            client.stop_execution(executionArn=arn, error="Interrupted", cause="Stopped by `python -m local`")
         raise
 
 

@@ -144,7 +144,8 @@ class Stack:
             f"{self.cloud.simulator_url}/v1/oauth2/token", data={"grant_type": "password", **LOGIN}, trust_env=False
         )
         self.gopro.clear_requests()
-        return json.dumps({"auth_token": answer.json()["access_token"]})
+        tokens = answer.json()
+        return json.dumps({"auth_token": tokens["access_token"], "user_id": tokens["resource_owner_id"]})
 
     def take_messages(self, queue_url: str) -> list[dict[str, Any]]:
         """Receive and delete what is in a queue."""

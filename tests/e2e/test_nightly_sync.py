@@ -211,13 +211,13 @@ def test_a_secret_that_does_not_work_fails_the_run_says_why_and_damages_nothing(
     assert (mending_command in alert["Message"]) is (error == "AuthenticationError")
 
 
-def test_a_session_that_dies_in_mid_run_damages_no_record(stack: Stack) -> None:
+def test_a_session_that_gopro_refuses_again_and_again_damages_no_record(stack: Stack) -> None:
     stack.put_library(video("m1"))
     stack.gopro.set_faults(Fault(FaultName.DEAD_TOKEN, endpoint=Endpoint.DOWNLOAD, status=401))
 
     execution = stack.run()
 
-    assert (execution.status, execution.error) == ("FAILED", "AuthenticationError")
+    assert (execution.status, execution.error) == ("FAILED", "SessionRefusedError")
     assert stack.statuses()["m1"] in {"PENDING", "IN_PROGRESS"}
     stack.gopro.set_faults()
     assert stack.run().every_video_archived

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from local.running import Execution
 from local.simulator.faults import Endpoint, Fault, FaultName
 from tests.e2e.conftest import LOGIN, Stack, video
 
@@ -26,13 +24,14 @@ def wait_for(condition: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
-def run_and_end_the_session_after_the_listing(stack: Stack) -> Execution:
-    """A run in whose middle GoPro ends all sessions, long before the end that it stated."""
-    with ThreadPoolExecutor(1) as background:
-        running = background.submit(stack.run)
-        wait_for(lambda: stack.object_keys("runs/"))
-        stack.gopro.expire("access_tokens")
-        return running.result()
+def end_the_session_after_the_listing(stack: Stack, videos: int) -> None:
+    """Let GoPro refuse every video's first request, and the first look at whether the session is alive after that."""
+    stack.invoke("MediaLister", {"max_videos": 1})
+    requests_of_a_listing = len(stack.gopro.requests(Endpoint.SEARCH))
+    stack.gopro.set_faults(
+        Fault(FaultName.DEAD_TOKEN, endpoint=Endpoint.DOWNLOAD, status=401, count=videos),
+        Fault(FaultName.DEAD_TOKEN, endpoint=Endpoint.SEARCH, status=401, skip=requests_of_a_listing, count=1),
+    )
 
 
 def grants(stack: Stack) -> int:
@@ -55,10 +54,11 @@ def test_with_a_password_in_the_secret_a_run_signs_in_by_itself(stack: Stack) ->
 def test_a_session_that_dies_in_mid_run_is_renewed_once_and_no_video_notices(stack: Stack, alerts: str) -> None:
     stack.put_library(*[video(f"m{n}", f"GX01000{n}.MP4") for n in range(1, 4)])
     stack.put_secret(json.dumps(LOGIN))
+    stack.invoke("Authenticator", {"action": "ensure_session"})
+    end_the_session_after_the_listing(stack, videos=3)
 
-    execution = run_and_end_the_session_after_the_listing(stack)
+    assert stack.run().every_video_archived
 
-    assert execution.every_video_archived
     assert grants(stack) == 2  # the login, and one refresh for all
     assert set(stack.statuses().values()) == {"COMPLETED"}
     assert stack.take_messages(alerts) == []
@@ -78,8 +78,9 @@ def test_a_session_that_dies_for_good_is_told_once_asked_for_once_and_damages_no
     alive = json.loads(stack.secret())["auth_token"]
     wrong = {**LOGIN, "password": "not-the-password", "auth_token": alive, "expires_at": IN_A_DAY}
     stack.put_secret(json.dumps(wrong))
+    end_the_session_after_the_listing(stack, videos=3)
 
-    execution = run_and_end_the_session_after_the_listing(stack)
+    execution = stack.run()
 
     assert (execution.status, execution.error) == ("FAILED", "AuthenticationError")
     assert grants(stack) == 1
