@@ -35,6 +35,13 @@ unit: setup ## Only the tests that open no socket (seconds)
 chaos: setup ## Kill the downloader at random moments; SEEDS=500 for more than the 50 of `make test`
 	@CHAOS_SEEDS=$(or $(SEEDS),50) python -m pytest -q tests/chaos
 
+.PHONY: least-privilege
+least-privilege: setup ## Take each permission away in turn; renews docs/least-privilege.md (two minutes)
+	@rm -f .least-privilege.rows
+	@LEAST_PRIVILEGE_TABLE=.least-privilege.rows python -m pytest -q tests/e2e/test_least_privilege.py
+	@{ cat docs/least-privilege-head.txt; sort .least-privilege.rows; } > docs/least-privilege.md
+	@rm -f .least-privilege.rows
+
 .PHONY: big-file
 big-file: setup ## 3 GB through several invocations on the local cloud (minutes, 6.5 GB of memory)
 	@python -m pytest -q -s tests/e2e/big_file.py

@@ -104,17 +104,23 @@ def publish_alert(subject: str, message: str) -> None:
     """Send a message to the people who get the alerts.
 
     Raises:
+        AccessDeniedError: the role may not publish.
         AlertError: SNS did not take it.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
     from gopro_sync.aws_clients import make_sns_client
-    from gopro_sync.errors import AlertError
+    from gopro_sync.errors import AccessDeniedError, AlertError
 
     try:
         make_sns_client().publish(TopicArn=settings().alerts_topic_arn, Subject=subject, Message=message)
-    except (ClientError, BotoCoreError) as error:
+    except BotoCoreError as error:
         raise AlertError(f"SNS did not take the message ({type(error).__name__})") from error
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in {"AuthorizationError", "AccessDenied", "KMSAccessDenied"}:
+            raise AccessDeniedError(f"AccessDenied: SNS refused Publish ({code})") from error
+        raise AlertError(f"SNS did not take the message ({code})") from error
 
 
 @lru_cache(maxsize=1)

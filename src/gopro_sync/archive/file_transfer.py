@@ -231,7 +231,7 @@ class FileTransfer:
     def _abort_forgotten_uploads(self) -> None:
         """Frees what a call left that died between opening an upload and recording it: an upload without any part."""
         # A lifecycle rule removes what stays, and a store that cannot list uploads can still hold videos.
-        with suppress(StorageError, AccessDeniedError, UploadVanishedError):
+        with suppress(StorageError, UploadVanishedError):
             for upload_id in self._writer.open_uploads(self._key):
                 if not self._writer.list_parts(key=self._key, upload_id=upload_id):
                     self._writer.abort_upload(key=self._key, upload_id=upload_id)

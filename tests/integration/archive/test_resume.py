@@ -89,7 +89,13 @@ def test_open_uploads_that_may_be_in_use_are_left_alone(bench: Bench) -> None:
     assert set(bench.s3.uploads) == {other_key, with_parts}
 
 
-@pytest.mark.parametrize("fault", [(403, "AccessDenied"), (501, "NotImplemented"), (404, "NoSuchKey")])
+def test_a_role_that_may_not_look_for_forgotten_uploads_is_named(bench: Bench) -> None:
+    bench.s3.faults = [S3Fault(operation="ListMultipartUploads", status=403, code="AccessDenied")]
+    with pytest.raises(AccessDeniedError, match="s3:ListBucketMultipartUploads"):
+        bench.transfer()
+
+
+@pytest.mark.parametrize("fault", [(501, "NotImplemented"), (404, "NoSuchKey")])
 def test_a_store_that_does_not_list_its_uploads_still_takes_videos(bench: Bench, fault: tuple[int, str]) -> None:
     status, code = fault
     bench.s3.faults = [S3Fault(operation="ListMultipartUploads", status=status, code=code)]
