@@ -47,7 +47,7 @@ big-file: setup ## 3 GB through several invocations on the local cloud (minutes,
 	@python -m pytest -q -s tests/e2e/big_file.py
 
 .PHONY: check
-check: lint types template test ## Everything that CI would ask for
+check: lint types template security test ## Everything that CI would ask for
 
 .PHONY: format
 format: setup ## Format the code and mend what the linter can mend
@@ -62,6 +62,10 @@ lint: setup ## Formatting and lint
 .PHONY: types
 types: setup ## Static types, strictly
 	@mypy
+
+.PHONY: security
+security: setup ## checkov, IAM linter, serverless rules, bandit, secret scan, dependency audit
+	@gates/run.sh
 
 .PHONY: template
 template: setup ## The SAM template and the state machine

@@ -16,7 +16,7 @@ import fcntl
 import hashlib
 import py_compile
 import shutil
-import subprocess
+import subprocess  # nosec B404 - runs pip, with arguments that are all in this file
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -100,7 +100,7 @@ def _install(requirements: Path, architecture: str, target: Path) -> None:
     command += [f"--platform={platform}" for platform in PLATFORMS[architecture]]
     command += ["--target", str(target), "--requirement", str(requirements)]
     # Fixed arguments, no shell.
-    result = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+    result = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603  # nosec B603 - as above
     if result.returncode != 0:
         said = result.stderr.strip()[-_SHOWN_CHARACTERS:]
         raise PackagingError(f"pip could not install {requirements.name} for {architecture}:\n{said}")

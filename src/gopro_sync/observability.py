@@ -20,7 +20,7 @@ class EventType(StrEnum):
 
     SESSION_READY = "session_ready"
     SESSION_FAILED = "session_failed"
-    SECRET_ROTATION_STEP = "secret_rotation_step"  # noqa: S105 - the name of an event
+    SECRET_ROTATION_STEP = "secret_rotation_step"  # noqa: S105  # nosec B105 - the name of an event
     LIBRARY_LISTED = "library_listed"
     LIBRARY_LISTING_FAILED = "library_listing_failed"
     MEDIA_ITEM_SKIPPED = "media_item_skipped"

@@ -221,7 +221,7 @@ def removals() -> Iterator[Any]:
 
 
 @pytest.mark.usefixtures("secret")
-@pytest.mark.parametrize(("role", "sid", "action"), removals())
+@pytest.mark.parametrize(("role", "sid", "action"), [*removals()])
 def test_without_a_permission_what_needs_it_is_refused(stack: Stack, role: str, sid: str, action: str) -> None:
     with without(stack, role, sid, action):
         said = FLOWS[role, action](stack)

@@ -39,9 +39,9 @@ _DENIED = frozenset({"AccessDeniedException", "AccessDenied", "DecryptionFailure
 class CredentialMode(StrEnum):
     """How a session can be had from what the secret holds."""
 
-    PASSWORD = "password"  # noqa: S105 - the name of a mode
-    REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of a mode
-    PASTED_TOKEN = "pasted_token"  # noqa: S105 - the name of a mode
+    PASSWORD = "password"  # noqa: S105  # nosec B105 - the name of a mode
+    REFRESH_TOKEN = "refresh_token"  # noqa: S105  # nosec B105 - the name of a mode
+    PASTED_TOKEN = "pasted_token"  # noqa: S105  # nosec B105 - the name of a mode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

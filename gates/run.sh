@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# The security gates: `make security`. One line per gate when it is content, and what is wrong when it is not.
+#
+# They live in an environment of their own, .venv/gates, made at the first use: checkov and its friends pin other versions
+# of the AWS libraries than the project, and nothing else needs them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tools=.venv/gates/bin
+stamp=.venv/gates/.lock-installed
+export DETECT_SECRETS_NO_COLOR=1 CHECKOV_RUN_SCA_PACKAGE_SCAN_V2=false PYTHONWARNINGS=ignore
+
+if ! cmp -s gates/gates.txt "$stamp"; then
+  echo "security: installing the gates into .venv/gates (half a minute, once)"
+  rm -rf .venv/gates
+  .venv/bin/python -m venv .venv/gates
+  "$tools/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: -r gates/gates.txt
+  cp gates/gates.txt "$stamp"
+fi
+
+failed=()
+gate() { # gate NAME COMMAND...: shows the command's output only if it fails
+  local name=$1 output
+  shift
+  if output=$("$@" 2>&1); then
+    echo "security: $name: nothing found"
+  else
+    printf '%s\n' "$output"
+    echo "security: $name: FAILED"
+    failed+=("$name")
+  fi
+}
+
+# Why each rule is left out:
+#   ES6000  the dead letter queue is the last stop: there is no other queue to move its messages to
+#   ES7000  the subscription is an e-mail address, to which SNS delivers with retries of its own
+#   WS1004  the rule looks for a log group named after the logical id; ours are named after the function, and
+#           tests/contract/test_template.py checks that each function has its own, with a retention
+serverless_rules() {
+  "$tools/cfn-lint" --append-rules cfn_lint_serverless.rules --ignore-checks ES6000 ES7000 WS1004 -t template.yaml
+}
+
+# Suppressions stand in template.yaml's Metadata, each with its reason.
+checkov_template() {
+  "$tools/checkov" --quiet --compact --skip-download --framework cloudformation -f template.yaml
+}
+
+# Every role of the template, in a VPC. What is accepted, and why, stands in gates/iam_findings.py.
+iam_policies() {
+  local policies
+  policies=$(mktemp -d)
+  trap 'rm -rf "$policies"' RETURN
+  .venv/bin/python -m gates.iam_policies "$policies"
+  # It ends with an error whenever it has anything to say; what that is worth is said by what reads it.
+  { "$tools/parliament" --directory "$policies" --include_policy_extension json --json || true; } |
+    .venv/bin/python -m gates.iam_findings
+}
+
+# What runs in Lambda and at the operator's; the local cloud and the tests are held by ruff's own security rules (S).
+bandit_code() { "$tools/bandit" --quiet --recursive src cli lambda_package; }
+
+# Only what git would publish. Keywords and entropy are left to the reader: in a repository about tokens they find each
+# fake one; what they are for is in gates/gopro_secret_detectors.py, by shape.
+secrets() {
+  git ls-files -z --cached --others --exclude-standard |
+    xargs -0 "$tools/detect-secrets" scan --disable-plugin KeywordDetector --disable-plugin HexHighEntropyString \
+      --disable-plugin Base64HighEntropyString --disable-plugin IPPublicDetector -p gates/gopro_secret_detectors.py |
+    .venv/bin/python -m gates.secret_findings
+}
+
+gate "cfn-lint, serverless rules" serverless_rules
+gate "checkov" checkov_template
+gate "IAM policies (parliament)" iam_policies
+gate "bandit" bandit_code
+gate "secret scan" secrets
+
+# The audit asks a public database. Where that cannot be reached it says so, loudly, and holds nobody up.
+is_reached='
+import urllib.error, urllib.request
+try:
+    urllib.request.urlopen("https://api.osv.dev/", timeout=5)
+except urllib.error.HTTPError:
+    pass'
+if "$tools/python" -c "$is_reached" 2>/dev/null; then
+  for lock in src/requirements.txt requirements/dev.txt; do
+    gate "dependency audit of $lock" "$tools/pip-audit" --vulnerability-service osv --disable-pip --no-deps -r "$lock"
+  done
+else
+  echo "security: dependency audit: SKIPPED, api.osv.dev cannot be reached from here"
+fi
+
+if [ ${#failed[@]} -gt 0 ]; then
+  echo "security: failed: ${failed[*]}"
+  exit 1
+fi
