@@ -47,7 +47,10 @@ def main() -> int:
         engine = TransferEngine(
             s3=_make_client(arguments),
             bucket=arguments.bucket,
-            source_http=source_pool(workers=arguments.workers, ca_bundle=arguments.ca_bundle),
+            # The operator names the source here, not GoPro.
+            source_http=source_pool(
+                workers=arguments.workers, ca_bundle=arguments.ca_bundle, allows_internal_addresses=True
+            ),
             storage_http=storage_pool(workers=arguments.workers, ca_bundle=arguments.ca_bundle),
             workers=arguments.workers,
             part_size_bytes=arguments.part_size,

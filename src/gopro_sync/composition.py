@@ -222,12 +222,15 @@ def _engine() -> TransferEngine:
     from gopro_sync.archive.multipart_upload import storage_pool
     from gopro_sync.archive.source import source_pool
     from gopro_sync.archive.transfer import TransferEngine
+    from gopro_sync.gopro.exchange import is_on_this_machine
 
     workers = settings().transfer_workers
     return TransferEngine(
         s3=s3_client(),
         bucket=settings().archive_bucket_name,
-        source_http=source_pool(workers=workers),
+        source_http=source_pool(
+            workers=workers, allows_internal_addresses=is_on_this_machine(settings().gopro_api_base_url)
+        ),
         storage_http=storage_pool(workers=workers),
         workers=workers,
         verify_source_etag=settings().verify_source_etag,

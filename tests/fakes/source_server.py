@@ -59,6 +59,8 @@ class SourceServer:
     content: bytes
     etag: str | None = "c0ffee-1"
     faults: list[SourceFault] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+    """Sent with every answer, instead of what would be sent under that name."""
     requests: list[SourceRequest] = field(default_factory=list)
     signed: int = 0
     valid_from: int = 1
@@ -195,6 +197,8 @@ class _SourceHandler(BaseHTTPRequestHandler):
             )
         )
         self.send_response(status)
-        for name, value in ({"Content-Type": "binary/octet-stream", "Content-Length": str(length)} | headers).items():
+        for name, value in (
+            {"Content-Type": "binary/octet-stream", "Content-Length": str(length)} | headers | self.server_state.headers
+        ).items():
             self.send_header(name, value)
         self.end_headers()

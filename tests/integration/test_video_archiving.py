@@ -132,7 +132,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with Simulator() as gopro, S3Server() as s3, mock_aws(), open_http_client() as http:
-        source_http, storage_http = source_pool(workers=4), storage_pool(workers=4)
+        source_http, storage_http = source_pool(workers=4, allows_internal_addresses=True), storage_pool(workers=4)
         dynamodb = boto3.client("dynamodb", region_name="eu-central-1")
         dynamodb.create_table(
             TableName=TABLE,

@@ -23,6 +23,7 @@ from urllib3.exceptions import HTTPError
 
 from gopro_sync.archive.connections import BLOCK_BYTES, open_pool
 from gopro_sync.archive.part_plan import MAX_OBJECT_BYTES, Part
+from gopro_sync.archive.public_addresses import InternalAddressError, restrict_to_public_addresses
 from gopro_sync.errors import (
     GoProApiChangedError,
     GoProSyncError,
@@ -39,19 +40,26 @@ IDLE_TIMEOUT_SECONDS: Final = 15.0  # between two arrivals of bytes, not for the
 
 _RENEW_BEFORE_EXPIRY_SECONDS = 60.0
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+_LONGEST_ETAG = 256  # it becomes metadata of the object, of which S3 takes 2 KB in all
 _REFUSED_URL_STATUSES = frozenset({401, 403, 410})
 _THROTTLED_STATUSES = frozenset({429, 503})
-_CONTENT_RANGE = re.compile(r"bytes (?P<first>\d+)-(?P<last>\d+)/(?P<total>\d+)", re.ASCII)
+_CONTENT_RANGE = re.compile(r"bytes (?P<first>\d{1,18})-(?P<last>\d{1,18})/(?P<total>\d{1,18})", re.ASCII)
 
 
-def source_pool(*, workers: int, ca_bundle: str | None = None) -> urllib3.PoolManager:
+def source_pool(
+    *, workers: int, ca_bundle: str | None = None, allows_internal_addresses: bool = False
+) -> urllib3.PoolManager:
     """Makes the connections to the CDN.
 
     Args:
         workers: how many connections are kept open.
         ca_bundle: path of the certificates to trust instead of the system's.
+        allows_internal_addresses: True only where the CDN is a simulated one.
     """
-    return open_pool(workers=workers, ca_bundle=ca_bundle)
+    pool = open_pool(workers=workers, ca_bundle=ca_bundle)
+    if not allows_internal_addresses:
+        restrict_to_public_addresses(pool)
+    return pool
 
 
 class SignedUrl:
@@ -235,6 +243,10 @@ class Source:
                 retries=False,
                 timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=IDLE_TIMEOUT_SECONDS),
             )
+        except InternalAddressError as error:
+            raise GoProApiChangedError(
+                f"The download URL leads to {host}, which is not on the public internet", media_id=self._media_id
+            ) from error
         except HTTPError as error:
             raise NetworkError(f"{host}: {type(error).__name__}", media_id=self._media_id) from error
         return OpenRange(response, host=host, size_bytes=size_bytes, media_id=self._media_id)
@@ -262,6 +274,8 @@ class Source:
         if match is None:
             raise self._unexpected(answer, "did not say which range it sent")
         etag = headers.get("ETag")
+        if etag is not None and len(etag) > _LONGEST_ETAG:
+            raise self._unexpected(answer, "sent an ETag that is none")
         return SourceFile(size_bytes=int(match["total"]), etag=etag.strip('"') if etag else None)
 
     def _check_range(self, answer: OpenRange, *, offset: int, size_bytes: int) -> None:

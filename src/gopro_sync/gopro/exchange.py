@@ -177,6 +177,9 @@ def _asked_pause_seconds(state: RetryCallState) -> float:
 
 
 def _body(response: httpx.Response, media_id: str | None) -> bytes:
+    # Several codings, one inside the other, could make a gigabyte out of a kilobyte before any bound is looked at.
+    if response.headers.get("content-encoding", "identity").strip().lower() not in {"identity", "gzip"}:
+        raise GoProApiChangedError("GoPro answered in a coding that was not asked for", media_id=media_id)
     body = bytearray()
     for block in response.iter_bytes():
         body += block
@@ -196,6 +199,11 @@ def _accepted_base_url(base_url: str) -> str:
     if url.scheme != "https" and not (url.scheme == "http" and _is_this_machine(url.host)):
         raise ConfigurationError("The base URL of the GoPro API must begin with https:// (http:// on this machine)")
     return str(url).rstrip("/")
+
+
+def is_on_this_machine(base_url: str) -> bool:
+    """Whether a base URL is that of a simulated GoPro."""
+    return _is_this_machine(httpx.URL(base_url).host)
 
 
 def _is_this_machine(host: str) -> bool:

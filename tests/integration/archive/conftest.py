@@ -42,11 +42,11 @@ class Bench:
             "part_size_bytes": 5 * MIB,
             "sleep": self.slept.append,
             "random": lambda: 0.5,
+            "source_http": source_pool(workers=2, allows_internal_addresses=True),
         }
         return TransferEngine(
             s3=self.s3.client,
             bucket=BUCKET,
-            source_http=source_pool(workers=2),
             storage_http=storage_pool(workers=2),
             **(defaults | options),  # type: ignore[arg-type]  # options by name
         )

@@ -216,6 +216,17 @@ def test_a_compressed_answer_is_measured_unpacked(setting: MakeSetting) -> None:
         here.client.get_download("a1")
 
 
+@pytest.mark.parametrize("coding", ["gzip, gzip", "deflate", "br", "gzip, identity", "unknown"])
+def test_a_coding_that_was_not_asked_for_is_not_undone(setting: MakeSetting, coding: str) -> None:
+    # A bomb inside a bomb: thirty kilobytes that would be nine gigabytes.
+    bomb = gzip.compress(gzip.compress(bytes(9 * 1024 * 1024)))
+    s = setting(
+        always=lambda _: httpx.Response(200, headers={"Content-Encoding": coding}, stream=httpx.ByteStream(bomb))
+    )
+    with pytest.raises(GoProApiChangedError, match="a coding that was not asked for"):
+        s.client.get_download("a1")
+
+
 def test_no_error_shows_the_token_or_a_signed_url(setting: MakeSetting) -> None:
     leaky = json.dumps(GOOD_DESCRIPTOR)[:-1].encode()
     for reply in (status(401), status(429), breaking_off, lambda _r: httpx.Response(200, content=leaky)):

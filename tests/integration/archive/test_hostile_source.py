@@ -1,0 +1,120 @@
+"""GoPro's answers are not trusted: where they lead, and what comes back from there."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gopro_sync.archive.public_addresses import is_public
+from gopro_sync.archive.source import source_pool
+from gopro_sync.errors import GoProApiChangedError, NetworkError, SourceResponseError
+from tests.fakes.source_server import SourceFault
+from tests.integration.archive.conftest import Bench
+
+METADATA_ADDRESSES = ["169.254.169.254", "[fd00:ec2::254]", "100.100.100.200", "169.254.170.2"]
+OWN_NETWORK = ["10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "[fe80::1]", "[fc00::1]", "0.0.0.0", "[::]"]
+OWN_MACHINE = ["127.0.0.1", "127.1.2.3", "localhost", "[::1]", "[::ffff:127.0.0.1]"]
+ODDLY_WRITTEN = ["2130706433", "0x7f000001", "0177.0.0.1", "127.1", "[64:ff9b::7f00:1]", "[2002:7f00:1::]"]
+
+
+def refused(bench: Bench, url: str) -> str:
+    """What a transfer from there says; nothing may be connected to."""
+    bench.sign = lambda: url
+    with pytest.raises(GoProApiChangedError) as caught:
+        bench.transfer(source_http=source_pool(workers=2))
+    assert bench.s3.objects == {}
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("host", [*METADATA_ADDRESSES, *OWN_NETWORK, *OWN_MACHINE, *ODDLY_WRITTEN])
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_a_link_to_an_internal_address_is_not_followed(
+    small_bench: Bench, monkeypatch: pytest.MonkeyPatch, scheme: str, host: str
+) -> None:
+    def connect(*_: Any) -> None:
+        raise AssertionError("it was connected to")
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    refused(small_bench, f"{scheme}://{host}:9001/2018-06-01/runtime/invocation/next?Signature=fake-signature")
+
+
+def test_a_name_that_resolves_to_an_internal_address_is_not_followed(
+    small_bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = small_bench.source.sign().split(":")[2].split("/")[0]
+    answers = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", int(port)))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers)
+    said = refused(small_bench, f"https://cdn.example:{port}/video?Signature=fake-signature")
+    assert "cdn.example, which is not on the public internet" in said
+    assert "fake-signature" not in said
+    assert small_bench.source.requests == []
+
+
+def test_a_name_that_resolves_differently_the_second_time_is_not_followed(
+    small_bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = int(small_bench.source.sign().split(":")[2].split("/")[0])
+    addresses = iter(["93.184.215.14"])
+
+    def resolve(*_: object, **__: object) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(addresses, "127.0.0.1"), port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    refused(small_bench, f"https://cdn.example:{port}/video")
+    assert small_bench.source.requests == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://cdn.example/video",
+        "file:///etc/passwd",
+        "ftp://cdn.example/video",
+        "javascript:alert(1)",
+        "//cdn.example/video",
+        "https://",
+        "https://cdn.example:port/video",
+        "https://cdn.example/video\r\nX-Evil: 1",
+        "https://cdn.example/a video",
+        "https://[cdn.example/video",
+    ],
+)
+def test_what_is_no_https_url_is_not_followed(small_bench: Bench, url: str) -> None:
+    assert "Evil" not in refused(small_bench, url)
+
+
+@pytest.mark.parametrize("location", ["https://elsewhere.example/", "http://169.254.169.254/latest/meta-data/"])
+def test_a_redirect_of_the_cdn_is_not_followed(small_bench: Bench, location: str) -> None:
+    small_bench.source.headers = {"Location": location}
+    small_bench.source.faults = [SourceFault(name="status", status=302, hits_probe=True)]
+    with pytest.raises(SourceResponseError, match="answered 302"):
+        small_bench.transfer()
+
+
+@pytest.mark.parametrize("total", ["9" * 19, "9" * 5000, "-1", "1e9", "*"])
+def test_an_absurd_size_is_named_and_not_believed(small_bench: Bench, total: str) -> None:
+    small_bench.source.headers = {"Content-Range": f"bytes 0-0/{total}"}
+    with pytest.raises((SourceResponseError, NetworkError)):
+        small_bench.transfer()
+
+
+def test_an_etag_that_would_not_fit_into_an_objects_metadata_is_named(small_bench: Bench) -> None:
+    small_bench.source.etag = "x" * 10_000
+    with pytest.raises(SourceResponseError, match="an ETag that is none"):
+        small_bench.transfer()
+
+
+def test_headers_without_end_are_cut_off(small_bench: Bench) -> None:
+    small_bench.source.headers = {f"X-{number}": "x" for number in range(1000)}
+    with pytest.raises(NetworkError):
+        small_bench.transfer()
+
+
+@given(st.ip_addresses())
+def test_no_address_that_python_calls_private_is_public(address: Any) -> None:
+    if address.is_private or address.is_loopback or address.is_link_local or address.is_multicast:
+        assert not is_public(str(address))
