@@ -19,10 +19,10 @@ from gopro_sync.archive.source import source_pool
 from gopro_sync.archive.transfer import TransferEngine
 from gopro_sync.discovery import Discovery, discover
 from gopro_sync.errors import (
-    AuthenticationError,
     GoProSyncError,
     IntegrityError,
     MediaGoneError,
+    SessionRefusedError,
     SourceMissingError,
     StorageError,
 )
@@ -320,7 +320,7 @@ def test_a_dead_session_gives_the_lease_back(world: World) -> None:
     found = world.discover()
     world.fail(Fault(FaultName.DEAD_TOKEN))
 
-    with pytest.raises(AuthenticationError):
+    with pytest.raises(SessionRefusedError):
         world.archive(found)
 
     assert "lease_owner" not in world.record()
