@@ -1,8 +1,8 @@
 """botocore's descriptions of AWS, cut down to what the functions use.
 
 botocore describes every AWS service in JSON and reads those of a service when its client is made: two megabytes for
-our three, most of it documentation and the endpoints of the other services. Nothing that a client does is left out:
-operations, shapes, error codes and endpoint rules stay as they are.
+our four, most of it documentation, operations that nobody calls here, and the endpoints of other services. What is
+called stays as it is: operations, their shapes, error codes and endpoint rules.
 
 It is done in place, not by AWS_DATA_PATH: with an endpoints.json of another folder botocore leaves its endpoint rules
 for an older way of finding addresses (seen in 1.43: another host for the same bucket).
@@ -16,8 +16,26 @@ import shutil
 from pathlib import Path
 from typing import Any, Final
 
-# A contract test holds this against aws_clients.py.
-USED_SERVICES: Final = frozenset({"dynamodb", "s3", "secretsmanager", "sns"})
+# Contract tests hold these against aws_clients.py and against the calls in src.
+USED_OPERATIONS: Final = {
+    "dynamodb": frozenset({"BatchGetItem", "PutItem", "UpdateItem"}),
+    "s3": frozenset(
+        {
+            "AbortMultipartUpload",
+            "CompleteMultipartUpload",
+            "CreateMultipartUpload",
+            "HeadBucket",  # botocore itself asks for it when a bucket is in another region
+            "HeadObject",
+            "ListMultipartUploads",
+            "ListParts",
+            "PutObject",
+            "UploadPart",
+        }
+    ),
+    "secretsmanager": frozenset({"DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage"}),
+    "sns": frozenset({"Publish"}),
+}
+USED_SERVICES: Final = frozenset(USED_OPERATIONS)
 
 
 def trim_botocore_data(data: Path) -> None:
@@ -39,7 +57,29 @@ def _shorten_description(file: Path) -> None:
     file.unlink()
     if not file.name.startswith("examples-"):  # for botocore's own documentation
         plain = file.with_suffix("") if file.suffix == ".gz" else file  # botocore reads both; plain costs less
-        _write(plain, _without_documentation(json.loads(content)))
+        document = json.loads(content)
+        if plain.name == "service-2.json":
+            document = _with_used_operations(document, USED_OPERATIONS[file.parents[1].name])
+        _write(plain, _without_documentation(document))
+
+
+def _with_used_operations(model: dict[str, Any], used: frozenset[str]) -> dict[str, Any]:
+    """The model of a service with some of its operations, and the shapes that these and the service's errors need."""
+    operations = {name: operation for name, operation in model["operations"].items() if name in used}
+    shapes = model["shapes"]
+    needed: set[str] = set()
+    pending = [name for name, shape in shapes.items() if shape.get("exception")]
+    for operation in operations.values():
+        pending += [operation[part]["shape"] for part in ("input", "output") if part in operation]
+        pending += [error["shape"] for error in operation.get("errors", [])]
+    while pending:
+        name = pending.pop()
+        if name not in needed:
+            needed.add(name)
+            parts = [shapes[name].get(part) for part in ("member", "key", "value")]
+            parts += shapes[name].get("members", {}).values()
+            pending += [part["shape"] for part in parts if part is not None]
+    return {**model, "operations": operations, "shapes": {name: shapes[name] for name in shapes if name in needed}}
 
 
 def _without_documentation(value: Any) -> Any:

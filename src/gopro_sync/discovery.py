@@ -6,15 +6,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from enum import Enum, auto
+from typing import Any, Final
 
 from gopro_sync.archive.object_key import LibraryItem, assign_keys
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.listing import LibraryListing
 from gopro_sync.gopro.media import MediaItem, SkipReason, classify
 from gopro_sync.observability import EventType, logger
+from gopro_sync.selection import Selection
 from gopro_sync.timestamps import iso_utc
 from gopro_sync.tracker import NewVideo, Status, Tracker, TrackerRecord
+
+_EVERYTHING: Final = Selection()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +28,7 @@ class VideoToArchive:
     item: MediaItem
     s3_key: str
     download_url: str
+    retry_count: int
 
     @property
     def filename(self) -> str:
@@ -42,6 +47,7 @@ class VideoToArchive:
             "captured_at": None if self.item.captured_at is None else iso_utc(self.item.captured_at),
             "item_count": self.item.item_count,
             "s3_key": self.s3_key,
+            "retry_count": self.retry_count,
         }
 
 
@@ -53,21 +59,34 @@ class Discovery:
         videos: to be archived in this run, oldest upload first.
         already_synced: how many are COMPLETED.
         remaining: how many are to be archived but not in this run (its limit is reached, or another run has them).
+        postponed: how many have failed and are not due for their next attempt.
+        filtered: how many the run was not asked for.
         skipped: how many are not this system's to archive, by reason.
     """
 
     videos: tuple[VideoToArchive, ...]
     already_synced: int
     remaining: int
+    postponed: int
+    filtered: int
     skipped: Mapping[str, int]
 
     @property
     def total_found(self) -> int:
         """How many videos the library holds that are this system's to archive."""
-        return len(self.videos) + self.already_synced + self.remaining
+        return len(self.videos) + self.already_synced + self.remaining + self.postponed + self.filtered
 
 
-def discover(client: GoProClient, tracker: Tracker, *, owner: str, max_videos: int, now: datetime) -> Discovery:
+def discover(
+    client: GoProClient,
+    tracker: Tracker,
+    *,
+    owner: str,
+    max_videos: int,
+    now: datetime,
+    selection: Selection = _EVERYTHING,
+    records_what_is_new: bool = True,
+) -> Discovery:
     """List the library, compare it with the tracker, and record what is new as PENDING.
 
     Args:
@@ -76,6 +95,8 @@ def discover(client: GoProClient, tracker: Tracker, *, owner: str, max_videos: i
         owner: this run; videos that another run is at work on are left to it.
         max_videos: how many this run may take.
         now: the time.
+        selection: which videos the run is asked for.
+        records_what_is_new: False only for a dry run.
 
     Raises:
         GoProSyncError: those of ``client`` and ``tracker``; nothing has been decided then.
@@ -84,27 +105,54 @@ def discover(client: GoProClient, tracker: Tracker, *, owner: str, max_videos: i
     items, skipped = _archivable(listing)
     records = tracker.get_many(item.media_id for item in items)
     keys = _keys(items, records)
-    waiting: list[MediaItem] = []
-    already_synced = leased = 0
-    for item in items:
-        record = records.get(item.media_id)
-        if record is not None and record.status is Status.COMPLETED:
-            already_synced += 1
-        elif record is not None and record.is_leased_to_another(owner, now):
-            leased += 1
-        else:
-            waiting.append(item)
+    standing = {item.media_id: _standing(item, records.get(item.media_id), selection, owner, now) for item in items}
     videos = [
-        VideoToArchive(item=item, s3_key=keys[item.media_id], download_url=client.download_url(item.media_id))
-        for item in waiting
+        VideoToArchive(
+            item=item,
+            s3_key=keys[item.media_id],
+            download_url=client.download_url(item.media_id),
+            retry_count=records[item.media_id].retry_count if item.media_id in records else 0,
+        )
+        for item in items
+        if standing[item.media_id] is _Standing.TO_ARCHIVE
     ]
-    tracker.add_pending([_new_video(video) for video in videos if video.item.media_id not in records])
+    if records_what_is_new:
+        tracker.add_pending([_new_video(video) for video in videos if video.item.media_id not in records])
+    counts = Counter(standing.values())
     return Discovery(
         videos=tuple(videos[:max_videos]),
-        already_synced=already_synced,
-        remaining=len(videos[max_videos:]) + leased,
+        already_synced=counts[_Standing.COMPLETED],
+        remaining=len(videos[max_videos:]) + counts[_Standing.LEASED],
+        postponed=counts[_Standing.POSTPONED],
+        filtered=counts[_Standing.FILTERED],
         skipped=skipped,
     )
+
+
+class _Standing(Enum):
+    """Where a video of the library stands for this run."""
+
+    TO_ARCHIVE = auto()
+    COMPLETED = auto()
+    LEASED = auto()
+    POSTPONED = auto()
+    FILTERED = auto()
+
+
+def _standing(
+    item: MediaItem, record: TrackerRecord | None, selection: Selection, owner: str, now: datetime
+) -> _Standing:
+    if not selection.takes(item):
+        return _Standing.FILTERED
+    if record is None:
+        return _Standing.TO_ARCHIVE
+    if record.status is Status.COMPLETED:
+        return _Standing.COMPLETED
+    if record.is_leased_to_another(owner, now):
+        return _Standing.LEASED
+    if record.is_postponed(now) and not selection.redrive:
+        return _Standing.POSTPONED
+    return _Standing.TO_ARCHIVE
 
 
 def _archivable(listing: LibraryListing) -> tuple[list[MediaItem], dict[str, int]]:

@@ -69,3 +69,29 @@ def optional_time(event: JsonObject, name: str) -> datetime | None:
         return parse_iso_utc(text)
     except ValueError as error:
         raise InvalidEventError(f"The event's field {name!r} is not an ISO 8601 time with a zone") from error
+
+
+def optional_flag(event: JsonObject, name: str) -> bool:
+    """Return field ``name``; False when it is missing or null.
+
+    Raises:
+        InvalidEventError: the field is neither true nor false.
+    """
+    value = event.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise InvalidEventError(f"The event's field {name!r} is neither true nor false")
+    return bool(value)
+
+
+def optional_texts(event: JsonObject, name: str) -> frozenset[str] | None:
+    """Return the strings in field ``name``; None when the field is missing or null.
+
+    Raises:
+        InvalidEventError: the field is not a list of strings, or an empty one.
+    """
+    value = event.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, list) or not value or not all(isinstance(text, str) and text for text in value):
+        raise InvalidEventError(f"The event's field {name!r} is not a list of strings")
+    return frozenset(value)

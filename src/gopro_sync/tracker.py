@@ -24,7 +24,7 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, 
 
 from gopro_sync.dynamodb_values import from_attribute_value, to_attribute_value
 from gopro_sync.errors import AccessDeniedError, ConfigurationError, GoProSyncError, TrackerError
-from gopro_sync.timestamps import iso_utc
+from gopro_sync.timestamps import iso_utc, parse_iso_utc
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -92,6 +92,12 @@ class TrackerRecord:
     lease_expires_at: int | None
     files: tuple[ArchivedFile, ...]
     upload: OpenUpload | None
+    retry_count: int
+    next_attempt_after: datetime | None
+
+    def is_postponed(self, now: datetime) -> bool:
+        """Say whether the video has failed and its next attempt is not due yet."""
+        return self.status is Status.FAILED and self.next_attempt_after is not None and self.next_attempt_after > now
 
     def is_leased_to_another(self, owner: str, now: datetime) -> bool:
         """Say whether somebody else is at work on the video."""
@@ -237,7 +243,7 @@ class Tracker:
         }
         expression = (
             "SET #status = :completed, files = :files, s3_key = :key, file_size = :size, sync_timestamp = :now "
-            "REMOVE lease_owner, lease_expires_at, #upload, error_type, error_message, #ttl"
+            "REMOVE lease_owner, lease_expires_at, #upload, error_type, error_message, next_attempt_after, #ttl"
         )
         self._update_held(media_id, expression, values, {"#upload": "upload", "#ttl": "ttl"})
 
@@ -364,6 +370,7 @@ def _record_from_item(item: Mapping[str, Any]) -> TrackerRecord:
     try:
         upload = item.get("upload")
         expires_at = item.get("lease_expires_at")
+        next_attempt = item.get("next_attempt_after")
         return TrackerRecord(
             media_id=item["media_id"],
             status=Status(item["status"]),
@@ -372,6 +379,8 @@ def _record_from_item(item: Mapping[str, Any]) -> TrackerRecord:
             lease_expires_at=None if expires_at is None else int(expires_at),
             files=tuple(ArchivedFile(**_whole_numbers(file)) for file in item.get("files", [])),
             upload=None if upload is None else OpenUpload(**_whole_numbers(upload)),
+            retry_count=int(item.get("retry_count", 0)),
+            next_attempt_after=None if next_attempt is None else parse_iso_utc(next_attempt),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise TrackerError(

@@ -284,6 +284,8 @@ class World:
             "new_count": len(found.videos),
             "already_synced": found.already_synced,
             "remaining": found.remaining,
+            "postponed": found.postponed,
+            "filtered": found.filtered,
             "skipped": dict(found.skipped),
         }
 

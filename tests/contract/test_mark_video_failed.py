@@ -39,6 +39,8 @@ LISTING: Final = {
     "new_count": 1,
     "already_synced": 0,
     "remaining": 0,
+    "postponed": 0,
+    "filtered": 0,
     "skipped": {},
 }
 
@@ -72,7 +74,7 @@ def add(client: DynamoDBClient) -> None:
     tracker(client).add_pending([video])
 
 
-def run_that_fails(client: DynamoDBClient) -> str:
+def run_that_fails(client: DynamoDBClient, *, retry_count: int = 0) -> str:
     """Run the state machine on a video that cannot be downloaded; return the state in which the video ended."""
 
     def answer(task_resource: str, arguments: Any) -> Any:
@@ -82,7 +84,7 @@ def run_that_fails(client: DynamoDBClient) -> str:
             case "invoke" if "Downloader" in arguments["FunctionName"]:
                 raise TaskError.of_function("MediaGoneError", "GoPro no longer has it.")
             case "getObject":
-                return [{"media_id": MEDIA_ID, "filename": "a.MP4", "s3_key": FILE.s3_key}]
+                return [{"media_id": MEDIA_ID, "filename": "a.MP4", "s3_key": FILE.s3_key, "retry_count": retry_count}]
             case "updateItem":
                 return update_item(client, arguments)
             case _:
@@ -127,6 +129,28 @@ def test_failing_again_is_counted(dynamodb: DynamoDBClient) -> None:
     run_that_fails(dynamodb)
 
     assert item(dynamodb)["retry_count"] == "2"
+
+
+@pytest.mark.parametrize(("earlier_failures", "days"), [(0, 1), (1, 2), (2, 4), (3, 8), (4, 16), (5, 30), (50, 30)])
+def test_a_video_that_keeps_failing_waits_longer_each_time_and_a_month_at_most(
+    dynamodb: DynamoDBClient, earlier_failures: int, days: int
+) -> None:
+    add(dynamodb)
+    run_that_fails(dynamodb, retry_count=earlier_failures)
+
+    record = tracker(dynamodb).get_many([MEDIA_ID])[MEDIA_ID]
+    # A run that starts at the same time of the day finds it due, a little early or late as it may be.
+    due = NOW + timedelta(days=days)
+    assert not record.is_postponed(due - timedelta(hours=1))
+    assert record.is_postponed(due - timedelta(hours=12))
+
+
+def test_a_video_that_was_archived_after_all_waits_for_nothing(dynamodb: DynamoDBClient) -> None:
+    add(dynamodb)
+    run_that_fails(dynamodb)
+    tracker(dynamodb).claim(MEDIA_ID, owner="redrive", lease=LEASE)
+    tracker(dynamodb).complete(MEDIA_ID, owner="redrive", files=[FILE])
+    assert "next_attempt_after" not in item(dynamodb)
 
 
 def test_a_video_that_is_archived_by_now_stays_archived(dynamodb: DynamoDBClient) -> None:

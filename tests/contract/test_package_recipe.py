@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 from pathlib import Path
@@ -10,18 +11,19 @@ from typing import Any, Final
 import botocore
 import botocore.session
 import pytest
+from botocore import xform_name
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
-from lambda_package.botocore_data import USED_SERVICES, trim_botocore_data
+from lambda_package.botocore_data import USED_OPERATIONS, USED_SERVICES, trim_botocore_data
 from lambda_package.build import PLATFORMS
 from tests.contract.deployment import ROOT, Stack, template
 
 FUNCTIONS = [name for name, item in template()["Resources"].items() if item["Type"] == "AWS::Serverless::Function"]
 UNTRIMMED = Path(botocore.__file__).parent / "data"
 CALLS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
-    "s3": ("get_object", {"Bucket": "a-bucket", "Key": "a/key"}),
-    "dynamodb": ("get_item", {"TableName": "a-table", "Key": {"media_id": {"S": "m1"}}}),
+    "s3": ("head_object", {"Bucket": "a-bucket", "Key": "a/key"}),
+    "dynamodb": ("put_item", {"TableName": "a-table", "Item": {"media_id": {"S": "m1"}}}),
     "secretsmanager": ("get_secret_value", {"SecretId": "a-secret"}),
     "sns": ("publish", {"TopicArn": "arn:aws:sns:eu-central-1:123456789012:alerts", "Message": "text"}),
 }
@@ -66,19 +68,45 @@ def test_the_package_describes_exactly_the_services_that_the_code_uses() -> None
     assert not [file for file in elsewhere if "create_client(" in file.read_text(encoding="utf-8")]
 
 
+def called_names() -> set[str]:
+    """Whatever is called as a method in src, and what is named to a paginator or a signer."""
+    names: set[str] = set()
+    for file in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                names.add(node.func.attr)
+                if node.func.attr in {"get_paginator", "generate_presigned_url"}:
+                    (operation, *_) = node.args
+                    assert isinstance(operation, ast.Constant)
+                    names.add(str(operation.value))
+    return names
+
+
 @pytest.mark.parametrize("service", sorted(USED_SERVICES))
-def test_trimming_leaves_operations_shapes_and_endpoints_as_they_are(trimmed: Path, service: str) -> None:
+def test_the_package_describes_every_operation_that_the_code_calls(service: str) -> None:
+    every = botocore.session.get_session().get_service_model(service).operation_names
+    # What botocore calls by itself; and a name that other things than a client have as well.
+    others = {"HeadBucket"} | ({"Query"} if service == "dynamodb" else set())
+    called = {operation for operation in every if xform_name(operation) in called_names()}
+    assert called - others == USED_OPERATIONS[service] - others
+
+
+@pytest.mark.parametrize("service", sorted(USED_SERVICES))
+def test_trimming_leaves_used_operations_their_shapes_and_endpoints_as_they_are(trimmed: Path, service: str) -> None:
     whole = botocore.session.get_session()
     cut = botocore.session.get_session()
     cut.register_component("data_loader", type("Trimmed", (Loader,), {"BUILTIN_DATA_PATH": str(trimmed)})())
 
     before, after = whole.get_service_model(service), cut.get_service_model(service)
-    assert after.operation_names == before.operation_names
-    assert after.shape_names == before.shape_names
-    for name in before.operation_names:
+    assert set(after.operation_names) == USED_OPERATIONS[service]
+    for name in after.operation_names:
         assert after.operation_model(name).http == before.operation_model(name).http
-    for name in before.shape_names:
+        assert {shape.name for shape in after.operation_model(name).error_shapes} == {
+            shape.name for shape in before.operation_model(name).error_shapes
+        }
+    for name in after.shape_names:
         assert members(after, name) == members(before, name)
+    assert {shape.name for shape in after.error_shapes} == {shape.name for shape in before.error_shapes}
     for region in ("eu-central-1", "us-east-1", "cn-north-1", "us-gov-west-1"):
         addresses = {address_called(session, service, region) for session in (whole, cut)}
         assert len(addresses) == 1, addresses
@@ -88,4 +116,4 @@ def test_other_services_and_documentation_are_gone(trimmed: Path) -> None:
     assert {folder.name for folder in trimmed.iterdir() if folder.is_dir()} == USED_SERVICES
     texts = [file.read_text(encoding="utf-8") for file in trimmed.rglob("*.json")]
     assert not [text for text in texts if re.search(r'"documentation":"[^"]', text)]
-    assert sum(map(len, texts)) < 700_000  # of 3.6 million
+    assert sum(map(len, texts)) < 450_000  # of 3.6 million

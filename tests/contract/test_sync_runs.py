@@ -46,6 +46,8 @@ class Cloud:
     """Media ids whose downloader gives an answer that nobody knows."""
 
     renewal_fails_with: TaskError | None = None
+    would_do: dict[str, Any] | None = None
+    """What the lister answers a dry run."""
     environment: str = "prod"
     calls: list[tuple[str, Any]] = field(default_factory=list)
 
@@ -87,7 +89,10 @@ class Cloud:
             "new_count": len(self.media_ids),
             "already_synced": self.already_synced,
             "remaining": self.remaining,
+            "postponed": 3,
+            "filtered": 1,
             "skipped": {"photo": 2},
+            **({} if self.would_do is None else {"dry_run": self.would_do}),
         }
 
     @staticmethod
@@ -101,6 +106,7 @@ class Cloud:
             "duration": None,
             "captured_at": None,
             "item_count": 1,
+            "retry_count": 0,
             "s3_key": f"gopro-videos/2026/02/{media_id}.MP4",
         }
 
@@ -108,6 +114,24 @@ class Cloud:
         if event["media_id"] in self.lost:
             return {"statusCode": 200, "status": "GONE"}
         return self.downloads.get(event["media_id"], archived)(event)
+
+
+def test_what_a_run_is_asked_for_reaches_the_lister_and_nothing_else_does() -> None:
+    cloud = Cloud()
+    asked = {"max_videos": 7, "filters": {"media_types": ["Video"]}, "redrive": True}
+    cloud.run({**asked, "something": "else"})
+    (call,) = cloud.sent_to("MediaLister")
+    assert {name: call["Payload"][name] for name in asked} == asked
+    assert set(call["Payload"]) == {*asked, "execution_id", "run_started_at"}
+
+
+def test_a_dry_run_says_what_would_happen_and_changes_nothing() -> None:
+    cloud = Cloud(media_ids=("a", "b"), would_do={"videos": 2, "bytes": 7})
+
+    output = cloud.run({"dry_run": True}).output
+
+    assert output | {"status": "DRY_RUN", "videos": 2, "bytes": 7, "already_synced": 0, "postponed": 3} == output
+    assert {target for target, _ in cloud.calls} == {"Authenticator", "MediaLister"}
 
 
 def test_all_new_videos_are_archived_and_the_run_says_so() -> None:
@@ -128,6 +152,8 @@ def test_all_new_videos_are_archived_and_the_run_says_so() -> None:
         "synced": 3,
         "failed": 0,
         "deferred": 0,
+        "postponed": 3,
+        "filtered": 1,
         "bytes_transferred": 3 * SIZE_BYTES,
         "failures": {},
         "failed_videos": [],

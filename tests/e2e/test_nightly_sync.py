@@ -121,18 +121,22 @@ def test_one_failing_video_is_marked_queued_and_announced_and_stops_no_other(sta
     assert "bad: SourceMissingError" in alert["Message"]
 
 
-def test_a_video_that_failed_is_archived_by_the_next_run_once_it_can_be(stack: Stack) -> None:
+def test_a_video_that_failed_waits_for_its_time_and_a_redrive_brings_it_in_once_it_can_be(stack: Stack) -> None:
     stack.put_library(video("m1", chapters=3))
     stack.gopro.set_faults(Fault(FaultName.FEWER_SOURCES, media_id="m1"))
     stack.run()
     assert "2 of 3" in stack.tracker()["m1"]["error_message"]
     stack.gopro.set_faults()
 
-    execution = stack.run()
+    waiting = stack.run().output
+    assert waiting is not None
+    assert (waiting["new_count"], waiting["postponed"]) == (0, 1)
+
+    execution = stack.run({"redrive": True})
 
     assert execution.every_video_archived
     assert stack.statuses() == {"m1": "COMPLETED"}
-    assert "error_message" not in stack.tracker()["m1"]
+    assert not {"error_message", "next_attempt_after"} & stack.tracker()["m1"].keys()
     assert len(stack.object_keys()) == 3
 
 
@@ -326,3 +330,28 @@ def test_an_event_of_the_wrong_shape_is_named_and_changes_nothing(stack: Stack, 
     assert error == "InvalidEventError"
     assert "events/" in answer["errorMessage"]
     assert stack.statuses() == {}
+
+
+def test_a_dry_run_says_what_would_happen_and_changes_nothing(stack: Stack) -> None:
+    stack.put_library(video("m1"), video("m2", "GX010002.MP4"))
+
+    output = stack.run({"dry_run": True, "filters": {"media_ids": ["m2"]}}).output
+
+    assert output is not None
+    assert (output["status"], output["videos"], output["filtered"]) == ("DRY_RUN", 1, 1)
+    assert output["bytes"] > 0
+    assert [first["media_id"] for first in output["first_videos"]] == ["m2"]
+    assert stack.statuses() == {}
+    assert stack.object_keys("") == []
+
+
+def test_a_run_takes_only_what_it_is_asked_for(stack: Stack) -> None:
+    stack.put_library(
+        video("old", created_at="2026-04-30T00:00:00Z"), video("new", "GX010002.MP4", created_at="2026-05-02T00:00:00Z")
+    )
+
+    output = stack.run({"filters": {"uploaded_since": "2026-05-01T00:00:00Z"}}).output
+
+    assert output is not None
+    assert (output["synced"], output["filtered"]) == (1, 1)
+    assert stack.statuses() == {"new": "COMPLETED"}

@@ -15,7 +15,7 @@ from typing import Final, cast
 from urllib3.util.ssltransport import SSLTransport
 
 # Four of these, and the block that is on its way, are held per connection pair; larger ones gain little.
-_BLOCK_BYTES: Final = 256 * 1024
+_BLOCK_BYTES: Final = 192 * 1024
 
 
 @lru_cache(maxsize=2)  # reading the trusted certificates takes longer than anything else here

@@ -30,7 +30,7 @@ LISTING_FIELDS = (
 )
 
 # All types and states below were observed by open-source clients between 2020 and 2026.
-_VIDEO_TYPES = frozenset(
+VIDEO_TYPES = frozenset(
     {
         "BurstVideo",
         "Chaptered",
@@ -172,7 +172,7 @@ def _skip_by_type(item: MediaItem) -> SkipReason | None:
     kind = item.type
     if kind == "Continuous":
         return _skip_by_extension(item)
-    if kind in _VIDEO_TYPES:
+    if kind in VIDEO_TYPES:
         return None
     if kind in _IMAGE_TYPES:
         return SkipReason.PHOTO

@@ -16,9 +16,10 @@ from gopro_sync.discovery import Discovery, discover
 from gopro_sync.errors import InvalidEventError
 from gopro_sync.handlers.entry_point import STATUS_OK, entry_point, execution_id_of
 from gopro_sync.handlers.session_source import session_for
-from gopro_sync.json_fields import JsonObject, optional_count, optional_text, optional_time
+from gopro_sync.json_fields import JsonObject, optional_count, optional_flag, optional_text, optional_time
 from gopro_sync.observability import EventType, logger
 from gopro_sync.run_manifest import write_manifest
+from gopro_sync.selection import read_selection
 from gopro_sync.timestamps import iso_utc, now_utc
 
 # The state machine is cut off after two hours (its TimeoutSeconds). What is left after the deadline is for the videos
@@ -31,13 +32,15 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     """Return the counts and either ``manifest`` and ``run_deadline`` or ``new_videos``.
 
     Event fields, all optional: ``auth_token`` and ``user_id`` (else the secret's), ``max_videos`` (else, and at most,
-    the stack's MaxVideosPerRun), ``execution_id``, ``run_started_at``.
+    the stack's MaxVideosPerRun), ``execution_id``, ``run_started_at``, ``filters`` (`selection.py`), ``redrive`` (take
+    failed videos too whose next attempt is not due), ``dry_run`` (say what would happen, and change nothing).
 
     Raises:
         InvalidEventError: a field of the wrong shape.
         GoProSyncError: what the session, the GoPro API, the tracker and S3 raise.
     """
     max_videos = _max_videos(event)
+    is_dry_run = optional_flag(event, "dry_run")
     started_at = optional_time(event, "run_started_at") or now_utc()
     found = discover(
         composition.gopro_client(session_for(event)),
@@ -45,6 +48,8 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         owner=execution_id_of(event, context),
         max_videos=max_videos,
         now=now_utc(),
+        selection=read_selection(event),
+        records_what_is_new=not is_dry_run,
     )
     answer: dict[str, Any] = {
         "statusCode": STATUS_OK,
@@ -52,6 +57,8 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         "new_count": len(found.videos),
         "already_synced": found.already_synced,
         "remaining": found.remaining,
+        "postponed": found.postponed,
+        "filtered": found.filtered,
         "skipped": dict(found.skipped),
     }
     logger.info("Library listed", extra={"event_type": EventType.LIBRARY_LISTED, **answer})
@@ -60,7 +67,19 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
             "Not every video fits into this run",
             extra={"event_type": EventType.RUN_LIMIT_REACHED, "max_videos": max_videos, "remaining": found.remaining},
         )
+    if is_dry_run:
+        return answer | {"dry_run": _what_would_happen(found)}
     return answer | _videos(event, found, started_at)
+
+
+def _what_would_happen(found: Discovery) -> dict[str, Any]:
+    sizes = [video.item.size_bytes for video in found.videos]
+    return {
+        "videos": len(sizes),
+        "bytes": sum(size for size in sizes if size is not None),
+        "videos_of_unknown_size": sizes.count(None),
+        "first_videos": [{"media_id": video.item.media_id, "s3_key": video.s3_key} for video in found.videos[:20]],
+    }
 
 
 def _max_videos(event: JsonObject) -> int:

@@ -1,0 +1,153 @@
+"""What the authenticator tells about the credential, and which events of a rotation it takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from gopro_sync import composition
+from gopro_sync.errors import InvalidEventError
+from gopro_sync.gopro.credentials import Credentials
+from gopro_sync.handlers import authenticator
+from tests.fakes.lambda_context import FakeLambdaContext
+
+EVENTS = Path(__file__).parents[3] / "events"
+ENVIRONMENT = json.loads((EVENTS / "env.json").read_text())["Parameters"]
+SECRET = ENVIRONMENT["CREDENTIALS_SECRET_ID"]
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in (ENVIRONMENT | {"AWS_DEFAULT_REGION": "eu-central-1"}).items():
+        monkeypatch.setenv(name, value)
+    composition.forget()
+    yield
+    composition.forget()
+
+
+class FakeRenewal:
+    """A renewal that has nothing to do."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+
+    def ensure(self) -> Credentials:
+        return self._credentials
+
+
+def hours_left_as_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], **content: str
+) -> list[dict[str, Any]]:
+    """Lets the authenticator find this secret; returns the metrics that it wrote."""
+    credentials = Credentials.parse(json.dumps({"auth_token": "fake-token", **content}))
+    monkeypatch.setattr(composition, "renewal", lambda owner: FakeRenewal(credentials))
+    authenticator.handler({"action": "ensure_session"}, FakeLambdaContext())
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    return [line for line in lines if "_aws" in line]
+
+
+def in_hours(hours: float) -> str:
+    return (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
+
+
+def test_the_hours_that_a_pasted_token_has_left_are_told_as_a_metric(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (line,) = hours_left_as_told(monkeypatch, capsys, expires_at=in_hours(47.5))
+    (described,) = line["_aws"]["CloudWatchMetrics"]
+    assert described["Namespace"] == "GoProSync"
+    assert [metric["Name"] for metric in described["Metrics"]] == ["CredentialExpiresInHours"]
+    assert "Environment" in described["Dimensions"][0]
+    assert line["Environment"] == ENVIRONMENT["ENVIRONMENT"]
+    assert line["CredentialExpiresInHours"] == pytest.approx([47.5], abs=0.1)
+
+
+def test_a_pasted_token_past_its_estimated_end_has_no_hours_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (line,) = hours_left_as_told(monkeypatch, capsys, expires_at=in_hours(-5))
+    assert line["CredentialExpiresInHours"] == [0]
+
+
+@pytest.mark.parametrize("content", [{"refresh_token": "fake", "expires_at": in_hours(1)}, {}])
+def test_what_renews_itself_or_has_no_known_end_tells_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], content: dict[str, str]
+) -> None:
+    assert hours_left_as_told(monkeypatch, capsys, **content) == []
+
+
+# --- rotation --------------------------------------------------------------------------------------------------------
+
+
+class FakeSecrets:
+    """A secret with these versions and no values."""
+
+    def __init__(self, versions: dict[str, list[str]] | None) -> None:
+        self._versions = versions
+        self.promoted: list[dict[str, str]] = []
+
+    def describe_secret(self, **_: str) -> dict[str, Any]:
+        return {} if self._versions is None else {"VersionIdsToStages": self._versions}
+
+    def get_secret_value(self, **_: str) -> Any:
+        raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "no"}}, "GetSecretValue")
+
+    def update_secret_version_stage(self, **arguments: str) -> dict[str, Any]:
+        self.promoted.append(arguments)
+        return {}
+
+
+def step(
+    monkeypatch: pytest.MonkeyPatch, versions: dict[str, list[str]] | None, **event: Any
+) -> tuple[dict[str, Any], FakeSecrets]:
+    secrets = FakeSecrets(versions)
+    monkeypatch.setattr(composition, "make_secrets_client", lambda: secrets)
+    whole_event = {"Step": "finishSecret", "SecretId": SECRET, "ClientRequestToken": "new", **event}
+    return authenticator.handler(whole_event, FakeLambdaContext()), secrets
+
+
+def test_the_first_test_of_a_schedule_finds_a_secret_without_any_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer, _ = step(monkeypatch, None, Step="testSecret")
+    assert answer == {"statusCode": 200, "step": "testSecret"}
+
+
+def test_a_version_that_is_current_already_is_left_alone_whatever_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("createSecret", "setSecret", "testSecret", "finishSecret"):
+        _, secrets = step(monkeypatch, {"new": ["AWSCURRENT"], "old": ["AWSPREVIOUS"]}, Step=name)
+        assert secrets.promoted == []
+
+
+def test_the_last_step_makes_the_pending_version_current(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, secrets = step(monkeypatch, {"new": ["AWSPENDING"], "old": ["AWSCURRENT"]})
+    assert secrets.promoted == [
+        {
+            "SecretId": SECRET,
+            "VersionStage": "AWSCURRENT",
+            "MoveToVersionId": "new",
+            "RemoveFromVersionId": "old",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        ({"Step": "deleteSecret"}, "no step of a rotation"),
+        ({"Step": 5}, "'Step' is not a string"),
+        ({"SecretId": "another"}, "not the secret of this stack"),
+        ({"ClientRequestToken": "unknown"}, "not a version of the secret"),
+        ({"ClientRequestToken": "forgotten"}, "not a version of the secret"),
+        ({"ClientRequestToken": None}, "no field 'ClientRequestToken'"),
+    ],
+)
+def test_an_event_that_is_no_step_of_this_rotation_is_refused(
+    monkeypatch: pytest.MonkeyPatch, event: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidEventError, match=message):
+        step(monkeypatch, {"new": ["AWSPENDING"], "old": ["AWSCURRENT"], "forgotten": ["AWSPREVIOUS"]}, **event)
