@@ -77,7 +77,7 @@ class ProgressWatch:
         pages = self._tracker.get_paginator("scan").paginate(
             TableName=self._table,
             ProjectionExpression="media_id, #status, file_size, execution_id",
-            FilterExpression="attribute_exists(#status)",  # the session's guard has none: it is no video
+            FilterExpression="attribute_exists(#status)",  # what has none is no video
             ExpressionAttributeNames={"#status": "status"},
         )
         return [

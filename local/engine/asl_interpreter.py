@@ -4,6 +4,7 @@
 * It talks to AWS services with constant credentials; here every call is made in the name of the state machine's role.
 * A percentage of tolerated failures must be a float in its grammar.
 * A Fail state must not pass on an error of the service's own (``States.Timeout``), which is what ours does.
+* It hands the parameters of ``states:startExecution`` to an API that spells them with a small first letter.
 * A map's worker calls itself for each next item, so that a long manifest overflows the stack.
 
 ``distributed_map`` closes those of the distributed map.
@@ -27,6 +28,9 @@ from moto.stepfunctions.parser.asl.component.common.error_name.failure_event imp
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
 from moto.stepfunctions.parser.asl.component.common.string.string_expression import StringJSONata, StringVariableSample
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_sfn import (
+    StateTaskServiceSfn,
+)
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils import boto_client
 
@@ -49,6 +53,7 @@ def apply() -> None:
     replace(StringJSONata, "_eval_body", _evaluate_jsonata)
     replace(StringVariableSample, "_eval_body", _evaluate_jsonata)
     replace(CustomErrorName, "__init__", ErrorName.__init__)
+    replace(StateTaskServiceSfn, "_normalise_parameters", _spell_as_the_api)
     _replace_everywhere("boto_client_for", boto_client.boto_client_for, _client_in_role)
 
 
@@ -124,6 +129,13 @@ def _evaluation_failed(env: Any, cause: str) -> FailureEventException:
 
 
 # --- calls to AWS services -------------------------------------------------------------------------------------------
+
+
+def _spell_as_the_api(self: Any, parameters: dict[str, Any], *_: Any, **__: Any) -> None:
+    for name in list(parameters):
+        parameters[name[0].lower() + name[1:]] = parameters.pop(name)
+    if not isinstance(parameters.get("input", ""), str):
+        parameters["input"] = json.dumps(parameters["input"])
 
 
 def _client_in_role(region: str, service: str, state_credentials: Any = None) -> Any:

@@ -87,7 +87,8 @@ def test_the_package_describes_every_operation_that_the_code_calls(service: str)
     every = botocore.session.get_session().get_service_model(service).operation_names
     # What botocore calls by itself; and a name that other things than a client have as well.
     others = {"HeadBucket"} | ({"Query"} if service == "dynamodb" else set())
-    called = {operation for operation in every if xform_name(operation) in called_names()}
+    names = called_names()
+    called = {operation for operation in every if xform_name(operation) in names}
     assert called - others == USED_OPERATIONS[service] - others
 
 

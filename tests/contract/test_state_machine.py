@@ -218,6 +218,7 @@ def test_the_state_machine_may_call_exactly_what_its_states_call() -> None:
         "sqs:sendMessage": "sqs:SendMessage",
         "sns:publish": "sns:Publish",
         "s3:getObject": "s3:GetObject",
+        "states:startExecution": "states:StartExecution",
     }
     resources = [state["Resource"] for _, state in states() if "Resource" in state]
     resources += [state["ItemReader"]["Resource"] for _, state in states() if "ItemReader" in state]

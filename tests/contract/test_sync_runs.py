@@ -464,6 +464,62 @@ def test_a_wrong_configuration_fails_the_run_but_marks_no_video() -> None:
     assert "docs/troubleshooting.md" in notice["Message"]
 
 
+@pytest.mark.parametrize(
+    ("run_input", "next_input"),
+    [
+        ({}, {"link": 2}),
+        ({"chain": "first-run", "link": 2, "continue_backlog": True}, {"chain": "first-run", "link": 3}),
+        ({"filters": {"media_ids": ["a", "b"]}}, {"link": 2, "filters": {"media_ids": ["a", "b"]}}),
+        ({"max_videos": 1, "continue_backlog": True}, {"link": 2, "max_videos": 1}),
+        ({"redrive": True}, {"link": 2}),
+    ],
+)
+def test_a_run_with_work_left_starts_the_next(run_input: dict[str, Any], next_input: dict[str, Any]) -> None:
+    cloud = Cloud(media_ids=("a",), remaining=5)
+
+    execution = cloud.run(run_input)
+
+    assert execution.status == "SUCCEEDED"
+    assert execution.output["deferred"] == 5
+    (started,) = cloud.sent_to("startExecution")
+    chain = run_input.get("chain", EXECUTION_ARN.rsplit(":", 1)[-1])
+    assert started["Input"] == {"chain": chain, "continue_backlog": True, **next_input}
+    assert started["Name"] == f"{chain}-{next_input['link']}"
+    (held,) = cloud.sent_to("updateItem")
+    assert held["Key"] == {"media_id": {"S": "#sync-chain"}}
+    assert held["ExpressionAttributeValues"][":chain"] == {"S": chain}
+
+
+@pytest.mark.parametrize(
+    ("cloud", "run_input"),
+    [
+        (Cloud(media_ids=("a",)), {}),
+        (Cloud(media_ids=("a",), remaining=5, downloads={"a": failing_with("MediaGoneError")}), {}),
+        (Cloud(media_ids=("a",), remaining=5), {"max_videos": 1}),
+        (Cloud(media_ids=("a",), remaining=5), {"continue_backlog": False}),
+    ],
+    ids=["nothing is left", "nothing was archived", "so many were asked for", "it was asked not to"],
+)
+def test_no_other_run_is_started(cloud: Cloud, run_input: dict[str, Any]) -> None:
+    assert cloud.run(run_input).status == "SUCCEEDED"
+    assert not cloud.sent_to("startExecution")
+
+
+def test_of_two_chains_one_goes_on() -> None:
+    held = TaskError("DynamoDB.ConditionalCheckFailedException", "The conditional request failed")
+    cloud = Cloud(media_ids=("a",), remaining=5, failing={"updateItem": held})
+
+    assert cloud.run().status == "SUCCEEDED"
+    assert not cloud.sent_to("startExecution")
+    assert len(cloud.sent_to("updateItem")) == 1, "a refused condition is not retried"
+
+
+def test_archived_videos_stay_a_success_when_the_next_run_cannot_be_started() -> None:
+    down = TaskError("StepFunctions.ExecutionLimitExceeded", "too many")
+    execution = Cloud(media_ids=("a",), remaining=5, failing={"startExecution": down}).run()
+    assert (execution.status, execution.output["synced"]) == ("SUCCEEDED", 1)
+
+
 def test_a_run_that_may_not_write_anything_fails_and_says_access_denied() -> None:
     denied = failing_with("AccessDeniedError")
     execution = Cloud(media_ids=("a", "b"), downloads={"a": denied, "b": denied}).run()

@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import pytest
 
-from gopro_sync.session_guard import GUARD_KEY
 from local import cloud as local_cloud
 from local import running
 from local.cloud import Cloud
@@ -66,8 +65,11 @@ class Stack:
         self.gopro.put_library(Library(list(items)))
 
     def tracker(self) -> dict[str, dict[str, Any]]:
-        """Return the records of all videos, by media id, with DynamoDB's type tags taken off."""
-        return {media_id: record for media_id, record in self._table().items() if media_id != GUARD_KEY}
+        """Return the records of all videos, by media id, with DynamoDB's type tags taken off.
+
+        What has no status is no video: the session's guard, and the mark of a chain of runs.
+        """
+        return {media_id: record for media_id, record in self._table().items() if "status" in record}
 
     def _table(self) -> dict[str, dict[str, Any]]:
         items = self.cloud.client("dynamodb").scan(TableName=self.output("TrackerTableName"))["Items"]

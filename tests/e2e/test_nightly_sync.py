@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -355,3 +356,23 @@ def test_a_run_takes_only_what_it_is_asked_for(stack: Stack) -> None:
     assert output is not None
     assert (output["synced"], output["filtered"]) == (1, 1)
     assert stack.statuses() == {"new": "COMPLETED"}
+
+
+def test_a_backlog_drains_by_itself_in_runs_of_the_asked_size(stack: Stack) -> None:
+    stack.put_library(*[video(f"m{n}", f"GX01000{n}.MP4", created_at=f"2026-05-0{n}T00:00:00Z") for n in range(1, 6)])
+
+    first = stack.run({"max_videos": 2, "continue_backlog": True})
+
+    sfn, machine = stack.cloud.client("stepfunctions"), stack.output("StateMachineArn")
+    name = first.arn.rsplit(":", 1)[-1]
+
+    def links() -> dict[str, str]:
+        executions = sfn.list_executions(stateMachineArn=machine)["executions"]
+        return {found["name"]: found["status"] for found in executions if found["name"].startswith(name)}
+
+    deadline = time.monotonic() + 60
+    while set(links().values()) != {"SUCCEEDED"} or set(stack.statuses().values()) != {"COMPLETED"}:
+        assert time.monotonic() < deadline, (links(), stack.statuses())
+        time.sleep(0.2)
+    assert links() == dict.fromkeys([name, f"{name}-2", f"{name}-3"], "SUCCEEDED")
+    assert len(stack.object_keys()) == 5

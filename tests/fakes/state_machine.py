@@ -98,7 +98,11 @@ def run(
         started_at: when it starts.
         entered_at: when each of its states is entered.
     """
-    context = {"Execution": {"Id": execution_arn, "StartTime": started_at}, "State": {"EnteredTime": entered_at}}
+    context = {
+        "Execution": {"Id": execution_arn, "Name": execution_arn.rsplit(":", 1)[-1], "StartTime": started_at},
+        "StateMachine": {"Id": "arn:aws:states:eu-west-1:123456789012:stateMachine:gopro-sync-orchestrator"},
+        "State": {"EnteredTime": entered_at},
+    }
     execution = Execution()
     scope = _Scope(states=definition["States"], context=context, variables={})
     _run_states(scope, definition["StartAt"], run_input, answer, execution)
