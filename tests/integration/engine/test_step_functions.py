@@ -272,3 +272,24 @@ def test_an_undefined_query_result_is_an_evaluation_error(engine: Engine) -> Non
 def _events(client: Any, execution: str) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = client.get_execution_history(executionArn=execution)["events"]
     return events
+
+
+@pytest.mark.gap
+def test_an_execution_can_start_another(engine: Engine) -> None:
+    client = engine.client("stepfunctions")
+    role = engine.role("states.amazonaws.com", "states:StartExecution")
+    other = client.create_state_machine(
+        name=f"machine-{uuid4().hex[:12]}",
+        definition=json.dumps({"QueryLanguage": "JSONata", **_one_state({"Type": "Pass"})}),
+        roleArn=role,
+    )["stateMachineArn"]
+    name = f"started-{uuid4().hex[:12]}"
+    start = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::states:startExecution",
+        "Arguments": {"StateMachineArn": other, "Name": name, "Input": {"of": "another"}},
+    }
+
+    assert _run(engine, _one_state(start), role=role)["status"] == "SUCCEEDED"
+    started = other.replace(":stateMachine:", ":execution:") + f":{name}"
+    assert json.loads(_wait(engine, started)["output"]) == {"of": "another"}
