@@ -131,7 +131,7 @@ def _evaluation_failed(env: Any, cause: str) -> FailureEventException:
 # --- calls to AWS services -------------------------------------------------------------------------------------------
 
 
-def _spell_as_the_api(self: Any, parameters: dict[str, Any], *_: Any, **__: Any) -> None:
+def _spell_as_the_api(_task: Any, parameters: dict[str, Any], *_: Any, **__: Any) -> None:
     for name in list(parameters):
         parameters[name[0].lower() + name[1:]] = parameters.pop(name)
     if not isinstance(parameters.get("input", ""), str):

@@ -23,6 +23,7 @@ from moto.stepfunctions.parser.asl.eval.evaluation_details import (
     StateMachineDetails,
 )
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramStopped, ProgramTimedOut
+from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 from moto.stepfunctions.parser.backend.execution_worker import SyncExecutionWorker
 from moto.stepfunctions.parser.backend.execution_worker_comm import ExecutionWorkerCommunication
 
@@ -126,7 +127,7 @@ def _record_end(execution: dict[str, Any], env: Any) -> None:
     execution["stopDate"] = now_iso()
     state = env.program_state()
     if isinstance(state, ProgramEnded):
-        execution.update(status="SUCCEEDED", output=json.dumps(env.states.get_input()))
+        execution.update(status="SUCCEEDED", output=to_json_str(env.states.get_input()))
     elif isinstance(state, ProgramTimedOut):
         execution.update(status="TIMED_OUT", error="States.Timeout")
     elif isinstance(state, ProgramStopped):
