@@ -46,6 +46,10 @@ least-privilege: setup ## Take each permission away in turn; renews docs/least-p
 big-file: setup ## 3 GB through several invocations on the local cloud (minutes, 6.5 GB of memory)
 	@python -m pytest -q -s tests/e2e/big_file.py
 
+.PHONY: scale
+scale: setup ## Runs of 1,000 and 2,500 videos, ten ways to fail, a throttled night (a quarter of an hour)
+	@python -m pytest -q -s tests/e2e/scale.py
+
 .PHONY: check
 check: lint types template security test ## Everything that CI would ask for
 

@@ -60,6 +60,8 @@ _ENVIRONMENT = {
     "VERIFY_SOURCE_ETAG": "true",
     "ALERTS_TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:gopro-sync-alerts",
     "MAX_VIDEOS_PER_RUN": "1000",
+    "RUN_TIME_SECONDS": "6600",
+    "GOPRO_REQUESTS_PER_MINUTE": "1200",
     "TRANSFER_WORKERS": "8",
     "POWERTOOLS_SERVICE_NAME": "gopro-s3-sync",
     "POWERTOOLS_METRICS_NAMESPACE": "GoProSync",

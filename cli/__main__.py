@@ -6,14 +6,17 @@ Exit codes: 0 done; 1 it did not work, and stderr says why; 2 wrong usage; 130 i
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from typing import Annotated
 
+import boto3
 import typer
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from cli import credential_input
+from cli import credential_input, redrive
 from cli.credential_update import open_update
+from cli.stack import stack_outputs
 from gopro_sync.errors import GoProSyncError
 from gopro_sync.gopro.credentials import CredentialMode, Credentials
 from gopro_sync.timestamps import iso_utc
@@ -78,6 +81,40 @@ def check_credentials(
     _output.print(f"GoPro accepts the session. {_description(stored)}", highlight=False)
 
 
+@app.command("redrive")
+def redrive_failed_videos(
+    *,
+    stack_name: Annotated[str, typer.Option("--stack-name", help="The deployed stack.")] = "gopro-s3-sync",
+    region: _Region = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Try the failed videos of the dead letter queue now, whether or not their next attempt is due.
+
+    Shows what lies in the queue and asks, starts one run for these videos, and takes their messages out of the queue.
+    """
+    outputs = stack_outputs(boto3.client("cloudformation", region_name=region), stack_name)
+    sqs, queue_url = boto3.client("sqs", region_name=region), outputs["DeadLetterQueueUrl"]
+    with _errors.status("Looking through the dead letter queue") as status:
+        letters = redrive.look_through(
+            sqs, queue_url, said=lambda count: status.update(f"Looking through the dead letter queue: {count} messages")
+        )
+    if letters.others:
+        _output.print(f"{letters.others} messages are no failed videos; they are left in the queue.", highlight=False)
+    if not letters.videos:
+        _output.print("The dead letter queue holds no failed video.", highlight=False)
+        return
+    for error, count in Counter(video.error for video in letters.videos).most_common():
+        _output.print(f"  {count:5}  {error}", highlight=False)
+    if not yes and not typer.confirm(f"Try {len(letters.media_ids)} videos now?"):
+        redrive.put_back(sqs, queue_url, letters.videos)
+        raise typer.Exit(1)
+    sfn = boto3.client("stepfunctions", region_name=region)
+    execution = redrive.start_run(sfn, outputs["StateMachineArn"], letters.media_ids)
+    redrive.take_out(sqs, queue_url, letters.videos)
+    _output.print(f"Started {execution}", highlight=False)
+    _output.print("A video that fails again comes back to the queue.", highlight=False)
+
+
 def _description(credentials: Credentials) -> str:
     end = "an unknown time" if credentials.expires_at is None else iso_utc(credentials.expires_at)
     if credentials.mode is CredentialMode.PASTED_TOKEN:
@@ -93,7 +130,7 @@ def main() -> None:
         # Without the remedy, which is that of a run.
         _errors.print(f"gopro-sync: {error.message}", highlight=False, markup=False)
         raise SystemExit(1) from None
-    except (BotoCoreError, credential_input.InputError) as error:
+    except (BotoCoreError, ClientError, credential_input.InputError) as error:
         _errors.print(f"gopro-sync: {error}", highlight=False, markup=False)
         raise SystemExit(1) from None
 

@@ -84,6 +84,17 @@ def run(
         raise
 
 
+def wait(cloud: Cloud, execution_arn: str, *, sleep: Callable[[float], None] = time.sleep) -> Execution:
+    """Returns when an execution has ended that somebody else started; leaves it alone when interrupted.
+
+    Args:
+        cloud: where.
+        execution_arn: which; it has started.
+        sleep: waits that many seconds.
+    """
+    return _follow(cloud, cloud.client("stepfunctions"), execution_arn, lambda _progress: None, sleep)
+
+
 def failed_videos(cloud: Cloud, execution: Execution) -> Iterator[FailedVideo]:
     """The videos that this execution marked FAILED."""
     pages = (

@@ -18,7 +18,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +77,9 @@ def apply() -> None:
     def code_directory(code_zip: bytes) -> str:
         directory = str(stock_code_directory(code_zip))
         link = Path(directory, "bootstrap")
-        if not link.exists():
-            # A link, not a copy: a file that is still open for writing in a forked child cannot be executed.
+        # A link, not a copy: a file that is still open for writing in a forked child cannot be executed. Two first calls
+        # of a function can come at the same moment.
+        with suppress(FileExistsError):
             link.symlink_to(bootstrap)
         return directory
 

@@ -9,6 +9,7 @@ Everything that lives as long as the function's environment is made once, on fir
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from gopro_sync.gopro.client import GoProClient
     from gopro_sync.gopro.exchange import RetryPolicy
     from gopro_sync.gopro.renewal import Renewal
+    from gopro_sync.gopro_gate import SharedGate
     from gopro_sync.tracker import Tracker
     from gopro_sync.video_transfer import VideoTransfer
 
@@ -131,19 +133,41 @@ def tracker() -> Tracker:
     return Tracker(_dynamodb_client(), settings().tracker_table_name, clock=now_utc, sleep=time.sleep)
 
 
-def gopro_client(session: Session) -> GoProClient:
-    """Return the GoPro API, spoken to with that session."""
+def gopro_gate(*, taken_at_once: int = 1, patience_seconds: float = 0.0) -> SharedGate:
+    """Return what all workers ask before each request to GoPro, for one invocation.
+
+    Args:
+        taken_at_once: how many requests to take out of the budget with one call.
+        patience_seconds: how long to wait here, in all, for the gate to open.
+    """
+    from gopro_sync.gopro_gate import SharedGate
+
+    return SharedGate(
+        _dynamodb_client(),
+        settings().tracker_table_name,
+        requests_per_minute=settings().gopro_requests_per_minute,
+        clock=now_utc,
+        jitter=random.random,
+        taken_at_once=taken_at_once,
+        patience_seconds=patience_seconds,
+    )
+
+
+def gopro_client(session: Session, gate: SharedGate | None = None) -> GoProClient:
+    """Return the GoPro API, spoken to with that session through that gate."""
     from gopro_sync.gopro.client import GoProClient
 
-    return GoProClient(_http_client(), session, base_url=settings().gopro_api_base_url)
+    return GoProClient(_http_client(), session, base_url=settings().gopro_api_base_url, gate=gate)
 
 
 def video_transfer(session: Session, seconds_left: Callable[[], float]) -> VideoTransfer:
     """Return what archives one video within ``seconds_left``."""
     from gopro_sync.video_transfer import VideoTransfer
 
+    gate = gopro_gate()
     return VideoTransfer(
-        client=gopro_client(session),
+        client=gopro_client(session, gate),
+        gate=gate,
         tracker=tracker(),
         engine=_engine(),
         clock=now_utc,

@@ -99,6 +99,12 @@ class ThrottledError(RetryableError):
     remedy = "It is tried again by itself; lower MaxConcurrentDownloads if it persists."
 
 
+class GoProUnavailableError(RetryableError):
+    """All requests to GoPro pause: it asked for fewer, or did not answer to several."""
+
+    remedy = "It is waited for by itself, and the next run goes on; if it persists, look at GoPro's service status."
+
+
 class LibraryIncompleteError(RetryableError):
     """GoPro's listing does not add up to the number of items that it states."""
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from gopro_sync.errors import InvalidEventError
 from gopro_sync.timestamps import parse_iso_utc
 
 type JsonObject = Mapping[str, Any]
+
+_MOST_SECONDS: Final = 1e9
 
 
 def required_text(event: JsonObject, name: str) -> str:
@@ -54,6 +56,20 @@ def optional_count(event: JsonObject, name: str) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise InvalidEventError(f"The event's field {name!r} is not a whole number of zero or more")
     return value
+
+
+def optional_seconds(event: JsonObject, name: str) -> float | None:
+    """Return the number of seconds in field ``name``; None when the field is missing or null.
+
+    Raises:
+        InvalidEventError: the field is not such a number.
+    """
+    value = event.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _MOST_SECONDS:
+        raise InvalidEventError(f"The event's field {name!r} is not a number of seconds")
+    return float(value)
 
 
 def optional_time(event: JsonObject, name: str) -> datetime | None:

@@ -51,16 +51,21 @@ class Selection:
         )
 
 
-def read_selection(event: JsonObject) -> Selection:
+def read_selection(event: JsonObject, standing_filters: JsonObject | None = None) -> Selection:
     """Read ``filters`` and ``redrive`` of a lister's event.
+
+    Args:
+        event: the event; a filter in it takes the place of the standing one of the same name, and null lifts that.
+        standing_filters: those of the stack, spelled as in the event.
 
     Raises:
         InvalidEventError: a filter that is not known, of the wrong shape, or for a type that no video has: a typo would
             otherwise take everything, or nothing.
     """
-    filters = {} if event.get("filters") is None else event["filters"]
-    if not isinstance(filters, Mapping):
+    asked = {} if event.get("filters") is None else event["filters"]
+    if not isinstance(asked, Mapping):
         raise InvalidEventError("The event's field 'filters' is not a JSON object")
+    filters = {**(standing_filters or {}), **asked}
     if unknown := sorted(str(name) for name in filters.keys() - _FIELDS):
         raise InvalidEventError(f"The event has unknown filters: {', '.join(unknown)[:200]}")
     media_types = optional_texts(filters, "media_types")

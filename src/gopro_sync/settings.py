@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gopro_sync.errors import ConfigurationError
+from gopro_sync.timestamps import parse_iso_utc
 
 VARIABLE_NAMES: Final = frozenset(
     {
@@ -16,16 +17,31 @@ VARIABLE_NAMES: Final = frozenset(
         "ARCHIVE_BUCKET_NAME",
         "GOPRO_API_BASE_URL",
         "MAX_VIDEOS_PER_RUN",
+        "RUN_TIME_SECONDS",
+        "GOPRO_REQUESTS_PER_MINUTE",
         "TRANSFER_WORKERS",
         "VERIFY_SOURCE_ETAG",
         "ALERTS_TOPIC_ARN",
     }
 )
 
+# An empty one sets no bound. The names are those of the filters in a run's input.
+FILTER_NAMES: Final = {
+    "MEDIA_TYPES": "media_types",
+    "UPLOADED_SINCE": "uploaded_since",
+    "UPLOADED_UNTIL": "uploaded_until",
+    "CAPTURED_SINCE": "captured_since",
+    "CAPTURED_UNTIL": "captured_until",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The functions' configuration, as ``template.yaml`` sets it."""
+    """The functions' configuration, as ``template.yaml`` sets it.
+
+    Attributes:
+        filters: which videos to archive, spelled as in a run's input (`selection.py`); without those that are not set.
+    """
 
     environment: str
     credentials_secret_id: str
@@ -33,6 +49,9 @@ class Settings:
     archive_bucket_name: str
     gopro_api_base_url: str
     max_videos_per_run: int
+    run_time_seconds: int
+    gopro_requests_per_minute: int
+    filters: Mapping[str, str | list[str]]
     transfer_workers: int
     verify_source_etag: bool
     alerts_topic_arn: str
@@ -57,10 +76,32 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         archive_bucket_name=environ["ARCHIVE_BUCKET_NAME"],
         gopro_api_base_url=environ["GOPRO_API_BASE_URL"].rstrip("/"),
         max_videos_per_run=_whole_number(environ, "MAX_VIDEOS_PER_RUN", lowest=1, highest=1000),
+        run_time_seconds=_whole_number(environ, "RUN_TIME_SECONDS", lowest=60, highest=6900),
+        gopro_requests_per_minute=_whole_number(environ, "GOPRO_REQUESTS_PER_MINUTE", lowest=20, highest=60000),
+        filters=_filters(environ),
         transfer_workers=_whole_number(environ, "TRANSFER_WORKERS", lowest=1, highest=16),
         verify_source_etag=_true_or_false(environ, "VERIFY_SOURCE_ETAG"),
         alerts_topic_arn=environ["ALERTS_TOPIC_ARN"],
     )
+
+
+def _filters(environ: Mapping[str, str]) -> dict[str, str | list[str]]:
+    filters: dict[str, str | list[str]] = {}
+    for variable, name in FILTER_NAMES.items():
+        value = environ.get(variable, "").strip()
+        if not value:
+            continue
+        if variable == "MEDIA_TYPES":
+            filters[name] = [media_type.strip() for media_type in value.split(",") if media_type.strip()]
+            continue
+        try:
+            parse_iso_utc(value)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"The environment variable {variable} is {value!r}, not an ISO 8601 time with a zone"
+            ) from error
+        filters[name] = value
+    return filters
 
 
 def _true_or_false(environ: Mapping[str, str], name: str) -> bool:

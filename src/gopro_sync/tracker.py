@@ -11,7 +11,7 @@ an item without it would not be found there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -23,13 +23,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from gopro_sync.dynamodb_values import from_attribute_value, to_attribute_value
-from gopro_sync.errors import AccessDeniedError, ConfigurationError, GoProSyncError, TrackerError
+from gopro_sync.errors import AccessDeniedError, ConfigurationError, GoProSyncError, MediaGoneError, TrackerError
 from gopro_sync.timestamps import iso_utc, parse_iso_utc
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import BatchGetItemOutputTypeDef, UpdateItemInputTypeDef
 
+STATUS_INDEX: Final = "status-sync_timestamp-index"
 _KEYS_PER_BATCH: Final = 100  # BatchGetItem's limit
 _PARALLEL_WRITES: Final = 8
 
@@ -106,6 +107,23 @@ class TrackerRecord:
             and self.lease_owner not in {None, owner}
             and (self.lease_expires_at or 0) > now.timestamp()
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingVideos:
+    """The videos that are recorded and not archived, but for those that GoPro no longer has.
+
+    Attributes:
+        count: how many.
+        oldest_upload: when the oldest of them was uploaded; None if there is none, or no time is known.
+    """
+
+    count: int
+    oldest_upload: datetime | None
+
+    def oldest_age_seconds(self, now: datetime) -> float:
+        """Return for how long the oldest has been waiting since its upload; 0 if nothing is."""
+        return 0.0 if self.oldest_upload is None else max(0.0, (now - self.oldest_upload).total_seconds())
 
 
 @unique
@@ -256,6 +274,35 @@ class Tracker:
         self._update_held(
             media_id, "REMOVE lease_owner, lease_expires_at", {":owner": owner, ":in_progress": Status.IN_PROGRESS}, {}
         )
+
+    def pending(self) -> PendingVideos:
+        """Return how many videos are not archived, and since when the oldest waits.
+
+        Read from the index by status, which lags behind the table by less than a second as a rule.
+        """
+        uploads = [
+            item.get("upload_date")
+            for status in (Status.PENDING, Status.IN_PROGRESS, Status.FAILED)
+            for item in self._query_status(status)
+            if item.get("error_type") != MediaGoneError.__name__
+        ]
+        known = [parse_iso_utc(upload) for upload in uploads if upload is not None]
+        return PendingVideos(count=len(uploads), oldest_upload=min(known, default=None))
+
+    def _query_status(self, status: Status) -> Iterator[dict[str, Any]]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table_name,
+            IndexName=STATUS_INDEX,
+            KeyConditionExpression="#status = :status",
+            ProjectionExpression="upload_date, error_type",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":status": {"S": status}},
+        )
+        try:
+            for page in pages:
+                yield from (_plain(item) for item in page["Items"])
+        except (ClientError, BotoCoreError) as error:
+            raise as_domain_error(error) from error
 
     def _get_batch(self, media_ids: Sequence[str]) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []

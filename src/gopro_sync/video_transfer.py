@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,9 +11,17 @@ from typing import Final
 
 from gopro_sync.archive.object_key import chapter_key, fallback_key
 from gopro_sync.archive.transfer import FileToArchive, TransferEngine, TransferOutcome, TransferredFile, UploadState
-from gopro_sync.errors import ConfigurationError, SessionRefusedError, SourceMissingError
+from gopro_sync.errors import (
+    ConfigurationError,
+    GoProUnavailableError,
+    NetworkError,
+    SessionRefusedError,
+    SourceMissingError,
+    ThrottledError,
+)
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.download import OriginalFile, choose_originals
+from gopro_sync.gopro_gate import SharedGate
 from gopro_sync.observability import EventType, logger
 from gopro_sync.timestamps import iso_utc
 from gopro_sync.tracker import ArchivedFile, ClaimOutcome, NewVideo, OpenUpload, Tracker, TrackerRecord
@@ -24,6 +33,7 @@ _LEASE_MARGIN: Final = timedelta(seconds=60)
 _LEAST_USEFUL_SECONDS: Final = 45.0
 _RUN_IS_OVER: Final = "the run's time is over"
 _HELD_BY_ANOTHER: Final = "another run is at work on it"
+_SHORTEST_WAIT_SECONDS: Final = 5
 
 
 @unique
@@ -32,6 +42,7 @@ class VideoStatus(StrEnum):
 
     COMPLETED = "COMPLETED"
     IN_PROGRESS = "IN_PROGRESS"
+    WAITING = "WAITING"
     DEFERRED = "DEFERRED"
 
 
@@ -59,12 +70,14 @@ class VideoResult:
     """How far the video came.
 
     Attributes:
-        status: COMPLETED (all chapters verified in S3), IN_PROGRESS (call again) or DEFERRED (left to a later run).
+        status: COMPLETED (all chapters verified in S3), IN_PROGRESS (call again), WAITING (call again, but not before
+            ``wait_seconds`` are over) or DEFERRED (left to a later run).
         files: the chapters that are in S3, the first one first.
         bytes_sent: what this invocation sent to S3.
         bytes_archived: the size of the video if this invocation archived it, whichever invocation sent the bytes.
         duration_seconds: how long this invocation took.
-        reason: why the video was deferred.
+        reason: why the video was deferred, or has to wait.
+        wait_seconds: for how long, if it has to wait.
     """
 
     status: VideoStatus
@@ -73,6 +86,7 @@ class VideoResult:
     bytes_archived: int
     duration_seconds: float
     reason: str | None = None
+    wait_seconds: int | None = None
 
 
 class VideoTransfer:
@@ -80,6 +94,7 @@ class VideoTransfer:
 
     Args:
         client: the GoPro API.
+        gate: told of trouble that concerns all workers; the one that the client asks.
         tracker: where the videos' states are.
         engine: copies one file.
         clock: returns the time, aware.
@@ -90,12 +105,14 @@ class VideoTransfer:
         self,
         *,
         client: GoProClient,
+        gate: SharedGate,
         tracker: Tracker,
         engine: TransferEngine,
         clock: Callable[[], datetime],
         seconds_left: Callable[[], float],
     ) -> None:
         self._client = client
+        self._gate = gate
         self._tracker = tracker
         self._engine = engine
         self._clock = clock
@@ -132,6 +149,28 @@ class VideoTransfer:
             # Not the video's fault: whoever goes on, in this run or the next, need not wait for the lease to expire.
             self._tracker.release(request.video.media_id, owner=request.owner)
             raise
+        except GoProUnavailableError as error:
+            self._tracker.release(request.video.media_id, owner=request.owner)
+            return self._waiting(request, error, started)
+        except (NetworkError, ThrottledError) as error:
+            self._gate.after_failure(error, request.video.media_id)
+            raise
+
+    def _waiting(self, request: VideoRequest, error: GoProUnavailableError, started: datetime) -> VideoResult:
+        # The state machine waits without paying for a function. Where the run has no time for it, the error says so.
+        wait_seconds = max(_SHORTEST_WAIT_SECONDS, math.ceil(error.retry_after_seconds or 0))
+        if request.deadline is not None:
+            time_left = (request.deadline - self._clock()).total_seconds()
+            if time_left - wait_seconds < _LEAST_USEFUL_SECONDS:
+                raise error
+        return self._report(
+            EventType.VIDEO_DOWNLOAD_WAITING,
+            request,
+            VideoStatus.WAITING,
+            started,
+            reason=error.message,
+            wait_seconds=wait_seconds,
+        )
 
     def _archive_claimed(self, request: VideoRequest, record: TrackerRecord, started: datetime) -> VideoResult:
         media_id = request.video.media_id
@@ -222,6 +261,7 @@ class VideoTransfer:
         files: Sequence[ArchivedFile] = (),
         bytes_sent: int = 0,
         reason: str | None = None,
+        wait_seconds: int | None = None,
     ) -> VideoResult:
         result = VideoResult(
             status=status,
@@ -230,6 +270,7 @@ class VideoTransfer:
             bytes_archived=_size_bytes(files) if event_type is EventType.VIDEO_DOWNLOAD_COMPLETE else 0,
             duration_seconds=(self._clock() - started).total_seconds(),
             reason=reason,
+            wait_seconds=wait_seconds,
         )
         logger.info(
             event_type.replace("_", " "),

@@ -212,7 +212,7 @@ class World:
 
     def record(self) -> dict[str, Any]:
         """The tracker's record of the video."""
-        (item,) = self.dynamodb.scan(TableName=TABLE)["Items"]
+        item = self.dynamodb.get_item(TableName=TABLE, Key={"media_id": {"S": "m1"}})["Item"]
         return {name: next(iter(value.values())) for name, value in item.items()}
 
     def assert_archived_once(self) -> None:
@@ -249,7 +249,9 @@ class World:
         return discover(client, tracker, owner=self._execution_id, max_videos=1000, now=self.now)
 
     def _note_status(self) -> None:
-        self.statuses.append(self.record()["status"])
+        # The request budget is kept in the same table, so not every write is a change of this record.
+        if (status := self.record()["status"]) != (self.statuses[-1] if self.statuses else None):
+            self.statuses.append(status)
 
     # --- what the state machine calls ---
 
@@ -258,6 +260,8 @@ class World:
         if target == "invoke":
             target = arguments["FunctionName"].removesuffix("Function.Arn")
         match target:
+            case "MediaLister" if arguments["Payload"].get("action") == "report_run":
+                return {"Payload": {"statusCode": 200, "summary": arguments["Payload"]["summary"]}}
             case "MediaLister":
                 return {"Payload": self._list()}
             case "getObject":

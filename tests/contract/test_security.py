@@ -195,7 +195,7 @@ def test_the_secret_is_rotated_every_90_days_and_not_before_it_has_a_value() -> 
 
 def test_a_pasted_token_near_its_end_raises_an_alarm_and_nothing_else_does() -> None:
     alarm = Stack().resolve(resource("CredentialExpiringAlarm"))
-    assert (alarm["Namespace"], alarm["MetricName"]) == (metrics.NAMESPACE, metrics.CREDENTIAL_EXPIRES_IN_HOURS)
+    assert (alarm["Namespace"], alarm["MetricName"]) == (metrics.NAMESPACE, metrics.Metric.CREDENTIAL_EXPIRES_IN_HOURS)
     assert alarm["Dimensions"] == [{"Name": "Environment", "Value": "prod"}]
     assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 48)
     assert alarm["TreatMissingData"] == "notBreaching"

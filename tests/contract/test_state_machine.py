@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import pytest
 
 from gopro_sync import errors
-from gopro_sync.run_manifest import write_manifest
+from gopro_sync.run_files import write_manifest
 from tests.contract.deployment import Stack, resource, state_machine, state_machine_text, states, template
 from tests.fakes.state_machine import EXECUTION_ARN
 
@@ -37,14 +36,16 @@ OTHER_AWS_ERRORS: Final = {
 
 # Every error class is here on purpose, with the tasks that retry it. None: it is given up at once, everywhere.
 AUTHENTICATION: Final = {"AuthenticateGoPro", "RenewListingSession", "RenewSession", "AskWhyBlocked"}
+REPORTS: Final = {"ReportRun", "ReportFailedRun"}
 EVERY_FUNCTION: Final = {*AUTHENTICATION, "ListMedia", "DownloadVideo"}
 RETRIED_BY: Final[dict[str, set[str]]] = {
     "NetworkError": EVERY_FUNCTION,
     "ThrottledError": EVERY_FUNCTION,
+    "GoProUnavailableError": {"ListMedia"},
     "SecretStoreError": EVERY_FUNCTION,
     "LibraryIncompleteError": {"ListMedia"},
-    "StorageError": {"ListMedia", "DownloadVideo"},
-    "TrackerError": EVERY_FUNCTION,
+    "StorageError": {"ListMedia", "DownloadVideo", *REPORTS},
+    "TrackerError": EVERY_FUNCTION | REPORTS,
     "SessionBusyError": AUTHENTICATION,
     "SourceResponseError": {"DownloadVideo"},
     "SourceUrlExpiredError": {"DownloadVideo"},
@@ -69,10 +70,11 @@ ONLY_IN_A_ROTATION: Final = {"AlertError"}
 TASKS: Final = {name: state for name, state in states() if state["Type"] == "Task"}
 FUNCTION_OF: Final = {
     **dict.fromkeys(sorted(AUTHENTICATION), "AuthenticatorFunction"),
-    "ListMedia": "MediaListerFunction",
+    **dict.fromkeys(["ListMedia", *sorted(REPORTS)], "MediaListerFunction"),
     "DownloadVideo": "VideoDownloaderFunction",
 }
 AN_HOUR_IN_SECONDS: Final = 3600
+RUN_LIMITS: Final = template()["Mappings"]["RunLimits"]["Run"]
 
 
 def error_classes(base: type[errors.GoProSyncError] = errors.GoProSyncError) -> set[str]:
@@ -148,13 +150,12 @@ def test_a_function_is_cut_off_by_lambda_before_step_functions_stops_listening(n
 
 
 def test_the_run_is_limited_to_two_hours() -> None:
-    assert state_machine()["TimeoutSeconds"] == 2 * AN_HOUR_IN_SECONDS
+    assert state_machine()["TimeoutSeconds"] == 2 * AN_HOUR_IN_SECONDS == RUN_LIMITS["TimeoutSeconds"]
 
 
 def test_no_wait_before_a_download_outlasts_what_a_run_keeps_in_reserve_after_its_deadline() -> None:
     # Whoever waits past the deadline must still be started in time to say so, or the run is cut off without a summary.
-    lister = importlib.import_module("gopro_sync.handlers.media_lister")
-    reserve = timedelta(seconds=state_machine()["TimeoutSeconds"]) - lister._RUN_TIME
+    reserve = timedelta(seconds=RUN_LIMITS["TimeoutSeconds"] - int(RUN_LIMITS["PlannedSeconds"]))
     for rule in TASKS["DownloadVideo"]["Retry"]:
         longest = rule["IntervalSeconds"] * rule.get("BackoffRate", 2.0) ** (rule["MaxAttempts"] - 1)
         longest = min(longest, rule.get("MaxDelaySeconds", longest))

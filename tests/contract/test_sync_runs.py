@@ -21,7 +21,11 @@ type Download = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def archived(event: dict[str, Any]) -> dict[str, Any]:
-    return {"statusCode": 200, "status": "COMPLETED", "media_id": event["media_id"], "bytes_transferred": SIZE_BYTES}
+    return answer("COMPLETED", SIZE_BYTES)
+
+
+def answer(status: str, bytes_transferred: int = 0, **more: Any) -> dict[str, Any]:
+    return {"status": status, "bytes_transferred": bytes_transferred, "transfer_duration_seconds": 2.5, **more}
 
 
 def failing_with(error: str, message: str = "It failed. Do something.") -> Download:
@@ -61,6 +65,8 @@ class Cloud:
         target = task_resource.rsplit(":", 1)[-1]
         if target == "invoke":
             target = arguments["FunctionName"].removesuffix("Function.Arn")
+            if arguments["Payload"].get("action") == "report_run":
+                target = "Report"
         self.calls.append((target, arguments))
         if target in self.failing:
             raise self.failing[target]
@@ -72,6 +78,10 @@ class Cloud:
                 return {"Payload": {"statusCode": 200, "auth_token": FAKE_TOKEN}}
             case "MediaLister":
                 return {"Payload": self._listing()}
+            case "Report":
+                return {
+                    "Payload": {"statusCode": 200, "summary": {**arguments["Payload"]["summary"], "videos_pending": 3}}
+                }
             case "getObject":
                 return [self._manifest_item(media_id) for media_id in self.media_ids]
             case "VideoDownloader":
@@ -112,7 +122,7 @@ class Cloud:
 
     def _download(self, event: dict[str, Any]) -> dict[str, Any]:
         if event["media_id"] in self.lost:
-            return {"statusCode": 200, "status": "GONE"}
+            return answer("GONE")
         return self.downloads.get(event["media_id"], archived)(event)
 
 
@@ -155,9 +165,11 @@ def test_all_new_videos_are_archived_and_the_run_says_so() -> None:
         "postponed": 3,
         "filtered": 1,
         "bytes_transferred": 3 * SIZE_BYTES,
+        "downloader_seconds": 7.5,
         "failures": {},
         "failed_videos": [],
         "skipped": {"photo": 2},
+        "videos_pending": 3,
     }
     assert not cloud.sent_to("publish")
 
@@ -194,6 +206,7 @@ def test_the_downloader_gets_the_manifest_item_and_what_belongs_to_the_run() -> 
     assert call["Payload"] == Cloud._manifest_item("a") | {
         "execution_id": EXECUTION_ARN,
         "run_deadline": RUN_DEADLINE,
+        "seconds_before": 0,
         "s3_bucket": "gopro-archive-bucket-123456789012",
     }
 
@@ -211,26 +224,94 @@ def test_a_run_may_be_given_a_limit_and_needs_none(run_input: dict[str, Any]) ->
 def test_a_video_that_needs_more_time_is_called_again_until_it_is_done() -> None:
     answers = iter(
         [
-            {"status": "IN_PROGRESS", "bytes_transferred": 1},
-            {"status": "IN_PROGRESS", "bytes_transferred": 2},
-            {"status": "COMPLETED", "bytes_transferred": SIZE_BYTES},
+            answer("IN_PROGRESS", 1),
+            answer("IN_PROGRESS", 2),
+            answer("COMPLETED", SIZE_BYTES),
         ]
     )
     cloud = Cloud(media_ids=("a",), downloads={"a": lambda event: next(answers)})
 
     output = cloud.run().output
 
-    assert len(cloud.sent_to("VideoDownloader")) == 3
+    calls = cloud.sent_to("VideoDownloader")
+    assert [call["Payload"]["seconds_before"] for call in calls] == [0, 2.5, 5]
     assert (output["synced"], output["bytes_transferred"]) == (1, SIZE_BYTES)
+    assert output["downloader_seconds"] == 7.5
 
 
 def test_videos_that_do_not_fit_into_the_run_are_deferred_and_not_failed() -> None:
-    cloud = Cloud(media_ids=("a", "b"), remaining=5, downloads={"b": lambda event: {"status": "DEFERRED"}})
+    cloud = Cloud(media_ids=("a", "b"), remaining=5, downloads={"b": lambda event: answer("DEFERRED")})
 
     output = cloud.run().output
 
     assert output["status"] == "SUCCEEDED"
     assert (output["synced"], output["failed"], output["deferred"]) == (1, 0, 6)
+
+
+def test_a_video_waits_without_a_function_while_gopro_is_left_alone() -> None:
+    answers = iter([answer("WAITING", wait_seconds=70), answer("WAITING", wait_seconds=65), archived({})])
+    cloud = Cloud(media_ids=("a",), downloads={"a": lambda event: next(answers)})
+
+    execution = cloud.run()
+
+    assert execution.pauses == [70, 65]
+    assert execution.output["status"] == "SUCCEEDED"
+    assert not execution.waits, "a pause uses up no attempt"
+
+
+def test_a_run_that_gopro_never_answered_has_failed_and_no_video_is_blamed() -> None:
+    cloud = Cloud(media_ids=("a", "b"), downloads={"b": failing_with("GoProUnavailableError")})
+
+    execution = cloud.run()
+
+    assert (execution.status, execution.error) == ("FAILED", "GoProUnavailableError")
+    assert not execution.waits
+    assert not cloud.sent_to("updateItem")
+    assert renewals(cloud) == 0, "the session is not the trouble"
+    (notice,) = cloud.sent_to("publish")
+    assert "1 archived, 0 failed, 1 left" in notice["Message"]
+
+
+def test_the_summary_of_a_run_is_reported_and_what_the_report_adds_is_in_the_output() -> None:
+    cloud = Cloud(media_ids=("a",))
+
+    output = cloud.run().output
+
+    (call,) = cloud.sent_to("Report")
+    assert call["Payload"]["execution_id"] == EXECUTION_ARN
+    assert {**call["Payload"]["summary"], "videos_pending": 3} == output
+
+
+def test_a_run_that_fails_before_it_has_counts_is_reported_too() -> None:
+    cloud = Cloud(failing={"MediaLister": TaskError.of_function("AccessDeniedError", "No. Look.")})
+
+    cloud.run()
+
+    (call,) = cloud.sent_to("Report")
+    summary = call["Payload"]["summary"]
+    assert (summary["status"], summary["stopped_by"], summary["message"]) == (
+        "FAILED",
+        "AccessDeniedError",
+        "No. Look.",
+    )
+
+
+@pytest.mark.parametrize("media_ids", [("a",), ()])
+def test_a_report_that_cannot_be_made_changes_nothing_else(media_ids: tuple[str, ...]) -> None:
+    broken = {"Report": TaskError.of_function("StorageError", "S3 is down")}
+
+    execution = Cloud(media_ids=media_ids, failing=broken).run()
+
+    assert execution.status == "SUCCEEDED"
+    assert execution.output["synced"] == len(media_ids)
+
+
+def test_a_failed_run_sends_its_notice_even_when_it_cannot_be_reported() -> None:
+    down = TaskError.of_function("ConfigurationError", "A variable is missing")
+    cloud = Cloud(failing={"MediaLister": down, "Report": down})
+
+    assert cloud.run().error == "ConfigurationError"
+    assert cloud.sent_to("publish")
 
 
 def test_a_failed_video_is_recorded_reported_and_stops_no_other() -> None:

@@ -10,7 +10,8 @@ from typing import Any, Final
 import pytest
 
 from gopro_sync.archive.object_key import PREFIX_ROOT
-from gopro_sync.settings import VARIABLE_NAMES
+from gopro_sync.gopro.media import VIDEO_TYPES
+from gopro_sync.settings import FILTER_NAMES, VARIABLE_NAMES
 from tests.contract.deployment import ROOT, Stack, resource, resources_of, template
 
 POWERTOOLS_VARIABLES: Final = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE"}
@@ -188,7 +189,17 @@ def test_every_handler_exists(function: str) -> None:
 
 def test_the_functions_get_exactly_the_variables_that_the_code_reads() -> None:
     variables = template()["Globals"]["Function"]["Environment"]["Variables"]
-    assert set(variables) == VARIABLE_NAMES | POWERTOOLS_VARIABLES
+    assert set(variables) == VARIABLE_NAMES | FILTER_NAMES.keys() | POWERTOOLS_VARIABLES
+
+
+def test_a_filter_takes_what_the_code_takes() -> None:
+    (types,) = re.findall(r"\((.*)\)", template()["Parameters"]["MediaTypes"]["AllowedPattern"])
+    assert set(types.split("|")) == VIDEO_TYPES
+    for name in ("UploadedSince", "UploadedUntil", "CapturedSince", "CapturedUntil"):
+        pattern = template()["Parameters"][name]["AllowedPattern"]
+        for text in ("", "2026-01-01T00:00:00Z", "2026-01-01T00:00:00+01:00"):
+            assert re.fullmatch(pattern, text)
+        assert not re.fullmatch(pattern, "2026-01-01")
 
 
 def test_no_variable_holds_a_secret_value() -> None:

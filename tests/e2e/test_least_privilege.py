@@ -83,6 +83,11 @@ def list_library(stack: Stack) -> str:
     return failure_of(stack.invoke("MediaLister", event)[0])
 
 
+def report_run(stack: Stack) -> str:
+    event = {"action": "report_run", "execution_id": "least-privilege", "summary": {"status": "SUCCEEDED"}}
+    return failure_of(stack.invoke("MediaLister", event)[0])
+
+
 def download(stack: Stack) -> str:
     stack.put_library(video("m1"))
     return failure_of(stack.invoke("VideoDownloader", {"media_id": "m1", "s3_key": KEY})[0])
@@ -117,6 +122,8 @@ FLOWS: Final[dict[tuple[str, str], Flow]] = {
     ("MediaListerRole", "secretsmanager:GetSecretValue"): list_library,
     ("MediaListerRole", "dynamodb:BatchGetItem"): list_library,
     ("MediaListerRole", "dynamodb:PutItem"): list_library,
+    ("MediaListerRole", "dynamodb:Query"): report_run,
+    ("MediaListerRole", "dynamodb:UpdateItem"): list_library,
     ("MediaListerRole", "s3:PutObject"): list_library,
     ("VideoDownloaderRole", "secretsmanager:GetSecretValue"): download,
     ("VideoDownloaderRole", "dynamodb:PutItem"): download,

@@ -25,6 +25,7 @@ _KNOWN_FIELDS: Final = {
         *("Retry", "Catch"),
     },
     "Pass": set(),
+    "Wait": {"Seconds"},
     "Choice": {"Choices", "Default"},
     "Fail": {"Error", "Cause"},
     "Succeed": set(),
@@ -62,6 +63,8 @@ class Execution:
     visited: list[str] = field(default_factory=list)
     waits: list[tuple[str, float]] = field(default_factory=list)
     """State and seconds of every wait before a retry, without jitter."""
+    pauses: list[float] = field(default_factory=list)
+    """Seconds of every Wait state."""
     outcomes: list[Any] = field(default_factory=list)
     """What the children of the map put out; a child that failed put out nothing."""
 
@@ -140,6 +143,9 @@ def _run_state(
         return _choose(scope, state, state_input), state_input
     if state["Type"] in {"Pass", "Succeed"}:
         return _leave(scope, state, {"input": state_input}, default=state_input)
+    if state["Type"] == "Wait":
+        execution.pauses.append(_fill(scope, state["Seconds"], {"input": state_input}))
+        return _leave(scope, state, {"input": state_input}, default=state_input)
     run_once = _run_map if state["Type"] == "Map" else _run_task
     attempts: dict[int, int] = {}
     while True:
@@ -184,7 +190,7 @@ def _run_map(
         parent = scope.context["Execution"]["Id"]
         identity = {"Id": f"{parent}/{state['Label']}:{index}", "StartTime": scope.context["State"]["EnteredTime"]}
         child = _Scope(states=processor["States"], context=scope.context | {"Execution": identity}, variables={})
-        outcome = Execution(visited=execution.visited, waits=execution.waits)
+        outcome = Execution(visited=execution.visited, waits=execution.waits, pauses=execution.pauses)
         _run_states(child, processor["StartAt"], child_input, answer, outcome)
         if outcome.status == "SUCCEEDED":
             results.append(outcome.output)

@@ -20,15 +20,18 @@ from gopro_sync.archive.transfer import TransferEngine
 from gopro_sync.discovery import Discovery, discover
 from gopro_sync.errors import (
     GoProSyncError,
+    GoProUnavailableError,
     IntegrityError,
     MediaGoneError,
     SessionRefusedError,
     SourceMissingError,
     StorageError,
+    ThrottledError,
 )
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.exchange import RetryPolicy, open_http_client
 from gopro_sync.gopro.session import Session
+from gopro_sync.gopro_gate import GATE_KEY, SharedGate
 from gopro_sync.tracker import NewVideo, Status, Tracker
 from gopro_sync.video_transfer import VideoRequest, VideoResult, VideoStatus, VideoTransfer
 from local.simulator import Fault, Library, SimulatedItem, Simulator, SourceFile
@@ -62,11 +65,17 @@ class World:
     def tracker(self) -> Tracker:
         return Tracker(self.dynamodb, TABLE, clock=lambda: self.now, sleep=self.waits.append)
 
-    def client(self) -> GoProClient:
+    def gate(self, requests_per_minute: int = 1000) -> SharedGate:
+        return SharedGate(
+            self.dynamodb, TABLE, requests_per_minute=requests_per_minute, clock=lambda: self.now, jitter=lambda: 0.0
+        )
+
+    def client(self, gate: SharedGate | None = None) -> GoProClient:
         return GoProClient(
             self.http,
             Session(auth_token=self.gopro.credential["auth_token"]),
             base_url=self.gopro.api_url,
+            gate=gate,
             retry_policy=RetryPolicy(attempts=2),
             sleep=self.waits.append,
         )
@@ -90,8 +99,10 @@ class World:
             workers=self.workers,
             sleep=self.waits.append,
         )
+        gate = self.gate()
         transfer = VideoTransfer(
-            client=self.client(),
+            client=self.client(gate),
+            gate=gate,
             tracker=self.tracker,
             engine=engine,
             clock=lambda: self.now,
@@ -115,7 +126,7 @@ class World:
         )
 
     def record(self) -> dict[str, Any]:
-        (item,) = self.dynamodb.scan(TableName=TABLE)["Items"]
+        (item,) = [item for item in self.dynamodb.scan(TableName=TABLE)["Items"] if item["media_id"] != {"S": GATE_KEY}]
         return {name: next(iter(value.values())) for name, value in item.items()}
 
     def assert_archived_whole(self) -> None:
@@ -393,3 +404,33 @@ def test_discovery_records_each_new_video_once_oldest_first(world: World) -> Non
     assert {record.status for record in records.values()} == {Status.PENDING}
     assert len({record.s3_key for record in records.values()}) == 7
     assert world.discover(max_videos=3) == found
+
+
+def test_a_throttled_video_makes_the_others_wait_and_is_no_failure_of_theirs(world: World) -> None:
+    world.put(recording(MIB))
+    found = world.discover()
+    world.fail(Fault(FaultName.THROTTLED, endpoint=Endpoint.DOWNLOAD))
+    with pytest.raises(ThrottledError):
+        world.archive(found)
+    world.fail()
+    asked = len(world.gopro.admin.requests())
+
+    waiting = world.archive(found)
+
+    assert (waiting.status, waiting.wait_seconds) == (VideoStatus.WAITING, 60)
+    assert len(world.gopro.admin.requests()) == asked, "GoPro is left alone"
+    assert "lease_owner" not in world.record()
+    world.now += timedelta(seconds=61)
+    assert world.archive(found).status is VideoStatus.COMPLETED
+
+
+def test_a_wait_that_the_run_has_no_time_for_ends_it(world: World) -> None:
+    world.put(recording(MIB))
+    found = world.discover()
+    world.gate().after_failure(ThrottledError("Too many requests", retry_after_seconds=600), "another")
+
+    with pytest.raises(GoProUnavailableError):
+        world.archive(found, deadline=world.now + timedelta(seconds=500))
+
+    assert world.record()["status"] == "IN_PROGRESS"
+    assert world.archive(found, deadline=world.now + timedelta(seconds=900)).status is VideoStatus.WAITING

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
@@ -79,3 +79,22 @@ def test_two_runs_that_share_a_border_take_each_video_once(border: datetime) -> 
 def test_a_typo_is_named_instead_of_taking_everything_or_nothing(event: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidEventError, match=message):
         read_selection(event)
+
+
+STANDING: Final = {"media_types": ["Video"], "uploaded_since": "2026-01-01T00:00:00Z"}
+
+
+def test_the_stacks_filters_hold_for_a_run_that_names_none() -> None:
+    selection = read_selection({}, STANDING)
+
+    assert selection.media_types == {"Video"}
+    assert selection.uploaded_since == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_a_runs_filter_takes_the_place_of_the_stacks_and_null_lifts_it() -> None:
+    asked = {"filters": {"uploaded_since": "2020-01-01T00:00:00Z", "media_types": None}}
+
+    selection = read_selection(asked, STANDING)
+
+    assert selection.uploaded_since == datetime(2020, 1, 1, tzinfo=UTC)
+    assert selection.media_types is None

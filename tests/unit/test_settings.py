@@ -14,6 +14,8 @@ COMPLETE = {
     "ARCHIVE_BUCKET_NAME": "gopro-archive-bucket-123456789012",
     "GOPRO_API_BASE_URL": "https://api.gopro.com/",
     "MAX_VIDEOS_PER_RUN": "1000",
+    "RUN_TIME_SECONDS": "6600",
+    "GOPRO_REQUESTS_PER_MINUTE": "1200",
     "TRANSFER_WORKERS": "8",
     "VERIFY_SOURCE_ETAG": "true",
     "ALERTS_TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:gopro-sync-alerts",
@@ -25,6 +27,9 @@ def test_reads_every_variable_it_names() -> None:
 
     assert settings.max_videos_per_run == 1000
     assert settings.transfer_workers == 8
+    assert settings.run_time_seconds == 6600
+    assert settings.gopro_requests_per_minute == 1200
+    assert settings.filters == {}
     assert settings.verify_source_etag is True
     assert settings.archive_bucket_name == "gopro-archive-bucket-123456789012"
 
@@ -66,3 +71,21 @@ def test_a_value_out_of_bounds_is_named_with_its_value(name: str, value: str) ->
 
     assert name in str(caught.value)
     assert value in str(caught.value)
+
+
+def test_filters_are_spelled_as_in_a_runs_input() -> None:
+    environ = COMPLETE | {
+        "MEDIA_TYPES": "Video, Looped",
+        "UPLOADED_SINCE": "2026-01-01T00:00:00Z",
+        "CAPTURED_UNTIL": "",
+    }
+
+    assert read_settings(environ).filters == {
+        "media_types": ["Video", "Looped"],
+        "uploaded_since": "2026-01-01T00:00:00Z",
+    }
+
+
+def test_a_filter_that_is_no_time_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="UPLOADED_SINCE is 'yesterday'"):
+        read_settings(COMPLETE | {"UPLOADED_SINCE": "yesterday"})

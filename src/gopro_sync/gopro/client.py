@@ -15,6 +15,7 @@ from gopro_sync.gopro import listing
 from gopro_sync.gopro.download import DownloadDescriptor, parse_descriptor
 from gopro_sync.gopro.exchange import Exchange, RetryPolicy, json_of
 from gopro_sync.gopro.media import LISTING_FIELDS, is_media_id
+from gopro_sync.gopro.request_gate import OpenGate, RequestGate
 from gopro_sync.gopro.session import Session
 from gopro_sync.gopro.statuses import error_for
 from gopro_sync.timestamps import now_utc
@@ -39,12 +40,14 @@ class GoProClient:
 
     Every call raises, besides what it names itself: `SessionRefusedError` (GoPro does not accept the session),
     `GoProApiChangedError` (an answer of an unknown kind), and, after the tries of the retry policy, `ThrottledError`
-    (asked for fewer requests) or `NetworkError` (not reachable, or a server error).
+    (asked for fewer requests), `NetworkError` (not reachable, or a server error) or `GoProUnavailableError` (the gate
+    is closed).
 
     Args:
         http: from `open_http_client`.
         session: what proves who is asking.
         base_url: where the API is: ``https``, or ``http`` on this machine only.
+        gate: asked before each request, whether one may be sent now.
         retry_policy: how often and how patiently a call is tried again.
         sleep: waits for a number of seconds.
         jitter: returns a number from 0 to 1.
@@ -60,6 +63,7 @@ class GoProClient:
         session: Session,
         *,
         base_url: str,
+        gate: RequestGate | None = None,
         retry_policy: RetryPolicy | None = None,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
@@ -69,6 +73,7 @@ class GoProClient:
             http, base_url=base_url, retry_policy=retry_policy or RetryPolicy(), sleep=sleep, jitter=jitter, now=now
         )
         self._headers = {**_HEADERS, **_session_headers(session)}
+        self._gate = gate or OpenGate()
         self._now = now
 
     def list_library(self, workers: int = 4) -> listing.LibraryListing:
@@ -114,6 +119,7 @@ class GoProClient:
         statuses: list[int] = []
 
         def attempt() -> object:
+            self._gate.before_request()
             answer = self._exchange.get(path, params, headers=self._headers, media_id=media_id)
             statuses.append(answer.status)
             if statuses.count(500) == 2 and self._session_is_refused():
@@ -121,6 +127,7 @@ class GoProClient:
             error = error_for(answer, now=self._now(), media_id=media_id)
             if error is not None:
                 raise error
+            self._gate.after_answer()
             return json_of(answer, media_id)
 
         return self._exchange.retried(attempt)

@@ -15,10 +15,11 @@ from typing import Any, Final
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync import composition
-from gopro_sync.errors import InvalidEventError
+from gopro_sync.errors import AuthenticationError, ConfigurationError, InvalidEventError
 from gopro_sync.gopro.credentials import CredentialMode, Credentials
 from gopro_sync.handlers.entry_point import STATUS_OK, entry_point
 from gopro_sync.json_fields import JsonObject, required_text
+from gopro_sync.metrics import Metric, emit
 from gopro_sync.observability import EventType, logger
 from gopro_sync.timestamps import iso_utc, now_utc
 
@@ -49,8 +50,7 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         raise InvalidEventError(
             f"The event's action is none of {_AUTHENTICATE!r}, {_ENSURE_SESSION!r} and {_RENEW_SESSION!r}"
         )
-    renewal = composition.renewal(owner=context.aws_request_id)
-    credentials = renewal.renew_if_refused() if action == _RENEW_SESSION else renewal.ensure()
+    credentials = _credentials(action, context)
     session = credentials.session()
     answer: dict[str, Any] = {
         "statusCode": STATUS_OK,
@@ -65,10 +65,21 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     return answer
 
 
+def _credentials(action: str, context: LambdaContext) -> Credentials:
+    renewal = composition.renewal(owner=context.aws_request_id)
+    environment = composition.settings().environment
+    try:
+        credentials = renewal.renew_if_refused() if action == _RENEW_SESSION else renewal.ensure()
+    except (AuthenticationError, ConfigurationError):
+        # Not what time may mend: those are tried again, and would be counted each time.
+        emit(Metric.AUTHENTICATION_FAILURE, 1, environment=environment)
+        raise
+    emit(Metric.AUTHENTICATION_SUCCESS, 1, environment=environment)
+    return credentials
+
+
 def _emit_hours_left(credentials: Credentials) -> None:
     """Tell for how long the credential will do: only a pasted token ends without a person being able to help it."""
     if credentials.mode is CredentialMode.PASTED_TOKEN and credentials.expires_at is not None:
-        from gopro_sync.metrics import emit_credential_expires_in  # noqa: PLC0415 - for one of the modes only
-
-        seconds = (credentials.expires_at - now_utc()).total_seconds()
-        emit_credential_expires_in(max(0.0, seconds) / _SECONDS_PER_HOUR, composition.settings().environment)
+        hours = (credentials.expires_at - now_utc()).total_seconds() / _SECONDS_PER_HOUR
+        emit(Metric.CREDENTIAL_EXPIRES_IN_HOURS, max(0.0, hours), environment=composition.settings().environment)

@@ -1,4 +1,4 @@
-"""gopro-media-lister: lists the library and says which videos are new.
+"""gopro-media-lister: lists the library and says which videos are new; at the end of a run, reports what came of them.
 
 Invoked by the state machine (the event has ``execution_id``), it writes the videos to the run's manifest in S3 and
 returns the reference; invoked by itself, it returns them as ``new_videos``.
@@ -13,18 +13,21 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync import composition
 from gopro_sync.discovery import Discovery, discover
-from gopro_sync.errors import InvalidEventError
+from gopro_sync.errors import InvalidEventError, ThrottledError
+from gopro_sync.handlers import run_report
 from gopro_sync.handlers.entry_point import STATUS_OK, entry_point, execution_id_of
 from gopro_sync.handlers.session_source import session_for
 from gopro_sync.json_fields import JsonObject, optional_count, optional_flag, optional_text, optional_time
 from gopro_sync.observability import EventType, logger
-from gopro_sync.run_manifest import write_manifest
+from gopro_sync.run_files import write_manifest
 from gopro_sync.selection import read_selection
 from gopro_sync.timestamps import iso_utc, now_utc
 
-# The state machine is cut off after two hours (its TimeoutSeconds). What is left after the deadline is for the videos
-# that have not started by then, each of which is still asked and answers that it is deferred, and for the summary.
-_RUN_TIME: Final = timedelta(hours=2) - timedelta(minutes=10)
+_REPORT_RUN: Final = "report_run"
+# A listing is many requests in a row: one call to the table for each would cost more than it is worth.
+_PAGES_TAKEN_AT_ONCE: Final = 20
+# A library of some hundred thousand items needs more than a minute's budget.
+_PATIENCE_SECONDS: Final = 150.0
 
 
 @entry_point(EventType.LIBRARY_LISTING_FAILED, prepare=composition.prepare_media_lister)
@@ -33,24 +36,32 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
 
     Event fields, all optional: ``auth_token`` and ``user_id`` (else the secret's), ``max_videos`` (else, and at most,
     the stack's MaxVideosPerRun), ``execution_id``, ``run_started_at``, ``filters`` (`selection.py`), ``redrive`` (take
-    failed videos too whose next attempt is not due), ``dry_run`` (say what would happen, and change nothing).
+    failed videos too whose next attempt is not due), ``dry_run`` (say what would happen, and change nothing). With
+    ``action`` ``report_run``: see `run_report.py`.
 
     Raises:
         InvalidEventError: a field of the wrong shape.
         GoProSyncError: what the session, the GoPro API, the tracker and S3 raise.
     """
+    if optional_text(event, "action") == _REPORT_RUN:
+        return run_report.report(event, context)
     max_videos = _max_videos(event)
     is_dry_run = optional_flag(event, "dry_run")
     started_at = optional_time(event, "run_started_at") or now_utc()
-    found = discover(
-        composition.gopro_client(session_for(event)),
-        composition.tracker(),
-        owner=execution_id_of(event, context),
-        max_videos=max_videos,
-        now=now_utc(),
-        selection=read_selection(event),
-        records_what_is_new=not is_dry_run,
-    )
+    gate = composition.gopro_gate(taken_at_once=_PAGES_TAKEN_AT_ONCE, patience_seconds=_PATIENCE_SECONDS)
+    try:
+        found = discover(
+            composition.gopro_client(session_for(event), gate),
+            composition.tracker(),
+            owner=execution_id_of(event, context),
+            max_videos=max_videos,
+            now=now_utc(),
+            selection=read_selection(event, composition.settings().filters),
+            records_what_is_new=not is_dry_run,
+        )
+    except ThrottledError as error:
+        gate.after_failure(error)
+        raise
     answer: dict[str, Any] = {
         "statusCode": STATUS_OK,
         "total_found": found.total_found,
@@ -103,4 +114,5 @@ def _videos(event: JsonObject, found: Discovery, started_at: datetime) -> dict[s
             execution_id=execution_id,
             items=items,
         )
-    return {"manifest": manifest, "run_deadline": iso_utc(started_at + _RUN_TIME)}
+    run_time = timedelta(seconds=composition.settings().run_time_seconds)
+    return {"manifest": manifest, "run_deadline": iso_utc(started_at + run_time)}

@@ -1,6 +1,6 @@
 """gopro-video-downloader: archives one video, all its chapters.
 
-Called again by the state machine for as long as it answers ``IN_PROGRESS``.
+Called again by the state machine for as long as it answers ``IN_PROGRESS`` or, after a pause, ``WAITING``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ from gopro_sync.errors import InvalidEventError
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.handlers.entry_point import STATUS_OK, entry_point, execution_id_of
 from gopro_sync.handlers.session_source import session_for
-from gopro_sync.json_fields import JsonObject, optional_count, optional_text, optional_time, required_text
+from gopro_sync.json_fields import (
+    JsonObject,
+    optional_count,
+    optional_seconds,
+    optional_text,
+    optional_time,
+    required_text,
+)
+from gopro_sync.metrics import emit_video_archived
 from gopro_sync.observability import EventType, logger
 from gopro_sync.tracker import NewVideo
 from gopro_sync.video_transfer import VideoRequest, VideoResult
@@ -29,7 +37,7 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
 
     Event fields: ``media_id``; ``s3_key``, or ``s3_prefix`` and ``filename``; optional ``file_size``, ``upload_date``,
     ``captured_at``, ``duration``, ``item_count``, ``download_url``, ``s3_bucket``, ``auth_token``, ``user_id``,
-    ``execution_id``, ``run_deadline``.
+    ``execution_id``, ``run_deadline``, ``seconds_before`` (what earlier invocations took for this video).
 
     Raises:
         InvalidEventError: a field is missing or of the wrong shape, or names another bucket or another host.
@@ -53,12 +61,17 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         # The lister records what it finds; a video that is invoked by itself may not have been listed yet.
         composition.tracker().add_pending([request.video])
     transfer = composition.video_transfer(session, lambda: context.get_remaining_time_in_millis() / 1000)
-    return _answer(request, transfer.archive(request))
+    result = transfer.archive(request)
+    if result.bytes_archived:
+        seconds = result.duration_seconds + (optional_seconds(event, "seconds_before") or 0.0)
+        emit_video_archived(result.bytes_archived, seconds, environment=composition.settings().environment)
+    return _answer(request, result)
 
 
 def _request(event: JsonObject, context: LambdaContext) -> VideoRequest:
     media_id = required_text(event, "media_id")
     s3_key = _s3_key(event)
+    duration = optional_seconds(event, "duration")
     return VideoRequest(
         video=NewVideo(
             media_id=media_id,
@@ -66,22 +79,13 @@ def _request(event: JsonObject, context: LambdaContext) -> VideoRequest:
             s3_key=s3_key,
             upload_date=optional_time(event, "upload_date"),
             size_bytes=optional_count(event, "file_size"),
-            duration_seconds=_rounded_seconds(event),
+            duration_seconds=None if duration is None else round(duration),
         ),
         item_count=optional_count(event, "item_count") or 1,
         captured_at=optional_time(event, "captured_at"),
         owner=execution_id_of(event, context),
         deadline=optional_time(event, "run_deadline"),
     )
-
-
-def _rounded_seconds(event: JsonObject) -> int | None:
-    duration = event.get("duration")
-    if duration is None:
-        return None
-    if isinstance(duration, bool) or not isinstance(duration, int | float) or not 0 <= duration < 1e9:
-        raise InvalidEventError("The event's field 'duration' is not a number of seconds")
-    return round(duration)
 
 
 def _s3_key(event: JsonObject) -> str:
@@ -116,6 +120,8 @@ def _answer(request: VideoRequest, result: VideoResult) -> dict[str, Any]:
     }
     if result.reason is not None:
         answer["reason"] = result.reason
+    if result.wait_seconds is not None:
+        answer["wait_seconds"] = result.wait_seconds
     if result.files:
         answer |= {"s3_key": result.files[0].s3_key, "s3_etag": result.files[0].s3_etag}
     return answer

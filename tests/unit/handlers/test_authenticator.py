@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from gopro_sync import composition
-from gopro_sync.errors import InvalidEventError
+from gopro_sync.errors import AuthenticationError, GoProSyncError, InvalidEventError, NetworkError
 from gopro_sync.gopro.credentials import Credentials
 from gopro_sync.handlers import authenticator
 from tests.fakes.lambda_context import FakeLambdaContext
@@ -49,7 +50,7 @@ def hours_left_as_told(
     monkeypatch.setattr(composition, "renewal", lambda owner: FakeRenewal(credentials))
     authenticator.handler({"action": "ensure_session"}, FakeLambdaContext())
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
-    return [line for line in lines if "_aws" in line]
+    return [line for line in lines if "CredentialExpiresInHours" in line]
 
 
 def in_hours(hours: float) -> str:
@@ -80,6 +81,37 @@ def test_what_renews_itself_or_has_no_known_end_tells_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], content: dict[str, str]
 ) -> None:
     assert hours_left_as_told(monkeypatch, capsys, **content) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (None, {"AuthenticationSuccess": [1]}),
+        (AuthenticationError("GoPro refuses the password"), {"AuthenticationFailure": [1]}),
+        (NetworkError("The GoPro API did not answer"), {}),
+    ],
+    ids=["success", "failure", "what time may mend"],
+)
+def test_each_outcome_is_counted_once(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: GoProSyncError | None,
+    told: dict[str, list[int]],
+) -> None:
+    class Renewal:
+        def ensure(self) -> Credentials:
+            if error:
+                raise error
+            return Credentials.parse(json.dumps({"auth_token": "fake-token"}))
+
+    monkeypatch.setattr(composition, "renewal", lambda owner: Renewal())
+    with suppress(GoProSyncError):
+        authenticator.handler({"action": "ensure_session"}, FakeLambdaContext())
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert [{name: line[name] for name in line if name not in {"_aws", "Environment"}} for line in lines] == (
+        [told] if told else []
+    )
 
 
 # --- rotation --------------------------------------------------------------------------------------------------------

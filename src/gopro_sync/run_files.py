@@ -1,4 +1,4 @@
-"""The run's manifest: the videos of one run, in S3, so that the state machine's payloads carry only a reference."""
+"""A run's files in S3: the manifest, so that the state machine's payloads carry only a reference, and the summary."""
 
 from __future__ import annotations
 
@@ -32,9 +32,23 @@ def write_manifest(
         StorageError: S3 failed after botocore's own retries.
     """
     key = f"runs/{run_id(execution_id)}/manifest.json"
-    body = json.dumps(items, separators=(",", ":")).encode()
+    _write(s3, bucket, key, json.dumps(items, separators=(",", ":")))
+    return {"bucket": bucket, "key": key}
+
+
+def write_summary(s3: S3Client, *, bucket: str, execution_id: str, summary: Mapping[str, Any]) -> None:
+    """Write what came of a run to ``runs/<run id>/summary.json``, for people and programs.
+
+    Raises:
+        AccessDeniedError: S3 refused.
+        StorageError: S3 failed after botocore's own retries.
+    """
+    _write(s3, bucket, f"runs/{run_id(execution_id)}/summary.json", json.dumps(summary, indent=2) + "\n")
+
+
+def _write(s3: S3Client, bucket: str, key: str, text: str) -> None:
     try:
-        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+        s3.put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType="application/json")
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code == "AccessDenied":
@@ -42,4 +56,3 @@ def write_manifest(
         raise StorageError(f"S3 refused to write {key} with {code}") from error
     except BotoCoreError as error:
         raise StorageError(f"S3 could not be reached to write {key} ({type(error).__name__})") from error
-    return {"bucket": bucket, "key": key}

@@ -1,0 +1,73 @@
+"""The end of a run: its summary is kept in S3, counted as metrics, and completed by what only the table knows.
+
+A part of gopro-media-lister, which is invoked by the state machine with ``{"action": "report_run", "summary": {...}}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from gopro_sync import composition
+from gopro_sync.errors import InvalidEventError
+from gopro_sync.handlers.entry_point import STATUS_OK, execution_id_of
+from gopro_sync.json_fields import JsonObject, optional_count, required_text
+from gopro_sync.metrics import Metric, emit, emit_failures
+from gopro_sync.observability import EventType, logger
+from gopro_sync.run_files import write_summary
+from gopro_sync.timestamps import now_utc
+
+_FAILED: Final = "FAILED"
+_SECONDS_PER_HOUR: Final = 3600
+_BYTES_PER_MEGABYTE: Final = 1e6
+
+
+def report(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
+    """Return ``statusCode`` and ``summary``, the event's, with what was added to it.
+
+    Added are ``videos_pending``, ``oldest_pending_age_hours`` and, for a run that came as far as its transfers,
+    ``megabytes_per_second``.
+
+    Raises:
+        InvalidEventError: a field is missing or of the wrong shape.
+        GoProSyncError: what the tracker and S3 raise.
+    """
+    told = event.get("summary")
+    if not isinstance(told, Mapping):
+        raise InvalidEventError("The event's field 'summary' is not a JSON object")
+    status = required_text(told, "status")
+    pending = composition.tracker().pending()
+    age_hours = pending.oldest_age_seconds(now_utc()) / _SECONDS_PER_HOUR
+    summary = {
+        **told,
+        **_speed(told),
+        "videos_pending": pending.count,
+        "oldest_pending_age_hours": round(age_hours, 1),
+    }
+    write_summary(
+        composition.s3_client(),
+        bucket=composition.settings().archive_bucket_name,
+        execution_id=execution_id_of(event, context),
+        summary=summary,
+    )
+    environment = composition.settings().environment
+    emit(Metric.RUN_COMPLETED, 0 if status == _FAILED else 1, environment=environment)
+    emit(Metric.VIDEOS_PENDING, pending.count, environment=environment)
+    emit(Metric.OLDEST_PENDING_AGE_HOURS, age_hours, environment=environment)
+    if isinstance(told.get("failures"), Mapping):
+        emit_failures(told["failures"], environment=environment)
+    logger.info("Run reported", extra={"event_type": EventType.RUN_REPORTED, **_counts(summary)})
+    return {"statusCode": STATUS_OK, "summary": summary}
+
+
+def _speed(summary: JsonObject) -> dict[str, float]:
+    size_bytes, seconds = optional_count(summary, "bytes_transferred"), optional_count(summary, "duration_seconds")
+    if size_bytes is None or not seconds:
+        return {}
+    return {"megabytes_per_second": round(size_bytes / _BYTES_PER_MEGABYTE / seconds, 2)}
+
+
+def _counts(summary: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in summary.items() if isinstance(value, str | int | float)}

@@ -1,0 +1,161 @@
+"""Runs at their real sizes: `make scale`, a quarter of an hour. What they measured is in docs/performance.md.
+
+Not among the tests that pytest finds by itself, for the time that they take.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+
+from local import running
+from local.simulator import Fault, SimulatedItem, SourceFile
+from local.simulator.faults import Endpoint, FaultName
+from tests.e2e.conftest import KIB, Stack, video
+
+# What Step Functions allows: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+LONGEST_HISTORY_EVENTS: Final = 25_000
+LARGEST_PAYLOAD_BYTES: Final = 256 * 1024
+
+
+def small_videos(count: int) -> list[SimulatedItem]:
+    return [
+        SimulatedItem(
+            media_id=f"m{number:05}",
+            filename=f"GX01{number % 10_000:04}.MP4",
+            created_at=f"2026-{1 + number // 2000:02}-01T{number // 60 % 24:02}:{number % 60:02}:00Z",
+            chapters=(SourceFile(size_bytes=20 * KIB + number, seed=f"small/{number}"),),
+        )
+        for number in range(count)
+    ]
+
+
+def history(stack: Stack, arn: str) -> list[Any]:
+    pages = stack.cloud.client("stepfunctions").get_paginator("get_execution_history").paginate(executionArn=arn)
+    return [event for page in pages for event in page["events"]]
+
+
+def largest_payload_bytes(events: list[Any]) -> int:
+    texts = [
+        details[part]
+        for event in events
+        for details in event.values()
+        if isinstance(details, dict)
+        for part in ("input", "output", "parameters")
+        if part in details
+    ]
+    return max(len(text.encode()) for text in texts)
+
+
+def assert_tracker_and_bucket_agree(stack: Stack, count: int) -> None:
+    records = stack.tracker()
+    assert {record["status"] for record in records.values()} == {"COMPLETED"}
+    assert len(records) == count
+    assert sorted(record["s3_key"] for record in records.values()) == sorted(stack.object_keys())
+
+
+@pytest.mark.timeout(1800)
+def test_a_thousand_videos_in_one_run(stack: Stack) -> None:
+    stack.put_library(*small_videos(1000))
+
+    night = stack.run()
+
+    assert night.every_video_archived
+    assert night.output is not None
+    assert night.output["synced"] == 1000
+    assert_tracker_and_bucket_agree(stack, 1000)
+    events = history(stack, night.arn)
+    payload = largest_payload_bytes(events)
+    assert len(events) < LONGEST_HISTORY_EVENTS
+    assert payload < LARGEST_PAYLOAD_BYTES
+    print(
+        f"\n1,000 videos, one run: {night.duration_seconds:.0f} s, {night.duration_seconds:.3f} s for each 1,000th, "
+        f"{night.output['downloader_seconds'] / 1000:.3f} s in the function per video, {len(events)} history events, "
+        f"largest payload {payload} bytes"
+    )
+
+
+@pytest.mark.timeout(3000)
+def test_2500_videos_drain_in_three_chained_runs(stack: Stack) -> None:
+    stack.put_library(*small_videos(2500))
+    sfn = stack.cloud.client("stepfunctions")
+
+    first = stack.run({"continue_backlog": True})
+    runs = [first.output]
+    name = first.arn.rsplit(":", 1)[-1]
+    for link in (2, 3):
+        arn = first.arn.removesuffix(name) + f"{name}-{link}"
+        runs.append(running.wait(stack.cloud, arn).output)
+
+    assert None not in runs
+    assert [output["synced"] for output in runs if output] == [1000, 1000, 500]
+    assert [output["deferred"] for output in runs if output] == [1500, 500, 0]
+    assert_tracker_and_bucket_agree(stack, 2500)
+    executions = sfn.list_executions(stateMachineArn=stack.output("StateMachineArn"))["executions"]
+    assert not [execution for execution in executions if execution["name"] == f"{name}-4"]
+    print("\n2,500 videos:", [output["duration_seconds"] for output in runs if output], "s")
+
+
+IN_THE_SOURCE: Final = {
+    "gone-1": (Fault(FaultName.NOT_FOUND, endpoint=Endpoint.DOWNLOAD), "MediaGoneError"),
+    "gone-2": (Fault(FaultName.NOT_FOUND, endpoint=Endpoint.DOWNLOAD), "MediaGoneError"),
+    "proxy-only-1": (Fault(FaultName.MISSING_SOURCE), "SourceMissingError"),
+    "proxy-only-2": (Fault(FaultName.MISSING_SOURCE), "SourceMissingError"),
+    "chapter-lost": (Fault(FaultName.FEWER_SOURCES), "SourceMissingError"),
+    "changed-api": (Fault(FaultName.REDIRECT, endpoint=Endpoint.DOWNLOAD), "GoProApiChangedError"),
+    "damaged": (Fault(FaultName.CORRUPT_BODY), "IntegrityError"),
+    "web-page": (Fault(FaultName.HTML_PAGE, endpoint=Endpoint.CDN), "SourceResponseError"),
+    "down": (Fault(FaultName.SERVER_ERROR, endpoint=Endpoint.DOWNLOAD), "NetworkError"),
+}
+FORBIDDEN: Final = "forbidden"
+
+
+@pytest.mark.timeout(1800)
+def test_a_hundred_videos_of_which_ten_fail_each_in_its_way(stack: Stack, alerts: str) -> None:
+    good = [video(f"good{number:02}", f"GX02{number:04}.MP4") for number in range(90)]
+    bad = [video(media_id, f"GX03{n:04}.MP4", chapters=2) for n, media_id in enumerate(IN_THE_SOURCE)]
+    stack.put_library(*good, *bad, video(FORBIDDEN, "GX049999.MP4"))
+    stack.gopro.set_faults(*(replace(fault, media_id=media_id) for media_id, (fault, _) in IN_THE_SOURCE.items()))
+    iam, role = stack.cloud.client("iam"), "gopro-video-downloader-role-local"
+    statement = {
+        "Effect": "Deny",
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{stack.output('ArchiveBucketName')}/gopro-videos/2026/05/GX049999.MP4",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName=role, PolicyName="forbid-one", PolicyDocument=policy)
+    expected = {media_id: error for media_id, (_, error) in IN_THE_SOURCE.items()} | {FORBIDDEN: "AccessDeniedError"}
+    try:
+        night = stack.run()
+    finally:
+        iam.delete_role_policy(RoleName=role, PolicyName="forbid-one")
+
+    assert night.output is not None
+    assert (night.status, night.output["status"]) == ("SUCCEEDED", "PARTIAL_FAILURE")
+    assert (night.output["synced"], night.output["failed"]) == (90, 10)
+    failed = {media_id: record for media_id, record in stack.tracker().items() if record["status"] == "FAILED"}
+    assert {media_id: record["error_type"] for media_id, record in failed.items()} == expected
+    (notice,) = [json.dumps(notice) for notice in stack.take_messages(alerts)]
+    assert all(f"{media_id}: {error}" in notice for media_id, error in expected.items())
+    print(f"\n100 videos, 10 failing: {night.duration_seconds:.0f} s")
+
+    stack.gopro.set_faults()
+    mended = stack.run({"redrive": True})
+
+    assert mended.every_video_archived
+    assert set(stack.statuses().values()) == {"COMPLETED"}
+
+
+@pytest.mark.timeout(900)
+def test_a_throttled_night_waits_and_then_goes_on(stack: Stack) -> None:
+    stack.put_library(*(video(f"m{number}", f"GX01{number:04}.MP4") for number in range(12)))
+    stack.gopro.set_faults(Fault(FaultName.THROTTLED, endpoint=Endpoint.DOWNLOAD, retry_after="2", count=30))
+
+    night = stack.run()
+
+    assert night.every_video_archived
+    assert set(stack.statuses().values()) == {"COMPLETED"}
+    print(f"\nThrottled: {night.duration_seconds:.0f} s")
