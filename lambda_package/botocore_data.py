@@ -18,7 +18,7 @@ from typing import Any, Final
 
 # Contract tests hold these against aws_clients.py and against the calls in src.
 USED_OPERATIONS: Final = {
-    "dynamodb": frozenset({"BatchGetItem", "PutItem", "Query", "UpdateItem"}),
+    "dynamodb": frozenset({"BatchGetItem", "Query", "TransactWriteItems", "UpdateItem"}),
     "s3": frozenset(
         {
             "AbortMultipartUpload",

@@ -77,8 +77,8 @@ def apply() -> None:
     def code_directory(code_zip: bytes) -> str:
         directory = str(stock_code_directory(code_zip))
         link = Path(directory, "bootstrap")
-        # A link, not a copy: a file that is still open for writing in a forked child cannot be executed. Two first calls
-        # of a function can come at the same moment.
+        # A link, not a copy: a file that is still open for writing in a forked child cannot be executed. A function's
+        # first two calls can come at the same moment.
         with suppress(FileExistsError):
             link.symlink_to(bootstrap)
         return directory

@@ -23,7 +23,7 @@ FUNCTIONS = [name for name, item in template()["Resources"].items() if item["Typ
 UNTRIMMED = Path(botocore.__file__).parent / "data"
 CALLS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "s3": ("head_object", {"Bucket": "a-bucket", "Key": "a/key"}),
-    "dynamodb": ("put_item", {"TableName": "a-table", "Item": {"media_id": {"S": "m1"}}}),
+    "dynamodb": ("update_item", {"TableName": "a-table", "Key": {"media_id": {"S": "m1"}}}),
     "secretsmanager": ("get_secret_value", {"SecretId": "a-secret"}),
     "sns": ("publish", {"TopicArn": "arn:aws:sns:eu-central-1:123456789012:alerts", "Message": "text"}),
 }

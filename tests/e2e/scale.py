@@ -5,8 +5,12 @@ Not among the tests that pytest finds by itself, for the time that they take.
 
 from __future__ import annotations
 
+import base64
 import json
+import re
+import time
 from dataclasses import replace
+from itertools import batched
 from typing import Any, Final
 
 import pytest
@@ -97,6 +101,49 @@ def test_2500_videos_drain_in_three_chained_runs(stack: Stack) -> None:
     executions = sfn.list_executions(stateMachineArn=stack.output("StateMachineArn"))["executions"]
     assert not [execution for execution in executions if execution["name"] == f"{name}-4"]
     print("\n2,500 videos:", [output["duration_seconds"] for output in runs if output], "s")
+
+
+@pytest.mark.parametrize(("count", "synced", "limit_seconds"), [(10_000, 2_000, 10), (100_000, 2_000, 100)])
+@pytest.mark.timeout(1800)
+def test_discovery_of_a_large_library(stack: Stack, count: int, synced: int, limit_seconds: float) -> None:
+    rows = [
+        SimulatedItem(media_id=f"m{number:06}", filename=f"GX01{number % 10_000:04}.MP4") for number in range(count)
+    ]
+    stack.put_library(*rows)
+    put_completed(stack, [row.media_id for row in rows[:synced]])
+    stack.gopro.set_settings(api_latency_seconds=0.02)
+    event = {"execution_id": f"discovery-{count}", "run_started_at": "2026-05-02T02:00:00Z"}
+    client = stack.cloud.client("lambda")
+    client.invoke(FunctionName=stack.output("MediaListerFunctionName"), Payload=b'{"dry_run": true, "max_videos": 0}')
+
+    try:
+        began = time.monotonic()
+        answer = client.invoke(
+            FunctionName=stack.output("MediaListerFunctionName"), Payload=json.dumps(event).encode(), LogType="Tail"
+        )
+        seconds = time.monotonic() - began
+    finally:
+        stack.gopro.set_settings(api_latency_seconds=0)
+
+    listing = json.loads(answer["Payload"].read())
+    peak_mb = int(re.findall(r"Max Memory Used: (\d+) MB", base64.b64decode(answer["LogResult"]).decode())[-1])
+    print(f"\n{count} items, {synced} archived: {seconds:.1f} s, peak memory {peak_mb} MB")
+    assert (listing["total_found"], listing["already_synced"]) == (count, synced)
+    assert listing["new_count"] + listing["remaining"] == count - synced
+    assert seconds < limit_seconds
+    assert peak_mb < 200
+
+
+def put_completed(stack: Stack, media_ids: list[str]) -> None:
+    table = stack.output("TrackerTableName")
+    for batch in batched(media_ids, 25):
+        items = [
+            {"media_id": {"S": media_id}, "status": {"S": "COMPLETED"}, "sync_timestamp": {"S": "2026-01-01T00:00:00Z"}}
+            for media_id in batch
+        ]
+        stack.cloud.client("dynamodb").batch_write_item(
+            RequestItems={table: [{"PutRequest": {"Item": item}} for item in items]}
+        )
 
 
 IN_THE_SOURCE: Final = {

@@ -5,6 +5,7 @@ Concurrent writers are in tests/e2e/test_leases.py: moto's conditional writes ar
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -306,3 +307,42 @@ def test_a_record_that_was_changed_by_hand_is_named(tracker: Tracker, client: Dy
 
     with pytest.raises(TrackerError, match="m1"):
         tracker.get_many(["m1"])
+
+
+def test_many_new_videos_are_recorded_in_few_calls_and_known_ones_are_left_alone(
+    client: DynamoDBClient, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    videos = [video(media_id=f"m{number:03}") for number in range(250)]
+    tracker.add_pending([videos[7], videos[120]])
+    tracker.claim("m007", owner="run-1", lease=LEASE)
+    transact, lock, calls = client.transact_write_items, threading.Lock(), 0
+
+    def one_at_a_time(**request: Any) -> Any:
+        nonlocal calls
+        with lock:  # moto's transactions are not safe among threads
+            calls += 1
+            return transact(**request)
+
+    monkeypatch.setattr(client, "transact_write_items", one_at_a_time)
+
+    tracker.add_pending(videos)
+
+    records = tracker.get_many(video.media_id for video in videos)
+    assert len(records) == 250
+    assert records["m007"].status is Status.IN_PROGRESS
+    assert sum(record.status is Status.PENDING for record in records.values()) == 249
+    assert calls == 3 + 2, "two of three batches held a video that was known"
+
+
+def test_a_conflict_with_another_run_is_tried_again_and_not_for_ever(
+    client: DynamoDBClient, tracker: Tracker, waits: list[float]
+) -> None:
+    conflict = {"CancellationReasons": [{"Code": "TransactionConflict"}]}
+    with Stubber(client) as stub:
+        for _ in range(8):
+            stub.add_client_error(
+                "transact_write_items", "TransactionCanceledException", "conflict", modeled_fields=conflict
+            )
+        with pytest.raises(TrackerError, match="again and again"):
+            tracker.add_pending([video()])
+    assert len(waits) == 7
