@@ -14,7 +14,17 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 from ministack import app as ministack_app
 
-from local.engine import cloudformation, cloudtrail, lambda_runtime, s3, secret_rotation, step_functions
+from local.engine import (
+    alarms,
+    cloudformation,
+    cloudtrail,
+    embedded_metrics,
+    lambda_runtime,
+    s3,
+    saved_queries,
+    secret_rotation,
+    step_functions,
+)
 from local.engine.environment import LISTENING_SOCKET_VARIABLE
 from local.engine.patching import assert_pinned_versions
 
@@ -26,8 +36,10 @@ def main() -> None:
     assert_pinned_versions()
     # The interpreter logs each failed state with its whole syntax tree; the execution's history says the same, better.
     logging.getLogger("moto").setLevel(logging.CRITICAL)
-    for service in (lambda_runtime, step_functions, cloudformation, secret_rotation, cloudtrail, s3):
-        service.apply()
+    services = (lambda_runtime, step_functions, cloudformation, secret_rotation, cloudtrail, s3)
+    watching = (embedded_metrics, alarms, saved_queries)
+    for gap in (*services, *watching):
+        gap.apply()
     asyncio.run(serve())
 
 
