@@ -1,7 +1,7 @@
 """What the system costs on AWS: one run, and a month of runs with the storage that they fill. Pure arithmetic in USD.
 
 Quantities follow from the design: states per video, requests per part, units per DynamoDB item. Where only an upper
-bound is known, it is taken; the constants below say what is counted. A GB has 10^9 bytes here; AWS bills storage by 2^30
+bound is known, it is taken; the constants below say what is counted. A GB has 10^9 bytes; AWS bills storage by 2^30
 bytes, so that storage is 7 % dearer here than on the bill. A month has 30 days and, with the default schedule, 30 runs.
 
 Not in it: taxes, restoring videos, a NAT gateway (only with a VPC), and retries, which are rare. Data into AWS, and
