@@ -1,4 +1,7 @@
-"""Writes ``docs/cost.md``: ``python -m cli.cost_document > docs/cost.md``. Every figure in it is the model's."""
+"""Writes ``docs/cost.md``: ``PYTHONPATH=src .venv/bin/python -m cli.cost_document > docs/cost.md``.
+
+Every figure in it is the model's.
+"""
 
 from __future__ import annotations
 
@@ -59,8 +62,9 @@ def _summary() -> str:
     operating, storage = usd(cost.operating.total_usd), usd(cost.storage.total_usd)
     return f"""# Cost
 
-Written by `python -m cli.cost_document > docs/cost.md`: every figure comes from the model in `src/gopro_sync/cost.py`
-and the prices in `src/gopro_sync/prices.json`. For your own volume: `./gopro-sync cost --gb-per-month 100`.
+Every figure comes from the model in `src/gopro_sync/cost.py` and the prices in `src/gopro_sync/prices.json`. This page
+is written by `PYTHONPATH=src .venv/bin/python -m cli.cost_document > docs/cost.md`. For your own volume:
+`./gopro-sync cost --gb-per-month 100`.
 
 At 100 GB a month and with the default parameters, {_month()} costs **${operating} to operate, ${storage} for storage,
 ${usd(cost.total_usd)} in all**; with AWS's free tiers ${usd(free.total_usd)}. US dollars, {_REGION}, without tax.
@@ -262,8 +266,8 @@ def _what_fits() -> str:
 Counted here are {series} custom metric series, {alarms} alarms on one metric each, and one dashboard.
 
 - **Series** are metered by the hours in which data is sent ([CloudWatch billing][hours]). A night touches one hour, so
-  {series} series cost ${metrics} a month. Sent in every hour of the month they would cost ${all_hours}: nothing may send
-  metrics around the clock.
+  {series} series cost ${metrics} a month. Sent in every hour of the month they would cost ${all_hours}: nothing may
+  send metrics around the clock.
 - **Alarms** are charged for the whole month. Metrics of AWS's own services, on which most of them look, are free.
 - A **dashboard** is free as long as the account has at most three. Else it costs ${dashboard}, and the $5
   do not hold.
@@ -312,7 +316,7 @@ def _assumptions() -> str:
 
 {_table(["video", "videos a month", "operating", "in all"], rows)}
 
-- A video is copied at {DEFAULT_MEGABITS_PER_SECOND:.0f} Mbit/s, the least that the specification asks for. Faster is cheaper.
+- A video is copied at {DEFAULT_MEGABITS_PER_SECOND:.0f} Mbit/s, the least that the specification asks for.
 - Counts follow the design: parts of at most 50 MiB, states per video, write units per tracker item and its copy in the
   index. Requests for data keys, log lines and CloudTrail's files are upper bounds. Failed videos are left out.
 - A GB has 10^9 bytes. AWS bills storage by 2^30, so that storage is 7 % dearer here than on the bill. The 40 KB that S3
@@ -327,8 +331,8 @@ def _sources() -> str:
     return f"""## Prices
 
 {_REGION}, looked up on {", ".join(days)} in stored copies of the pages that are named, not on live ones. AWS's own
-pages fill their tables in by script, so that most figures were read elsewhere; the pages on github.com print AWS's price
-list as it was then. *List* is AWS's page to compare with.
+pages fill their tables in by script, so that most figures were read elsewhere; the pages on github.com print AWS's
+price list as it was then. *List* is AWS's page to compare with.
 
 {_table(["USD", "service", "free a month", "read at"], rows)}"""
 
