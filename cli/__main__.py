@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 it did not work, and stderr says why; 2 wrong usage; 130 i
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
 from typing import Annotated
@@ -14,11 +15,13 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from cli import credential_input, redrive
+from cli import cost, credential_input, redrive
 from cli.credential_update import open_update
 from cli.stack import stack_outputs
+from gopro_sync.cost import Deployment
 from gopro_sync.errors import GoProSyncError
 from gopro_sync.gopro.credentials import CredentialMode, Credentials
+from gopro_sync.prices import load_prices
 from gopro_sync.timestamps import iso_utc
 
 app = typer.Typer(
@@ -113,6 +116,34 @@ def redrive_failed_videos(
     redrive.take_out(sqs, queue_url, letters.videos)
     _output.print(f"Started {execution}", highlight=False)
     _output.print("A video that fails again comes back to the queue.", highlight=False)
+
+
+@app.command("cost")
+def forecast_cost(
+    *,
+    gb_per_month: Annotated[float, typer.Option(help="What your cameras upload in a month, in GB.", min=0, max=1e6)],
+    instant_retrieval: Annotated[
+        bool,
+        typer.Option(
+            "--instant-retrieval/--no-instant-retrieval",
+            help="Whether videos pass through Glacier Instant Retrieval, from the 7th day on.",
+        ),
+    ] = False,
+    video_gb: Annotated[float, typer.Option(help="Size of a usual video, in GB.", min=0.001, max=1000)] = 1.0,
+    months: Annotated[int, typer.Option(help="How far to look ahead.", min=1, max=120)] = 12,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, with every month.")] = False,
+) -> None:
+    """Forecast what the system costs: by service, for the first month and a later one. Asks nobody; docs/cost.md."""
+    deployment = Deployment(instant_retrieval_after_days=7 if instant_retrieval else 0)
+    forecast = cost.Forecast(
+        gb_per_month=gb_per_month, video_gb=video_gb, months=months, deployment=deployment, prices=load_prices()
+    )
+    if as_json:
+        _output.print(json.dumps(cost.as_record(forecast)), highlight=False, markup=False)
+        return
+    _output.print(cost.by_service(forecast))
+    _output.print(cost.growth(forecast))
+    _output.print(f"Prices looked up on {forecast.prices_date}; docs/cost.md has their sources.", highlight=False)
 
 
 def _description(credentials: Credentials) -> str:

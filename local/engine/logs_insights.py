@@ -1,10 +1,11 @@
 """CloudWatch Logs Insights over JSON lines, by SQLite: each step of a query becomes a SELECT around the one before.
 
-Known are ``fields``, ``filter``, ``stats ... by``, ``sort``, ``limit`` and ``display``, with SQLite's expressions, which
-those of Insights are a part of as far as our queries use them. Whatever else a query says is an error, so that a wrong
-query is not answered as if it were right.
+Known are ``fields``, ``filter``, ``stats ... by``, ``sort``, ``limit`` and ``display``, with SQLite's expressions, of
+which those of Insights are a part as far as our queries use them. Whatever else a query says is an error, so that a
+wrong query is not answered as if it were right.
 """
 
+# ruff: noqa: S608  # SQL is put together out of queries of our own, for a database that lives as long as one of them
 from __future__ import annotations
 
 import json
@@ -16,7 +17,30 @@ from typing import Any, Final
 _STEP: Final = re.compile(r"\|(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)")  # a bar that is not inside of quotes
 _TEXT_OR_NAME: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|(@?[A-Za-z_][\w.@]*)')
 _WORDS: Final = frozenset(
-    ["and", "or", "not", "in", "like", "as", "by", "is", "null", "asc", "desc", "avg", "max", "min", "sum", "count", "distinct", "case", "when", "then", "else", "end"]
+    [
+        "and",
+        "or",
+        "not",
+        "in",
+        "like",
+        "as",
+        "by",
+        "is",
+        "null",
+        "asc",
+        "desc",
+        "avg",
+        "max",
+        "min",
+        "sum",
+        "count",
+        "distinct",
+        "case",
+        "when",
+        "then",
+        "else",
+        "end",
+    ]
 )
 
 
@@ -47,7 +71,7 @@ def run_query(query: str, lines: Iterable[Mapping[str, Any]]) -> list[dict[str, 
         database.execute(f"CREATE TABLE lines ({declared})")
         holes = ", ".join("?" * len(columns))
         values = [[row.get(name) for name in columns] for row in rows]
-        database.executemany(f"INSERT INTO lines VALUES ({holes})", values)  # noqa: S608 - names only, quoted
+        database.executemany(f"INSERT INTO lines VALUES ({holes})", values)
         try:
             found = database.execute(statement).fetchall()
         except sqlite3.Error as error:

@@ -1,7 +1,7 @@
 """Logs Insights as our saved queries need it, and the queries themselves.
 
-The engine as published refuses ``AWS::Logs::QueryDefinition`` and the calls about it, and leaves out, without a word, the
-steps of a query that it does not know: the answer is then one to another question.
+The engine as published refuses ``AWS::Logs::QueryDefinition`` and the calls about it, and leaves out, without a word,
+the steps of a query that it does not know: the answer is then one to another question.
 """
 
 # ruff: noqa: SLF001  # a patch has to use the engine's private names

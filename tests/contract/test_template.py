@@ -351,7 +351,7 @@ def test_the_bucket_is_versioned_private_and_without_acls() -> None:
 
 
 def test_videos_move_to_glacier_after_7_and_14_days_unless_their_tag_is_changed() -> None:
-    rule = lifecycle_rules()["videos-to-cold-storage"]
+    rule = lifecycle_rules(GlacierInstantRetrievalAfterDays="7")["videos-to-cold-storage"]
     assert (rule["Prefix"], rule["Status"]) == (f"{PREFIX_ROOT}/", "Enabled")
     assert rule["TagFilters"] == [{"Key": "AutoSync", "Value": "True"}]
     assert rule["Transitions"] == [
@@ -361,6 +361,9 @@ def test_videos_move_to_glacier_after_7_and_14_days_unless_their_tag_is_changed(
 
 
 def test_zero_days_skip_glacier_instant_retrieval() -> None:
+    assert lifecycle_rules()["videos-to-cold-storage"]["Transitions"] == [
+        {"StorageClass": "DEEP_ARCHIVE", "TransitionInDays": "14"}
+    ]
     rule = lifecycle_rules(GlacierInstantRetrievalAfterDays="0", DeepArchiveAfterDays="1")["videos-to-cold-storage"]
     assert rule["Transitions"] == [{"StorageClass": "DEEP_ARCHIVE", "TransitionInDays": "1"}]
 

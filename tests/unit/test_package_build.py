@@ -19,6 +19,7 @@ def source(tmp_path: Path) -> Path:
     package = tmp_path / "a copy of src" / "gopro_sync"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text('"""Ours."""\n')
+    (package / "prices.json").write_text("{}\n")
     (package / "__pycache__").mkdir()
     (package / "__pycache__" / "__init__.cpython-311.pyc").write_bytes(b"of another Python")
     (package.parent / "requirements.txt").write_text("dependency==1.0\n")
@@ -60,6 +61,7 @@ def test_the_package_holds_the_dependencies_our_code_the_bytecode_of_both_and_no
         "dependency/__pycache__/__init__.cpython-312.pyc",
         "gopro_sync/__init__.py",
         "gopro_sync/__pycache__/__init__.cpython-312.pyc",
+        "gopro_sync/prices.json",
     ]
 
 
