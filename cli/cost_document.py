@@ -140,9 +140,10 @@ def _years() -> str:
 
 {_table(headings, rows)}
 
-Operating settles at once. The key rotates every {_DEFAULT.key_rotation_days} days, the longest that KMS offers: AWS charges
-each of its first two rotations another dollar a month, for good ([AWS KMS pricing](https://aws.amazon.com/kms/pricing/)),
-and with yearly ones the $5 to operate would not hold in the third year. Storage never settles, since nothing is deleted: each
+Operating settles at once. The key rotates every {_DEFAULT.key_rotation_days} days, the longest that KMS offers: AWS
+charges each of its first two rotations another dollar a month, for good
+([AWS KMS pricing](https://aws.amazon.com/kms/pricing/)), and with yearly ones the $5 to operate would not hold in the
+third year. Storage never settles, since nothing is deleted: each
 month's 100 GB add ${usd(_DEEP_ARCHIVE_100_GB)} a month.
 
 The specification's ${TOTAL_TARGET_USD:.0f} in all hold {_end_of_total_target()}."""
