@@ -11,11 +11,13 @@ from typing import Any, Final
 
 from gopro_sync.archive.object_key import LibraryItem, assign_keys
 from gopro_sync.gopro.client import GoProClient
+from gopro_sync.gopro.drift import DriftFinding
 from gopro_sync.gopro.listing import LibraryListing
 from gopro_sync.gopro.media import MediaItem, SkipReason, classify
 from gopro_sync.observability import EventType, logger
 from gopro_sync.selection import Selection
 from gopro_sync.timestamps import iso_utc
+from gopro_sync.tracing import Part, subsegment
 from gopro_sync.tracker import NewVideo, Status, Tracker, TrackerRecord
 
 _EVERYTHING: Final = Selection()
@@ -62,6 +64,7 @@ class Discovery:
         postponed: how many have failed and are not due for their next attempt.
         filtered: how many the run was not asked for.
         skipped: how many are not this system's to archive, by reason.
+        drift: in what GoPro's answers differ from those that the client was written against.
     """
 
     videos: tuple[VideoToArchive, ...]
@@ -70,6 +73,7 @@ class Discovery:
     postponed: int
     filtered: int
     skipped: Mapping[str, int]
+    drift: tuple[DriftFinding, ...] = ()
 
     @property
     def total_found(self) -> int:
@@ -101,9 +105,11 @@ def discover(
     Raises:
         GoProSyncError: those of ``client`` and ``tracker``; nothing has been decided then.
     """
-    listing = client.list_library()
+    with subsegment(Part.GOPRO_API, run=owner):
+        listing = client.list_library()
     items, skipped = _archivable(listing)
-    records = tracker.get_many(item.media_id for item in items)
+    with subsegment(Part.TRACKER, run=owner):
+        records = tracker.get_many(item.media_id for item in items)
     keys = _keys(items, records)
     standing = {item.media_id: _standing(item, records.get(item.media_id), selection, owner, now) for item in items}
     videos = [
@@ -117,7 +123,8 @@ def discover(
         if standing[item.media_id] is _Standing.TO_ARCHIVE
     ]
     if records_what_is_new:
-        tracker.add_pending([_new_video(video) for video in videos if video.item.media_id not in records])
+        with subsegment(Part.TRACKER, run=owner):
+            tracker.add_pending([_new_video(video) for video in videos if video.item.media_id not in records])
     counts = Counter(standing.values())
     return Discovery(
         videos=tuple(videos[:max_videos]),
@@ -126,6 +133,7 @@ def discover(
         postponed=counts[_Standing.POSTPONED],
         filtered=counts[_Standing.FILTERED],
         skipped=skipped,
+        drift=listing.drift,
     )
 
 

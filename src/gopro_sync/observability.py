@@ -23,6 +23,7 @@ class EventType(StrEnum):
     SECRET_ROTATION_STEP = "secret_rotation_step"  # noqa: S105  # nosec B105 - the name of an event
     LIBRARY_LISTED = "library_listed"
     LIBRARY_LISTING_FAILED = "library_listing_failed"
+    API_DRIFT = "api_drift"
     MEDIA_ITEM_SKIPPED = "media_item_skipped"
     RUN_LIMIT_REACHED = "run_limit_reached"
     GOPRO_PAUSED = "gopro_paused"

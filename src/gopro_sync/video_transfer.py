@@ -24,6 +24,7 @@ from gopro_sync.gopro.download import OriginalFile, choose_originals
 from gopro_sync.gopro_gate import SharedGate
 from gopro_sync.observability import EventType, logger
 from gopro_sync.timestamps import iso_utc
+from gopro_sync.tracing import Part, subsegment
 from gopro_sync.tracker import ArchivedFile, ClaimOutcome, NewVideo, OpenUpload, Tracker, TrackerRecord
 
 # A lease outlives the invocation that holds it by this much, so that no second run starts while the first one's last
@@ -130,11 +131,12 @@ class VideoTransfer:
             return self._report(
                 EventType.VIDEO_DOWNLOAD_DEFERRED, request, VideoStatus.DEFERRED, started, reason=_RUN_IS_OVER
             )
-        claim = self._tracker.claim(
-            request.video.media_id,
-            owner=request.owner,
-            lease=timedelta(seconds=self._invocation_seconds_left()) + _LEASE_MARGIN,
-        )
+        with subsegment(Part.TRACKER, run=request.owner, media_id=request.video.media_id):
+            claim = self._tracker.claim(
+                request.video.media_id,
+                owner=request.owner,
+                lease=timedelta(seconds=self._invocation_seconds_left()) + _LEASE_MARGIN,
+            )
         if claim.outcome is ClaimOutcome.ALREADY_COMPLETED:
             return self._report(
                 EventType.VIDEO_ALREADY_ARCHIVED, request, VideoStatus.COMPLETED, started, files=claim.record.files
@@ -174,13 +176,14 @@ class VideoTransfer:
 
     def _archive_claimed(self, request: VideoRequest, record: TrackerRecord, started: datetime) -> VideoResult:
         media_id = request.video.media_id
-        urls = _SignedUrls(lambda: choose_originals(self._client.get_download(media_id), request.item_count))
+        urls = _SignedUrls(lambda: self._originals(request))
         files = {file.item_number: file for file in record.files}
         bytes_sent = 0
         for original in urls.originals:
             if original.item_number in files:
                 continue
-            transferred = self._archive_chapter(request, record, original.item_number, urls, files)
+            with subsegment(Part.TRANSFER, run=request.owner, media_id=media_id):
+                transferred = self._archive_chapter(request, record, original.item_number, urls, files)
             bytes_sent += transferred.bytes_sent
             if transferred.outcome is TransferOutcome.IN_PROGRESS:
                 return self._paused(request, _in_order(files), bytes_sent, started)
@@ -188,7 +191,8 @@ class VideoTransfer:
             if original is not urls.originals[-1]:
                 self._tracker.save_progress(media_id, owner=request.owner, files=_in_order(files), upload=None)
         finished = _in_order(files)
-        self._tracker.complete(media_id, owner=request.owner, files=finished)
+        with subsegment(Part.TRACKER, run=request.owner, media_id=media_id):
+            self._tracker.complete(media_id, owner=request.owner, files=finished)
         return self._report(
             EventType.VIDEO_DOWNLOAD_COMPLETE,
             request,
@@ -197,6 +201,11 @@ class VideoTransfer:
             files=finished,
             bytes_sent=bytes_sent,
         )
+
+    def _originals(self, request: VideoRequest) -> tuple[OriginalFile, ...]:
+        with subsegment(Part.GOPRO_API, run=request.owner, media_id=request.video.media_id):
+            descriptor = self._client.get_download(request.video.media_id)
+        return choose_originals(descriptor, request.item_count)
 
     def _archive_chapter(
         self,

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gopro_sync.errors import GoProApiChangedError, LibraryIncompleteError
+from gopro_sync.gopro.drift import DriftFinding, RowsExamined, examine, findings
 from gopro_sync.gopro.loose_json import whole_number_or_none
-from gopro_sync.gopro.media import MalformedRow, MediaItem, parse_row
+from gopro_sync.gopro.media import KNOWN_VALUES, MalformedRow, MediaItem, parse_row
 
 # What is asked for, one listing after the other until one is complete. 50 was reliable where 100 was not.
 _PAGE_SIZES = (100, 50, 50)
@@ -35,12 +36,14 @@ class Page:
         per_page: the size of a full page according to GoPro, which may cap what was asked for.
         total_items: the size of the library at that moment.
         rows: what the page holds.
+        examined: what its rows looked like.
     """
 
     number: int
     per_page: int
     total_items: int
     rows: tuple[MediaItem | MalformedRow, ...]
+    examined: RowsExamined = field(default_factory=RowsExamined)
 
     @property
     def expected_rows(self) -> int:
@@ -65,10 +68,12 @@ class LibraryListing:
     Attributes:
         items: the media items, oldest upload first, each id once.
         malformed: the rows that are no media items.
+        drift: in what GoPro's answers differ from those that this client was written against.
     """
 
     items: tuple[MediaItem, ...]
     malformed: tuple[MalformedRow, ...]
+    drift: tuple[DriftFinding, ...] = ()
 
     @property
     def total_items(self) -> int:
@@ -97,7 +102,13 @@ def parse_page(payload: object, number: int) -> Page:
     rows = embedded.get("media")
     if not isinstance(rows, list):
         raise GoProApiChangedError("The listing's media are not a list")
-    return Page(number=number, per_page=per_page, total_items=total_items, rows=tuple(parse_row(row) for row in rows))
+    return Page(
+        number=number,
+        per_page=per_page,
+        total_items=total_items,
+        rows=tuple(parse_row(row) for row in rows),
+        examined=examine(rows, KNOWN_VALUES),
+    )
 
 
 def list_library(fetch_page: FetchPage, *, workers: int) -> LibraryListing:
@@ -118,7 +129,7 @@ def list_library(fetch_page: FetchPage, *, workers: int) -> LibraryListing:
         rows = _distinct_rows(pages)
         problem = _incompleteness(pages, rows)
         if not problem:
-            return _listing(rows)
+            return _listing(rows, findings(page.examined for page in pages))
     raise LibraryIncompleteError(f"GoPro's listing did not add up in {len(_PAGE_SIZES)} tries: {problem}")
 
 
@@ -170,7 +181,7 @@ def _incompleteness(pages: Sequence[Page], rows: Sequence[MediaItem | MalformedR
     return "" if len(rows) == held else f"it has {len(rows)} different items instead of {held}"
 
 
-def _listing(rows: Iterable[MediaItem | MalformedRow]) -> LibraryListing:
+def _listing(rows: Iterable[MediaItem | MalformedRow], drift: tuple[DriftFinding, ...]) -> LibraryListing:
     items: list[MediaItem] = []
     malformed: list[MalformedRow] = []
     for row in rows:
@@ -179,4 +190,4 @@ def _listing(rows: Iterable[MediaItem | MalformedRow]) -> LibraryListing:
         else:
             malformed.append(row)
     items.sort(key=lambda item: (item.created_at, item.media_id))
-    return LibraryListing(items=tuple(items), malformed=tuple(malformed))
+    return LibraryListing(items=tuple(items), malformed=tuple(malformed), drift=drift)

@@ -65,6 +65,12 @@ _PASSING_STATES = frozenset(
     }
 )
 
+# What has been seen of the fields that have a fixed set of words; `drift.py` tells of others.
+KNOWN_VALUES = {
+    "type": VIDEO_TYPES | _IMAGE_TYPES | _EDIT_TYPES | {"Audio", "Continuous"},
+    "ready_to_view": _FINAL_STATES | _PASSING_STATES,
+}
+
 # GoPro's ids are opaque (two forms were seen), so only what would be dangerous in an address or a log line is refused:
 # blanks, control characters, excessive length, and names made of dots, which an address reads as "this folder".
 _MEDIA_ID = re.compile(r"(?=[^.]|\.+[^.])[!-~]{1,128}")

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from gopro_sync import tracing
 from gopro_sync.errors import ConfigurationError, GoProSyncError, InvalidEventError
 from gopro_sync.json_fields import JsonObject, optional_text
 from gopro_sync.observability import EventType, logger
@@ -60,6 +61,7 @@ def entry_point(failure_event: EventType, *, prepare: Callable[[], object]) -> C
 def _end_start(prepare: Callable[[], object]) -> None:
     # Lambda lends a whole processor until a function is loaded, and a fraction of one from then on.
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+        tracing.load()
         with suppress(ConfigurationError):  # raised again, and logged, by the invocation
             prepare()
     gc.freeze()  # what is there now stays for good: no collection needs to look at it

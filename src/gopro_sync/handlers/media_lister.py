@@ -13,6 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync import composition
 from gopro_sync.discovery import Discovery, discover
+from gopro_sync.drift_report import report_drift
 from gopro_sync.errors import InvalidEventError, ThrottledError
 from gopro_sync.handlers import run_report
 from gopro_sync.handlers.entry_point import STATUS_OK, entry_point, execution_id_of
@@ -62,6 +63,7 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     except ThrottledError as error:
         gate.after_failure(error)
         raise
+    report_drift(found.drift, environment=composition.settings().environment)
     answer: dict[str, Any] = {
         "statusCode": STATUS_OK,
         "total_found": found.total_found,

@@ -11,8 +11,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync import composition
 from gopro_sync.archive.object_key import PREFIX_ROOT, clean_filename
-from gopro_sync.errors import InvalidEventError
+from gopro_sync.drift_report import report_drift
+from gopro_sync.errors import InvalidEventError, SourceMissingError
 from gopro_sync.gopro.client import GoProClient
+from gopro_sync.gopro.drift import sources_missing
 from gopro_sync.handlers.entry_point import STATUS_OK, entry_point, execution_id_of
 from gopro_sync.handlers.session_source import session_for
 from gopro_sync.json_fields import (
@@ -61,7 +63,11 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         # The lister records what it finds; a video that is invoked by itself may not have been listed yet.
         composition.tracker().add_pending([request.video])
     transfer = composition.video_transfer(session, lambda: context.get_remaining_time_in_millis() / 1000)
-    result = transfer.archive(request)
+    try:
+        result = transfer.archive(request)
+    except SourceMissingError:
+        report_drift([sources_missing()], environment=composition.settings().environment)
+        raise
     if result.bytes_archived:
         seconds = result.duration_seconds + (optional_seconds(event, "seconds_before") or 0.0)
         emit_video_archived(result.bytes_archived, seconds, environment=composition.settings().environment)
