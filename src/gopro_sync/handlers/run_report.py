@@ -11,11 +11,13 @@ from typing import Any, Final
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync import composition
+from gopro_sync.cost import RunUsage, cost_of_run
 from gopro_sync.errors import InvalidEventError
 from gopro_sync.handlers.entry_point import STATUS_OK, execution_id_of
-from gopro_sync.json_fields import JsonObject, optional_count, required_text
+from gopro_sync.json_fields import JsonObject, optional_count, optional_seconds, required_text
 from gopro_sync.metrics import Metric, emit, emit_failures
 from gopro_sync.observability import EventType, logger
+from gopro_sync.prices import load_prices
 from gopro_sync.run_files import write_summary
 from gopro_sync.timestamps import now_utc
 
@@ -28,7 +30,7 @@ def report(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     """Return ``statusCode`` and ``summary``, the event's, with what was added to it.
 
     Added are ``videos_pending``, ``oldest_pending_age_hours`` and, for a run that came as far as its transfers,
-    ``megabytes_per_second``.
+    ``megabytes_per_second`` and ``cost_usd``.
 
     Raises:
         InvalidEventError: a field is missing or of the wrong shape.
@@ -43,6 +45,7 @@ def report(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     summary = {
         **told,
         **_speed(told),
+        **_cost(told),
         "videos_pending": pending.count,
         "oldest_pending_age_hours": round(age_hours, 1),
     }
@@ -56,6 +59,8 @@ def report(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     emit(Metric.RUN_COMPLETED, 0 if status == _FAILED else 1, environment=environment)
     emit(Metric.VIDEOS_PENDING, pending.count, environment=environment)
     emit(Metric.OLDEST_PENDING_AGE_HOURS, age_hours, environment=environment)
+    if "cost_usd" in summary:
+        emit(Metric.RUN_COST, summary["cost_usd"], environment=environment)
     if isinstance(told.get("failures"), Mapping):
         emit_failures(told["failures"], environment=environment)
     logger.info("Run reported", extra={"event_type": EventType.RUN_REPORTED, **_counts(summary)})
@@ -67,6 +72,29 @@ def _speed(summary: JsonObject) -> dict[str, float]:
     if size_bytes is None or not seconds:
         return {}
     return {"megabytes_per_second": round(size_bytes / _BYTES_PER_MEGABYTE / seconds, 2)}
+
+
+def _cost(summary: JsonObject) -> dict[str, float]:
+    """What the run itself cost, without the storage that it fills; only a run that came to its transfers has counts."""
+    if "downloader_seconds" not in summary:
+        return {}
+    usage = RunUsage(
+        library_items=_count(summary, "total_found"),
+        videos_archived=_count(summary, "synced"),
+        videos_failed=_count(summary, "failed"),
+        videos_deferred=max(0, _count(summary, "new_count") - _count(summary, "synced") - _count(summary, "failed")),
+        bytes_transferred=_count(summary, "bytes_transferred"),
+        downloader_seconds=optional_seconds(summary, "downloader_seconds") or 0.0,
+        duration_seconds=_count(summary, "duration_seconds"),
+    )
+    return {"cost_usd": round(cost_of_run(usage, load_prices()).total_usd, 4)}
+
+
+def _count(summary: JsonObject, name: str) -> int:
+    count = optional_count(summary, name)
+    if count is None:
+        raise InvalidEventError(f"The summary has no field {name!r}")
+    return count
 
 
 def _counts(summary: Mapping[str, Any]) -> dict[str, Any]:
