@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from tests.contract.deployment import Stack, resource, resources_of
+from tests.contract.deployment import Stack, resource, resources_of, roles_with_permissions
 
 _IN_A_VPC = {"VpcSubnetIds": "subnet-0a1b2c3d", "VpcSecurityGroupIds": "sg-0a1b2c3d"}
 # What the resolver leaves of a resource's attribute, as the ARN that it stands for.
@@ -30,7 +30,7 @@ _ARNS = {
 def main(folder: Path) -> None:
     """Writes one file per policy."""
     stack = Stack(**_IN_A_VPC)
-    for role in resources_of("AWS::IAM::Role"):
+    for role in roles_with_permissions():
         for policy in stack.resolve(resource(role)["Policies"]):
             _write(folder / f"{role}-{policy['PolicyName']}.json", policy["PolicyDocument"])
     for name in resources_of("AWS::IAM::ManagedPolicy"):

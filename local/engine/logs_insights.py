@@ -35,6 +35,7 @@ _WORDS: Final = frozenset(
         "sum",
         "count",
         "distinct",
+        "ispresent",
         "case",
         "when",
         "then",
@@ -67,6 +68,7 @@ def run_query(query: str, lines: Iterable[Mapping[str, Any]]) -> list[dict[str, 
     statement, shown = _statement(steps, columns)
     with sqlite3.connect(":memory:") as database:
         database.row_factory = sqlite3.Row
+        database.create_function("ispresent", 1, lambda value: value is not None, deterministic=True)
         declared = ", ".join(map(_quoted, columns))
         database.execute(f"CREATE TABLE lines ({declared})")
         holes = ", ".join("?" * len(columns))

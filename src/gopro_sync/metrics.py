@@ -12,6 +12,8 @@ from typing import Final
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
+from gopro_sync.observability import logger
+
 NAMESPACE: Final = "GoProSync"
 ENVIRONMENT: Final = "Environment"
 ERROR_TYPE: Final = "ErrorType"
@@ -60,6 +62,7 @@ def emit(metric: Metric, value: float, *, environment: str, error_type: str | No
     unit = _UNITS.get(metric, MetricUnit.Count)
     with single_metric(namespace=NAMESPACE, name=metric, unit=unit, value=value) as line:
         line.add_dimension(name=ENVIRONMENT, value=environment)
+        line.add_metadata(key="correlation_id", value=logger.get_correlation_id())
         if error_type is not None:
             line.add_dimension(name=ERROR_TYPE, value=error_type)
 

@@ -63,8 +63,6 @@ _ENVIRONMENT: Final = json.loads((ROOT / "events" / "env.json").read_text())["Pa
     "ARCHIVE_BUCKET_NAME": Stack().name_of("ArchiveBucket"),
     "TRANSFER_WORKERS": str(WORKERS),
     "VERIFY_SOURCE_ETAG": "true",
-    "POWERTOOLS_METRICS_NAMESPACE": "GoProSync",
-    "POWERTOOLS_SERVICE_NAME": "gopro-s3-sync",
     **_AWS,
 }
 

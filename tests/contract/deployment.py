@@ -86,6 +86,11 @@ def resources_of(type_name: str) -> dict[str, dict[str, Any]]:
     }
 
 
+def roles_with_permissions() -> dict[str, dict[str, Any]]:
+    """Return the properties of the roles that may do something; the one that delivers to Slack may not."""
+    return {name: role for name, role in resources_of("AWS::IAM::Role").items() if "Policies" in role}
+
+
 class Stack:
     """The template's values for given parameters, the others at their defaults.
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from gopro_sync import metrics
-from tests.contract.deployment import Stack, resource, resources_of, template
+from tests.contract.deployment import Stack, resource, resources_of, roles_with_permissions, template
 
 ACCOUNT: Final = "123456789012"
 VPC: Final = {"VpcSubnetIds": "subnet-0a1b2c3d,subnet-0a1b2c3e", "VpcSecurityGroupIds": "sg-0a1b2c3d"}
@@ -63,7 +63,7 @@ def test_every_statement_has_a_name() -> None:
     assert [s for s in policy_statements(Stack(**VPC)) if "Sid" not in s and s["Action"] != "sts:AssumeRole"] == []
 
 
-@pytest.mark.parametrize("role", sorted(resources_of("AWS::IAM::Role")))
+@pytest.mark.parametrize("role", sorted(roles_with_permissions()))
 def test_a_role_may_use_the_key_only_through_the_services_that_it_calls(role: str) -> None:
     (policy,) = Stack().resolve(resource(role)["Policies"])
     statements = policy["PolicyDocument"]["Statement"]

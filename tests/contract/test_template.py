@@ -12,11 +12,11 @@ import pytest
 from gopro_sync.archive.object_key import PREFIX_ROOT
 from gopro_sync.gopro.media import VIDEO_TYPES
 from gopro_sync.settings import FILTER_NAMES, VARIABLE_NAMES
-from tests.contract.deployment import ROOT, Stack, resource, resources_of, template
+from tests.contract.deployment import ROOT, Stack, resource, resources_of, roles_with_permissions, template
 
-POWERTOOLS_VARIABLES: Final = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE"}
+POWERTOOLS_VARIABLES: Final = {"POWERTOOLS_LOG_LEVEL"}
 FUNCTIONS: Final = resources_of("AWS::Serverless::Function")
-ROLES: Final = resources_of("AWS::IAM::Role")
+ROLES: Final = roles_with_permissions()
 LOG_GROUPS: Final = resources_of("AWS::Logs::LogGroup")
 # Statements on everything, each because AWS offers no resource to name.
 STATEMENTS_ON_EVERYTHING: Final = {"Trace", "DeliverLogs"}

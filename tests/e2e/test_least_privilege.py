@@ -20,7 +20,7 @@ import pytest
 from local.simulator import SimulatedItem, SourceFile
 from local.simulator.faults import Fault, FaultName
 from tests.contract.deployment import Stack as Template
-from tests.contract.deployment import resource, resources_of
+from tests.contract.deployment import resource, roles_with_permissions
 from tests.e2e.conftest import LOGIN, Stack, video
 
 type Flow = Callable[[Stack], str]
@@ -177,7 +177,7 @@ def permissions() -> list[tuple[str, str, str]]:
     """Every role, statement and action of the template."""
     return [
         (role, statement["Sid"], action)
-        for role, properties in resources_of("AWS::IAM::Role").items()
+        for role, properties in roles_with_permissions().items()
         for policy in properties["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
         for action in (statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]])

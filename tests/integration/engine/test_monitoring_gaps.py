@@ -1,0 +1,114 @@
+"""Metrics out of logs, alarms and saved queries, as our template and its tests need them."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.integration.engine.conftest import Engine
+
+
+def put_lines(engine: Engine, *lines: str) -> str:
+    logs, group = engine.client("logs"), f"/test/{uuid4().hex}"
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="stream")
+    now = int(time.time() * 1000)
+    events = [{"timestamp": now + number, "message": line} for number, line in enumerate(lines)]
+    logs.put_log_events(logGroupName=group, logStreamName="stream", logEvents=events)
+    return group
+
+
+def embedded(namespace: str, value: float, **dimensions: str) -> str:
+    described = {"Namespace": namespace, "Dimensions": [list(dimensions)], "Metrics": [{"Name": "Failures"}]}
+    metadata = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [described]}
+    return json.dumps({"_aws": metadata, "Failures": [value], **dimensions})
+
+
+@pytest.mark.gap
+def test_a_metric_in_a_line_of_a_log_can_be_read_back(engine: Engine) -> None:
+    namespace = uuid4().hex
+    put_lines(
+        engine, "START", embedded(namespace, 2, Environment="a"), embedded(namespace, 5, Environment="b"), "{no json"
+    )
+
+    answer = engine.client("cloudwatch").get_metric_statistics(
+        Namespace=namespace,
+        MetricName="Failures",
+        Dimensions=[{"Name": "Environment", "Value": "b"}],
+        StartTime=time.time() - 3600,
+        EndTime=time.time() + 60,
+        Period=86400,
+        Statistics=["Sum"],
+    )
+    assert [point["Sum"] for point in answer["Datapoints"]] == [5]
+
+
+@pytest.mark.gap
+def test_an_alarm_looks_at_its_own_dimensions_only(engine: Engine) -> None:
+    namespace, client = uuid4().hex, engine.client("cloudwatch")
+    client.put_metric_alarm(
+        AlarmName=namespace,
+        Namespace=namespace,
+        MetricName="Failures",
+        Dimensions=[{"Name": "Environment", "Value": "a"}],
+        Statistic="Sum",
+        Period=300,
+        EvaluationPeriods=1,
+        Threshold=3,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="notBreaching",
+    )
+
+    def state_after(environment: str) -> str:
+        dimension = {"Name": "Environment", "Value": environment}
+        datum = {"MetricName": "Failures", "Dimensions": [dimension], "Value": 4}
+        client.put_metric_data(Namespace=namespace, MetricData=[datum])
+        (alarm,) = client.describe_alarms(AlarmNames=[namespace])["MetricAlarms"]
+        return str(alarm["StateValue"])
+
+    assert [state_after("b"), state_after("a")] == ["OK", "ALARM"]
+
+
+def rows(engine: Engine, group: str, query: str) -> list[dict[str, Any]]:
+    logs, now = engine.client("logs"), int(time.time())
+    asked = logs.start_query(logGroupName=group, startTime=now - 3600, endTime=now + 60, queryString=query)
+    answer = logs.get_query_results(queryId=asked["queryId"])
+    return [{cell["field"]: cell["value"] for cell in row} for row in answer["results"]]
+
+
+@pytest.mark.gap
+def test_a_query_filters_by_fields_of_json_lines_and_calculates(engine: Engine) -> None:
+    lines = [{"kind": "done", "bytes": size, "seconds": 2} for size in (1_000_000, 3_000_000)]
+    group = put_lines(engine, *(json.dumps(line) for line in [*lines, {"kind": "start"}]), "no JSON")
+    query = """fields bytes, (bytes * 8 / seconds / 1000000) as mbps
+        | filter kind = "done" and ispresent(bytes) and seconds > 0
+        | stats avg(mbps) as average, max(mbps) as fastest"""
+
+    assert rows(engine, group, query) == [{"average": "8", "fastest": "12"}]
+
+
+@pytest.mark.gap
+def test_a_query_that_is_not_understood_is_refused(engine: Engine) -> None:
+    group = put_lines(engine, "{}")
+    with pytest.raises(engine.client("logs").exceptions.ClientError, match="MalformedQuery"):
+        rows(engine, group, "fields a | invent b")
+
+
+@pytest.mark.gap
+def test_a_stack_can_save_a_query(engine: Engine) -> None:
+    properties = {"Name": f"Tests/{uuid4().hex}", "LogGroupNames": ["/any"], "QueryString": "fields @timestamp"}
+    template = {"Resources": {"Query": {"Type": "AWS::Logs::QueryDefinition", "Properties": properties}}}
+    name = f"stack-{uuid4().hex[:8]}"
+    cloudformation = engine.client("cloudformation")
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+    )
+
+    found = engine.client("logs").describe_query_definitions(queryDefinitionNamePrefix=properties["Name"])
+
+    assert [query["queryString"] for query in found["queryDefinitions"]] == ["fields @timestamp"]
