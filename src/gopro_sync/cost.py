@@ -251,6 +251,32 @@ def transfer_seconds(size_gb: float, *, megabits_per_second: float = DEFAULT_MEG
     return size_gb * max(on_the_line, in_the_processor)
 
 
+def expected_usage(
+    *, library_items: int, videos: int, size_bytes: int, deployment: Deployment | None = None
+) -> RunUsage:
+    """Return what a run is expected to use, if it archives everything on a line of 50 Mbit/s a video.
+
+    Args:
+        library_items: media items that GoPro lists.
+        videos: how many it archives.
+        size_bytes: of all of them.
+        deployment: the stack; the default one if None.
+    """
+    seconds = transfer_seconds(size_bytes / BYTES_PER_GB) + videos * _DOWNLOADER_SECONDS_PER_CALL
+    return RunUsage(
+        library_items=library_items,
+        videos_archived=videos,
+        bytes_transferred=size_bytes,
+        downloader_seconds=seconds,
+        duration_seconds=seconds / (deployment or Deployment()).concurrent_downloads,
+    )
+
+
+def deep_archive_usd_per_month(size_bytes: int, prices: Prices) -> float:
+    """Return what so many bytes cost each month, once they are in Deep Archive."""
+    return prices[Charge.S3_DEEP_ARCHIVE].cost_usd(size_bytes / BYTES_PER_GB)
+
+
 def cost_of_run(usage: RunUsage, prices: Prices, deployment: Deployment | None = None) -> CostLines:
     """Return what this run cost: all that would not be on the bill without it. Storage and monthly fees are not in it.
 

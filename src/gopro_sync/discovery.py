@@ -59,8 +59,9 @@ class Discovery:
 
     Attributes:
         videos: to be archived in this run, oldest upload first.
+        later_videos: to be archived in a later run, since the limit of this one is reached.
         already_synced: how many are COMPLETED.
-        remaining: how many are to be archived but not in this run (its limit is reached, or another run has them).
+        leased: how many another run is at work on.
         postponed: how many have failed and are not due for their next attempt.
         filtered: how many the run was not asked for.
         skipped: how many are not this system's to archive, by reason.
@@ -68,12 +69,18 @@ class Discovery:
     """
 
     videos: tuple[VideoToArchive, ...]
+    later_videos: tuple[VideoToArchive, ...]
     already_synced: int
-    remaining: int
+    leased: int
     postponed: int
     filtered: int
     skipped: Mapping[str, int]
     drift: tuple[DriftFinding, ...] = ()
+
+    @property
+    def remaining(self) -> int:
+        """How many are to be archived, but not in this run."""
+        return len(self.later_videos) + self.leased
 
     @property
     def total_found(self) -> int:
@@ -128,8 +135,9 @@ def discover(
     counts = Counter(standing.values())
     return Discovery(
         videos=tuple(videos[:max_videos]),
+        later_videos=tuple(videos[max_videos:]),
         already_synced=counts[_Standing.COMPLETED],
-        remaining=len(videos[max_videos:]) + counts[_Standing.LEASED],
+        leased=counts[_Standing.LEASED],
         postponed=counts[_Standing.POSTPONED],
         filtered=counts[_Standing.FILTERED],
         skipped=skipped,

@@ -239,7 +239,9 @@ def test_a_query_asks_for_event_types_and_fields_that_there_are(query: str) -> N
     assert named <= {str(event) for event in EventType}
     words = set(re.findall(r"@?[a-z_]+", re.sub(r'"[^"]*"', "", query)))
     made = set(re.findall(r" as (\w+)", query))
-    language = set(re.findall(r"\w+", "fields filter sort limit stats desc asc and or like as by avg max min ispresent"))
+    language = set(
+        re.findall(r"\w+", "fields filter sort limit stats desc asc and or like as by avg max min ispresent")
+    )
     assert {word for word in words - made - language if not word.startswith("@")} <= logged_fields()
 
 

@@ -24,8 +24,9 @@ def archived(event: dict[str, Any]) -> dict[str, Any]:
     return answer("COMPLETED", SIZE_BYTES)
 
 
-def answer(status: str, bytes_transferred: int = 0, **more: Any) -> dict[str, Any]:
-    return {"status": status, "bytes_transferred": bytes_transferred, "transfer_duration_seconds": 2.5, **more}
+def answer(status: str, bytes_transferred: int = 0, bytes_sent: int = 0, **more: Any) -> dict[str, Any]:
+    told = {"bytes_transferred": bytes_transferred, "bytes_sent": bytes_sent, "transfer_duration_seconds": 2.5}
+    return {"status": status, **told, **more}
 
 
 def failing_with(error: str, message: str = "It failed. Do something.") -> Download:
@@ -52,6 +53,7 @@ class Cloud:
     renewal_fails_with: TaskError | None = None
     would_do: dict[str, Any] | None = None
     """What the lister answers a dry run."""
+    report_adds: dict[str, Any] = field(default_factory=lambda: {"videos_pending": 3})
     environment: str = "prod"
     calls: list[tuple[str, Any]] = field(default_factory=list)
 
@@ -80,7 +82,7 @@ class Cloud:
                 return {"Payload": self._listing()}
             case "Report":
                 return {
-                    "Payload": {"statusCode": 200, "summary": {**arguments["Payload"]["summary"], "videos_pending": 3}}
+                    "Payload": {"statusCode": 200, "summary": {**arguments["Payload"]["summary"], **self.report_adds}}
                 }
             case "getObject":
                 return [self._manifest_item(media_id) for media_id in self.media_ids]
@@ -165,6 +167,7 @@ def test_all_new_videos_are_archived_and_the_run_says_so() -> None:
         "postponed": 3,
         "filtered": 1,
         "bytes_transferred": 3 * SIZE_BYTES,
+        "bytes_unfinished": 0,
         "downloader_seconds": 7.5,
         "failures": {},
         "failed_videos": [],
@@ -224,9 +227,9 @@ def test_a_run_may_be_given_a_limit_and_needs_none(run_input: dict[str, Any]) ->
 def test_a_video_that_needs_more_time_is_called_again_until_it_is_done() -> None:
     answers = iter(
         [
-            answer("IN_PROGRESS", 1),
-            answer("IN_PROGRESS", 2),
-            answer("COMPLETED", SIZE_BYTES),
+            answer("IN_PROGRESS", bytes_sent=1),
+            answer("IN_PROGRESS", bytes_sent=2),
+            answer("COMPLETED", SIZE_BYTES, bytes_sent=SIZE_BYTES - 3),
         ]
     )
     cloud = Cloud(media_ids=("a",), downloads={"a": lambda event: next(answers)})
@@ -343,12 +346,19 @@ def test_the_partial_failure_notice_tells_a_person_what_failed_and_where_to_look
         "c": failing_with("IntegrityError"),
         "d": failing_with("IntegrityError"),
     }
-    cloud = Cloud(media_ids=("a", "b", "c", "d"), downloads=failed)
+    cloud = Cloud(
+        media_ids=("a", "b", "c", "d"),
+        already_synced=1,
+        downloads=failed,
+        report_adds={"megabytes_per_second": 0.83, "cost_usd": 0.0123},
+    )
     cloud.run()
 
     (notice,) = cloud.sent_to("publish")
     assert notice["Subject"] == "GoPro Sync Partial Failure (prod): 3 of 4 videos"
     assert "  SourceMissingError: 1\n  IntegrityError: 2" in notice["Message"]
+    assert "5 videos found, 1 of them archived before" in notice["Message"]
+    assert "524.3 MB in 630 seconds: 0.8 MB/s, about $0.01." in notice["Message"]
     assert "  b: SourceMissingError" in notice["Message"]
     assert EXECUTION_ARN in notice["Message"]
 
@@ -571,15 +581,32 @@ def test_a_run_with_work_left_starts_the_next(run_input: dict[str, Any], next_in
     assert held["ExpressionAttributeValues"][":chain"] == {"S": chain}
 
 
+def test_a_run_that_came_forward_with_videos_too_large_for_it_starts_the_next() -> None:
+    parts = iter([answer("IN_PROGRESS", bytes_sent=5), answer("IN_PROGRESS", bytes_sent=7), answer("DEFERRED")])
+    cloud = Cloud(media_ids=("a",), downloads={"a": lambda event: next(parts)})
+
+    output = cloud.run().output
+
+    assert (output["synced"], output["bytes_transferred"], output["bytes_unfinished"]) == (0, 0, 12)
+    assert cloud.sent_to("startExecution")
+
+
 @pytest.mark.parametrize(
     ("cloud", "run_input"),
     [
         (Cloud(media_ids=("a",)), {}),
+        (Cloud(media_ids=("a",), remaining=5, downloads={"a": lambda event: answer("DEFERRED")}), {}),
         (Cloud(media_ids=("a",), remaining=5, downloads={"a": failing_with("MediaGoneError")}), {}),
         (Cloud(media_ids=("a",), remaining=5), {"max_videos": 1}),
         (Cloud(media_ids=("a",), remaining=5), {"continue_backlog": False}),
     ],
-    ids=["nothing is left", "nothing was archived", "so many were asked for", "it was asked not to"],
+    ids=[
+        "nothing is left",
+        "nothing was sent",
+        "nothing was archived",
+        "so many were asked for",
+        "it was asked not to",
+    ],
 )
 def test_no_other_run_is_started(cloud: Cloud, run_input: dict[str, Any]) -> None:
     assert cloud.run(run_input).status == "SUCCEEDED"

@@ -341,7 +341,12 @@ def test_a_dry_run_says_what_would_happen_and_changes_nothing(stack: Stack) -> N
     assert output is not None
     assert (output["status"], output["videos"], output["filtered"]) == ("DRY_RUN", 1, 1)
     assert output["bytes"] > 0
+    assert 0 < output["cost_usd"] < 1
     assert [first["media_id"] for first in output["first_videos"]] == ["m2"]
+    of_two = stack.run({"dry_run": True, "max_videos": 1}).output
+    assert of_two is not None
+    assert (of_two["videos"], of_two["remaining"], of_two["backlog"]["videos"]) == (1, 1, 2)
+    assert of_two["backlog"]["bytes"] == of_two["bytes"] + output["bytes"]
     assert stack.statuses() == {}
     assert stack.object_keys() == []
 

@@ -137,6 +137,23 @@ def test_a_run_tells_each_metric_once(aws: tuple[S3Client, DynamoDBClient], caps
     }
 
 
+def test_a_run_that_came_to_its_transfers_says_what_it_cost(
+    aws: tuple[S3Client, DynamoDBClient], capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = {"total_found": 40, "new_count": 7, "downloader_seconds": 900.5}
+
+    summary = report(SUMMARY | counts)
+
+    seconds_usd = 900.5 * 0.5 * 0.0000166667  # half a gigabyte of Lambda
+    assert seconds_usd < summary["cost_usd"] < seconds_usd + 0.02
+    assert metrics(capsys)[("RunCost", ENVIRONMENT["ENVIRONMENT"])] == summary["cost_usd"]
+
+
+def test_a_summary_with_a_count_missing_is_refused(aws: tuple[S3Client, DynamoDBClient]) -> None:
+    with pytest.raises(InvalidEventError, match="total_found"):
+        report(SUMMARY | {"downloader_seconds": 900.5})
+
+
 def test_a_failed_run_counts_as_not_completed_and_invents_no_numbers(
     aws: tuple[S3Client, DynamoDBClient], capsys: pytest.CaptureFixture[str]
 ) -> None:

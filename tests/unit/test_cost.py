@@ -16,6 +16,8 @@ from gopro_sync.cost import (
     MonthlyUsage,
     RunUsage,
     cost_of_run,
+    deep_archive_usd_per_month,
+    expected_usage,
     monthly_cost,
     transfer_seconds,
 )
@@ -72,6 +74,15 @@ def test_lambda_is_paid_for_half_a_gigabyte_for_the_time_that_the_copies_take() 
     lines = month_of(100, month=1).operating.usd_by_service
     copies = 100 * (160 + 3) * 0.5 * 0.0000166667
     assert copies < lines["Lambda"] < copies + 0.01
+
+
+def test_what_a_run_is_expected_to_use_is_known_before_it_starts() -> None:
+    usage = expected_usage(library_items=50, videos=10, size_bytes=10 * 10**9)
+    assert usage.downloader_seconds == pytest.approx(10 * (160 + 3))
+    assert usage.duration_seconds == pytest.approx(10 * (160 + 3) / 5)  # five at a time
+    copies = 10 * (160 + 3) * 0.5 * 0.0000166667
+    assert copies < cost_of_run(usage, PRICES).total_usd < copies + 0.02
+    assert deep_archive_usd_per_month(10 * 10**9, PRICES) == pytest.approx(0.0099)
 
 
 def test_arm_takes_a_fifth_off_the_time_but_not_off_the_calls() -> None:

@@ -6,13 +6,15 @@ returns the reference; invoked by itself, it returns them as ``new_videos``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync import composition
-from gopro_sync.discovery import Discovery, discover
+from gopro_sync.cost import cost_of_run, deep_archive_usd_per_month, expected_usage
+from gopro_sync.discovery import Discovery, VideoToArchive, discover
 from gopro_sync.drift_report import report_drift
 from gopro_sync.errors import InvalidEventError, ThrottledError
 from gopro_sync.handlers import run_report
@@ -20,6 +22,7 @@ from gopro_sync.handlers.entry_point import STATUS_OK, entry_point, execution_id
 from gopro_sync.handlers.session_source import session_for
 from gopro_sync.json_fields import JsonObject, optional_count, optional_flag, optional_text, optional_time
 from gopro_sync.observability import EventType, logger
+from gopro_sync.prices import load_prices
 from gopro_sync.run_files import write_manifest
 from gopro_sync.selection import read_selection
 from gopro_sync.timestamps import iso_utc, now_utc
@@ -29,6 +32,7 @@ _REPORT_RUN: Final = "report_run"
 _PAGES_TAKEN_AT_ONCE: Final = 20
 # A library of some hundred thousand items needs more than a minute's budget.
 _PATIENCE_SECONDS: Final = 150.0
+_VIDEOS_SHOWN: Final = 20
 
 
 @entry_point(EventType.LIBRARY_LISTING_FAILED, prepare=composition.prepare_media_lister)
@@ -86,12 +90,23 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
 
 
 def _what_would_happen(found: Discovery) -> dict[str, Any]:
-    sizes = [video.item.size_bytes for video in found.videos]
+    """Say it of this run and, where its limit leaves some for later, of all the runs that it takes."""
+    whole = {"backlog": _forecast(found, (*found.videos, *found.later_videos))} if found.later_videos else {}
+    first = [{"media_id": video.item.media_id, "s3_key": video.s3_key} for video in found.videos[:_VIDEOS_SHOWN]]
+    return {**_forecast(found, found.videos), **whole, "first_videos": first}
+
+
+def _forecast(found: Discovery, videos: Sequence[VideoToArchive]) -> dict[str, Any]:
+    sizes = [video.item.size_bytes for video in videos]
+    size_bytes = sum(size for size in sizes if size is not None)
+    usage = expected_usage(library_items=found.total_found, videos=len(videos), size_bytes=size_bytes)
+    prices = load_prices()
     return {
-        "videos": len(sizes),
-        "bytes": sum(size for size in sizes if size is not None),
+        "videos": len(videos),
+        "bytes": size_bytes,
         "videos_of_unknown_size": sizes.count(None),
-        "first_videos": [{"media_id": video.item.media_id, "s3_key": video.s3_key} for video in found.videos[:20]],
+        "cost_usd": round(cost_of_run(usage, prices).total_usd, 4),
+        "deep_archive_usd_per_month": round(deep_archive_usd_per_month(size_bytes, prices), 4),
     }
 
 

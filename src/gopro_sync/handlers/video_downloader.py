@@ -120,6 +120,7 @@ def _answer(request: VideoRequest, result: VideoResult) -> dict[str, Any]:
         "status": result.status,
         "media_id": request.video.media_id,
         "bytes_transferred": result.bytes_archived,
+        "bytes_sent": result.bytes_sent,
         "transfer_duration_seconds": round(result.duration_seconds, 3),
         "throughput_mbps": _megabits_per_second(result),
         "chapters": len(result.files),

@@ -110,7 +110,7 @@ def test_each_outcome_is_counted_once(
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
     assert [{name: line[name] for name in line if name not in {"_aws", "Environment"}} for line in lines] == (
-        [told] if told else []
+        [{"correlation_id": "request-1", **told}] if told else []
     )
 
 
