@@ -166,6 +166,23 @@ def demo(*, media: MediaFile = None, state_directory: StateDirectory = None) -> 
         )
 
 
+@app.command()
+def dashboard(
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE.png", dir_okay=False, help="The picture to write.")],
+    state_directory: StateDirectory = None,
+) -> None:
+    """Draw the deployed dashboard as it looks after seven nights, good and bad ones (two minutes).
+
+    Brings a cloud of its own up and takes it down. The runs and their metrics are real; only the nights' dates are not.
+    """
+    # Only this command draws: the library that does is slow to load.
+    from local.dashboard.show import show  # noqa: PLC0415
+
+    with _readable_errors():
+        show(state_directory=state_directory or default_state_directory() / "dashboard", file=file, report=_say)
+
+
 def _read_input(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))

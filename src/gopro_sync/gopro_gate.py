@@ -92,6 +92,8 @@ class SharedGate:
             GoProUnavailableError: all workers pause, or the minute's budget is used up.
         """
         with self._lock:
+            if self._is_probe:
+                return  # it tries until it knows: that it was let through keeps the others waiting
             if self._in_hand == 0:
                 self._take_patiently()
                 self._in_hand = self._taken_at_once

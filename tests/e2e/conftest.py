@@ -159,6 +159,10 @@ class Stack:
                 messages.append(json.loads(message["Body"]))
         return messages
 
+    def take_notices(self, queue_url: str) -> list[dict[str, Any]]:
+        """Receive and delete what is in a queue of alerts; return what runs and functions have told, without alarms."""
+        return [message for message in self.take_messages(queue_url) if not message["Subject"].startswith("ALARM")]
+
     def dead_letters(self) -> list[dict[str, Any]]:
         """Take what is in the dead letter queue."""
         return self.take_messages(self.output("DeadLetterQueueUrl"))

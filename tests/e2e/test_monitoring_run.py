@@ -1,15 +1,23 @@
-"""A night with a video that fails, as those see it who were told: metrics, alarms, notices and saved queries."""
+"""Nights with something wrong, as those see it who were told: metrics, alarms, notices and saved queries."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
+from local.dashboard.readings import Reading, moved, read_metrics, read_services
+from local.engine.alarm_rule import AlarmRule, Datapoint, State
 from local.simulator import Fault
 from local.simulator.faults import FaultName
-from tests.e2e.conftest import Stack, video
+from tests.e2e.conftest import LOGIN, Stack, video
+
+DAY_SECONDS = 86400
 
 
 def metric_sum(stack: Stack, since: float, name: str, **dimensions: str) -> float:
@@ -109,13 +117,110 @@ def test_a_night_with_a_failing_video_is_seen_and_told(stack: Stack, alerts: str
     assert (drift["kind"], drift["count"]) == ("sources_missing", "1")
 
 
-def test_four_failures_raise_the_alarm_for_a_high_failure_rate_once(stack: Stack, alerts: str) -> None:
-    stack.put_library(*(video(f"bad{number}", f"GX02{number:04}.MP4") for number in range(4)))
+# --- every alarm, on the metrics that what it is for leaves behind ----------------------------------------------------
+
+
+def readings_since(stack: Stack, since: float) -> list[Reading]:
+    """Return what was told since then, and what S3 and SQS would tell on AWS."""
+    began, now = datetime.fromtimestamp(int(since), tz=UTC), datetime.now(UTC) + timedelta(seconds=1)
+    return [*read_metrics(stack.cloud, since=began, until=now), *read_services(stack.cloud, at=time.time())]
+
+
+def state(stack: Stack, alarm: str, readings: Iterable[Reading], *, in_seconds: float = 0) -> State:
+    """Return what CloudWatch's rule says of an alarm, now or later, if nothing else is told until then."""
+    found = stack.cloud.client("cloudwatch").describe_alarms(AlarmNames=[f"{alarm}-local"])["MetricAlarms"]
+    rule = AlarmRule.from_properties(found[0])
+    own = [r for r in readings if (r.namespace, r.name) == (rule.namespace, rule.metric_name)]
+    values = {"Sum": lambda r: r.total, "Maximum": lambda r: r.most, "Minimum": lambda r: r.least}
+    points = [
+        Datapoint(timestamp_seconds=reading.at, value=values[rule.statistic](reading))
+        for reading in own
+        if reading.dimensions == rule.dimensions
+    ]
+    return rule.state(points, now_seconds=time.time() + in_seconds, before=State.OK)
+
+
+def test_six_videos_that_fail_raise_three_alarms_once_and_they_end_by_themselves(stack: Stack, alerts: str) -> None:
+    stack.put_library(*(video(f"bad{number}", f"GX02{number:04}.MP4") for number in range(6)))
     stack.gopro.set_faults(Fault(FaultName.MISSING_SOURCE))
+    since = time.time()
 
     stack.run()
     stack.run()
 
-    assert alarm_states(stack)["GoPro-Sync-HighFailureRate"] == "ALARM"
+    raised = {"GoPro-Sync-HighFailureRate", "GoPro-Lambda-Errors", "GoPro-Dead-Letters"}
+    readings = readings_since(stack, since)
+    assert {alarm: state(stack, alarm, readings) for alarm in raised} == dict.fromkeys(raised, State.ALARM)
+    assert alarm_states(stack)["GoPro-Sync-HighFailureRate"] == "ALARM", "the engine itself has followed the rule"
     subjects = [message["Subject"] for message in stack.take_messages(alerts)]
     assert len([subject for subject in subjects if "HighFailureRate" in subject]) == 1
+
+    assert len(stack.dead_letters()) == 6
+    later = moved(readings_since(stack, time.time()), began_at=0, to=600)
+    ended = {alarm: state(stack, alarm, [*readings, *later], in_seconds=600) for alarm in raised}
+    assert ended == dict.fromkeys(raised, State.OK)
+
+
+@pytest.mark.usefixtures("secret")
+def test_a_wrong_password_raises_the_alarms_for_runs_that_fail(stack: Stack, alerts: str) -> None:
+    stack.put_library(video("m1"))
+    stack.put_secret(json.dumps({**LOGIN, "password": "not-the-password"}))
+    since = time.time()
+
+    failed = stack.run()
+
+    assert failed.error == "AuthenticationError"
+    (notice,) = stack.take_notices(alerts)
+    assert notice["Subject"] == "GoPro Sync Critical Failure (local)"
+    readings = readings_since(stack, since)
+    for alarm in ("GoPro-Auth-Failure", "GoPro-StepFunction-Failed"):
+        assert state(stack, alarm, readings) is State.ALARM
+        assert state(stack, alarm, readings, in_seconds=600) is State.OK
+    # The same night twice more; then one that succeeds.
+    nights = [moved(readings, began_at=0, to=days * DAY_SECONDS) for days in range(3)]
+    first_two, all_three = [*nights[0], *nights[1]], [*nights[0], *nights[1], *nights[2]]
+    assert state(stack, "GoPro-Sync-ThreeFailedRuns", first_two, in_seconds=DAY_SECONDS) is State.OK
+    assert state(stack, "GoPro-Sync-ThreeFailedRuns", all_three, in_seconds=2 * DAY_SECONDS) is State.ALARM
+    assert state(stack, "GoPro-Sync-NoSuccessfulRun", all_three, in_seconds=2 * DAY_SECONDS) is State.ALARM
+
+    stack.put_secret(stack.sign_in())
+    since = time.time()
+    assert stack.run().every_video_archived
+
+    night = [r for r in moved(readings_since(stack, since), began_at=0, to=3 * DAY_SECONDS)]
+    for alarm in ("GoPro-Sync-ThreeFailedRuns", "GoPro-Sync-NoSuccessfulRun"):
+        assert state(stack, alarm, [*all_three, *night], in_seconds=3 * DAY_SECONDS) is State.OK
+    assert state(stack, "GoPro-Sync-NoSuccessfulRun", night, in_seconds=5 * DAY_SECONDS) is State.OK
+    assert state(stack, "GoPro-Sync-NoSuccessfulRun", night, in_seconds=6.5 * DAY_SECONDS) is State.ALARM
+
+
+@pytest.mark.usefixtures("secret")
+def test_a_pasted_token_near_its_end_raises_its_alarm_and_a_new_one_ends_it(stack: Stack) -> None:
+    def readings_with_a_token_for(hours: float) -> list[Reading]:
+        since = time.time()
+        ends = (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
+        stack.put_secret(json.dumps({**json.loads(stack.sign_in()), "expires_at": ends}))
+        stack.invoke("Authenticator", {"action": "ensure_session"})
+        return readings_since(stack, since)
+
+    soon = readings_with_a_token_for(24)
+    assert state(stack, "GoPro-Credential-Expiring", soon) is State.ALARM
+    time.sleep(1)  # what is told in one second is one reading
+    new = moved(readings_with_a_token_for(24 * 7), began_at=0, to=DAY_SECONDS)
+    assert state(stack, "GoPro-Credential-Expiring", [*soon, *new], in_seconds=DAY_SECONDS) is State.OK
+
+
+def test_an_account_that_runs_too_many_functions_raises_the_alarm_for_throttles(stack: Stack) -> None:
+    lambdas, name = stack.cloud.client("lambda"), stack.output("VideoDownloaderFunctionName")
+    since = time.time()
+    lambdas.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    try:
+        for _ in range(2):
+            with pytest.raises(lambdas.exceptions.TooManyRequestsException):
+                lambdas.invoke(FunctionName=name, Payload=b"{}")
+    finally:
+        lambdas.delete_function_concurrency(FunctionName=name)
+
+    readings = readings_since(stack, since)
+    assert state(stack, "GoPro-Lambda-Throttles", readings) is State.ALARM
+    assert state(stack, "GoPro-Lambda-Throttles", readings, in_seconds=600) is State.OK

@@ -117,7 +117,7 @@ def test_one_failing_video_is_marked_queued_and_announced_and_stops_no_other(sta
     assert "lease_owner" not in record
     (letter,) = stack.dead_letters()
     assert (letter["media_id"], letter["error"]) == ("bad", "SourceMissingError")
-    (alert,) = stack.take_messages(alerts)
+    (alert,) = stack.take_notices(alerts)
     assert "1 of 3" in alert["Subject"]
     assert "bad: SourceMissingError" in alert["Message"]
 
@@ -209,7 +209,7 @@ def test_a_secret_that_does_not_work_fails_the_run_says_why_and_damages_nothing(
     assert "secret" in str(execution.cause)
     assert value not in str(execution.cause)
     assert stack.statuses() == {}
-    (alert,) = stack.take_messages(alerts)
+    (alert,) = stack.take_notices(alerts)
     assert "Critical Failure" in alert["Subject"]
     assert error in alert["Message"]
     mending_command = f"./gopro-sync credentials set --secret-id {stack.output('CredentialsSecretArn')}"

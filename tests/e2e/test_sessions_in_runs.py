@@ -61,7 +61,7 @@ def test_a_session_that_dies_in_mid_run_is_renewed_once_and_no_video_notices(sta
 
     assert grants(stack) == 2  # the login, and one refresh for all
     assert set(stack.statuses().values()) == {"COMPLETED"}
-    assert stack.take_messages(alerts) == []
+    assert stack.take_notices(alerts) == []
 
 
 def test_a_listing_that_is_refused_is_renewed_as_well(stack: Stack) -> None:
@@ -84,7 +84,7 @@ def test_a_session_that_dies_for_good_is_told_once_asked_for_once_and_damages_no
 
     assert (execution.status, execution.error) == ("FAILED", "AuthenticationError")
     assert grants(stack) == 1
-    (alert,) = stack.take_messages(alerts)
+    (alert,) = stack.take_notices(alerts)
     assert "GoPro refuses the e-mail address and password" in alert["Message"]
     assert "since 20" in alert["Message"]
     assert f"./gopro-sync credentials set --secret-id {stack.output('CredentialsSecretArn')}" in alert["Message"]
@@ -117,7 +117,7 @@ def test_a_rotation_keeps_a_pasted_token_and_reminds(stack: Stack, alerts: str) 
     wait_for(lambda: stack.current_version() != version)
 
     assert json.loads(stack.secret()) == json.loads(before)
-    (reminder,) = stack.take_messages(alerts)
+    (reminder,) = stack.take_notices(alerts)
     assert reminder["Subject"] == "GoPro Sync: replace the pasted token"
     assert "./gopro-sync credentials set --secret-id" in reminder["Message"]
 

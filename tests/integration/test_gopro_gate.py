@@ -141,6 +141,16 @@ def test_after_the_pause_one_worker_tries_and_the_others_go_on_when_gopro_answer
     assert [night.wait_of(night.worker()) for _ in range(5)] == [0.0] * 5
 
 
+def test_the_one_that_tries_may_do_so_as_often_as_its_patience_lasts(night: Night) -> None:
+    night.worker().after_failure(ThrottledError("Too many requests"), "a")
+    night.later(61)
+    probe = night.worker()
+
+    assert [night.wait_of(probe) for _ in range(3)] == [0.0] * 3, "GoPro's client asks again by itself"
+    probe.after_failure(ThrottledError("Too many requests", retry_after_seconds=400), "b")
+    assert night.wait_of(night.worker()) == 400
+
+
 def test_of_many_that_come_at_the_same_moment_exactly_one_tries(night: Night) -> None:
     night.worker().after_failure(ThrottledError("Too many requests"), "a")
     night.later(61)

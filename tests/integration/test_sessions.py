@@ -380,7 +380,7 @@ def test_ten_that_are_refused_at_once_renew_once(setting: Setting) -> None:
     setting.put(**LOGIN)
     setting.ensure()
     setting.gopro.expire("access_tokens")
-    setting.wait = lambda _: time.sleep(0.05)
+    setting.wait = lambda _: time.sleep(0.5)
     with ThreadPoolExecutor(10) as pool:
         renewed = list(pool.map(lambda _: setting.renew_if_refused(), range(10)))
     assert len({credentials.auth_token for credentials in renewed}) == 1

@@ -1,0 +1,118 @@
+"""What CloudWatch holds of a metric, as small pieces that can be put together to any statistic of any period."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, Self
+
+from local.cloud import Cloud
+
+NAMESPACES: Final = ("GoProSync", "AWS/Lambda", "AWS/States")
+_STATISTICS: Final = ("Sum", "Minimum", "Maximum", "SampleCount")
+# The class of an object as S3 lists it, and the StorageType by which S3's metrics tell of it.
+_STORAGE_TYPES: Final = {
+    "STANDARD": "StandardStorage",
+    "GLACIER_IR": "GlacierInstantRetrievalStorage",
+    "DEEP_ARCHIVE": "DeepArchiveStorage",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Some values of one metric that were told in one second.
+
+    Attributes:
+        namespace: of the metric.
+        name: of the metric.
+        dimensions: its dimensions.
+        at: seconds since the epoch.
+        total: sum of the values.
+        least: the smallest of them.
+        most: the largest of them.
+        count: how many they are.
+    """
+
+    namespace: str
+    name: str
+    dimensions: Mapping[str, str]
+    at: float
+    total: float
+    least: float
+    most: float
+    count: float = 1
+
+    @classmethod
+    def of_value(cls, namespace: str, name: str, dimensions: Mapping[str, str], at: float, value: float) -> Self:
+        """One value."""
+        return cls(namespace=namespace, name=name, dimensions=dimensions, at=at, total=value, least=value, most=value)
+
+
+def statistic(readings: Sequence[Reading], name: str) -> float:
+    """CloudWatch's statistic of that name over all values.
+
+    Raises:
+        KeyError: a statistic that is not known here.
+    """
+    total, count = sum(reading.total for reading in readings), sum(reading.count for reading in readings)
+    known = {
+        "Sum": total,
+        "SampleCount": count,
+        "Average": total / count,
+        "Minimum": min(reading.least for reading in readings),
+        "Maximum": max(reading.most for reading in readings),
+    }
+    return known[name]
+
+
+def moved(readings: Iterable[Reading], *, began_at: float, to: float) -> list[Reading]:
+    """The readings as if what began at one time had begun at another."""
+    return [replace(reading, at=reading.at - began_at + to) for reading in readings]
+
+
+def read_metrics(cloud: Cloud, *, since: datetime, until: datetime) -> Iterator[Reading]:
+    """Everything that was told between the two moments, second by second."""
+    client = cloud.client("cloudwatch")
+    for namespace in NAMESPACES:
+        for page in client.get_paginator("list_metrics").paginate(Namespace=namespace):
+            for metric in page["Metrics"]:
+                answer = client.get_metric_statistics(
+                    Namespace=namespace,
+                    MetricName=metric["MetricName"],
+                    Dimensions=metric["Dimensions"],
+                    StartTime=since,
+                    EndTime=until,
+                    Period=1,
+                    Statistics=_STATISTICS,
+                )
+                yield from (_reading(metric, point) for point in answer["Datapoints"])
+
+
+def read_services(cloud: Cloud, *, at: float) -> Iterator[Reading]:
+    """What S3 and SQS tell of themselves on AWS, and not in the engine: looked up in bucket and queue."""
+    bucket, queue_url = cloud.outputs["ArchiveBucketName"], cloud.outputs["DeadLetterQueueUrl"]
+    sizes = dict.fromkeys(_STORAGE_TYPES.values(), 0)
+    for page in cloud.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for found in page.get("Contents", []):
+            sizes[_STORAGE_TYPES[found.get("StorageClass", "STANDARD")]] += found["Size"]
+    for storage_type, size_bytes in sizes.items():
+        dimensions = {"BucketName": bucket, "StorageType": storage_type}
+        yield Reading.of_value("AWS/S3", "BucketSizeBytes", dimensions, at, size_bytes)
+    name = "ApproximateNumberOfMessages"
+    told = cloud.client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=[name])
+    dimensions = {"QueueName": queue_url.rsplit("/", 1)[-1]}
+    yield Reading.of_value("AWS/SQS", f"{name}Visible", dimensions, at, float(told["Attributes"][name]))
+
+
+def _reading(metric: Mapping[str, Any], point: Mapping[str, Any]) -> Reading:
+    return Reading(
+        namespace=metric["Namespace"],
+        name=metric["MetricName"],
+        dimensions={dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]},
+        at=point["Timestamp"].timestamp(),
+        total=point["Sum"],
+        least=point["Minimum"],
+        most=point["Maximum"],
+        count=point["SampleCount"],
+    )

@@ -1,0 +1,68 @@
+"""Brings a cloud up, lives through some nights, draws the deployed dashboard, and takes the cloud down."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from local import cloud
+from local.cloud import Cloud
+from local.dashboard.nights import NIGHTS, live_through
+from local.dashboard.picture import Rows, draw
+
+_SOURCE: Final = "SOURCE '"
+_LOOKED_BACK_SECONDS: Final = 3600
+
+
+def show(*, state_directory: Path, file: Path, report: Callable[[str], None]) -> None:
+    """Writes the picture.
+
+    Args:
+        state_directory: of the cloud that is brought up for it.
+        file: to be written, as PNG.
+        report: told what happens, line by line.
+
+    Raises:
+        LocalCloudError: the cloud did not come up.
+        WidgetError: the dashboard has something that the picture does not know.
+    """
+    with cloud.running(state_directory=state_directory, report=report) as here:
+        readings = live_through(here, NIGHTS, report=report)
+        body = _dashboard(here)
+        queries = [widget["properties"]["query"] for widget in body["widgets"] if widget["type"] == "log"]
+        draw(
+            body,
+            readings=readings,
+            rows_of_query={query: _rows(here, query) for query in queries},
+            alarm_states=_alarm_states(here),
+            file=file,
+        )
+    report(f"Drawn: {file}")
+
+
+def _dashboard(here: Cloud) -> dict[str, Any]:
+    answer = here.client("cloudwatch").get_dashboard(DashboardName=here.outputs["DashboardName"])
+    body: dict[str, Any] = json.loads(answer["DashboardBody"])
+    return body
+
+
+def _rows(here: Cloud, query: str) -> Rows:
+    source, _, text = query.partition("|")
+    group = source.removeprefix(_SOURCE).strip().rstrip("'")
+    logs, now = here.client("logs"), int(time.time())
+    asked = logs.start_query(
+        logGroupName=group, startTime=now - _LOOKED_BACK_SECONDS, endTime=now + 1, queryString=text.strip()
+    )
+    return [_row(row) for row in logs.get_query_results(queryId=asked["queryId"])["results"]]
+
+
+def _row(cells: list[Mapping[str, str]]) -> dict[str, str]:
+    return {cell["field"]: cell["value"] for cell in cells}
+
+
+def _alarm_states(here: Cloud) -> dict[str, str]:
+    alarms = here.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    return {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}

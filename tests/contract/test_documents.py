@@ -1,0 +1,68 @@
+"""The documents name what is deployed, and nothing else: parameters, outputs, alarms, metrics, queries, log events."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import pytest
+
+from gopro_sync.metrics import Metric
+from gopro_sync.observability import EventType
+from tests.contract.deployment import ROOT, Stack, resource, resources_of, template
+
+CONFIGURATION: Final = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+MONITORING: Final = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
+
+
+def row_of(name: str, definition: dict[str, Any]) -> str:
+    """Return the parameter's row of the table, written from the template."""
+    default = definition.get("Default")
+    bounds = ", ".join(f"`{value}`" for value in definition.get("AllowedValues", []))
+    if "MinValue" in definition:
+        bounds = f"{definition['MinValue']} to {definition['MaxValue']}"
+    shown = "(empty)" if default in {"", None} else f"`{default}`"
+    return f"| `{name}` | {shown} | {bounds} | {' '.join(definition['Description'].split())} |"
+
+
+@pytest.mark.parametrize("name", template()["Parameters"])
+def test_each_parameter_stands_in_the_table_as_the_template_has_it(name: str) -> None:
+    assert row_of(name, template()["Parameters"][name]) in CONFIGURATION.splitlines()
+
+
+@pytest.mark.parametrize("name", template()["Outputs"])
+def test_each_output_stands_in_the_table_as_the_template_has_it(name: str) -> None:
+    assert f"| `{name}` | {template()['Outputs'][name]['Description']} |" in CONFIGURATION.splitlines()
+
+
+def test_no_table_names_a_parameter_or_an_output_that_is_gone() -> None:
+    tables = CONFIGURATION.partition("## The secret")[0]
+    named = set(re.findall(r"^\| `(\w+)` \|", tables, re.MULTILINE))
+    assert named == template()["Parameters"].keys() | template()["Outputs"].keys()
+
+
+def alarm_names() -> set[str]:
+    return {Stack().resolve(resource(name))["AlarmName"] for name in resources_of("AWS::CloudWatch::Alarm")}
+
+
+def query_names() -> set[str]:
+    return {Stack().resolve(resource(name))["Name"] for name in resources_of("AWS::Logs::QueryDefinition")}
+
+
+def first_cells(heading: str) -> set[str]:
+    """Return the names in the first column of the table below a heading."""
+    section = MONITORING.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("heading", "names"),
+    [
+        ("Alarms", alarm_names()),
+        ("Metrics", {str(metric) for metric in Metric}),
+        ("Saved queries", query_names()),
+        ("Log events", {str(event) for event in EventType}),
+    ],
+)
+def test_the_page_on_monitoring_names_all_there_is_and_nothing_else(heading: str, names: set[str]) -> None:
+    assert first_cells(heading) == names
