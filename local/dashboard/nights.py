@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from local.cloud import Cloud
-from local.dashboard.readings import Reading, moved, read_metrics, read_services
+from local.dashboard.readings import Reading, moved, read_metrics, read_storage
 from local.running import run
 from local.simulator import Fault, SimulatedItem, SimulatorAdmin, SourceFile
 from local.simulator.faults import FaultName
+from local.simulator.tokens import Account
 
 _MIB: Final = 1024 * 1024
 _START: Final = timedelta(hours=2)
@@ -34,6 +36,7 @@ class Night:
         faults: what goes wrong at GoPro.
         has_wrong_password: whether the owner has changed the password at GoPro only.
         run_input: of the run.
+        empties_queue: whether an operator looks through the dead letter queue afterwards.
     """
 
     told: str
@@ -41,6 +44,7 @@ class Night:
     faults: tuple[Fault, ...] = ()
     has_wrong_password: bool = False
     run_input: dict[str, Any] | None = None
+    empties_queue: bool = False
 
 
 # A video goes by the name of its night and its number: d2v1.
@@ -59,7 +63,12 @@ NIGHTS: Final = (
         new_videos=6,
         faults=tuple(Fault(FaultName.MISSING_SOURCE, media_id=f"d6v{number}") for number in range(1, 5)),
     ),
-    Night(told="GoPro is well again, and the failed ones are tried", new_videos=2, run_input={"redrive": True}),
+    Night(
+        told="GoPro is well again, and the failed ones are tried",
+        new_videos=2,
+        run_input={"redrive": True},
+        empties_queue=True,
+    ),
 )
 
 
@@ -73,15 +82,16 @@ def live_through(cloud: Cloud, nights: Sequence[Night], *, report: Callable[[str
     """
     admin = SimulatorAdmin(cloud.gopro_api_base_url)
     library = _Library(admin)
-    right = cloud.client("secretsmanager").get_secret_value(SecretId=cloud.outputs["CredentialsSecretArn"])
     readings: list[Reading] = []
     for number, night in enumerate(nights, start=1):
         library.grow(number, night.new_videos)
         admin.set_faults(*night.faults)
-        _put_secret(cloud, right["SecretString"], is_wrong=night.has_wrong_password)
         began_at = time.time()
-        execution = run(cloud, night.run_input or {})
+        with _password(cloud, is_wrong=night.has_wrong_password):
+            execution = run(cloud, night.run_input or {})
         report(f"Night {number}: {night.told}: {execution.status}")
+        if night.empties_queue:
+            cloud.client("sqs").purge_queue(QueueUrl=cloud.outputs["DeadLetterQueueUrl"])
         own = _readings_since(cloud, began_at)
         readings += moved(own, began_at=began_at, to=_two_o_clock(days_ago=len(nights) - number))
     return readings
@@ -95,7 +105,7 @@ class _Library:
         self._admin.put_library({"items": []})
 
     def grow(self, day: int, count: int) -> None:
-        uploaded = datetime.now(UTC) - timedelta(days=len(NIGHTS) - day, hours=8)
+        uploaded = datetime.now(UTC) - timedelta(hours=8)
         for number in range(1, count + 1):
             self._admin.add_item(
                 SimulatedItem(
@@ -114,16 +124,32 @@ def _readings_since(cloud: Cloud, began_at: float) -> Iterator[Reading]:
     since = datetime.fromtimestamp(int(began_at), tz=UTC)
     now = time.time()
     yield from read_metrics(cloud, since=since, until=datetime.fromtimestamp(int(now) + 1, tz=UTC))
-    yield from read_services(cloud, at=now)
+    yield from read_storage(cloud, at=now)
 
 
-def _put_secret(cloud: Cloud, text: str, *, is_wrong: bool) -> None:
-    credential = json.loads(text)
-    if is_wrong:
-        credential = {**credential, "password": _NOT_THE_PASSWORD}
-    cloud.client("secretsmanager").put_secret_value(
-        SecretId=cloud.outputs["CredentialsSecretArn"], SecretString=json.dumps(credential)
-    )
+@contextmanager
+def _password(cloud: Cloud, *, is_wrong: bool) -> Iterator[None]:
+    """Lets the secret hold a wrong password meanwhile, if so; what it held before is put back."""
+    if not is_wrong:
+        yield
+        return
+    secrets, secret = cloud.client("secretsmanager"), cloud.outputs["CredentialsSecretArn"]
+    before = secrets.get_secret_value(SecretId=secret)["SecretString"]
+    secrets.put_secret_value(SecretId=secret, SecretString=json.dumps(_login(_NOT_THE_PASSWORD)))
+    try:
+        yield
+    finally:
+        secrets.put_secret_value(SecretId=secret, SecretString=before)
+
+
+def _login(password: str) -> dict[str, str]:
+    account = Account()
+    return {
+        "username": account.username,
+        "password": password,
+        "client_id": account.client_id,
+        "client_secret": account.client_secret,
+    }
 
 
 def _two_o_clock(*, days_ago: int) -> float:

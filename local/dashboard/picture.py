@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.dates import ConciseDateFormatter, DayLocator
+from matplotlib.dates import DateFormatter, DayLocator
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import EngFormatter, MaxNLocator
+from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
 
 from local.dashboard.readings import Reading
 from local.dashboard.widgets import Series, last_value, series_of
@@ -27,6 +26,8 @@ _COLORS: Final = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#e377c
 _GREY: Final = "#5f6b7a"
 _STATE_COLORS: Final = {"OK": "#1d8102", "ALARM": "#d13212", "INSUFFICIENT_DATA": "#879596"}
 _SMALL: Final = 7.5
+_THOUSAND: Final = 1000
+_THOUSANDS: Final = EngFormatter(sep="")
 
 type Rows = Sequence[Mapping[str, str]]
 
@@ -37,6 +38,7 @@ def draw(
     readings: Sequence[Reading],
     rows_of_query: Mapping[str, Rows],
     alarm_states: Mapping[str, str],
+    now: float,
     file: Path,
 ) -> None:
     """Draws a dashboard into a file, as PNG.
@@ -46,6 +48,7 @@ def draw(
         readings: what CloudWatch holds.
         rows_of_query: what the log widgets' queries answer, by query.
         alarm_states: by the alarm's name.
+        now: seconds since the epoch.
         file: to be written.
 
     Raises:
@@ -67,10 +70,10 @@ def draw(
                 names = [arn.rsplit(":", 1)[-1] for arn in properties["alarms"]]
                 _draw_alarms(box, properties["title"], {name: alarm_states[name] for name in names})
             case _ if properties["view"] == "singleValue":
-                _draw_numbers(box, properties, series_of(properties, readings))
+                _draw_numbers(box, properties, series_of(properties, readings, now=now))
             case _:
-                _draw_lines(box, properties, series_of(properties, readings))
-    FigureCanvasAgg(figure).print_png(file)
+                _draw_lines(box, properties, series_of(properties, readings, now=now))
+    figure.savefig(file, format="png")
 
 
 class _Box:
@@ -85,7 +88,9 @@ class _Box:
         gap = 0.04
         x, y = self._share(gap, gap)
         width, height = self._size(self.width - 2 * gap, self.height - 2 * gap)
-        figure.add_artist(Rectangle((x, y), width, height, facecolor="white", edgecolor="#d5dbdb", linewidth=0.8))
+        figure.add_artist(
+            Rectangle((x, y), width, height, facecolor="white", edgecolor="#d5dbdb", linewidth=0.8, zorder=-1)
+        )
 
     def write(self, x: float, y: float, text: str, **style: Any) -> None:
         """Writes a text, ``x`` and ``y`` inches from the lower left corner."""
@@ -150,7 +155,8 @@ def _draw_lines(box: _Box, properties: Mapping[str, Any], series: Sequence[Serie
     left.set_ylim(bottom=limits.get("min", 0), top=limits["max"] * 1.05 if "max" in limits else None)
     if has_right:
         right.set_ylim(bottom=0)
-        right.tick_params(labelsize=_SMALL, length=0)
+        _style(right)
+        right.grid(visible=False)
     _draw_legend(box, series)
     if not any(line.points for line in series):
         box.write(box.width / 2, box.height / 2, "No data available.", color=_GREY, ha="center")
@@ -158,15 +164,19 @@ def _draw_lines(box: _Box, properties: Mapping[str, Any], series: Sequence[Serie
 
 
 def _style(axes: Axes) -> None:
-    axes.xaxis.set_major_locator(DayLocator())
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(DayLocator(), show_offset=False))
+    axes.xaxis.set_major_locator(DayLocator())  # type: ignore[no-untyped-call]  # matplotlib types a part of itself
+    axes.xaxis.set_major_formatter(DateFormatter("%d %b"))  # type: ignore[no-untyped-call]  # as above
     axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.yaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.yaxis.set_major_formatter(FuncFormatter(_short))
     axes.tick_params(labelsize=_SMALL, length=0, colors=_GREY)
     axes.grid(visible=True, axis="y", color="#eaeded", linewidth=0.8)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color("#d5dbdb")
+
+
+def _short(value: float, _position: int | None) -> str:
+    return f"{value:g}" if abs(value) < _THOUSAND else _THOUSANDS(value)
 
 
 def _draw_stack(axes: Axes, series: Sequence[Series]) -> None:

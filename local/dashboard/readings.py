@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 
 from local.cloud import Cloud
 
-NAMESPACES: Final = ("GoProSync", "AWS/Lambda", "AWS/States")
+NAMESPACES: Final = ("GoProSync", "AWS/Lambda", "AWS/States", "AWS/SQS")
 _STATISTICS: Final = ("Sum", "Minimum", "Maximum", "SampleCount")
 # The class of an object as S3 lists it, and the StorageType by which S3's metrics tell of it.
 _STORAGE_TYPES: Final = {
@@ -89,9 +89,9 @@ def read_metrics(cloud: Cloud, *, since: datetime, until: datetime) -> Iterator[
                 yield from (_reading(metric, point) for point in answer["Datapoints"])
 
 
-def read_services(cloud: Cloud, *, at: float) -> Iterator[Reading]:
-    """What S3 and SQS tell of themselves on AWS, and not in the engine: looked up in bucket and queue."""
-    bucket, queue_url = cloud.outputs["ArchiveBucketName"], cloud.outputs["DeadLetterQueueUrl"]
+def read_storage(cloud: Cloud, *, at: float) -> Iterator[Reading]:
+    """What S3 tells of the archive once a day on AWS, and not in the engine: looked up in the bucket."""
+    bucket = cloud.outputs["ArchiveBucketName"]
     sizes = dict.fromkeys(_STORAGE_TYPES.values(), 0)
     for page in cloud.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket):
         for found in page.get("Contents", []):
@@ -99,10 +99,6 @@ def read_services(cloud: Cloud, *, at: float) -> Iterator[Reading]:
     for storage_type, size_bytes in sizes.items():
         dimensions = {"BucketName": bucket, "StorageType": storage_type}
         yield Reading.of_value("AWS/S3", "BucketSizeBytes", dimensions, at, size_bytes)
-    name = "ApproximateNumberOfMessages"
-    told = cloud.client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=[name])
-    dimensions = {"QueueName": queue_url.rsplit("/", 1)[-1]}
-    yield Reading.of_value("AWS/SQS", f"{name}Visible", dimensions, at, float(told["Attributes"][name]))
 
 
 def _reading(metric: Mapping[str, Any], point: Mapping[str, Any]) -> Reading:

@@ -38,6 +38,7 @@ def show(*, state_directory: Path, file: Path, report: Callable[[str], None]) ->
             readings=readings,
             rows_of_query={query: _rows(here, query) for query in queries},
             alarm_states=_alarm_states(here),
+            now=time.time(),
             file=file,
         )
     report(f"Drawn: {file}")

@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dash
 from __future__ import annotations
 
 import ast
+import math
 import operator
 import re
 from collections import defaultdict
@@ -28,6 +29,8 @@ _OPERATORS: Final[Mapping[type[ast.operator], Callable[[float, float], float]]] 
 }
 _FILL: Final = "FILL"
 _SEARCH: Final = re.compile(r"SEARCH\('\{(?P<schema>[^}]+)\}(?P<terms>[^']*)', '(?P<stat>\w+)', (?P<period>\d+)\)")
+_RELATIVE_DAYS: Final = re.compile(r"-P(\d+)D")
+_SECONDS_PER_DAY: Final = 86400
 _TERM: Final = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -65,16 +68,20 @@ class _Row:
         return namespace, name, dict(zip(dimensions[::2], dimensions[1::2], strict=True))
 
 
-def series_of(properties: Mapping[str, Any], readings: Sequence[Reading]) -> list[Series]:
+def series_of(properties: Mapping[str, Any], readings: Sequence[Reading], *, now: float) -> list[Series]:
     """The visible lines of a widget.
 
     Args:
         properties: of a widget of the type ``metric``.
         readings: what CloudWatch holds.
+        now: seconds since the epoch; a widget may look back for less, or more, than the dashboard does.
 
     Raises:
         WidgetError: the definition asks for something that is not known here.
     """
+    if "start" in properties:
+        since = now - _days(properties["start"]) * _SECONDS_PER_DAY
+        readings = [reading for reading in readings if since <= reading.at]
     rows = [_row(row, properties) for row in properties["metrics"]]
     plain = [row for row in rows if row.path]
     by_id = {str(row.options["id"]): _points(row, readings) for row in plain if "id" in row.options}
@@ -96,10 +103,18 @@ def last_value(points: Points) -> float | None:
     return points[max(points)] if points else None
 
 
+def _days(start: str) -> int:
+    relative = _RELATIVE_DAYS.fullmatch(start)
+    if not relative:
+        raise WidgetError(f"Not known as a start: {start}")
+    return int(relative[1])
+
+
 def _row(parts: Sequence[Any], properties: Mapping[str, Any]) -> _Row:
     own = parts[-1] if isinstance(parts[-1], dict) else {}
     path = [part for part in parts if isinstance(part, str)]
-    return _Row(path=path, options={"stat": properties["stat"], "period": properties["period"], **own})
+    period = math.inf if properties.get("setPeriodToTimeRange") else properties["period"]
+    return _Row(path=path, options={"stat": properties["stat"], "period": period, **own})
 
 
 def _series(label: str, points: Points, row: _Row) -> Series:
@@ -114,10 +129,11 @@ def _points(row: _Row, readings: Iterable[Reading]) -> Points:
     return _by_period(own, row.options["stat"], row.options["period"])
 
 
-def _by_period(readings: Iterable[Reading], stat: str, period_seconds: int) -> Points:
+def _by_period(readings: Iterable[Reading], stat: str, period_seconds: float) -> Points:
     periods: defaultdict[float, list[Reading]] = defaultdict(list)
     for reading in readings:
-        periods[reading.at // period_seconds * period_seconds].append(reading)
+        start = 0.0 if math.isinf(period_seconds) else reading.at // period_seconds * period_seconds
+        periods[start].append(reading)
     return {start: statistic(periods[start], stat) for start in sorted(periods)}
 
 

@@ -20,6 +20,7 @@ from local.engine import (
     cloudtrail,
     embedded_metrics,
     lambda_runtime,
+    queue_metrics,
     s3,
     saved_queries,
     secret_rotation,
@@ -37,7 +38,7 @@ def main() -> None:
     # The interpreter logs each failed state with its whole syntax tree; the execution's history says the same, better.
     logging.getLogger("moto").setLevel(logging.CRITICAL)
     services = (lambda_runtime, step_functions, cloudformation, secret_rotation, cloudtrail, s3)
-    watching = (embedded_metrics, alarms, saved_queries)
+    watching = (embedded_metrics, queue_metrics, alarms, saved_queries)
     for gap in (*services, *watching):
         gap.apply()
     asyncio.run(serve())

@@ -108,6 +108,7 @@ def test_every_alarm_says_what_it_means_goes_to_the_topic_and_may_publish_there(
     properties = alarm(name)
     assert len(properties["AlarmDescription"]) > 80
     assert len(properties["AlarmDescription"]) <= 1024
+    assert not re.search(r"-\s", properties["AlarmDescription"]), "a command that the YAML has torn apart"
     assert properties["AlarmActions"] == ["gopro-sync-alerts"]
     assert "OKActions" not in properties, "it is said once"
     # The policies of topic and key let alarms of this name through.

@@ -15,6 +15,7 @@ from moto import mock_aws
 from gopro_sync import composition
 from gopro_sync.errors import InvalidEventError, StorageError
 from gopro_sync.handlers import media_lister
+from gopro_sync.observability import EventType
 from gopro_sync.timestamps import iso_utc
 from gopro_sync.tracker import STATUS_INDEX
 from tests.fakes.lambda_context import FakeLambdaContext
@@ -155,10 +156,13 @@ def test_a_summary_with_a_count_missing_is_refused(aws: tuple[S3Client, DynamoDB
 
 
 def test_a_failed_run_counts_as_not_completed_and_invents_no_numbers(
-    aws: tuple[S3Client, DynamoDBClient], capsys: pytest.CaptureFixture[str]
+    aws: tuple[S3Client, DynamoDBClient], capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    summary = report({"execution_id": EXECUTION, "status": "FAILED", "stopped_by": "NetworkError"})
+    message = "GoPro could not be reached. Start the run again."
+    summary = report({"execution_id": EXECUTION, "status": "FAILED", "stopped_by": "NetworkError", "message": message})
 
+    (line,) = [vars(record) for record in caplog.records if vars(record).get("event_type") == EventType.RUN_REPORTED]
+    assert (line["status"], line["stopped_by"], line["error_message"]) == ("FAILED", "NetworkError", message)
     told = metrics(capsys)
     environment = ENVIRONMENT["ENVIRONMENT"]
     assert told == {

@@ -63,7 +63,7 @@ def report(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         emit(Metric.RUN_COST, summary["cost_usd"], environment=environment)
     if isinstance(told.get("failures"), Mapping):
         emit_failures(told["failures"], environment=environment)
-    logger.info("Run reported", extra={"event_type": EventType.RUN_REPORTED, **_counts(summary)})
+    logger.info("Run reported", extra={"event_type": EventType.RUN_REPORTED, **_for_the_log(summary)})
     return {"statusCode": STATUS_OK, "summary": summary}
 
 
@@ -97,5 +97,12 @@ def _count(summary: JsonObject, name: str) -> int:
     return count
 
 
-def _counts(summary: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in summary.items() if isinstance(value, str | int | float)}
+def _for_the_log(summary: Mapping[str, Any]) -> dict[str, Any]:
+    numbers = {name: value for name, value in summary.items() if isinstance(value, int | float)}
+    # A line has a message of its own, and the standard library lets nothing else take its name.
+    texts = {
+        "status": summary["status"],
+        "stopped_by": summary.get("stopped_by"),
+        "error_message": summary.get("message"),
+    }
+    return numbers | texts

@@ -73,6 +73,33 @@ def test_an_alarm_looks_at_its_own_dimensions_only(engine: Engine) -> None:
     assert [state_after("b"), state_after("a")] == ["OK", "ALARM"]
 
 
+@pytest.mark.gap
+def test_a_queue_tells_how_many_messages_wait(engine: Engine) -> None:
+    sqs, client, name = engine.client("sqs"), engine.client("cloudwatch"), uuid4().hex
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    alarm = {
+        "AlarmName": name,
+        "Namespace": "AWS/SQS",
+        "MetricName": "ApproximateNumberOfMessagesVisible",
+        "Dimensions": [{"Name": "QueueName", "Value": name}],
+        "Statistic": "Maximum",
+        "Period": 300,
+        "EvaluationPeriods": 1,
+        "Threshold": 1,
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "TreatMissingData": "notBreaching",
+    }
+    client.put_metric_alarm(**alarm)
+
+    def state() -> str:
+        return str(client.describe_alarms(AlarmNames=[name])["MetricAlarms"][0]["StateValue"])
+
+    before = state()
+    sqs.send_message(QueueUrl=url, MessageBody="a video that failed")
+
+    assert [before, state()] == ["OK", "ALARM"]
+
+
 def rows(engine: Engine, group: str, query: str) -> list[dict[str, Any]]:
     logs, now = engine.client("logs"), int(time.time())
     asked = logs.start_query(logGroupName=group, startTime=now - 3600, endTime=now + 60, queryString=query)

@@ -16,8 +16,8 @@ def told(name: str, at: float, value: float, **dimensions: str) -> Reading:
     return Reading.of_value("Ours", name, {"Environment": "prod", **dimensions}, at, value)
 
 
-def shown(*metrics: Any, stat: str = "Sum", readings: list[Reading]) -> list[Series]:
-    return series_of({"metrics": list(metrics), "stat": stat, "period": DAY}, readings)
+def shown(*metrics: Any, stat: str = "Sum", readings: list[Reading], **properties: Any) -> list[Series]:
+    return series_of({"metrics": list(metrics), "stat": stat, "period": DAY, **properties}, readings, now=30 * DAY)
 
 
 def row(name: str, *options: dict[str, Any]) -> list[Any]:
@@ -92,9 +92,17 @@ def test_a_search_finds_every_error_and_nothing_with_other_dimensions() -> None:
 
 @pytest.mark.parametrize("expression", ["ANOMALY_DETECTION_BAND(ok)", "ok +", "ok ** 2", "unheard_of"])
 def test_what_is_not_known_is_not_drawn_as_if_it_were_empty(expression: str) -> None:
+    readings = [told("Ok", 0, 1)]
     with pytest.raises(WidgetError):
-        readings = [told("Ok", 0, 1)]
         shown([{"expression": expression, "label": ""}], row("Ok", {"id": "ok"}), readings=readings)
+
+
+def test_a_number_may_be_of_the_whole_time_that_the_widget_looks_back() -> None:
+    readings = [told("Videos", 20 * DAY, 100), told("Videos", 24 * DAY, 3), told("Videos", 29 * DAY, 4)]
+    (line,) = shown(row("Videos"), readings=readings, start="-P7D", setPeriodToTimeRange=True)
+    assert last_value(line.points) == 7
+    with pytest.raises(WidgetError):
+        shown(row("Videos"), readings=readings, start="-PT3H")
 
 
 def test_one_number_is_the_latest() -> None:
