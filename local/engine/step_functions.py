@@ -2,6 +2,7 @@
 
 The engine as published has an interpreter of its own, which evaluates no JSONata in a distributed map, ignores the
 state machine's TimeoutSeconds, MaxDelaySeconds and JitterStrategy, and acts as root instead of as the machine's role.
+It tells no metrics either.
 """
 
 # ruff: noqa: SLF001  # a patch has to use the engine's private names
@@ -15,7 +16,7 @@ import threading
 from typing import Any
 
 from ministack.core.responses import now_iso
-from ministack.services import stepfunctions
+from ministack.services import cloudwatch, stepfunctions
 from moto.stepfunctions.parser.asl.eval.evaluation_details import (
     AWSExecutionDetails,
     EvaluationDetails,
@@ -34,6 +35,13 @@ from local.engine.patching import replace
 log = logging.getLogger(__name__)
 
 _MIRROR_SECONDS = 0.2
+# https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
+_METRICS = {
+    "SUCCEEDED": "ExecutionsSucceeded",
+    "FAILED": "ExecutionsFailed",
+    "TIMED_OUT": "ExecutionsTimedOut",
+    "ABORTED": "ExecutionsAborted",
+}
 
 
 def apply() -> None:
@@ -136,3 +144,6 @@ def _record_end(execution: dict[str, Any], env: Any) -> None:
         failure = state.error or {}
         execution.update(status="FAILED", error=failure.get("error"), cause=failure.get("cause"))
     stepfunctions._emit_execution_status_event(execution)
+    dimensions = {"StateMachineArn": execution["stateMachineArn"]}
+    cloudwatch.record_metric("AWS/States", _METRICS[execution["status"]], 1, "Count", dimensions)
+    cloudwatch._evaluate_all_alarms()

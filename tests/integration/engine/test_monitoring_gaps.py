@@ -100,6 +100,33 @@ def test_a_queue_tells_how_many_messages_wait(engine: Engine) -> None:
     assert [before, state()] == ["OK", "ALARM"]
 
 
+@pytest.mark.gap
+def test_an_execution_that_fails_is_told_as_a_metric(engine: Engine) -> None:
+    sfn = engine.client("stepfunctions")
+    machine = sfn.create_state_machine(
+        name=f"machine-{uuid4().hex[:12]}",
+        definition=json.dumps({"StartAt": "Fails", "States": {"Fails": {"Type": "Fail", "Error": "Gone"}}}),
+        roleArn=engine.role("states.amazonaws.com"),
+    )["stateMachineArn"]
+    arn = sfn.start_execution(stateMachineArn=machine)["executionArn"]
+    deadline = time.monotonic() + 30
+    while sfn.describe_execution(executionArn=arn)["status"] == "RUNNING":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(0.2)  # the metric follows the status
+
+    told = engine.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/States",
+        MetricName="ExecutionsFailed",
+        Dimensions=[{"Name": "StateMachineArn", "Value": machine}],
+        StartTime=time.time() - 3600,
+        EndTime=time.time() + 60,
+        Period=86400,
+        Statistics=["Sum"],
+    )
+    assert [point["Sum"] for point in told["Datapoints"]] == [1]
+
+
 def rows(engine: Engine, group: str, query: str) -> list[dict[str, Any]]:
     logs, now = engine.client("logs"), int(time.time())
     asked = logs.start_query(logGroupName=group, startTime=now - 3600, endTime=now + 60, queryString=query)
