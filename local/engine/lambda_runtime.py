@@ -4,7 +4,9 @@ The engine as published runs them in a worker script of its own, which
 
 * reports every exception as ``Runtime.HandlerError``, so that no Retry or Catch by class name can match;
 * hands them the engine's environment variables and installed packages;
-* knows no memory limit.
+* knows no memory limit;
+* takes a pause of five milliseconds for the end of what a function has written, so that a busy engine loses lines of
+  logs, and the metrics in them.
 
 It also has a faithful Runtime API server, for ``provided.*`` runtimes. So Python functions are sent there, with a
 ``bootstrap`` that starts awslambdaric from ``.venv/lambda-runtime``.
@@ -13,10 +15,15 @@ It also has a faithful Runtime API server, for ``provided.*`` runtimes. So Pytho
 # ruff: noqa: SLF001  # a patch has to use the engine's private names
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
+import queue
 import tempfile
+import termios
 import threading
+import time
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,6 +38,9 @@ from local.engine.patching import replace
 log = logging.getLogger(__name__)
 
 _MEMORY_CHECK_SECONDS = 0.05
+# From the pipe, where bytes can be counted, to the queue, where lines can: the reading thread has to get its turn.
+_QUIET_SECONDS = 0.02
+_LONGEST_DRAIN_SECONDS = 5.0
 
 # What the Lambda service sets itself; the engine's Runtime API server knows the values.
 _RESERVED = (
@@ -131,6 +141,18 @@ class PythonWorker(workers.ProvidedWorker):  # type: ignore[misc]  # the engine 
         result["log"] = f"{result.get('log') or ''}\nMemory Size: {limit_mb} MB\tMax Memory Used: {usage.peak_mb} MB"
         return result
 
+    def _drain_stderr_bounded(self, *_arguments: float, **_named: float) -> str:
+        """What the function has written; all of it was in the pipe when its answer came."""
+        lines: list[str] = []
+        end = time.monotonic() + _LONGEST_DRAIN_SECONDS
+        while time.monotonic() < end:
+            try:
+                lines.append(self._stderr_queue.get(timeout=_QUIET_SECONDS))
+            except queue.Empty:
+                if not _unread_bytes(self._proc):
+                    break
+        return "\n".join(lines)
+
     def _invoke_reporting_init_errors(self, event: object, request_id: str, **metadata: Any) -> dict[str, Any]:
         try:
             return super().invoke(event, request_id, **metadata)  # type: ignore[no-any-return]  # untyped package
@@ -146,6 +168,15 @@ class PythonWorker(workers.ProvidedWorker):  # type: ignore[misc]  # the engine 
                 "error_payload": payload,
                 "log": self._drain_stderr(),
             }
+
+
+def _unread_bytes(process: Any) -> int:
+    """How much of a process's output nobody has read yet."""
+    if process is None or process.stdout.closed:
+        return 0
+    waiting = array("i", [0])
+    fcntl.ioctl(process.stdout, termios.FIONREAD, waiting)
+    return waiting[0]
 
 
 class _MemoryUse:

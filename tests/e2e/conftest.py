@@ -17,12 +17,16 @@ from local.cloud import Cloud
 from local.running import Execution
 from local.simulator import Library, SimulatedItem, SimulatorAdmin, SourceFile
 
+# Deployed a second time, in the other of two parallel test processes: they take as long as all the others together.
+_ON_A_SECOND_CLOUD = frozenset({"test_killed_function.py", "test_monitoring_run.py", "test_sessions_in_runs.py"})
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of this folder in one of the parallel test processes: one deployed stack serves them all."""
+    """Keep the tests of this folder together: a deployed stack serves all tests of one process."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.xdist_group("local cloud"))
+            group = "second local cloud" if item.path.name in _ON_A_SECOND_CLOUD else "local cloud"
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 KIB = 1024

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -380,7 +381,7 @@ def test_ten_that_are_refused_at_once_renew_once(setting: Setting) -> None:
     setting.put(**LOGIN)
     setting.ensure()
     setting.gopro.expire("access_tokens")
-    setting.wait = lambda _: time.sleep(0.5)
+    setting.wait = lambda _: time.sleep(random.uniform(0.1, 1.0))  # or all would come again at the same moment
     with ThreadPoolExecutor(10) as pool:
         renewed = list(pool.map(lambda _: setting.renew_if_refused(), range(10)))
     assert len({credentials.auth_token for credentials in renewed}) == 1
