@@ -19,13 +19,16 @@ demo: setup ## Sync a sample library on the cloud on your machine; DEMO_MEDIA=fi
 
 # --- checks ----------------------------------------------------------------------------------------------------------
 
+# Three processes on two cores, since many tests wait for a cloud.
+PYTEST_IN_PARALLEL := python -m pytest --numprocesses=3 --dist=loadgroup
+
 .PHONY: test
 test: setup ## All tests: unit, contract, integration, end to end on the local cloud (minutes)
-	@python -m pytest --numprocesses=2 --dist=loadgroup
+	@$(PYTEST_IN_PARALLEL)
 
 .PHONY: coverage
 coverage: setup ## The same, and which lines and branches no test reaches
-	@python -m pytest --numprocesses=2 --dist=loadgroup --cov --cov-report=term-missing:skip-covered
+	@$(PYTEST_IN_PARALLEL) --cov --cov-report=term-missing:skip-covered
 
 .PHONY: unit
 unit: setup ## Only the tests that open no socket (seconds)
