@@ -7,11 +7,13 @@ from typing import Any, Final
 
 import pytest
 
+from gopro_sync import errors
 from gopro_sync.metrics import Metric
 from gopro_sync.observability import EventType
 from tests.contract.deployment import ROOT, Stack, resource, resources_of, template
 
 CONFIGURATION: Final = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+TROUBLESHOOTING: Final = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 MONITORING: Final = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
 
 
@@ -39,6 +41,13 @@ def test_no_table_names_a_parameter_or_an_output_that_is_gone() -> None:
     tables = CONFIGURATION.partition("## The secret")[0]
     named = set(re.findall(r"^\| `(\w+)` \|", tables, re.MULTILINE))
     assert named == template()["Parameters"].keys() | template()["Outputs"].keys()
+
+
+def test_every_error_that_a_person_can_meet_is_explained() -> None:
+    bases = {"GoProSyncError", "RetryableError"}
+    names = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)}
+    explained = set(re.findall(r"`(\w+Error)`", TROUBLESHOOTING))
+    assert explained == names - bases
 
 
 def alarm_names() -> set[str]:
