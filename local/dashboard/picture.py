@@ -206,18 +206,17 @@ def _draw_table(box: _Box, title: str, rows: Rows) -> None:
     if not rows:
         box.write(0.14, box.height - 0.5, "No results.", color=_GREY)
         return
-    names = list(rows[0])
-    shares = [max(len(name), *(len(row.get(name, "")) for row in rows)) for name in names]
-    shares = [min(share, 60) for share in shares]
+    names = list(dict.fromkeys(name for row in rows for name in row))  # a row lacks what its line of the log lacks
+    shares = [min(60, max(len(name), *(len(row.get(name, "")) for row in rows))) for name in names]
     room, y = box.width - 0.3, box.height - 0.45
-    for row in ({name: name for name in names}, *rows):
+    for color, row in ((_GREY, {name: name for name in names}), *(("#16191f", row) for row in rows)):
         if y < 0.2:
             return
         x = 0.14
         for name, share in zip(names, shares, strict=True):
             width = room * share / sum(shares)
             text = textwrap.shorten(row.get(name, ""), max(4, round(width * 15)), placeholder=" ...")
-            box.write(x, y, text, fontsize=_SMALL, color=_GREY if row[name] == name else "#16191f")
+            box.write(x, y, text, fontsize=_SMALL, color=color)
             x += width
         y -= 0.18
 
