@@ -73,7 +73,7 @@ The figures are **without AWS's free tiers**, which other use of the account may
 otherwise. One exception: the first three dashboards of an account are taken as free.
 
 *IR* is a stay in Glacier Instant Retrieval from day 7 to day 14 (`GlacierInstantRetrievalAfterDays=7`), as FR-5 of the
-specification has it. It is off by default: with it, the $6 of BR-2 do not hold for a year."""
+specification has it. It is off by default: it costs more than it saves."""
 
 
 def _overview() -> str:

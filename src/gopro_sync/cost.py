@@ -128,7 +128,7 @@ class Deployment:
     audits_calls: bool = True
     has_other_trail: bool = False
     custom_metrics: int = 20
-    alarms: int = 12
+    alarms: int = 10
     paid_dashboards: int = 0
 
     def __post_init__(self) -> None:

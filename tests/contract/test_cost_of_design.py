@@ -65,7 +65,7 @@ def test_what_is_charged_by_the_month_whatever_happens_is_in_the_model() -> None
     assert kinds.count("AWS::KMS::Key") == 1
     assert kinds.count("AWS::SecretsManager::Secret") == 1
     assert resource("EncryptionKey")["EnableKeyRotation"] is True
-    assert kinds.count("AWS::CloudWatch::Alarm") <= Deployment().alarms
+    assert kinds.count("AWS::CloudWatch::Alarm") == Deployment().alarms
     assert kinds.count("AWS::CloudWatch::Dashboard") <= 3  # free in every account
     # Nothing else that costs by the hour, even when idle.
     assert not {kind for kind in kinds if kind.startswith(("AWS::EC2::", "AWS::RDS::", "AWS::ElastiCache::"))}
