@@ -163,7 +163,8 @@ STORIES: Final[Mapping[str, Story]] = {
     ],
     "DeadLettersAlarm": [([[0]], State.OK), ([[1]], State.ALARM), ([[1], [0]], State.OK)],
     "CredentialExpiringAlarm": [([[49]], State.OK), ([[47]], State.ALARM), ([[47], [168]], State.OK), ([[]], State.OK)],
-    "ApiDriftAlarm": [([[1]], State.ALARM), ([[1], []], State.OK)],
+    # One message for a change that stays, not one a night.
+    "ApiDriftAlarm": [([[0, 1]], State.ALARM), ([[2], [2], [2]], State.ALARM), ([[2], [0]], State.OK)],
 }
 
 
