@@ -41,11 +41,12 @@ def entry_point(failure_event: EventType, *, prepare: Callable[[], object]) -> C
                 logger.set_correlation_id(execution_id_of(event, context))
                 return function(event, context)
             except GoProSyncError as error:
+                if error.media_id is not None:  # where it is None, what the invocation has told so far holds
+                    logger.append_keys(media_id=error.media_id)
                 logger.error(
                     error.message,
                     extra={
                         "event_type": failure_event,
-                        "media_id": error.media_id,
                         "error_type": type(error).__name__,
                         "error_message": str(error),
                     },

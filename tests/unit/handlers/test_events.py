@@ -130,3 +130,16 @@ def test_a_failure_is_logged_with_its_error_and_what_to_do(monkeypatch: pytest.M
     assert line["error_type"] == "InvalidEventError"
     assert InvalidEventError.remedy in line["error_message"]
     assert line["correlation_id"] == "run-7"
+
+
+def test_a_failure_that_knows_of_no_video_is_logged_with_the_one_that_the_invocation_was_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream = StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", stream)
+
+    with pytest.raises(InvalidEventError):
+        video_downloader.handler({**VIDEO, "auth_token": "fake-token", "s3_bucket": "another"}, FakeLambdaContext())
+
+    line = json.loads(stream.getvalue().splitlines()[-1])
+    assert (line["media_id"], line["filename"]) == (VIDEO["media_id"], VIDEO["filename"])
