@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import batched
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +77,11 @@ class Stack:
         return {media_id: record for media_id, record in self._table().items() if "status" in record}
 
     def _table(self) -> dict[str, dict[str, Any]]:
-        items = self.cloud.client("dynamodb").scan(TableName=self.output("TrackerTableName"))["Items"]
+        scan = self.cloud.client("dynamodb").get_paginator("scan")
         return {
-            item["media_id"]["S"]: {name: next(iter(value.values())) for name, value in item.items()} for item in items
+            item["media_id"]["S"]: {name: next(iter(value.values())) for name, value in item.items()}
+            for page in scan.paginate(TableName=self.output("TrackerTableName"))
+            for item in page["Items"]
         }
 
     def statuses(self) -> dict[str, str]:
@@ -174,8 +177,9 @@ class Stack:
     def clear(self) -> None:
         """Empty the tracker, the bucket and the dead letter queue, and let GoPro behave."""
         dynamodb, s3 = self.cloud.client("dynamodb"), self.cloud.client("s3")
-        for media_id in self._table():
-            dynamodb.delete_item(TableName=self.output("TrackerTableName"), Key={"media_id": {"S": media_id}})
+        for batch in batched(self._table(), 25):
+            deletions = [{"DeleteRequest": {"Key": {"media_id": {"S": media_id}}}} for media_id in batch]
+            dynamodb.batch_write_item(RequestItems={self.output("TrackerTableName"): deletions})
         bucket = self.output("ArchiveBucketName")
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
             for version in page.get("Versions", []) + page.get("DeleteMarkers", []):
