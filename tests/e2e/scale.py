@@ -221,7 +221,7 @@ def test_a_hundred_videos_of_which_ten_fail_each_in_its_way(stack: Stack, alerts
 @pytest.mark.timeout(900)
 def test_a_throttled_night_waits_and_then_goes_on(stack: Stack) -> None:
     stack.put_library(*(video(f"m{number}", f"GX01{number:04}.MP4") for number in range(12)))
-    stack.gopro.set_faults(Fault(FaultName.THROTTLED, endpoint=Endpoint.DOWNLOAD, retry_after="2", count=12))
+    stack.gopro.set_faults(Fault(FaultName.THROTTLED, endpoint=Endpoint.DOWNLOAD, retry_after="2", count=22))
 
     night = stack.run()
 
