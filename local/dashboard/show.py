@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from local import cloud
 from local.cloud import Cloud
 from local.dashboard.nights import NIGHTS, live_through
 from local.dashboard.picture import Rows, draw
+from local.dashboard.readings import query_rows
 
 _SOURCE: Final = "SOURCE '"
 _LOOKED_BACK_SECONDS: Final = 3600
@@ -53,15 +54,7 @@ def _dashboard(here: Cloud) -> dict[str, Any]:
 def _rows(here: Cloud, query: str) -> Rows:
     source, _, text = query.partition("|")
     group = source.removeprefix(_SOURCE).strip().rstrip("'")
-    logs, now = here.client("logs"), int(time.time())
-    asked = logs.start_query(
-        logGroupName=group, startTime=now - _LOOKED_BACK_SECONDS, endTime=now + 1, queryString=text.strip()
-    )
-    return [_row(row) for row in logs.get_query_results(queryId=asked["queryId"])["results"]]
-
-
-def _row(cells: list[Mapping[str, str]]) -> dict[str, str]:
-    return {cell["field"]: cell["value"] for cell in cells}
+    return query_rows(here, text.strip(), log_group_names=[group], since=time.time() - _LOOKED_BACK_SECONDS)
 
 
 def _alarm_states(here: Cloud) -> dict[str, str]:

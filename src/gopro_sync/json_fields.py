@@ -58,6 +58,18 @@ def optional_count(event: JsonObject, name: str) -> int | None:
     return value
 
 
+def required_count(event: JsonObject, name: str) -> int:
+    """Return the whole number, zero or more, in field ``name``.
+
+    Raises:
+        InvalidEventError: the field is missing, null or not such a number.
+    """
+    value = optional_count(event, name)
+    if value is None:
+        raise InvalidEventError(f"The event has no field {name!r}")
+    return value
+
+
 def optional_seconds(event: JsonObject, name: str) -> float | None:
     """Return the number of seconds in field ``name``; None when the field is missing or null.
 

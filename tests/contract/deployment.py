@@ -91,6 +91,12 @@ def roles_with_permissions() -> dict[str, dict[str, Any]]:
     return {name: role for name, role in resources_of("AWS::IAM::Role").items() if "Policies" in role}
 
 
+def dashboard_body() -> dict[str, Any]:
+    """Return the dashboard as it is deployed with the default parameters."""
+    body: dict[str, Any] = json.loads(Stack().resolve(resource("Dashboard"))["DashboardBody"])
+    return body
+
+
 class Stack:
     """The template's values for given parameters, the others at their defaults.
 

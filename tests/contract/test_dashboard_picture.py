@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import struct
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,9 @@ from gopro_sync.metrics import NAMESPACE, Metric
 from local.dashboard.picture import draw
 from local.dashboard.readings import Reading
 from local.dashboard.widgets import WidgetError
-from tests.contract.deployment import Stack, resource
+from tests.contract.deployment import dashboard_body
 
 NOW = 1_790_000_000.0
-
-
-def body() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(Stack().resolve(resource("Dashboard"))["DashboardBody"])
-    return document
 
 
 def drawn(dashboard: dict[str, Any], file: Path) -> tuple[int, int]:
@@ -54,14 +48,14 @@ def drawn(dashboard: dict[str, Any], file: Path) -> tuple[int, int]:
 
 
 def test_every_widget_can_be_drawn(tmp_path: Path) -> None:
-    dashboard = body()
+    dashboard = dashboard_body()
     rows = max(widget["y"] + widget["height"] for widget in dashboard["widgets"])
     width, height = drawn(dashboard, tmp_path / "dashboard.png")
     assert height / width == pytest.approx(rows * 0.40 / (24 * 0.58), rel=0.01)
 
 
 def test_a_widget_with_something_unknown_is_an_error_and_no_picture(tmp_path: Path) -> None:
-    dashboard = body()
+    dashboard = dashboard_body()
     (numbers, *_) = [w for w in dashboard["widgets"] if w["properties"].get("view") == "singleValue"]
     numbers["properties"]["metrics"] = [[{"expression": "ANOMALY_DETECTION_BAND(ok)", "label": "", "id": "x"}]]
     with pytest.raises(WidgetError):

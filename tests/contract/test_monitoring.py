@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from gopro_sync.metrics import NAMESPACE, Metric, emit, emit_failures, emit_vide
 from gopro_sync.observability import EventType
 from local.engine.alarm_rule import AlarmRule, Datapoint, State
 from local.engine.embedded_metrics import embedded_metrics
-from tests.contract.deployment import Stack, resource, resources_of, template
+from tests.contract.deployment import Stack, dashboard_body, resource, resources_of, template
 
 SOURCES: Final = Path(__file__).parents[2] / "src" / "gopro_sync"
 ALARMS: Final = sorted(resources_of("AWS::CloudWatch::Alarm"))
@@ -49,8 +48,7 @@ def emitted(capsys: pytest.CaptureFixture[str]) -> set[Series]:
 
 
 def dashboard() -> list[dict[str, Any]]:
-    body = json.loads(Stack().resolve(resource("Dashboard"))["DashboardBody"])
-    widgets: list[dict[str, Any]] = body["widgets"]
+    widgets: list[dict[str, Any]] = dashboard_body()["widgets"]
     return widgets
 
 

@@ -18,7 +18,7 @@ from local.cloud import Cloud
 from local.running import Execution
 from local.simulator import Library, SimulatedItem, SimulatorAdmin, SourceFile
 
-# Deployed a second time, in the other of two parallel test processes: they take as long as all the others together.
+# Deployed a second time, in another of the parallel test processes: on one cloud alone, these tests would end last.
 _ON_A_SECOND_CLOUD = frozenset({"test_killed_function.py", "test_monitoring_run.py", "test_sessions_in_runs.py"})
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from local.dashboard.readings import Reading, moved, read_metrics
+from local.dashboard.readings import Reading, moved, query_rows, read_metrics
 from local.engine.alarm_rule import AlarmRule, Datapoint, State
 from local.simulator import Fault
 from local.simulator.faults import FaultName
@@ -42,11 +42,7 @@ def query(stack: Stack, name: str, since: float, **filled: str) -> list[dict[str
     for placeholder, value in filled.items():
         assert placeholder.replace("_", "-") in text
         text = text.replace(placeholder.replace("_", "-"), value)
-    asked = logs.start_query(
-        logGroupNames=saved["logGroupNames"], startTime=int(since), endTime=int(time.time()) + 60, queryString=text
-    )
-    rows = logs.get_query_results(queryId=asked["queryId"])["results"]
-    return [{cell["field"]: cell["value"] for cell in row} for row in rows]
+    return query_rows(stack.cloud, text, log_group_names=saved["logGroupNames"], since=since)
 
 
 def alarm_states(stack: Stack) -> dict[str, str]:

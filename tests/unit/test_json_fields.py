@@ -8,7 +8,14 @@ from datetime import UTC, datetime
 import pytest
 
 from gopro_sync.errors import InvalidEventError
-from gopro_sync.json_fields import JsonObject, optional_count, optional_text, optional_time, required_text
+from gopro_sync.json_fields import (
+    JsonObject,
+    optional_count,
+    optional_text,
+    optional_time,
+    required_count,
+    required_text,
+)
 from gopro_sync.timestamps import iso_utc, parse_iso_utc
 
 
@@ -43,6 +50,12 @@ def test_a_value_of_the_wrong_kind_is_refused_by_name(read: Callable[[JsonObject
 def test_missing_and_null_are_the_same(read: Callable[[JsonObject, str], object]) -> None:
     assert read({}, "x") is None
     assert read({"x": None}, "x") is None
+
+
+@pytest.mark.parametrize("event", [{}, {"x": None}])
+def test_a_required_count_that_is_missing_is_refused_by_name(event: JsonObject) -> None:
+    with pytest.raises(InvalidEventError, match="field 'x'"):
+        required_count(event, "x")
 
 
 def test_zero_is_a_count() -> None:

@@ -14,7 +14,7 @@ from gopro_sync import composition
 from gopro_sync.cost import RunUsage, cost_of_run
 from gopro_sync.errors import InvalidEventError
 from gopro_sync.handlers.entry_point import STATUS_OK, execution_id_of
-from gopro_sync.json_fields import JsonObject, optional_count, optional_seconds, required_text
+from gopro_sync.json_fields import JsonObject, optional_count, optional_seconds, required_count, required_text
 from gopro_sync.metrics import Metric, emit, emit_failures
 from gopro_sync.observability import EventType, logger
 from gopro_sync.prices import load_prices
@@ -78,23 +78,17 @@ def _cost(summary: JsonObject) -> dict[str, float]:
     """What the run itself cost, without the storage that it fills; only a run that came to its transfers has counts."""
     if "downloader_seconds" not in summary:
         return {}
+    synced, failed = required_count(summary, "synced"), required_count(summary, "failed")
     usage = RunUsage(
-        library_items=_count(summary, "total_found"),
-        videos_archived=_count(summary, "synced"),
-        videos_failed=_count(summary, "failed"),
-        videos_deferred=max(0, _count(summary, "new_count") - _count(summary, "synced") - _count(summary, "failed")),
-        bytes_transferred=_count(summary, "bytes_transferred"),
+        library_items=required_count(summary, "total_found"),
+        videos_archived=synced,
+        videos_failed=failed,
+        videos_deferred=max(0, required_count(summary, "new_count") - synced - failed),
+        bytes_transferred=required_count(summary, "bytes_transferred"),
         downloader_seconds=optional_seconds(summary, "downloader_seconds") or 0.0,
-        duration_seconds=_count(summary, "duration_seconds"),
+        duration_seconds=required_count(summary, "duration_seconds"),
     )
     return {"cost_usd": round(cost_of_run(usage, load_prices()).total_usd, 4)}
-
-
-def _count(summary: JsonObject, name: str) -> int:
-    count = optional_count(summary, name)
-    if count is None:
-        raise InvalidEventError(f"The summary has no field {name!r}")
-    return count
 
 
 def _for_the_log(summary: Mapping[str, Any]) -> dict[str, Any]:
