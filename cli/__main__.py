@@ -128,13 +128,13 @@ def forecast_cost(
             "--instant-retrieval/--no-instant-retrieval",
             help="Whether videos pass through Glacier Instant Retrieval, from the 7th day on.",
         ),
-    ] = False,
+    ] = True,
     video_gb: Annotated[float, typer.Option(help="Size of a usual video, in GB.", min=0.001, max=1000)] = 1.0,
     months: Annotated[int, typer.Option(help="How far to look ahead.", min=1, max=120)] = 12,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, with every month.")] = False,
 ) -> None:
     """Forecast what the system costs: by service, for the first month and a later one. Asks nobody; docs/cost.md."""
-    deployment = Deployment(instant_retrieval_after_days=7 if instant_retrieval else 0)
+    deployment = Deployment() if instant_retrieval else Deployment(instant_retrieval_after_days=0)
     forecast = cost.Forecast(
         gb_per_month=gb_per_month, video_gb=video_gb, months=months, deployment=deployment, prices=load_prices()
     )
@@ -143,6 +143,8 @@ def forecast_cost(
         return
     _output.print(cost.by_service(forecast))
     _output.print(cost.growth(forecast))
+    if saving := cost.saving(forecast):
+        _output.print(saving, highlight=False)
     _output.print(f"Prices looked up on {forecast.prices_date}; docs/cost.md has their sources.", highlight=False)
 
 

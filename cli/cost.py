@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.table import Table
@@ -46,6 +46,12 @@ class Forecast:
         usage = MonthlyUsage(gb_per_month=self.gb_per_month, month=month, video_gb=self.video_gb)
         return monthly_cost(usage, self.prices, self.deployment, free_tier=free_tier)
 
+    @property
+    def saved_without_instant_retrieval_usd(self) -> float:
+        """What the last month would cost less with ``GlacierInstantRetrievalAfterDays=0``; 0 where it is 0 already."""
+        direct = replace(self, deployment=replace(self.deployment, instant_retrieval_after_days=0))
+        return self.month(self.months).total_usd - direct.month(self.months).total_usd
+
 
 def by_service(forecast: Forecast) -> Table:
     """Return the table that a person reads: the first and the last of the months, by service."""
@@ -72,14 +78,27 @@ def growth(forecast: Forecast) -> Table:
     return table
 
 
+def saving(forecast: Forecast) -> str | None:
+    """Return the line on what skipping Glacier Instant Retrieval would save; None where it would save nothing."""
+    saved = forecast.saved_without_instant_retrieval_usd
+    if saved <= 0:
+        return None
+    return f"GlacierInstantRetrievalAfterDays=0 would save {usd(saved)} USD in month {forecast.months}."
+
+
 def as_record(forecast: Forecast) -> dict[str, Any]:
-    """Return the same for programs: every month, in US dollars."""
+    """Return the same for programs: every month, in US dollars.
+
+    ``saved_without_instant_retrieval`` is what the last of the months would cost less with
+    ``GlacierInstantRetrievalAfterDays=0``.
+    """
     return {
         "gb_per_month": forecast.gb_per_month,
         "video_gb": forecast.video_gb,
         "region": forecast.region,
         "prices_of": forecast.prices_date,
         "instant_retrieval_after_days": forecast.deployment.instant_retrieval_after_days,
+        "saved_without_instant_retrieval": round(forecast.saved_without_instant_retrieval_usd, 4),
         "months": [_month_record(forecast, month) for month in range(1, forecast.months + 1)],
     }
 

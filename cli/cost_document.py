@@ -35,9 +35,8 @@ _PRICES: Final = load_prices()
 _REGION: Final = _PRICES[Charge.S3_STANDARD].region
 _DEEP_ARCHIVE_100_GB: Final = 100 * _PRICES[Charge.S3_DEEP_ARCHIVE].usd
 _DEFAULT: Final = Deployment()
-_WITH_HOP: Final = replace(_DEFAULT, instant_retrieval_after_days=7)
 _WITHOUT_HOP: Final = replace(_DEFAULT, instant_retrieval_after_days=0)
-_HOPS: Final = (("on", _WITH_HOP), ("off", _WITHOUT_HOP))
+_HOPS: Final = (("on", _DEFAULT), ("off", _WITHOUT_HOP))
 
 
 def render() -> str:
@@ -60,6 +59,8 @@ def render() -> str:
 def _summary() -> str:
     cost, free = _at(100), _at(100, free_tier=True)
     operating, storage = usd(cost.operating.total_usd), usd(cost.storage.total_usd)
+    hop, deep = _DEFAULT.instant_retrieval_after_days, _DEFAULT.deep_archive_after_days
+    saved = _saved_by(instant_retrieval_after_days=0)
     return f"""# Cost
 
 Every figure comes from the model in `src/gopro_sync/cost.py` and the prices in `src/gopro_sync/prices.json`. This page
@@ -72,8 +73,10 @@ ${usd(cost.total_usd)} in all**; with AWS's free tiers ${usd(free.total_usd)}. U
 The figures are **without AWS's free tiers**, which other use of the account may have used up, unless a column says
 otherwise. One exception: the first three dashboards of an account are taken as free.
 
-*IR* is a stay in Glacier Instant Retrieval from day 7 to day 14 (`GlacierInstantRetrievalAfterDays=7`), as FR-5 of the
-specification has it. It is off by default: it costs more than it saves."""
+*IR* is a stay in Glacier Instant Retrieval, from day {hop} to day {deep}. It is on by default, since FR-5 of the
+specification asks for it. `GlacierInstantRetrievalAfterDays=0` turns it off: at 100 GB a month that saves ${saved} a
+month, and gives up nothing but this step, since a video in S3 Standard is read at once too. `./gopro-sync cost` says
+what it saves at your volume; with `--json` it is `saved_without_instant_retrieval`, US dollars in the last month."""
 
 
 def _overview() -> str:
@@ -109,7 +112,7 @@ def _storage() -> str:
         rows = [[name, *(usd(bill.usd_by_service.get(name, 0.0)) for bill in bills)] for name in names]
         rows.append(["**storage**", *(usd(bill.total_usd) for bill in bills)])
         tables.append(_table(headings, rows))
-    dearer = usd(_at(100, _WITH_HOP).storage.total_usd - _at(100, _WITHOUT_HOP).storage.total_usd)
+    saved = _saved_by(instant_retrieval_after_days=0)
     return f"""## Storage, by class
 
 {tables[0]}
@@ -117,8 +120,11 @@ def _storage() -> str:
 {tables[1]}
 
 Glacier Instant Retrieval charges at least 90 days: a video that leaves it after seven is charged the other 83 at once
-(*early leave*). Seven more days in S3 Standard cost less. IR is never the cheaper way: at 100 GB it costs ${dearer} a
-month more, and gives nothing in return, since both classes are read at once."""
+(*early leave*). Seven more days in S3 Standard cost less: at 100 GB, IR costs ${saved} a month more. S3 refuses a single
+lifecycle rule that leaves IR before its 90 days, so that the template has a rule for each of the two steps
+([S3 user guide][transitions]).
+
+[transitions]: https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html"""
 
 
 def _years() -> str:
@@ -211,7 +217,12 @@ def _targets() -> str:
             f"as before; with free tiers {usd(_at(100, month=36, free_tier=True).operating.total_usd)}",
         ),
         _row("BR-2: in all, first month", TOTAL_TARGET_USD, first.total_usd, "default parameters"),
-        _row(f"BR-2: in all, {_month()}, IR on", TOTAL_TARGET_USD, by_hop["on"].total_usd, "a year of videos is kept"),
+        _row(
+            f"BR-2: in all, {_month()}, IR on",
+            TOTAL_TARGET_USD,
+            by_hop["on"].total_usd,
+            "default parameters; a year of videos is kept",
+        ),
         _row(
             f"BR-2: in all, {_month()}, IR off", TOTAL_TARGET_USD, by_hop["off"].total_usd, "a year of videos is kept"
         ),
@@ -280,9 +291,12 @@ Counted here are {series} custom metric series, {alarms} alarms on one metric ea
 
 
 def _savings() -> str:
-    hop_off = _at(100, _WITH_HOP).total_usd - _at(100, _WITHOUT_HOP).total_usd
     rows = [
-        ["IR (off by default)", usd(hop_off), "nothing: 14 days in Standard instead"],
+        [
+            "`GlacierInstantRetrievalAfterDays=0`",
+            _saved_by(instant_retrieval_after_days=0),
+            "the stay in IR that FR-5 asks for: 14 days in Standard instead, read at once too",
+        ],
         ["`EnableCloudTrail=false`", _saved_by(audits_calls=False), "the record of every call"],
         ["`Architecture=arm64`", _saved_by(architecture="arm64"), "nothing"],
         ["one alarm", _saved_by(alarms=_DEFAULT.alarms - 1), "being told"],
@@ -307,16 +321,18 @@ def _assumptions() -> str:
     sizes = ((0.1, 1, "100 MB"), (1.0, 1, "1 GB"), (8.0, 2, "8 GB, two chapters of 4 GB"))
     rows = []
     for video_gb, files, name in sizes:
-        cost = monthly_cost(
-            MonthlyUsage(gb_per_month=100, month=STEADY_MONTH, video_gb=video_gb, files_per_video=files), _PRICES
-        )
-        rows.append([name, f"{100 / video_gb:,.0f}", usd(cost.operating.total_usd), usd(cost.total_usd)])
+        usage = MonthlyUsage(gb_per_month=100, month=STEADY_MONTH, video_gb=video_gb, files_per_video=files)
+        on, off = (monthly_cost(usage, _PRICES, stack) for _, stack in _HOPS)
+        totals = (_bold_over_target(cost.total_usd) for cost in (on, off))
+        rows.append([name, f"{100 / video_gb:,.0f}", usd(on.operating.total_usd), *totals])
+    target = f"{TOTAL_TARGET_USD:.0f}"
     return f"""## What is assumed
 
 - One run a night, 30 nights a month. Videos arrive evenly; the library holds what was archived since the first month.
-- Videos of 1 GB in one file. It hardly matters:
+- Videos of 1 GB in one file. Smaller ones cost more requests and transitions; bold is over the ${target} of BR-2
+  (100 GB a month, {_month()}):
 
-{_table(["video", "videos a month", "operating", "in all"], rows)}
+{_table(["video", "videos a month", "operating", "in all, IR on", "in all, IR off"], rows)}
 
 - A video is copied at {DEFAULT_MEGABITS_PER_SECOND:.0f} Mbit/s, the least that the specification asks for.
 - Counts follow the design: parts of at most 50 MiB, states per video, write units per tracker item and its copy in the
@@ -325,6 +341,10 @@ def _assumptions() -> str:
   adds to each object in Deep Archive are left out.
 - Data into AWS, and between Lambda and S3 in one region, is free. In a VPC a NAT gateway comes on top, which costs more
   than all of this."""
+
+
+def _bold_over_target(total_usd: float) -> str:
+    return usd(total_usd) if round(total_usd, 2) <= TOTAL_TARGET_USD else f"**{usd(total_usd)}**"
 
 
 def _sources() -> str:

@@ -1,7 +1,7 @@
 """Seven nights in the life of an archive, lived through in two minutes: good ones, and some of what goes wrong.
 
 The runs, their metrics, logs and alarms are real. The one thing that is made up is the calendar: each night's readings
-are moved to two o'clock of a day of its own, or all would lie in the same few minutes.
+are moved to 01:00 UTC of a day of its own, or all would lie in the same few minutes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from local.simulator.faults import FaultName
 from local.simulator.tokens import Account
 
 _MIB: Final = 1024 * 1024
-_START: Final = timedelta(hours=2)
+_START: Final = timedelta(hours=1)  # by UTC, as the template's schedule has it
 _NOT_THE_PASSWORD: Final = "changed-on-gopro.com"  # noqa: S105 - what the owner has put there instead
 
 
@@ -93,7 +93,7 @@ def live_through(cloud: Cloud, nights: Sequence[Night], *, report: Callable[[str
         if night.empties_queue:
             cloud.client("sqs").purge_queue(QueueUrl=cloud.outputs["DeadLetterQueueUrl"])
         own = _readings_since(cloud, began_at)
-        readings += moved(own, began_at=began_at, to=_two_o_clock(days_ago=len(nights) - number))
+        readings += moved(own, began_at=began_at, to=_start_of_run(days_ago=len(nights) - number))
     return readings
 
 
@@ -152,6 +152,6 @@ def _login(password: str) -> dict[str, str]:
     }
 
 
-def _two_o_clock(*, days_ago: int) -> float:
+def _start_of_run(*, days_ago: int) -> float:
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return (today - timedelta(days=days_ago) + _START).timestamp()

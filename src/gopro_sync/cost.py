@@ -81,6 +81,7 @@ _TRAIL_FILES_PER_MONTH: Final = (_TRAIL_REGIONS + 12) * 24 * DAYS_PER_MONTH
 _TRAIL_FILE_BYTES: Final = 5000
 _TRAIL_MONTHS_KEPT: Final = 12
 
+# Charged to an object that stays for less: https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-class-intro.html
 _INSTANT_RETRIEVAL_LEAST_DAYS: Final = 90
 _KEY_ROTATIONS_CHARGED: Final = 2
 
@@ -122,7 +123,7 @@ class Deployment:
     architecture: Literal["x86_64", "arm64"] = "x86_64"
     transfer_workers: int = 8
     concurrent_downloads: int = 5
-    instant_retrieval_after_days: int = 0
+    instant_retrieval_after_days: int = 7
     deep_archive_after_days: int = 14
     key_rotation_days: int = 2560
     audits_calls: bool = True

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from gopro_sync import cost
-from gopro_sync.cost import Deployment
+from gopro_sync.cost import Deployment, MonthlyUsage, monthly_cost
+from gopro_sync.prices import load_prices
 from tests.contract.deployment import resource, state_machine, template
 
 
@@ -53,11 +55,21 @@ def test_the_functions_have_the_memory_that_is_paid_for(function: str, megabytes
         ("GlacierInstantRetrievalAfterDays", Deployment().instant_retrieval_after_days),
         ("DeepArchiveAfterDays", Deployment().deep_archive_after_days),
         ("EnableCloudTrail", str(Deployment().audits_calls).lower()),
-        ("ScheduleExpression", "cron(0 2 * * ? *)"),  # thirty runs a month, each from a full hour on
+        ("ScheduleExpression", "cron(0 1 * * ? *)"),  # thirty runs a month, each from a full hour on
     ],
 )
 def test_the_defaults_are_those_of_the_template(parameter: str, assumed: object) -> None:
     assert template()["Parameters"][parameter]["Default"] == assumed
+
+
+def test_the_template_says_what_skipping_glacier_instant_retrieval_saves_as_the_model_has_it() -> None:
+    usage, prices = MonthlyUsage(gb_per_month=100, month=12), load_prices()
+    with_it, without = (
+        monthly_cost(usage, prices, stack).total_usd
+        for stack in (Deployment(), Deployment(instant_retrieval_after_days=0))
+    )
+    description = template()["Parameters"]["GlacierInstantRetrievalAfterDays"]["Description"]
+    assert re.findall(r"(\d+\.\d\d) USD", description) == [f"{with_it - without:.2f}"]
 
 
 def test_what_is_charged_by_the_month_whatever_happens_is_in_the_model() -> None:

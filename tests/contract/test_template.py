@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -32,6 +35,9 @@ KMS_BEHIND: Final = {
     "sqs:SendMessage": {"kms:GenerateDataKey", "kms:Decrypt"},
     "sns:Publish": {"kms:GenerateDataKey", "kms:Decrypt"},
 }
+# For how many days S3 charges an object in a class at least.
+LEAST_DAYS: Final = {"STANDARD_IA": 30, "ONEZONE_IA": 30, "GLACIER_IR": 90, "GLACIER": 90, "DEEP_ARCHIVE": 180}
+YEARS: Final = range(2026, 2036)
 
 
 def statements(role: str) -> list[dict[str, Any]]:
@@ -57,6 +63,25 @@ def allowed(role: str, action: str) -> list[str]:
 def lifecycle_rules(**parameters: str) -> dict[str, dict[str, Any]]:
     rules = Stack(**parameters).resolve(resource("ArchiveBucket")["LifecycleConfiguration"]["Rules"])
     return {rule["Id"]: rule for rule in rules}
+
+
+def clock_time(expression: str) -> tuple[int, int]:
+    """Return hour and minute of a schedule that starts once a day."""
+    (parts,) = re.findall(r"^cron\((\d+) (\d+) \* \* \? \*\)$", expression)
+    minute, hour = map(int, parts)
+    return hour, minute
+
+
+def times_a_night(hour: int, minute: int, zone: str) -> dict[date, int]:
+    """Return how often the clocks of a zone show a time on each day: not at all or twice where they are changed."""
+    clocks = ZoneInfo(zone)
+    first, end = date(YEARS.start, 1, 1), date(YEARS.stop, 1, 1)
+    times = {}
+    for day in (first + timedelta(days=number) for number in range((end - first).days)):
+        shown = datetime(day.year, day.month, day.day, hour, minute)  # noqa: DTZ001 - what a clock shows has no zone
+        moments = {shown.replace(tzinfo=clocks, fold=fold).astimezone(UTC) for fold in (0, 1)}
+        times[day] = sum(moment.astimezone(clocks).replace(tzinfo=None) == shown for moment in moments)
+    return times
 
 
 def references(value: Any) -> Iterator[str]:
@@ -123,7 +148,7 @@ def test_every_default_is_within_its_own_bounds(name: str) -> None:
         ("GoProApiBaseUrl", "https://api.gopro.com?x=1", False),
         ("GoProApiBaseUrl", "https://user@api.gopro.com", False),
         ("ScheduleExpression", "rate(12 hours)", True),
-        ("ScheduleExpression", "0 2 * * *", False),
+        ("ScheduleExpression", "0 1 * * *", False),
         ("AlertEmail", "ops-team@company.com", True),
         ("AlertEmail", "ops-team", False),
     ],
@@ -351,21 +376,43 @@ def test_the_bucket_is_versioned_private_and_without_acls() -> None:
 
 
 def test_videos_move_to_glacier_after_7_and_14_days_unless_their_tag_is_changed() -> None:
-    rule = lifecycle_rules(GlacierInstantRetrievalAfterDays="7")["videos-to-cold-storage"]
-    assert (rule["Prefix"], rule["Status"]) == (f"{PREFIX_ROOT}/", "Enabled")
-    assert rule["TagFilters"] == [{"Key": "AutoSync", "Value": "True"}]
-    assert rule["Transitions"] == [
-        {"StorageClass": "GLACIER_IR", "TransitionInDays": "7"},
-        {"StorageClass": "DEEP_ARCHIVE", "TransitionInDays": "14"},
+    rules = lifecycle_rules()
+    moves = [rules[name] for name in ("videos-to-instant-retrieval", "videos-to-deep-archive")]
+    for rule in moves:
+        assert (rule["Prefix"], rule["Status"]) == (f"{PREFIX_ROOT}/", "Enabled")
+        assert rule["TagFilters"] == [{"Key": "AutoSync", "Value": "True"}]
+    assert [rule["Transitions"] for rule in moves] == [
+        [{"StorageClass": "GLACIER_IR", "TransitionInDays": "7"}],
+        [{"StorageClass": "DEEP_ARCHIVE", "TransitionInDays": "14"}],
     ]
 
 
 def test_zero_days_skip_glacier_instant_retrieval() -> None:
-    assert lifecycle_rules()["videos-to-cold-storage"]["Transitions"] == [
-        {"StorageClass": "DEEP_ARCHIVE", "TransitionInDays": "14"}
-    ]
-    rule = lifecycle_rules(GlacierInstantRetrievalAfterDays="0", DeepArchiveAfterDays="1")["videos-to-cold-storage"]
-    assert rule["Transitions"] == [{"StorageClass": "DEEP_ARCHIVE", "TransitionInDays": "1"}]
+    rules = lifecycle_rules(GlacierInstantRetrievalAfterDays="0", DeepArchiveAfterDays="1")
+    assert "videos-to-instant-retrieval" not in rules
+    assert rules["videos-to-deep-archive"]["Transitions"] == [{"StorageClass": "DEEP_ARCHIVE", "TransitionInDays": "1"}]
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"GlacierInstantRetrievalAfterDays": "7"},
+        {"GlacierInstantRetrievalAfterDays": "0"},
+        {"GlacierInstantRetrievalAfterDays": "30", "DeepArchiveAfterDays": "60"},
+    ],
+)
+@pytest.mark.parametrize("bucket", resources_of("AWS::S3::Bucket"))
+def test_no_rule_takes_a_video_out_of_a_storage_class_before_its_least_stay(
+    bucket: str, parameters: dict[str, str]
+) -> None:
+    # S3 refuses such a rule, and with it the bucket. Two rules may do together what one may not:
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html
+    for rule in Stack(**parameters).resolve(resource(bucket)["LifecycleConfiguration"]["Rules"]):
+        for kind in ("Transitions", "NoncurrentVersionTransitions"):
+            moves = sorted((int(move["TransitionInDays"]), move["StorageClass"]) for move in rule.get(kind, []))
+            for (arrives, storage_class), (leaves, _) in pairwise(moves):
+                assert leaves - arrives >= LEAST_DAYS[storage_class], rule["Id"]
 
 
 def test_old_versions_unfinished_uploads_and_run_files_do_not_stay_for_ever() -> None:
@@ -400,13 +447,26 @@ def test_dead_letters_are_kept_for_14_days() -> None:
 # --- schedule --------------------------------------------------------------------------------------------------------
 
 
-def test_the_schedule_starts_the_state_machine_every_night_at_two_in_its_own_time_zone() -> None:
+def test_the_schedule_starts_the_state_machine_every_night_at_two_in_central_europe_s_winter() -> None:
     schedule = Stack().resolve(resource("SyncSchedule"))
-    assert schedule["ScheduleExpression"] == "cron(0 2 * * ? *)"
-    assert schedule["ScheduleExpressionTimezone"] == "Europe/Berlin"
+    (hour, minute), zone = clock_time(schedule["ScheduleExpression"]), schedule["ScheduleExpressionTimezone"]
+    start = datetime(2026, 1, 15, hour, minute, tzinfo=ZoneInfo(zone))
+    assert start.astimezone(ZoneInfo("Europe/Berlin")).strftime("%H:%M %Z") == "02:00 CET"
     assert schedule["State"] == "ENABLED"
     assert schedule["Target"]["Input"] == "{}"
     assert schedule["Target"]["DeadLetterConfig"] == {"Arn": "DeadLetterQueue.Arn"}
+
+
+def test_no_night_of_ten_years_is_without_a_run_or_has_its_time_twice() -> None:
+    schedule = Stack().resolve(resource("SyncSchedule"))
+    hour, minute = clock_time(schedule["ScheduleExpression"])
+    assert set(times_a_night(hour, minute, schedule["ScheduleExpressionTimezone"]).values()) == {1}
+
+
+def test_two_o_clock_in_berlin_is_missing_in_one_night_of_each_year_and_there_twice_in_another() -> None:
+    nights = times_a_night(2, 0, "Europe/Berlin")
+    assert [night.year for night, times in nights.items() if times == 0] == list(YEARS)
+    assert [night.year for night, times in nights.items() if times == 2] == list(YEARS)
 
 
 def test_an_address_for_alerts_is_subscribed_only_if_there_is_one() -> None:

@@ -186,8 +186,14 @@ def test_the_operating_target_holds_in_the_first_two_years() -> None:
     assert month_of(100, 24).operating.total_usd < 5
 
 
-def test_with_storage_the_target_holds_for_a_year_without_glacier_instant_retrieval() -> None:
-    assert month_of(100, 12, NO_HOP).total_usd < 6
+@pytest.mark.parametrize("stack", [Deployment(), NO_HOP])
+def test_with_storage_the_target_holds_for_a_year_with_glacier_instant_retrieval_or_without(stack: Deployment) -> None:
+    assert month_of(100, 12, stack).total_usd < 6
+
+
+def test_videos_pass_through_glacier_instant_retrieval_from_the_7th_day_on_unless_it_is_turned_off() -> None:
+    assert month_of(100).storage == month_of(100, deployment=replace(NO_HOP, instant_retrieval_after_days=7)).storage
+    assert "S3 Glacier Instant Retrieval" in month_of(100).storage.usd_by_service
 
 
 # --- for any volume --------------------------------------------------------------------------------------------------
@@ -242,7 +248,13 @@ def test_every_gb_day_is_in_one_class(gb: float, month: int, deployment: Deploym
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"alarms": -1}, {"custom_metrics": -1}, {"transfer_workers": 0}, {"instant_retrieval_after_days": 14}],
+    [
+        {"alarms": -1},
+        {"custom_metrics": -1},
+        {"transfer_workers": 0},
+        {"instant_retrieval_after_days": 14},
+        {"deep_archive_after_days": 7},
+    ],
 )
 def test_a_stack_that_cannot_be_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError):

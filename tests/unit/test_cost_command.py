@@ -10,10 +10,11 @@ from typer.testing import CliRunner
 
 from cli import __main__ as command_line
 from cli import cost_document
-from gopro_sync.cost import MonthlyUsage, monthly_cost
+from gopro_sync.cost import Deployment, MonthlyUsage, monthly_cost
 from gopro_sync.prices import load_prices
 
 ROOT = Path(__file__).parents[2]
+WITHOUT = "--no-instant-retrieval"
 
 
 def run(*arguments: str) -> str:
@@ -29,8 +30,27 @@ def test_the_table_has_the_first_month_the_last_one_and_the_growth() -> None:
         for amount in (cost.operating.total_usd, cost.storage.total_usd, cost.total_usd):
             assert f"{amount:.2f}" in output
     assert "2400" in output
-    assert "early leave" not in output
-    assert "early leave" in run("--gb-per-month", "100", "--instant-retrieval")
+
+
+def test_what_is_shown_is_the_stack_as_it_is_deployed_by_default() -> None:
+    output = run("--gb-per-month", "100")
+    assert "early leave" in output
+    assert output == run("--gb-per-month", "100", "--instant-retrieval")
+    record = json.loads(run("--gb-per-month", "100", "--json"))
+    assert record["instant_retrieval_after_days"] == Deployment().instant_retrieval_after_days == 7
+
+
+@pytest.mark.parametrize(("volume", "months"), [("100", "12"), ("100", "1"), ("1000", "36")])
+def test_one_line_says_what_the_last_month_would_cost_less_without_glacier_instant_retrieval(
+    volume: str, months: str
+) -> None:
+    asked = ("--gb-per-month", volume, "--months", months)
+    with_it, without = (json.loads(run(*asked, option, "--json")) for option in ("--instant-retrieval", WITHOUT))
+    saved = with_it["saved_without_instant_retrieval"]
+    assert saved == pytest.approx(with_it["months"][-1]["total"] - without["months"][-1]["total"], abs=0.0002)
+    assert saved > 0
+    line = f"GlacierInstantRetrievalAfterDays=0 would save {saved:.2f} USD in month {months}."
+    assert line in run(*asked).splitlines()
 
 
 def test_json_has_every_month_and_its_lines_add_up() -> None:
@@ -43,8 +63,14 @@ def test_json_has_every_month_and_its_lines_add_up() -> None:
 
 
 def test_without_glacier_instant_retrieval_its_lines_are_gone() -> None:
-    output = run("--gb-per-month", "100", "--no-instant-retrieval")
+    output = run("--gb-per-month", "100", WITHOUT)
     assert "Instant Retrieval" not in output
+
+
+@pytest.mark.parametrize("asked", [("100", WITHOUT), ("0", "--instant-retrieval")])
+def test_where_nothing_is_to_be_saved_no_line_offers_it(asked: tuple[str, str]) -> None:
+    assert "would save" not in run("--gb-per-month", *asked)
+    assert json.loads(run("--gb-per-month", *asked, "--json"))["saved_without_instant_retrieval"] == 0
 
 
 @pytest.mark.parametrize("wrong", [["--gb-per-month", "-1"], ["--gb-per-month", "1", "--months", "0"], []])
