@@ -120,8 +120,8 @@ def _storage() -> str:
 {tables[1]}
 
 Glacier Instant Retrieval charges at least 90 days: a video that leaves it after seven is charged the other 83 at once
-(*early leave*). Seven more days in S3 Standard cost less: at 100 GB, IR costs ${saved} a month more. S3 refuses a single
-lifecycle rule that leaves IR before its 90 days, so that the template has a rule for each of the two steps
+(*early leave*). Seven more days in S3 Standard cost less: at 100 GB, IR costs ${saved} a month more. S3 refuses a
+single lifecycle rule that leaves IR before its 90 days, so that the template has a rule for each of the two steps
 ([S3 user guide][transitions]).
 
 [transitions]: https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html"""

@@ -2,6 +2,11 @@
 
 RotateSecret calls the function with the four steps, as on AWS, in the background; the schedule is recorded and never
 fires. ``AWS::SecretsManager::RotationSchedule`` is refused as published.
+
+A rotation that is only configured (``RotateImmediately`` is false) is tested once: ``testSecret`` is called for an
+AWSPENDING version that has no value, which is removed afterwards. Reading such a version is refused. On AWS a function
+that fails this test leaves a stack that cannot be created; here the deployment fails at once.
+https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
 """
 
 # ruff: noqa: SLF001  # a patch has to use the engine's private names
@@ -12,6 +17,7 @@ import json
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -29,6 +35,7 @@ Answer = tuple[int, dict[str, str], bytes]
 def apply() -> None:
     """Lets RotateSecret rotate, and stacks have a rotation schedule."""
     replace(secretsmanager, "_rotate_secret", _rotate_secret)
+    replace(secretsmanager, "_get_secret_value", _refusing_empty_versions(secretsmanager._get_secret_value))
     handlers = {
         "create": lambda _logical_id, properties, _stack: _schedule(properties),
         "update": lambda _physical_id, _old, properties, *_rest: _schedule(properties),
@@ -66,12 +73,14 @@ def _rotate_secret(request: dict[str, Any]) -> Answer:
     secret["RotationRules"] = request.get("RotationRules") or secret.get("RotationRules") or {}
     secret["RotationEnabled"] = True
     version_id = request.get("ClientRequestToken") or str(uuid4())
+    _label_pending(secret, version_id)
+    record = lambda_svc._execution_record_for_config(function, configuration)
     if request.get("RotateImmediately", True):
-        _label_pending(secret, version_id)
-        record = lambda_svc._execution_record_for_config(function, configuration)
         # Account and region of the caller are context variables.
         work = contextvars.copy_context().run
         threading.Thread(target=work, args=(_take_steps, record, secret, version_id), daemon=True).start()
+    elif failure := _test(record, secret, version_id):
+        return _refusal("InvalidRequestException", failure)
     answer = {"ARN": secret["ARN"], "Name": secret["Name"], "VersionId": version_id}
     return 200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(answer).encode()
 
@@ -84,14 +93,35 @@ def _label_pending(secret: dict[str, Any], version_id: str) -> None:
     secret["Versions"].setdefault(version_id, empty)
 
 
+def _test(record: Any, secret: dict[str, Any], version_id: str) -> str | None:
+    """Tries the function on a version without a value; says what is wrong with it, and leaves nothing behind."""
+    failure = _failure_of_step("testSecret", record, secret, version_id)
+    del secret["Versions"][version_id]
+    return None if failure is None else f"The rotation function failed the test of its configuration: {failure}"
+
+
 def _take_steps(record: Any, secret: dict[str, Any], version_id: str) -> None:
     for step in _STEPS:
-        event = {"Step": step, "SecretId": secret["ARN"], "ClientRequestToken": version_id}
-        result = lambda_svc._execute_function_with_config_scope(record, event)
-        if result.get("error"):
+        if _failure_of_step(step, record, secret, version_id) is not None:
             _log.warning("rotation of %s: %s failed", secret["Name"], step)
             return
     secret["LastRotatedDate"] = int(time.time())
+
+
+def _failure_of_step(step: str, record: Any, secret: dict[str, Any], version_id: str) -> str | None:
+    event = {"Step": step, "SecretId": secret["ARN"], "ClientRequestToken": version_id}
+    result = lambda_svc._execute_function_with_config_scope(record, event)
+    return str(result.get("body")) if result.get("error") else None
+
+
+def _refusing_empty_versions(stock: Callable[[dict[str, Any]], Answer]) -> Callable[[dict[str, Any]], Answer]:
+    def get_secret_value(request: dict[str, Any]) -> Answer:
+        status, headers, body = stock(request)
+        if status == 200 and not {"SecretString", "SecretBinary"} & json.loads(body).keys():
+            return _refusal("ResourceNotFoundException", "Secrets Manager can't find the specified secret value.")
+        return status, headers, body
+
+    return get_secret_value
 
 
 def _refusal(code: str, message: str) -> Answer:

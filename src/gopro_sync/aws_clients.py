@@ -6,6 +6,7 @@ Credentials, region and endpoint come from the environment, as in every AWS SDK:
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, cast
 
@@ -40,8 +41,19 @@ def _session() -> botocore.session.Session:
 
 
 def make_s3_client() -> S3Client:
-    """Return an S3 client for control calls and presigned URLs; the bytes themselves do not pass through it."""
-    return cast("S3Client", _session().create_client("s3", config=_STORAGE_CALLS))
+    """Return an S3 client for control calls and presigned URLs; the bytes themselves do not pass through it.
+
+    Its URLs name the region. Left to itself botocore signs URLs for the global host, BUCKET.s3.amazonaws.com, which
+    outside us-east-1 redirects (new buckets) or refuses (regions that were launched after March 2019).
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
+    """
+    config = _STORAGE_CALLS if _has_own_endpoint() else _STORAGE_CALLS.merge(Config(s3={"addressing_style": "virtual"}))
+    return cast("S3Client", _session().create_client("s3", config=config))
+
+
+def _has_own_endpoint() -> bool:
+    # The host of an S3 that is not AWS's may have no names for buckets below it: there, the path names the bucket.
+    return any(os.environ.get(name) for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"))
 
 
 def make_dynamodb_client() -> DynamoDBClient:

@@ -155,6 +155,15 @@ def test_only_this_trail_may_write_records_and_it_may_use_the_key(environment: s
         assert grant["Condition"]["StringEquals"]["aws:SourceArn"] == arn
 
 
+def test_cloudtrail_may_decrypt_since_its_bucket_has_a_bucket_key() -> None:
+    """Without kms:Decrypt AWS refuses to create the trail, and the first deployment rolls back."""
+    (encryption,) = resource("AuditBucket")["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["BucketKeyEnabled"] is True
+    statements = Stack().resolve(resource("EncryptionKey")["KeyPolicy"]["Statement"])
+    (of_trail,) = [statement for statement in statements if "cloudtrail" in str(statement["Principal"])]
+    assert set(of_trail["Action"]) == {"kms:GenerateDataKey", "kms:DescribeKey", "kms:Decrypt"}
+
+
 def test_the_audit_can_be_left_to_a_trail_that_is_there_already() -> None:
     stack = Stack(EnableCloudTrail="false")
     for logical_id in ("AuditTrail", "AuditBucket", "AuditBucketPolicy"):

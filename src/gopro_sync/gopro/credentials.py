@@ -188,6 +188,26 @@ class CredentialStore:
             raise ConfigurationError("The secret has no text value")
         return StoredCredentials(credentials=Credentials.parse(secret_string), version_id=answer["VersionId"])
 
+    def load_pending(self, version_id: str) -> Credentials | None:
+        """Reads a version that is being rotated; None as long as it has no value.
+
+        Secrets Manager labels the version before anybody has given it a value, and also to try out a rotation that is
+        being configured: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
+
+        Raises:
+            ConfigurationError: its value is malformed.
+        """
+        try:
+            answer = self._client.get_secret_value(SecretId=self.secret_id, VersionId=version_id, VersionStage=PENDING)
+        except ClientError as error:
+            if _code_of(error) == "ResourceNotFoundException":
+                return None
+            raise _error_for(error, "GetSecretValue") from error
+        except BotoCoreError as error:
+            raise _error_for(error, "GetSecretValue") from error
+        secret_string = answer.get("SecretString")
+        return Credentials.parse(secret_string) if secret_string else None
+
     def save(self, credentials: Credentials) -> str:
         """Adds a version, which becomes the current one; returns its id."""
         return self._put(credentials)
@@ -243,12 +263,16 @@ class CredentialStore:
 def _error_for(error: ClientError | BotoCoreError, operation: str) -> GoProSyncError:
     if not isinstance(error, ClientError):
         return SecretStoreError(f"Secrets Manager did not answer ({type(error).__name__})")
-    code = error.response.get("Error", {}).get("Code", "without a code")
+    code = _code_of(error)
     if code in _MISCONFIGURED:
         return ConfigurationError(f"The secret cannot be used ({code} on {operation}): it is missing, deleted or empty")
     if code in _DENIED:
         return AccessDeniedError(f"Access to the secret was refused ({code} on {operation})")
     return SecretStoreError(f"Secrets Manager failed ({code} on {operation})")
+
+
+def _code_of(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "without a code")
 
 
 def _json_object(secret_string: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync import composition
-from gopro_sync.errors import ConfigurationError, InvalidEventError
+from gopro_sync.errors import InvalidEventError
 from gopro_sync.gopro.credentials import CURRENT, PENDING, CredentialMode, CredentialStore
 from gopro_sync.handlers.entry_point import STATUS_OK
 from gopro_sync.json_fields import JsonObject, required_text
@@ -46,10 +46,6 @@ def take_step(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     if required_text(event, "SecretId") != store.secret_id:
         raise InvalidEventError("The event's SecretId is not the secret of this stack")
     stages = store.stages_of(version_id)
-    if stages is None and step is RotationStep.TEST:
-        # Secrets Manager tries this step when the schedule is made, before anybody has put a credential in.
-        logger.info("Nothing to test yet", extra={"event_type": EventType.SECRET_ROTATION_STEP, "step": step})
-        return {"statusCode": STATUS_OK, "step": step}
     if stages is None or not {CURRENT, PENDING} & set(stages):
         raise InvalidEventError("The event's ClientRequestToken is not a version of the secret that is being rotated")
     if CURRENT not in stages:
@@ -69,15 +65,15 @@ def _take(step: RotationStep, store: CredentialStore, version_id: str, context: 
     if step is RotationStep.CREATE:
         _create(store, version_id, context)
     elif step is RotationStep.TEST:
-        composition.check_session(store.load(PENDING).credentials.session())
+        _test(store, version_id)
     elif step is RotationStep.FINISH:
-        store.promote(version_id)
+        _finish(store, version_id)
     # SET has nothing to do: GoPro knows the new session from the moment in which it gave it.
 
 
 def _create(store: CredentialStore, version_id: str, context: LambdaContext) -> None:
-    if _is_prepared(store, version_id):
-        return
+    if store.load_pending(version_id) is not None:
+        return  # the step comes again
     credentials = composition.renewal(owner=context.aws_request_id).prepare_rotation(version_id)
     if credentials.mode is CredentialMode.PASTED_TOKEN:
         composition.publish_alert(
@@ -89,8 +85,17 @@ def _create(store: CredentialStore, version_id: str, context: LambdaContext) -> 
         )
 
 
-def _is_prepared(store: CredentialStore, version_id: str) -> bool:
-    try:
-        return store.load(PENDING).version_id == version_id
-    except ConfigurationError:
-        return False  # the label is there, the value is not: this is the first time that the step comes
+def _test(store: CredentialStore, version_id: str) -> None:
+    credentials = store.load_pending(version_id)
+    if credentials is None:
+        # Secrets Manager tries this step, and no other, when the schedule is made: the version has no value then. A
+        # rotation whose createSecret gave it none never comes as far as this.
+        logger.info("Nothing to test yet", extra={"event_type": EventType.SECRET_ROTATION_STEP})
+        return
+    composition.check_session(credentials.session())
+
+
+def _finish(store: CredentialStore, version_id: str) -> None:
+    if store.load_pending(version_id) is None:
+        raise InvalidEventError("The version of the secret that is being rotated has no value yet")
+    store.promote(version_id)

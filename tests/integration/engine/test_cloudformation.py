@@ -160,16 +160,38 @@ def test_a_secret_with_a_rotation_schedule_is_rotated_by_its_function(engine: En
 
     Stack(engine, "AWS::SecretsManager::RotationSchedule", properties)
     assert secrets.describe_secret(SecretId=arn)["RotationEnabled"]
-    assert not steps.exists()
+    assert [json.loads(line)["Step"] for line in steps.read_text().splitlines()] == ["testSecret"]
+    assert "AWSPENDING" not in str(secrets.describe_secret(SecretId=arn)["VersionIdsToStages"])
 
     version_id = secrets.rotate_secret(SecretId=arn)["VersionId"]
     deadline = time.monotonic() + 20
-    while (not steps.exists() or steps.read_text().count("\n") < 4) and time.monotonic() < deadline:
+    while steps.read_text().count("\n") < 5 and time.monotonic() < deadline:
         time.sleep(0.05)
-    taken = [json.loads(line) for line in steps.read_text().splitlines()]
+    taken = [json.loads(line) for line in steps.read_text().splitlines()[1:]]
     assert [event["Step"] for event in taken] == ["createSecret", "setSecret", "testSecret", "finishSecret"]
     assert {(event["SecretId"], event["ClientRequestToken"]) for event in taken} == {(arn, version_id)}
     assert secrets.get_secret_value(SecretId=arn)["SecretString"] == "old"  # this function has changed nothing
+
+
+@pytest.mark.gap
+def test_a_rotation_whose_function_fails_on_a_version_without_a_value_cannot_be_deployed(engine: Engine) -> None:
+    secrets = engine.client("secretsmanager")
+    arn = secrets.create_secret(Name=f"secret-{uuid4().hex[:12]}")["ARN"]
+    name = engine.function(
+        "import boto3\n\ndef handler(event, context):\n"
+        "    boto3.client('secretsmanager').get_secret_value(SecretId=event['SecretId'],"
+        " VersionId=event['ClientRequestToken'], VersionStage='AWSPENDING')\n",
+        actions=("secretsmanager:GetSecretValue",),
+    )
+    properties = {
+        "SecretId": arn,
+        "RotationLambdaARN": engine.client("lambda").get_function(FunctionName=name)["Configuration"]["FunctionArn"],
+        "RotationRules": {"AutomaticallyAfterDays": 90},
+        "RotateImmediatelyOnUpdate": False,
+    }
+    with pytest.raises(WaiterError):
+        Stack(engine, "AWS::SecretsManager::RotationSchedule", properties)
+    assert "AWSPENDING" not in str(secrets.describe_secret(SecretId=arn).get("VersionIdsToStages"))
 
 
 @pytest.mark.gap

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from gopro_sync import composition
-from gopro_sync.errors import AuthenticationError, GoProSyncError, InvalidEventError, NetworkError
+from gopro_sync.errors import AccessDeniedError, AuthenticationError, GoProSyncError, InvalidEventError, NetworkError
 from gopro_sync.gopro.credentials import Credentials
 from gopro_sync.handlers import authenticator
 from tests.fakes.lambda_context import FakeLambdaContext
@@ -118,17 +118,21 @@ def test_each_outcome_is_counted_once(
 
 
 class FakeSecrets:
-    """A secret with these versions and no values."""
+    """A secret with these versions, of which only those in ``values`` have one."""
 
-    def __init__(self, versions: dict[str, list[str]] | None) -> None:
+    def __init__(self, versions: dict[str, list[str]], values: dict[str, str]) -> None:
         self._versions = versions
+        self._values = values
         self.promoted: list[dict[str, str]] = []
 
     def describe_secret(self, **_: str) -> dict[str, Any]:
-        return {} if self._versions is None else {"VersionIdsToStages": self._versions}
+        return {"VersionIdsToStages": self._versions}
 
-    def get_secret_value(self, **_: str) -> Any:
-        raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "no"}}, "GetSecretValue")
+    def get_secret_value(self, **asked: str) -> Any:
+        version_id = asked["VersionId"]
+        if version_id not in self._values:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "no"}}, "GetSecretValue")
+        return {"SecretString": self._values[version_id], "VersionId": version_id}
 
     def update_secret_version_stage(self, **arguments: str) -> dict[str, Any]:
         self.promoted.append(arguments)
@@ -136,17 +140,43 @@ class FakeSecrets:
 
 
 def step(
-    monkeypatch: pytest.MonkeyPatch, versions: dict[str, list[str]] | None, **event: Any
+    monkeypatch: pytest.MonkeyPatch,
+    versions: dict[str, list[str]],
+    *,
+    values: dict[str, str] | None = None,
+    **event: Any,
 ) -> tuple[dict[str, Any], FakeSecrets]:
-    secrets = FakeSecrets(versions)
+    secrets = FakeSecrets(versions, values or {})
     monkeypatch.setattr(composition, "make_secrets_client", lambda: secrets)
     whole_event = {"Step": "finishSecret", "SecretId": SECRET, "ClientRequestToken": "new", **event}
     return authenticator.handler(whole_event, FakeLambdaContext()), secrets
 
 
-def test_the_first_test_of_a_schedule_finds_a_secret_without_any_value(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer, _ = step(monkeypatch, None, Step="testSecret")
+@pytest.mark.parametrize("versions", [{}, {"old": ["AWSCURRENT"]}])
+def test_the_test_of_a_new_schedule_finds_a_pending_version_without_a_value(
+    monkeypatch: pytest.MonkeyPatch, versions: dict[str, list[str]]
+) -> None:
+    answer, _ = step(monkeypatch, {**versions, "new": ["AWSPENDING"]}, Step="testSecret")
     assert answer == {"statusCode": 200, "step": "testSecret"}
+
+
+def test_a_pending_version_with_a_value_is_shown_to_gopro(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(composition, "check_session", lambda session: shown.append(session.auth_token))
+    value = json.dumps({"auth_token": "fake-new-token"})
+    step(monkeypatch, {"new": ["AWSPENDING"]}, values={"new": value}, Step="testSecret")
+    assert shown == ["fake-new-token"]
+
+
+def test_a_secret_that_cannot_be_read_fails_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    denial = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetSecretValue")
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise denial
+
+    monkeypatch.setattr(FakeSecrets, "get_secret_value", refuse)
+    with pytest.raises(AccessDeniedError):
+        step(monkeypatch, {"new": ["AWSPENDING"]}, Step="testSecret")
 
 
 def test_a_version_that_is_current_already_is_left_alone_whatever_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +186,8 @@ def test_a_version_that_is_current_already_is_left_alone_whatever_the_step(monke
 
 
 def test_the_last_step_makes_the_pending_version_current(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, secrets = step(monkeypatch, {"new": ["AWSPENDING"], "old": ["AWSCURRENT"]})
+    value = json.dumps({"auth_token": "fake-new-token"})
+    _, secrets = step(monkeypatch, {"new": ["AWSPENDING"], "old": ["AWSCURRENT"]}, values={"new": value})
     assert secrets.promoted == [
         {
             "SecretId": SECRET,
@@ -165,6 +196,11 @@ def test_the_last_step_makes_the_pending_version_current(monkeypatch: pytest.Mon
             "RemoveFromVersionId": "old",
         }
     ]
+
+
+def test_the_last_step_never_makes_a_version_without_a_value_current(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InvalidEventError, match="has no value"):
+        step(monkeypatch, {"new": ["AWSPENDING"], "old": ["AWSCURRENT"]})
 
 
 @pytest.mark.parametrize(
