@@ -4,29 +4,31 @@ Step Functions sees a Python exception only by its class name, and knows nothing
 contract with ``statemachine/sync.asl.json`` (``tests/contract`` holds both together). Renaming a class here changes
 which Retry or Catch fires.
 
-Every message says what happened and to which video; ``remedy`` says what the operator can do. No message may contain a
-token, a password or a signed URL.
+Every message says what happened and to which video; ``remedy`` says what the operator can do. No message contains a
+token, a password or a signed URL: what looks like one is taken out when the error is made.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from gopro_sync.redaction import redact
+
 
 class GoProSyncError(Exception):
     """Base of all errors that this system raises on purpose; never raised itself.
 
     Args:
-        message: what happened, in one sentence, without secrets.
+        message: what happened, in one sentence.
         media_id: the GoPro media item concerned, if there is one.
     """
 
     remedy: ClassVar[str] = ""
 
     def __init__(self, message: str, *, media_id: str | None = None) -> None:
-        self.message = message
+        self.message = redact(message)
         self.media_id = media_id
-        super().__init__(message)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         subject = f" (media item {self.media_id})" if self.media_id else ""
@@ -82,6 +84,15 @@ class GoProApiChangedError(GoProSyncError):
     """GoPro answered in a way that this client does not know."""
 
     remedy = "GoPro's unofficial API has probably changed: look for a newer release, or report it."
+
+
+class UnexpectedError(GoProSyncError):
+    """Something that this version does not know of: a fault of its own, or of a library that it uses."""
+
+    remedy = (
+        "The line with this error in the function's log says what it was: please report it. What is archived is safe, "
+        "and what is not is tried again."
+    )
 
 
 # --- time alone may mend it ------------------------------------------------------------------------------------------

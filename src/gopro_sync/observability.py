@@ -1,4 +1,4 @@
-"""Structured logs: one logger for the three functions, the closed list of event types, and redaction.
+"""Structured logs: one logger for the three functions, and the closed list of event types.
 
 Every line is one JSON object with ``timestamp``, ``level``, ``correlation_id`` (the execution), ``function_name`` and
 ``event_type``; sizes are bytes, durations seconds.
@@ -6,12 +6,13 @@ Every line is one JSON object with ``timestamp``, ``level``, ``correlation_id`` 
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum, unique
 from typing import Any, Final
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+
+from gopro_sync.redaction import redact
 
 
 @unique
@@ -39,28 +40,11 @@ class EventType(StrEnum):
     VIDEO_ALREADY_ARCHIVED = "video_already_archived"
 
 
-_REDACTED: Final = "[redacted]"
-# Redaction works on the finished line, so that no call site, library or exception text can get around it.
-_SECRET_FIELD: Final = re.compile(
-    r'("(?:auth_token|access_token|refresh_token|password|client_secret|authorization|cookie)"\s*:\s*")(?:[^"\\]|\\.)*',
-    re.IGNORECASE,
-)
-_SECRET_QUERY: Final = re.compile(
-    r"((?:Signature|X-Amz-Signature|X-Amz-Credential|X-Amz-Security-Token|Key-Pair-Id|Policy|access_token)=)[^&\s\"'\\]+",
-    re.IGNORECASE,
-)
-_SECRET_HEADER: Final = re.compile(r"(Bearer\s+|gp_access_token=)[^\s;\"'\\]+", re.IGNORECASE)
-
-
-def redact(text: str) -> str:
-    """Return ``text`` with the values of tokens, passwords and URL signatures replaced."""
-    for pattern in (_SECRET_FIELD, _SECRET_QUERY, _SECRET_HEADER):
-        text = pattern.sub(rf"\g<1>{_REDACTED}", text)
-    return text
-
-
 class RedactingFormatter(LambdaPowertoolsFormatter):
-    """Powertools' JSON formatter with secrets replaced in the finished line."""
+    """Powertools' JSON formatter with secrets replaced in the finished line.
+
+    There, no call site, library or exception text can get around it.
+    """
 
     def serialize(self, log: Any) -> str:
         """Turn the line's fields into JSON without secrets."""

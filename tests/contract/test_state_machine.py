@@ -61,6 +61,7 @@ GIVEN_UP_AT_ONCE: Final = {
     "SourceMissingError",
     "MediaGoneError",
     "KeyConflictError",
+    "UnexpectedError",
 }
 # A renewal comes first, and then the call again; a bounded number of times.
 MENDED_BY_A_RENEWAL: Final = {"SessionRefusedError": {"ListMedia", "DownloadVideo"}}

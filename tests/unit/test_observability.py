@@ -6,10 +6,9 @@ import json
 import logging
 from io import StringIO
 
-import pytest
 from aws_lambda_powertools import Logger
 
-from gopro_sync.observability import EventType, RedactingFormatter, redact
+from gopro_sync.observability import EventType, RedactingFormatter
 
 SECRET = "fake-secret-value-0123456789"
 
@@ -23,22 +22,6 @@ def log_line(message: object, **fields: object) -> str:
     )
     logger.info(message, extra=fields)
     return stream.getvalue()
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        f'{{"auth_token": "{SECRET}"}}',
-        f'{{"nested": {{"refresh_token":"{SECRET}"}}}}',
-        f'{{"password": "quoted \\" {SECRET}"}}',
-        f"GET https://cdn.example/x.mp4?Expires=1&Signature={SECRET}&Key-Pair-Id={SECRET}",
-        f"https://s3.example/k?X-Amz-Signature={SECRET}&partNumber=1",
-        f"Authorization: Bearer {SECRET}",
-        f"Cookie: gp_access_token={SECRET}; gp_user_id=1",
-    ],
-)
-def test_secrets_are_replaced_wherever_they_stand(line: str) -> None:
-    assert SECRET not in redact(line)
 
 
 def test_a_secret_in_a_field_or_a_message_never_reaches_the_stream() -> None:

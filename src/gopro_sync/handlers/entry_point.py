@@ -1,9 +1,15 @@
-"""What the three entry points have in common: the event's shape, the correlation id, and the line a failure leaves."""
+"""What the three entry points have in common: the event's shape, the correlation id, and how a failure leaves.
+
+Lambda writes the text of whatever is raised into the function's log, and Step Functions keeps it in the execution's
+history. So nothing leaves but an error of the closed set, whose text holds no secret, and without the exceptions that
+led to it, which may quote a signed URL or a token.
+"""
 
 from __future__ import annotations
 
 import gc
 import os
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import wraps
@@ -12,13 +18,16 @@ from typing import Any, Final
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync import tracing
-from gopro_sync.errors import ConfigurationError, GoProSyncError, InvalidEventError
+from gopro_sync.errors import GoProSyncError, InvalidEventError, UnexpectedError
 from gopro_sync.json_fields import JsonObject, optional_text
 from gopro_sync.observability import EventType, logger
+from gopro_sync.redaction import redact
 
 type Handler = Callable[[JsonObject, LambdaContext], dict[str, Any]]
 
 STATUS_OK: Final = 200
+_LONGEST_TOLD_TEXT: Final = 2000
+_PACKAGE: Final = __name__.partition(".")[0]
 
 
 def entry_point(failure_event: EventType, *, prepare: Callable[[], object]) -> Callable[[Handler], Handler]:
@@ -36,22 +45,18 @@ def entry_point(failure_event: EventType, *, prepare: Callable[[], object]) -> C
         @logger.inject_lambda_context(clear_state=True)
         def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
             try:
-                if not isinstance(event, Mapping):
-                    raise InvalidEventError(f"The event is not a JSON object but {type(event).__name__}")
+                _refuse_other_than_objects(event)
                 logger.set_correlation_id(execution_id_of(event, context))
                 return function(event, context)
             except GoProSyncError as error:
-                if error.media_id is not None:  # where it is None, what the invocation has told so far holds
-                    logger.append_keys(media_id=error.media_id)
-                logger.error(
-                    error.message,
-                    extra={
-                        "event_type": failure_event,
-                        "error_type": type(error).__name__,
-                        "error_message": str(error),
-                    },
-                )
-                raise
+                failure = error
+                _tell(error, failure_event)
+            except BaseException as error:  # noqa: BLE001 - whatever it is, even SystemExit, it leaves by a name of ours
+                failure = _named(error, event)
+                _tell(failure, failure_event, because=error)
+            # Raised out here, where Python notes no exception that was being handled.
+            failure.__cause__ = failure.__context__ = None
+            raise failure
 
         _end_start(prepare)
         return handler
@@ -59,11 +64,55 @@ def entry_point(failure_event: EventType, *, prepare: Callable[[], object]) -> C
     return decorate
 
 
+def _refuse_other_than_objects(event: object) -> None:
+    if not isinstance(event, Mapping):
+        raise InvalidEventError(f"The event is not a JSON object but {type(event).__name__}")
+
+
+def _named(error: BaseException, event: JsonObject) -> UnexpectedError:
+    media_id = event.get("media_id")
+    return UnexpectedError(
+        f"{type(error).__name__} at {_place_of(error)}", media_id=media_id if isinstance(media_id, str) else None
+    )
+
+
+def _place_of(error: BaseException) -> str:
+    """Where in this package the exception passed last, as ``module.py:line``."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if f"{os.sep}{_PACKAGE}{os.sep}" in frame.filename]
+    last = (ours or frames)[-1]
+    return f"{last.filename.rpartition(os.sep)[2]}:{last.lineno}"
+
+
+def _tell(failure: GoProSyncError, failure_event: EventType, *, because: BaseException | None = None) -> None:
+    if failure.media_id is not None:  # where it is None, what the invocation has told so far holds
+        logger.append_keys(media_id=failure.media_id)
+    unexpected = {} if because is None else {"unexpected": type(because).__name__, "unexpected_text": _text_of(because)}
+    logger.error(
+        failure.message,
+        extra={
+            "event_type": failure_event,
+            "error_type": type(failure).__name__,
+            "error_message": str(failure),
+            **unexpected,
+        },
+    )
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception as unreadable:  # noqa: BLE001 - an exception of a library may fail to say what it is
+        return f"its text cannot be read ({type(unreadable).__name__})"
+    # Before it is cut off: half a secret would not be recognised any more.
+    return redact(text)[:_LONGEST_TOLD_TEXT]
+
+
 def _end_start(prepare: Callable[[], object]) -> None:
     # Lambda lends a whole processor until a function is loaded, and a fraction of one from then on.
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
         tracing.load()
-        with suppress(ConfigurationError):  # raised again, and logged, by the invocation
+        with suppress(Exception):  # raised again by the invocation, which knows how to tell it
             prepare()
     gc.freeze()  # what is there now stays for good: no collection needs to look at it
     gc.enable()
