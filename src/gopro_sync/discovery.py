@@ -20,6 +20,7 @@ from gopro_sync.timestamps import iso_utc
 from gopro_sync.tracing import Part, subsegment
 from gopro_sync.tracker import NewVideo, Status, Tracker, TrackerRecord
 
+NOT_IN_LIBRARY: Final = "not_in_library"
 _EVERYTHING: Final = Selection()
 
 
@@ -65,6 +66,8 @@ class Discovery:
         postponed: how many have failed and are not due for their next attempt.
         filtered: how many the run was not asked for.
         skipped: how many are not this system's to archive, by reason.
+        unavailable: what was asked for by its id and is not among the videos, with the reason: the one for which it was
+            skipped, or ``NOT_IN_LIBRARY``.
         drift: in what GoPro's answers differ from those that the client was written against.
     """
 
@@ -75,6 +78,7 @@ class Discovery:
     postponed: int
     filtered: int
     skipped: Mapping[str, int]
+    unavailable: Mapping[str, str]
     drift: tuple[DriftFinding, ...] = ()
 
     @property
@@ -114,7 +118,7 @@ def discover(
     """
     with subsegment(Part.GOPRO_API, run=owner):
         listing = client.list_library()
-    items, skipped = _archivable(listing)
+    items, skipped = _sort_out(listing)
     with subsegment(Part.TRACKER, run=owner):
         records = tracker.get_many(item.media_id for item in items)
     keys = _keys(items, records)
@@ -140,7 +144,8 @@ def discover(
         leased=counts[_Standing.LEASED],
         postponed=counts[_Standing.POSTPONED],
         filtered=counts[_Standing.FILTERED],
-        skipped=skipped,
+        skipped={str(reason): count for reason, count in sorted(Counter(reason for _, reason in skipped).items())},
+        unavailable=_unavailable(selection, items, skipped),
         drift=listing.drift,
     )
 
@@ -171,21 +176,31 @@ def _standing(
     return _Standing.TO_ARCHIVE
 
 
-def _archivable(listing: LibraryListing) -> tuple[list[MediaItem], dict[str, int]]:
+def _sort_out(listing: LibraryListing) -> tuple[list[MediaItem], list[tuple[str | None, SkipReason]]]:
+    """Return what is to be archived, and the ids of everything else, each with the reason."""
     items: list[MediaItem] = []
-    skipped: Counter[str] = Counter()
+    skipped: list[tuple[str | None, SkipReason]] = []
     for row in listing.malformed:
-        skipped[SkipReason.MALFORMED] += 1
+        skipped.append((row.media_id, SkipReason.MALFORMED))
         _log_skipped(row.media_id, SkipReason.MALFORMED, row.problem)
     for item in listing.items:
         reason = classify(item)
         if reason is None:
             items.append(item)
             continue
-        skipped[reason] += 1
+        skipped.append((item.media_id, reason))
         if reason in {SkipReason.UNKNOWN_TYPE, SkipReason.UNKNOWN_STATE}:
             _log_skipped(item.media_id, reason, f"type {item.type}, state {item.ready_to_view}")
-    return items, {str(reason): count for reason, count in sorted(skipped.items())}
+    return items, skipped
+
+
+def _unavailable(
+    selection: Selection, items: Sequence[MediaItem], skipped: Sequence[tuple[str | None, SkipReason]]
+) -> dict[str, str]:
+    asked = frozenset(selection.media_ids or ())
+    missing = sorted(asked - {item.media_id for item in items})
+    reasons = {media_id: str(reason) for media_id, reason in skipped if media_id in asked}
+    return {media_id: reasons.get(media_id, NOT_IN_LIBRARY) for media_id in missing}
 
 
 def _log_skipped(media_id: str | None, reason: SkipReason, problem: str) -> None:

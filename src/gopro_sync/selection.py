@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from gopro_sync.errors import InvalidEventError
 from gopro_sync.gopro.media import VIDEO_TYPES, MediaItem
 from gopro_sync.json_fields import JsonObject, optional_flag, optional_texts, optional_time
+from gopro_sync.known_names import refuse_unknown_names
 
-_FIELDS = frozenset(
+FILTER_FIELDS: Final = frozenset(
     {"media_ids", "media_types", "uploaded_since", "uploaded_until", "captured_since", "captured_until"}
 )
 
@@ -66,8 +67,7 @@ def read_selection(event: JsonObject, standing_filters: JsonObject | None = None
     if not isinstance(asked, Mapping):
         raise InvalidEventError("The event's field 'filters' is not a JSON object")
     filters = {**(standing_filters or {}), **asked}
-    if unknown := sorted(str(name) for name in filters.keys() - _FIELDS):
-        raise InvalidEventError(f"The event has unknown filters: {', '.join(unknown)[:200]}")
+    refuse_unknown_names(filters, FILTER_FIELDS, what="filters")
     media_types = optional_texts(filters, "media_types")
     if media_types is not None and (unknown := sorted(media_types - VIDEO_TYPES)):
         raise InvalidEventError(

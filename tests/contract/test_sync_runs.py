@@ -51,6 +51,8 @@ class Cloud:
     """Media ids whose downloader gives an answer that nobody knows."""
 
     renewal_fails_with: TaskError | None = None
+    unavailable: tuple[str, ...] = ()
+    """Ids that the run was asked for and that the library does not know."""
     would_do: dict[str, Any] | None = None
     """What the lister answers a dry run."""
     report_adds: dict[str, Any] = field(default_factory=lambda: {"videos_pending": 3})
@@ -104,6 +106,8 @@ class Cloud:
             "postponed": 3,
             "filtered": 1,
             "skipped": {"photo": 2},
+            "unavailable": len(self.unavailable),
+            "unavailable_videos": [{"media_id": media_id, "reason": "not_in_library"} for media_id in self.unavailable],
             **({} if self.would_do is None else {"dry_run": self.would_do}),
         }
 
@@ -128,13 +132,48 @@ class Cloud:
         return self.downloads.get(event["media_id"], archived)(event)
 
 
-def test_what_a_run_is_asked_for_reaches_the_lister_and_nothing_else_does() -> None:
-    cloud = Cloud()
-    asked = {"max_videos": 7, "filters": {"media_types": ["Video"]}, "redrive": True}
-    cloud.run({**asked, "something": "else"})
+@pytest.mark.parametrize(
+    "run_input",
+    [
+        {},
+        {"max_videos": 7, "filters": {"media_types": ["Video"]}, "redrive": True},
+        {"dryrun": True},
+        [],
+        [{"dry_run": True}],
+        [{}, {}],
+        "dry_run",
+        5,
+        True,
+        None,
+    ],
+    ids=str,
+)
+def test_what_a_run_is_asked_for_reaches_the_lister_as_it_was_given_and_is_checked_there(run_input: Any) -> None:
+    refusal = TaskError.of_function("InvalidEventError", "There are unknown fields")
+    cloud = Cloud(failing={"MediaLister": refusal})
+
+    execution = run(state_machine(), run_input, cloud._answer)
+
     (call,) = cloud.sent_to("MediaLister")
-    assert {name: call["Payload"][name] for name in asked} == asked
-    assert set(call["Payload"]) == {*asked, "execution_id", "run_started_at"}
+    assert call["Payload"] == {
+        "execution_id": EXECUTION_ARN,
+        "run_started_at": "2026-03-01T02:00:00.000Z",
+        "run_input": run_input,
+    }
+    assert (execution.status, execution.error, execution.cause) == (
+        "FAILED",
+        "InvalidEventError",
+        "There are unknown fields",
+    )
+    assert not cloud.sent_to("VideoDownloader")
+
+
+@pytest.mark.parametrize("dry", [False, True])
+def test_ids_that_cannot_be_had_are_named_in_the_result(dry: bool) -> None:
+    cloud = Cloud(unavailable=("x",), would_do={"videos": 0} if dry else None)
+    output = cloud.run({"filters": {"media_ids": ["x"]}}).output
+    assert output["unavailable"] == 1
+    assert output["unavailable_videos"] == [{"media_id": "x", "reason": "not_in_library"}]
 
 
 def test_a_dry_run_says_what_would_happen_and_changes_nothing() -> None:
@@ -172,6 +211,8 @@ def test_all_new_videos_are_archived_and_the_run_says_so() -> None:
         "failures": {},
         "failed_videos": [],
         "skipped": {"photo": 2},
+        "unavailable": 0,
+        "unavailable_videos": [],
         "videos_pending": 3,
     }
     assert not cloud.sent_to("publish")
@@ -212,16 +253,6 @@ def test_the_downloader_gets_the_manifest_item_and_what_belongs_to_the_run() -> 
         "seconds_before": 0,
         "s3_bucket": "gopro-archive-bucket-123456789012",
     }
-
-
-@pytest.mark.parametrize("run_input", [{}, {"Comment": "started by hand"}, {"max_videos": 5}])
-def test_a_run_may_be_given_a_limit_and_needs_none(run_input: dict[str, Any]) -> None:
-    cloud = Cloud()
-    cloud.run(run_input)
-
-    (call,) = cloud.sent_to("MediaLister")
-    limit = {"max_videos": 5} if "max_videos" in run_input else {}
-    assert call["Payload"] == {"execution_id": EXECUTION_ARN, "run_started_at": "2026-03-01T02:00:00.000Z"} | limit
 
 
 def test_a_video_that_needs_more_time_is_called_again_until_it_is_done() -> None:
@@ -523,7 +554,7 @@ def test_a_listing_that_is_refused_is_renewed_once() -> None:
 def test_what_the_run_was_asked_for_survives_a_renewal() -> None:
     cloud = Cloud(failing={"MediaLister": TaskError.of_function("SessionRefusedError", "no")})
     cloud.run({"max_videos": 7})
-    assert [call["Payload"]["max_videos"] for call in cloud.sent_to("MediaLister")] == [7, 7]
+    assert [call["Payload"]["run_input"] for call in cloud.sent_to("MediaLister")] == [{"max_videos": 7}] * 2
 
 
 @pytest.mark.parametrize("error", ["AuthenticationError", "ConfigurationError"])
@@ -563,6 +594,7 @@ def test_a_wrong_configuration_fails_the_run_but_marks_no_video() -> None:
         ({"filters": {"media_ids": ["a", "b"]}}, {"link": 2, "filters": {"media_ids": ["a", "b"]}}),
         ({"max_videos": 1, "continue_backlog": True}, {"link": 2, "max_videos": 1}),
         ({"redrive": True}, {"link": 2}),
+        ({"chain": None, "link": None, "continue_backlog": None, "max_videos": None}, {"link": 2, "max_videos": None}),
     ],
 )
 def test_a_run_with_work_left_starts_the_next(run_input: dict[str, Any], next_input: dict[str, Any]) -> None:
@@ -573,7 +605,7 @@ def test_a_run_with_work_left_starts_the_next(run_input: dict[str, Any], next_in
     assert execution.status == "SUCCEEDED"
     assert execution.output["deferred"] == 5
     (started,) = cloud.sent_to("startExecution")
-    chain = run_input.get("chain", EXECUTION_ARN.rsplit(":", 1)[-1])
+    chain = run_input.get("chain") or EXECUTION_ARN.rsplit(":", 1)[-1]
     assert started["Input"] == {"chain": chain, "continue_backlog": True, **next_input}
     assert started["Name"] == f"{chain}-{next_input['link']}"
     (held,) = cloud.sent_to("updateItem")

@@ -351,6 +351,33 @@ def test_a_dry_run_says_what_would_happen_and_changes_nothing(stack: Stack) -> N
     assert stack.object_keys() == []
 
 
+@pytest.mark.parametrize(
+    ("run_input", "told"),
+    [({"dryrun": True}, "did you mean 'dry_run'?"), ([{"dry_run": True}], "not a JSON object")],
+)
+def test_a_run_that_is_asked_for_something_unknown_fails_and_takes_nothing(
+    stack: Stack, run_input: Any, told: str
+) -> None:
+    stack.put_library(video("m1"))
+
+    execution = stack.run(run_input)
+
+    assert (execution.status, execution.error) == ("FAILED", "InvalidEventError")
+    assert told in (execution.cause or "")
+    assert stack.statuses() == {}
+
+
+def test_ids_that_the_library_does_not_know_are_named_in_the_result(stack: Stack) -> None:
+    stack.put_library(video("m1"), video("m2", "GX010002.MP4"))
+
+    output = stack.run({"filters": {"media_ids": ["m1", "gone"]}}).output
+
+    assert output is not None
+    assert (output["synced"], output["unavailable"]) == (1, 1)
+    assert output["unavailable_videos"] == [{"media_id": "gone", "reason": "not_in_library"}]
+    assert stack.statuses() == {"m1": "COMPLETED"}
+
+
 def test_a_run_takes_only_what_it_is_asked_for(stack: Stack) -> None:
     stack.put_library(
         video("old", created_at="2026-04-30T00:00:00Z"), video("new", "GX010002.MP4", created_at="2026-05-02T00:00:00Z")

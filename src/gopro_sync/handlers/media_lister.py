@@ -16,18 +16,23 @@ from gopro_sync import composition
 from gopro_sync.cost import cost_of_run, deep_archive_usd_per_month, expected_usage
 from gopro_sync.discovery import Discovery, VideoToArchive, discover
 from gopro_sync.drift_report import report_drift
-from gopro_sync.errors import InvalidEventError, ThrottledError
+from gopro_sync.errors import ThrottledError
 from gopro_sync.handlers import run_report
 from gopro_sync.handlers.entry_point import STATUS_OK, entry_point, execution_id_of
 from gopro_sync.handlers.session_source import session_for
-from gopro_sync.json_fields import JsonObject, optional_count, optional_flag, optional_text, optional_time
+from gopro_sync.json_fields import JsonObject, optional_text, optional_time
 from gopro_sync.observability import EventType, logger
 from gopro_sync.prices import load_prices
 from gopro_sync.run_files import write_manifest
-from gopro_sync.selection import read_selection
+from gopro_sync.run_input import RunInput, read_run_input
 from gopro_sync.timestamps import iso_utc, now_utc
 
 _REPORT_RUN: Final = "report_run"
+# What an event may have besides what a run can be asked for: the session, as gopro-authenticator answers with it, and
+# what the state machine adds.
+_OTHER_FIELDS: Final = frozenset(
+    {"action", "auth_token", "user_id", "expires_at", "mode", "statusCode", "execution_id", "run_started_at"}
+)
 # A listing is many requests in a row: one call to the table for each would cost more than it is worth.
 _PAGES_TAKEN_AT_ONCE: Final = 20
 # A library of some hundred thousand items needs more than a minute's budget.
@@ -39,19 +44,18 @@ _VIDEOS_SHOWN: Final = 20
 def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     """Return the counts and either ``manifest`` and ``run_deadline`` or ``new_videos``.
 
-    Event fields, all optional: ``auth_token`` and ``user_id`` (else the secret's), ``max_videos`` (else, and at most,
-    the stack's MaxVideosPerRun), ``execution_id``, ``run_started_at``, ``filters`` (`selection.py`), ``redrive`` (take
-    failed videos too whose next attempt is not due), ``dry_run`` (say what would happen, and change nothing). With
-    ``action`` ``report_run``: see `run_report.py`.
+    Event fields, all optional: ``auth_token`` and ``user_id`` (else the secret's), ``execution_id``,
+    ``run_started_at``, ``run_input`` (`run_input.py`), whose fields may also stand in the event itself. With ``action``
+    ``report_run``: see `run_report.py`.
 
     Raises:
-        InvalidEventError: a field of the wrong shape.
+        InvalidEventError: a field of the wrong shape, or one that is not known.
         GoProSyncError: what the session, the GoPro API, the tracker and S3 raise.
     """
     if optional_text(event, "action") == _REPORT_RUN:
         return run_report.report(event, context)
-    max_videos = _max_videos(event)
-    is_dry_run = optional_flag(event, "dry_run")
+    asked = read_run_input(_run_input(event), composition.settings().filters)
+    max_videos = _max_videos(asked)
     started_at = optional_time(event, "run_started_at") or now_utc()
     gate = composition.gopro_gate(taken_at_once=_PAGES_TAKEN_AT_ONCE, patience_seconds=_PATIENCE_SECONDS)
     try:
@@ -61,8 +65,8 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
             owner=execution_id_of(event, context),
             max_videos=max_videos,
             now=now_utc(),
-            selection=read_selection(event, composition.settings().filters),
-            records_what_is_new=not is_dry_run,
+            selection=asked.selection,
+            records_what_is_new=not asked.is_dry_run,
         )
     except ThrottledError as error:
         gate.after_failure(error)
@@ -77,6 +81,7 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         "postponed": found.postponed,
         "filtered": found.filtered,
         "skipped": dict(found.skipped),
+        **_unavailable(found),
     }
     logger.info("Library listed", extra={"event_type": EventType.LIBRARY_LISTED, **answer})
     if found.remaining:
@@ -84,7 +89,7 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
             "Not every video fits into this run",
             extra={"event_type": EventType.RUN_LIMIT_REACHED, "max_videos": max_videos, "remaining": found.remaining},
         )
-    if is_dry_run:
+    if asked.is_dry_run:
         return answer | {"dry_run": _what_would_happen(found)}
     return answer | _videos(event, found, started_at)
 
@@ -110,12 +115,24 @@ def _forecast(found: Discovery, videos: Sequence[VideoToArchive]) -> dict[str, A
     }
 
 
-def _max_videos(event: JsonObject) -> int:
+def _run_input(event: JsonObject) -> object:
+    if "run_input" in event:
+        return event["run_input"]
+    return {name: value for name, value in event.items() if name not in _OTHER_FIELDS}
+
+
+def _max_videos(asked: RunInput) -> int:
     limit = composition.settings().max_videos_per_run
-    asked = optional_count(event, "max_videos")
-    if asked == 0:
-        raise InvalidEventError("The event's field 'max_videos' is 0; a run takes at least one video")
-    return limit if asked is None else min(asked, limit)
+    return limit if asked.max_videos is None else min(asked.max_videos, limit)
+
+
+def _unavailable(found: Discovery) -> dict[str, Any]:
+    """Name what was asked for by its id and cannot be had."""
+    first = list(found.unavailable.items())[:_VIDEOS_SHOWN]
+    return {
+        "unavailable": len(found.unavailable),
+        "unavailable_videos": [{"media_id": media_id, "reason": reason} for media_id, reason in first],
+    }
 
 
 def _videos(event: JsonObject, found: Discovery, started_at: datetime) -> dict[str, Any]:
