@@ -18,18 +18,38 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 from ministack.services import lambda_svc, secretsmanager
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import provisioners, stacks
 
 from local.engine.patching import add_entry, replace
 
+_SCHEDULE_TYPE = "AWS::SecretsManager::RotationSchedule"
 _STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 _log = logging.getLogger(__name__)
 
 Answer = tuple[int, dict[str, str], bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rotation:
+    """A version of a secret that is being rotated, and by which function."""
+
+    function: Any
+    secret: dict[str, Any]
+    version_id: str
+
+
+class _RefusedError(Exception):
+    """What RotateSecret refuses: the code and the message."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
 
 
 def apply() -> None:
@@ -41,48 +61,54 @@ def apply() -> None:
         "update": lambda _physical_id, _old, properties, *_rest: _schedule(properties),
         "delete": lambda _physical_id, _properties: None,
     }
-    add_entry(provisioners._RESOURCE_HANDLERS, "AWS::SecretsManager::RotationSchedule", handlers)
+    add_entry(provisioners._RESOURCE_HANDLERS, _SCHEDULE_TYPE, handlers)
+    # The function that is tested there asks this engine, which has to be free to answer.
+    waits = stacks._runs_on_worker_thread
+    replace(stacks, "_runs_on_worker_thread", lambda resource: resource == _SCHEDULE_TYPE or waits(resource))
 
 
 def _schedule(properties: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    secret_id = properties["SecretId"]
-    status, _headers, body = _rotate_secret(
-        {
-            "SecretId": secret_id,
-            "RotationLambdaARN": properties["RotationLambdaARN"],
-            "RotationRules": properties.get("RotationRules", {}),
-            "RotateImmediately": str(properties.get("RotateImmediatelyOnUpdate", True)).lower() == "true",
-        }
-    )
-    if status >= 400:
-        raise ValueError(f"AWS::SecretsManager::RotationSchedule: {body.decode()}")
-    return secret_id, {"Id": secret_id}
+    rotates = str(properties.get("RotateImmediatelyOnUpdate", True)).lower() == "true"
+    try:
+        rotation = _begin({name: properties.get(name) for name in ("SecretId", "RotationLambdaARN", "RotationRules")})
+        if rotates:
+            _in_background(_take_steps, rotation)
+        else:
+            _test(rotation)
+    except _RefusedError as error:
+        raise ValueError(f"{_SCHEDULE_TYPE}: {error.code}: {error.message}") from error
+    return properties["SecretId"], {"Id": properties["SecretId"]}
 
 
 def _rotate_secret(request: dict[str, Any]) -> Answer:
+    try:
+        rotation = _begin(request)
+    except _RefusedError as error:
+        return _refusal(error.code, error.message)
+    _in_background(_take_steps if request.get("RotateImmediately", True) else _test, rotation)
+    secret = rotation.secret
+    answer = {"ARN": secret["ARN"], "Name": secret["Name"], "VersionId": rotation.version_id}
+    return 200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(answer).encode()
+
+
+def _begin(request: dict[str, Any]) -> _Rotation:
+    """Records what is asked for, and labels a version without a value."""
     _name, secret = secretsmanager._resolve(request.get("SecretId"))
     if not secret:
-        return _refusal("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+        raise _RefusedError("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
     function_arn = request.get("RotationLambdaARN") or secret.get("RotationLambdaARN")
     if not function_arn:
-        return _refusal("InvalidRequestException", "You must specify a Lambda function ARN for rotation.")
+        raise _RefusedError("InvalidRequestException", "You must specify a Lambda function ARN for rotation.")
     function, configuration, _qualifier = lambda_svc._get_func_record_for_ref(function_arn)
     if not function:
-        return _refusal("ResourceNotFoundException", f"There is no function {function_arn}")
+        raise _RefusedError("ResourceNotFoundException", f"There is no function {function_arn}")
     secret["RotationLambdaARN"] = function_arn
     secret["RotationRules"] = request.get("RotationRules") or secret.get("RotationRules") or {}
     secret["RotationEnabled"] = True
     version_id = request.get("ClientRequestToken") or str(uuid4())
     _label_pending(secret, version_id)
     record = lambda_svc._execution_record_for_config(function, configuration)
-    if request.get("RotateImmediately", True):
-        # Account and region of the caller are context variables.
-        work = contextvars.copy_context().run
-        threading.Thread(target=work, args=(_take_steps, record, secret, version_id), daemon=True).start()
-    elif failure := _test(record, secret, version_id):
-        return _refusal("InvalidRequestException", failure)
-    answer = {"ARN": secret["ARN"], "Name": secret["Name"], "VersionId": version_id}
-    return 200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(answer).encode()
+    return _Rotation(function=record, secret=secret, version_id=version_id)
 
 
 def _label_pending(secret: dict[str, Any], version_id: str) -> None:
@@ -93,25 +119,36 @@ def _label_pending(secret: dict[str, Any], version_id: str) -> None:
     secret["Versions"].setdefault(version_id, empty)
 
 
-def _test(record: Any, secret: dict[str, Any], version_id: str) -> str | None:
-    """Tries the function on a version without a value; says what is wrong with it, and leaves nothing behind."""
-    failure = _failure_of_step("testSecret", record, secret, version_id)
-    del secret["Versions"][version_id]
-    return None if failure is None else f"The rotation function failed the test of its configuration: {failure}"
+def _in_background(work: Callable[[_Rotation], None], rotation: _Rotation) -> None:
+    def run() -> None:
+        try:
+            work(rotation)
+        except _RefusedError as error:
+            _log.warning("rotation of %s: %s", rotation.secret["Name"], error.message)
+
+    # Account and region of the caller are context variables.
+    threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True).start()
 
 
-def _take_steps(record: Any, secret: dict[str, Any], version_id: str) -> None:
+def _take_steps(rotation: _Rotation) -> None:
     for step in _STEPS:
-        if _failure_of_step(step, record, secret, version_id) is not None:
-            _log.warning("rotation of %s: %s failed", secret["Name"], step)
-            return
-    secret["LastRotatedDate"] = int(time.time())
+        _take_step(step, rotation)
+    rotation.secret["LastRotatedDate"] = int(time.time())
 
 
-def _failure_of_step(step: str, record: Any, secret: dict[str, Any], version_id: str) -> str | None:
-    event = {"Step": step, "SecretId": secret["ARN"], "ClientRequestToken": version_id}
-    result = lambda_svc._execute_function_with_config_scope(record, event)
-    return str(result.get("body")) if result.get("error") else None
+def _test(rotation: _Rotation) -> None:
+    """Tries the function on a version without a value, which is taken away again."""
+    try:
+        _take_step("testSecret", rotation)
+    finally:
+        del rotation.secret["Versions"][rotation.version_id]
+
+
+def _take_step(step: str, rotation: _Rotation) -> None:
+    event = {"Step": step, "SecretId": rotation.secret["ARN"], "ClientRequestToken": rotation.version_id}
+    result = lambda_svc._execute_function_with_config_scope(rotation.function, event)
+    if result.get("error"):
+        raise _RefusedError("InvalidRequestException", f"The rotation function failed {step}: {result.get('body')}")
 
 
 def _refusing_empty_versions(stock: Callable[[dict[str, Any]], Answer]) -> Callable[[dict[str, Any]], Answer]:

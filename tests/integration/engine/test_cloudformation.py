@@ -147,8 +147,10 @@ def test_a_secret_with_a_rotation_schedule_is_rotated_by_its_function(engine: En
     secrets = engine.client("secretsmanager")
     arn = secrets.create_secret(Name=f"secret-{uuid4().hex[:12]}", SecretString="old")["ARN"]
     steps = tmp_path / "steps"
-    name = engine.function(
-        f"import json\n\ndef handler(event, context):\n    print(json.dumps(event), file=open({str(steps)!r}, 'a'))\n"
+    name = engine.function(  # it asks the engine, which has to answer while it creates the stack
+        "import json, os, urllib.request\n\ndef handler(event, context):\n"
+        "    urllib.request.urlopen(os.environ['AWS_ENDPOINT_URL'] + '/_ministack/health').close()\n"
+        f"    print(json.dumps(event), file=open({str(steps)!r}, 'a'))\n"
     )
     function = engine.client("lambda").get_function(FunctionName=name)["Configuration"]["FunctionArn"]
     properties = {
@@ -171,26 +173,26 @@ def test_a_secret_with_a_rotation_schedule_is_rotated_by_its_function(engine: En
     assert [event["Step"] for event in taken] == ["createSecret", "setSecret", "testSecret", "finishSecret"]
     assert {(event["SecretId"], event["ClientRequestToken"]) for event in taken} == {(arn, version_id)}
     assert secrets.get_secret_value(SecretId=arn)["SecretString"] == "old"  # this function has changed nothing
+    with pytest.raises(secrets.exceptions.ResourceNotFoundException):
+        secrets.get_secret_value(SecretId=arn, VersionId=version_id, VersionStage="AWSPENDING")
 
 
 @pytest.mark.gap
-def test_a_rotation_whose_function_fails_on_a_version_without_a_value_cannot_be_deployed(engine: Engine) -> None:
+def test_a_rotation_whose_function_fails_its_test_cannot_be_deployed(engine: Engine) -> None:
     secrets = engine.client("secretsmanager")
     arn = secrets.create_secret(Name=f"secret-{uuid4().hex[:12]}")["ARN"]
-    name = engine.function(
-        "import boto3\n\ndef handler(event, context):\n"
-        "    boto3.client('secretsmanager').get_secret_value(SecretId=event['SecretId'],"
-        " VersionId=event['ClientRequestToken'], VersionStage='AWSPENDING')\n",
-        actions=("secretsmanager:GetSecretValue",),
-    )
+    name = engine.function("def handler(event, context):\n    raise ValueError('no value: ' + event['Step'])\n")
     properties = {
         "SecretId": arn,
         "RotationLambdaARN": engine.client("lambda").get_function(FunctionName=name)["Configuration"]["FunctionArn"],
         "RotationRules": {"AutomaticallyAfterDays": 90},
         "RotateImmediatelyOnUpdate": False,
     }
-    with pytest.raises(WaiterError):
+    with pytest.raises(WaiterError) as failed:
         Stack(engine, "AWS::SecretsManager::RotationSchedule", properties)
+    response: Any = failed.value.last_response
+    events = engine.client("cloudformation").describe_stack_events(StackName=response["Stacks"][0]["StackName"])
+    assert "no value: testSecret" in str(events)
     assert "AWSPENDING" not in str(secrets.describe_secret(SecretId=arn).get("VersionIdsToStages"))
 
 
