@@ -19,6 +19,8 @@ from rich.console import Console
 
 from local import cloud as local_cloud
 from local import demo as demonstration
+from local import mails as alert_mails
+from local.alert_email import is_alert_email
 from local.errors import LocalCloudError, RunInputError
 from local.explanation import explain
 from local.progress_display import live_progress
@@ -58,6 +60,12 @@ MediaFile = Annotated[
 ]
 
 
+def _alert_email(address: str | None) -> str | None:
+    if address and not is_alert_email(address):
+        raise typer.BadParameter(f"{address!r} is not an address such as you@example.com that a stack can be given")
+    return address or None
+
+
 @app.command()
 def up(
     *,
@@ -79,6 +87,15 @@ def up(
     library: Annotated[str, typer.Option("--library", metavar="demo|FILE", help="What the simulator serves.")] = "demo",
     media: MediaFile = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The AWS engine's port; 0 for any free one.")] = 0,
+    alert_email: Annotated[
+        str | None,
+        typer.Option(
+            "--alert-email",
+            metavar="ADDRESS",
+            callback=_alert_email,
+            help="Who is told of failures; see `mails`. Nothing is really sent. Default: nobody.",
+        ),
+    ] = None,
     state_directory: StateDirectory = None,
 ) -> None:
     """Start the AWS engine and the simulator, build and deploy the template.
@@ -93,12 +110,19 @@ def up(
             gopro_api_base_url=gopro_api_base_url,
             credentials=credentials,
             port=port,
+            alert_email=alert_email,
             report=_say,
         )
         if gopro_api_base_url is not None and credentials is None:
             _say("The secret is empty: put a credential in before the first run (or use --credentials)")
+        if alert_email is None:
+            _say("Nobody is told of failures: no e-mail address is subscribed (up --alert-email ADDRESS)")
+        else:
+            alert_mails.confirm(cloud, alert_email)
+            _say(f"Alerts go to {alert_email}; its confirmation link was opened here (on AWS, its owner has to)")
         _say(f"Up. State and logs: {cloud.state_directory}")
         _say("Next:  python -m local run              sync once")
+        _say("       python -m local mails            read what a person would have received")
         _say('       eval "$(python -m local env)"    lead aws, boto3 and other S3 tools here')
         _say("       python -m local down             end it")
 
@@ -141,6 +165,21 @@ def env(*, state_directory: StateDirectory = None) -> None:
         cloud = local_cloud.load(state_directory or default_state_directory())
         for name, value in cloud.environment().items():
             typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+@app.command()
+def mails(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list, for scripts.")] = False,
+    state_directory: StateDirectory = None,
+) -> None:
+    """Print the e-mails that a person would have received since `up`, in order; none is really sent.
+
+    Without an address (`up --alert-email`) nobody would have; what was published is printed all the same.
+    """
+    with _readable_errors():
+        received = alert_mails.read(local_cloud.load(state_directory or default_state_directory()))
+        typer.echo(alert_mails.as_json(received) if as_json else alert_mails.as_text(received))
 
 
 @app.command()

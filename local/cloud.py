@@ -72,6 +72,7 @@ def start(
     gopro_api_base_url: str | None = None,
     credentials: Path | None = None,
     port: int = 0,
+    alert_email: str | None = None,
     report: Report = lambda _line: None,
 ) -> Cloud:
     """Brings a cloud up; when it fails or is interrupted, nothing of it is left running.
@@ -83,6 +84,7 @@ def start(
         gopro_api_base_url: a GoPro-compatible server; then no simulator is started.
         credentials: a file with the secret's JSON object; default: what the simulator accepts.
         port: of the engine; 0 for any free one.
+        alert_email: an address that is subscribed to the alerts, and not confirmed yet; default: nobody.
         report: told what happens, line by line.
 
     Raises:
@@ -106,6 +108,7 @@ def start(
             gopro_api_base_url=gopro_api_base_url,
             secret=secret,
             port=port,
+            alert_email=alert_email,
             report=report,
         )
     except BaseException:
@@ -166,6 +169,7 @@ def _start(
     gopro_api_base_url: str | None,
     secret: dict[str, Any] | None,
     port: int,
+    alert_email: str | None,
     report: Report,
 ) -> Cloud:
     trust = ensure_trust(directory.trust)
@@ -191,6 +195,8 @@ def _start(
     wait_until_ready(engine, directory, trust)
     report(f"AWS engine at {engine.endpoint_url}; sam deploy")
     parameters = {"GoProApiBaseUrl": state.gopro_api_base_url}
+    if alert_email:  # sam takes no empty value
+        parameters["AlertEmail"] = alert_email
     deployment.deploy(directory, endpoint_url=engine.endpoint_url, ca_bundle=trust.ca_bundle, parameters=parameters)
     state = replace(state, outputs=_stack_outputs(engine.endpoint_url, trust))
     cloud = _cloud(directory, state)

@@ -24,6 +24,7 @@ from local.engine import (
     s3,
     saved_queries,
     secret_rotation,
+    sns_email,
     step_functions,
 )
 from local.engine.environment import LISTENING_SOCKET_VARIABLE
@@ -38,7 +39,7 @@ def main() -> None:
     # The interpreter logs each failed state with its whole syntax tree; the execution's history says the same, better.
     logging.getLogger("moto").setLevel(logging.CRITICAL)
     services = (lambda_runtime, step_functions, cloudformation, secret_rotation, cloudtrail, s3)
-    watching = (embedded_metrics, queue_metrics, alarms, saved_queries)
+    watching = (embedded_metrics, queue_metrics, alarms, saved_queries, sns_email)
     for gap in (*services, *watching):
         gap.apply()
     asyncio.run(serve())

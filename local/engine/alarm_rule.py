@@ -88,7 +88,7 @@ class AlarmRule:
             now_seconds: since the epoch.
             before: the state so far, in which missing data may leave the alarm.
         """
-        values = self._values_by_period(datapoints, now_seconds)
+        values = list(self.values_by_period(datapoints, now_seconds=now_seconds).values())
         known = [value for value in values if value is not None]
         if not known and self.missing_data == "missing":
             return State.INSUFFICIENT_DATA
@@ -97,7 +97,11 @@ class AlarmRule:
         verdicts = [self._breaches(value, before) for value in values]
         return State.ALARM if verdicts.count(True) >= self.datapoints_to_alarm else State.OK
 
-    def _values_by_period(self, datapoints: Iterable[Datapoint], now_seconds: float) -> list[float | None]:
+    def values_by_period(self, datapoints: Iterable[Datapoint], *, now_seconds: float) -> dict[int, float | None]:
+        """What the alarm looks at: by each period's beginning (in seconds since the epoch), oldest first.
+
+        A period without data has None. The arguments are those of ``state``.
+        """
         # Periods are aligned to the clock; the one that is not over counts, as it does for CloudWatch once it has data.
         last = int(now_seconds // self.period_seconds)
         by_period: dict[int, list[float]] = {}
@@ -105,12 +109,18 @@ class AlarmRule:
             by_period.setdefault(int(point.timestamp_seconds // self.period_seconds), []).append(point.value)
         if last not in by_period:
             last -= 1
-        periods = range(last - self.evaluation_periods + 1, last + 1)
-        return [_STATISTICS[self.statistic](by_period[at]) if at in by_period else None for at in periods]
+        return {
+            at * self.period_seconds: _STATISTICS[self.statistic](by_period[at]) if at in by_period else None
+            for at in range(last - self.evaluation_periods + 1, last + 1)
+        }
+
+    def crosses(self, value: float) -> bool:
+        """Whether a period with this value counts towards the alarm."""
+        return _COMPARISONS[self.comparison](value, self.threshold)
 
     def _breaches(self, value: float | None, before: State) -> bool:
         if value is not None:
-            return _COMPARISONS[self.comparison](value, self.threshold)
+            return self.crosses(value)
         if self.missing_data == "ignore":
             return before is State.ALARM
         return self.missing_data == "breaching"

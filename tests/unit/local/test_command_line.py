@@ -11,8 +11,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from local import __main__ as command_line
-from local import cloud
+from local import cloud, mails
 from local.cloud import Cloud
+from local.engine.mailbox import Mail
+from local.mails import Mails
 from local.running import Execution
 
 
@@ -48,7 +50,7 @@ def _ends_with(monkeypatch: pytest.MonkeyPatch, output: dict[str, Any]) -> list[
     return inputs
 
 
-@pytest.mark.parametrize("command", ["run", "env"])
+@pytest.mark.parametrize("command", ["run", "env", "mails"])
 def test_a_command_that_needs_a_cloud_says_how_to_get_one(tmp_path: Path, command: str) -> None:
     result = _run(command, "--state-dir", str(tmp_path))
 
@@ -122,6 +124,99 @@ def test_an_interrupted_run_exits_130(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command_line, "run_state_machine", interrupt)
 
     assert _run("run").exit_code == 130
+
+
+_MAIL = Mail(
+    message_id="1",
+    published_at="2026-05-01T18:02:44.123Z",
+    to=(),
+    unconfirmed=(),
+    subject="A subject",
+    text="a text",
+    message="a text",
+)
+
+
+def _holds(monkeypatch: pytest.MonkeyPatch, *kept: Mail) -> None:
+    held = Mails(display_name="GoPro Sync", mails=kept, dropped=0, confirmed=(), unconfirmed=())
+    monkeypatch.setattr(mails, "read", lambda _cloud: held)
+
+
+@pytest.mark.usefixtures("here")
+def test_mails_prints_what_would_have_been_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    _holds(monkeypatch, _MAIL)
+
+    result = _run("mails")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Nobody would have received this mail: ")
+    assert result.stdout.endswith("Subject: A subject\n\na text\n")
+
+
+@pytest.mark.usefixtures("here")
+def test_mails_as_json_prints_the_list_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    _holds(monkeypatch, _MAIL)
+
+    result = _run("mails", "--json")
+
+    assert [mail["subject"] for mail in json.loads(result.stdout)] == ["A subject"]
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(("options", "printed"), [((), "No mail.\n"), (("--json",), "[]\n")])
+def test_no_mail_is_no_error(monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], printed: str) -> None:
+    _holds(monkeypatch)
+
+    result = _run("mails", *options)
+
+    assert (result.exit_code, result.stdout) == (0, printed)
+
+
+def _starts(monkeypatch: pytest.MonkeyPatch, here: Cloud) -> tuple[dict[str, Any], list[str]]:
+    """What the start was asked for, and whose confirmation link was opened."""
+    asked: dict[str, Any] = {}
+    opened: list[str] = []
+
+    def start(**options: Any) -> Cloud:
+        asked.update(options)
+        return here
+
+    monkeypatch.setattr(cloud, "start", start)
+    monkeypatch.setattr(mails, "confirm", lambda _cloud, address: opened.append(address))
+    return asked, opened
+
+
+def test_up_with_an_address_subscribes_and_confirms_it(monkeypatch: pytest.MonkeyPatch, here: Cloud) -> None:
+    asked, opened = _starts(monkeypatch, here)
+
+    result = _run("up", "--alert-email", "me@example.com")
+
+    assert result.exit_code == 0
+    assert (asked["alert_email"], opened) == ("me@example.com", ["me@example.com"])
+    assert "Alerts go to me@example.com" in result.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--alert-email", "")])
+def test_up_without_an_address_says_that_nobody_is_told_and_what_changes_it(
+    monkeypatch: pytest.MonkeyPatch, here: Cloud, options: tuple[str, ...]
+) -> None:
+    asked, opened = _starts(monkeypatch, here)
+
+    result = _run("up", *options)
+
+    assert (asked["alert_email"], opened) == (None, [])
+    (line,) = [line for line in result.stderr.splitlines() if "Nobody is told" in line]
+    assert "--alert-email" in line
+
+
+def test_up_refuses_what_is_no_address_before_anything_is_started(monkeypatch: pytest.MonkeyPatch, here: Cloud) -> None:
+    asked, _ = _starts(monkeypatch, here)
+
+    result = _run("up", "--alert-email", "me@example")
+
+    assert result.exit_code == 2
+    assert "me@example" in result.stderr
+    assert asked == {}
 
 
 def test_a_wrong_option_is_wrong_usage() -> None:
