@@ -11,7 +11,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,9 +21,10 @@ from local import cloud as local_cloud
 from local import demo as demonstration
 from local import mails as alert_mails
 from local.alert_email import is_alert_email
-from local.errors import LocalCloudError, RunInputError
+from local.errors import LocalCloudError
 from local.explanation import explain
 from local.progress_display import live_progress
+from local.run_input_file import read_run_input
 from local.running import run as run_state_machine
 from local.state import STATE_DIRECTORY_VARIABLE, default_state_directory
 
@@ -144,7 +145,7 @@ def run(
     """
     with _readable_errors():
         cloud = local_cloud.load(state_directory or default_state_directory())
-        run_input = {} if input_file is None else _read_input(input_file)
+        run_input = {} if input_file is None else read_run_input(input_file)
         with live_progress(_errors) as follow:
             execution = run_state_machine(cloud, run_input, follow=follow)
         if execution.output is not None:
@@ -220,16 +221,6 @@ def dashboard(
 
     with _readable_errors():
         show(state_directory=state_directory or default_state_directory() / "dashboard", file=file, report=_say)
-
-
-def _read_input(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise RunInputError(f"{path} is not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise RunInputError(f"{path} must hold one JSON object, such as {{}}")
-    return document
 
 
 def _result_screen() -> Console:

@@ -2,7 +2,7 @@
 
 The engine as published has an interpreter of its own, which evaluates no JSONata in a distributed map, ignores the
 state machine's TimeoutSeconds, MaxDelaySeconds and JitterStrategy, and acts as root instead of as the machine's role.
-It tells no metrics either.
+It tells no metrics either, and takes an input of any size.
 """
 
 # ruff: noqa: SLF001  # a patch has to use the engine's private names
@@ -13,9 +13,10 @@ import datetime as dt
 import json
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
-from ministack.core.responses import now_iso
+from ministack.core.responses import error_response_json, now_iso
 from ministack.services import cloudwatch, stepfunctions
 from moto.stepfunctions.parser.asl.eval.evaluation_details import (
     AWSExecutionDetails,
@@ -34,7 +35,11 @@ from local.engine.patching import replace
 
 log = logging.getLogger(__name__)
 
+Answer = tuple[int, dict[str, str], bytes]
+
 _MIRROR_SECONDS = 0.2
+# https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+_LARGEST_INPUT_BYTES = 262_144
 # https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
 _METRICS = {
     "SUCCEEDED": "ExecutionsSucceeded",
@@ -49,6 +54,18 @@ def apply() -> None:
     asl_interpreter.apply()
     distributed_map.apply()
     replace(stepfunctions, "_run_execution", _run_execution)
+    replace(stepfunctions, "_start_execution", _refusing_large_inputs(stepfunctions._start_execution))
+
+
+def _refusing_large_inputs(stock: Callable[[dict[str, Any]], Answer]) -> Callable[[dict[str, Any]], Answer]:
+    def start_execution(request: dict[str, Any]) -> Answer:
+        if len(request.get("input", "").encode()) > _LARGEST_INPUT_BYTES:
+            message = f"'input' failed to satisfy constraint: Member must have length <= {_LARGEST_INPUT_BYTES}"
+            refusal: Answer = error_response_json("ValidationException", message, 400)
+            return refusal
+        return stock(request)
+
+    return start_execution
 
 
 class _NoOneWaits(ExecutionWorkerCommunication):

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.integration.engine.conftest import Engine
 
@@ -65,6 +66,19 @@ def _map(engine: Engine, items: list[Any], processor: Mapping[str, Any], **field
         "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, **processor},
         **fields,
     }
+
+
+@pytest.mark.gap
+def test_an_input_of_more_than_256_kib_is_refused(engine: Engine) -> None:
+    client = engine.client("stepfunctions")
+    machine = client.create_state_machine(
+        name=f"machine-{uuid4().hex[:12]}",
+        definition=json.dumps({"StartAt": "Only", "States": {"Only": {"Type": "Succeed"}}}),
+        roleArn=engine.role("states.amazonaws.com", *_ALL_ACTIONS),
+    )["stateMachineArn"]
+    with pytest.raises(ClientError, match="Member must have length"):
+        client.start_execution(stateMachineArn=machine, input=json.dumps({"filters": "x" * 300_000}))
+    assert client.start_execution(stateMachineArn=machine, input=json.dumps({"filters": "x" * 260_000}))
 
 
 @pytest.mark.gap

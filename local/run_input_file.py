@@ -1,0 +1,40 @@
+"""The file that ``python -m local run --input`` names: an execution's input, checked before anything starts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from local.errors import RunInputError
+
+# https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+LARGEST_INPUT_BYTES: Final = 262_144
+
+
+def read_run_input(path: Path) -> dict[str, Any]:
+    """Return the JSON object that a file holds; what is in it is checked by the run itself.
+
+    Raises:
+        RunInputError: the file cannot be read, is not JSON, holds no object, or is larger than an execution's input.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        document = json.loads(text, parse_constant=_refuse)
+    except OSError as error:
+        raise RunInputError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise RunInputError(f"{path} is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise RunInputError(f"{path} must hold one JSON object, such as {{}}")
+    size_bytes = len(json.dumps(document).encode())
+    if size_bytes > LARGEST_INPUT_BYTES:
+        raise RunInputError(
+            f"{path} is {size_bytes / 1024:.0f} KiB of input; Step Functions takes {LARGEST_INPUT_BYTES // 1024} KiB "
+            "at most: ask for fewer videos at once"
+        )
+    return document
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON number")
