@@ -230,7 +230,7 @@ class VideoTransfer:
                 item_number=item_number,
                 key=key,
                 fallback_key=fallback_key(key, media_id),
-                tags=_tags(request.video.upload_date),
+                tags=object_tags(request.video.upload_date),
                 captured_at=request.captured_at,
             ),
             resolve_url=lambda: urls.take(item_number),
@@ -322,7 +322,12 @@ def _size_bytes(files: Sequence[ArchivedFile]) -> int:
     return sum(file.size_bytes for file in files)
 
 
-def _tags(upload_date: datetime | None) -> dict[str, str]:
+def object_tags(upload_date: datetime | None) -> dict[str, str]:
+    """Return the tags of a video's objects; the lifecycle rules of template.yaml go by them.
+
+    Args:
+        upload_date: when GoPro got the video, if that is known.
+    """
     tags = {"Source": "GoPro", "AutoSync": "True"}
     if upload_date is not None:
         tags["UploadDate"] = iso_utc(upload_date)[:10]

@@ -150,6 +150,12 @@ def test_a_function_is_cut_off_by_lambda_before_step_functions_stops_listening(n
     assert TASKS[name]["Arguments"]["FunctionName"] == f"{function}.Arn"
 
 
+def test_runs_are_traced_and_logged_without_what_their_states_hold() -> None:
+    machine = Stack().resolve(resource("SyncStateMachine"))
+    assert machine["Tracing"] == {"Enabled": True}
+    assert (machine["Logging"]["Level"], machine["Logging"]["IncludeExecutionData"]) == ("ALL", False)
+
+
 def test_the_run_is_limited_to_two_hours() -> None:
     assert state_machine()["TimeoutSeconds"] == 2 * AN_HOUR_IN_SECONDS == RUN_LIMITS["TimeoutSeconds"]
 

@@ -15,6 +15,7 @@ import pytest
 from gopro_sync.archive.object_key import PREFIX_ROOT
 from gopro_sync.gopro.media import VIDEO_TYPES
 from gopro_sync.settings import FILTER_NAMES, VARIABLE_NAMES
+from gopro_sync.video_transfer import object_tags
 from tests.contract.deployment import ROOT, Stack, resource, resources_of, roles_with_permissions, template
 
 POWERTOOLS_VARIABLES: Final = {"POWERTOOLS_LOG_LEVEL"}
@@ -328,6 +329,13 @@ def test_nothing_is_reachable_without_tls(policy: str) -> None:
 # --- encryption and retention ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("bucket", resources_of("AWS::S3::Bucket"))
+def test_a_bucket_encrypts_with_kms_what_comes_without_a_word_on_encryption(bucket: str) -> None:
+    (default,) = resource(bucket)["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert default["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    assert default["BucketKeyEnabled"] is True  # without it, each object is a request to KMS
+
+
 def test_one_key_of_the_customer_encrypts_everything() -> None:
     default = resource("ArchiveBucket")["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]
     assert default["BucketKeyEnabled"] is True
@@ -385,6 +393,13 @@ def test_videos_move_to_glacier_after_7_and_14_days_unless_their_tag_is_changed(
         [{"StorageClass": "GLACIER_IR", "TransitionInDays": "7"}],
         [{"StorageClass": "DEEP_ARCHIVE", "TransitionInDays": "14"}],
     ]
+
+
+def test_every_video_carries_the_tag_by_which_the_rules_know_what_to_move() -> None:
+    for rule in lifecycle_rules().values():
+        wanted = {tag["Key"]: tag["Value"] for tag in rule.get("TagFilters", [])}
+        assert wanted.items() <= object_tags(None).items(), rule["Id"]
+        assert wanted.items() <= object_tags(datetime(2026, 5, 1, tzinfo=UTC)).items(), rule["Id"]
 
 
 def test_zero_days_skip_glacier_instant_retrieval() -> None:
