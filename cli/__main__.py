@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
 from typing import Annotated
 
 import boto3
@@ -15,8 +14,10 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from cli import cost, credential_input, redrive
+from cli import cost, credential_input
 from cli.credential_update import open_update
+from cli.interruption import Interruptions
+from cli.redrive import CLIENT_CONFIG, Redrive, RedriveError
 from cli.stack import stack_outputs
 from gopro_sync.cost import Deployment
 from gopro_sync.errors import GoProSyncError
@@ -93,29 +94,29 @@ def redrive_failed_videos(
 ) -> None:
     """Try the failed videos of the dead letter queue now, whether or not their next attempt is due.
 
-    Shows what lies in the queue and asks, starts one run for these videos, and takes their messages out of the queue.
+    Shows what lies in the queue and asks, starts one run for these videos (1,000 at most), and takes their messages out
+    of the queue. What else lies there is put back, whatever ends the command.
+
+    Exit codes: 0 a run was started, or there is no failed video; 1 it did not work, and stderr says why, or you did not
+    say yes; 2 wrong usage, or no terminal to ask on; 4 no failed video can be tried now, but the queue may hold some:
+    run it again in 2 minutes; 130 interrupted (129 terminal lost, 143 terminated).
     """
-    outputs = stack_outputs(boto3.client("cloudformation", region_name=region), stack_name)
-    sqs, queue_url = boto3.client("sqs", region_name=region), outputs["DeadLetterQueueUrl"]
-    with _errors.status("Looking through the dead letter queue") as status:
-        letters = redrive.look_through(
-            sqs, queue_url, said=lambda count: status.update(f"Looking through the dead letter queue: {count} messages")
+    with Interruptions() as interruptions:
+        cloudformation = boto3.client("cloudformation", region_name=region)
+        outputs = stack_outputs(cloudformation, stack_name, "DeadLetterQueueUrl", "StateMachineArn")
+        redrive = Redrive(
+            boto3.client("sqs", region_name=region, config=CLIENT_CONFIG),
+            boto3.client("stepfunctions", region_name=region, config=CLIENT_CONFIG),
+            queue_url=outputs["DeadLetterQueueUrl"],
+            state_machine_arn=outputs["StateMachineArn"],
+            interruptions=interruptions,
+            output=_output,
+            errors=_errors,
         )
-    if letters.others:
-        _output.print(f"{letters.others} messages are no failed videos; they are left in the queue.", highlight=False)
-    if not letters.videos:
-        _output.print("The dead letter queue holds no failed video.", highlight=False)
-        return
-    for error, count in Counter(video.error for video in letters.videos).most_common():
-        _output.print(f"  {count:5}  {error}", highlight=False)
-    if not yes and not typer.confirm(f"Try {len(letters.media_ids)} videos now?"):
-        redrive.put_back(sqs, queue_url, letters.videos)
-        raise typer.Exit(1)
-    sfn = boto3.client("stepfunctions", region_name=region)
-    execution = redrive.start_run(sfn, outputs["StateMachineArn"], letters.media_ids)
-    redrive.take_out(sqs, queue_url, letters.videos)
-    _output.print(f"Started {execution}", highlight=False)
-    _output.print("A video that fails again comes back to the queue.", highlight=False)
+        if yes:
+            redrive.try_all()
+        else:
+            redrive.ask_and_try()
 
 
 @app.command("cost")
@@ -163,7 +164,7 @@ def main() -> None:
         # Without the remedy, which is that of a run.
         _errors.print(f"gopro-sync: {error.message}", highlight=False, markup=False)
         raise SystemExit(1) from None
-    except (BotoCoreError, ClientError, credential_input.InputError) as error:
+    except (BotoCoreError, ClientError, RedriveError, credential_input.InputError) as error:
         _errors.print(f"gopro-sync: {error}", highlight=False, markup=False)
         raise SystemExit(1) from None
 

@@ -1,0 +1,62 @@
+"""Ctrl-C, SIGTERM and a lost terminal (SIGHUP) end a command in order, and not in the middle of a step."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Final, Self
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interruptions:
+    """Turns each of the three signals into a SystemExit with 128 plus its number, as shells count it.
+
+    Use as a context manager, in the main thread. A signal that is ignored (nohup, a script's background job) stays so.
+    """
+
+    def __init__(self) -> None:
+        self._handlers_before: dict[signal.Signals, Any] = {}
+        self._are_kept_back = False
+        self._first: int | None = None
+
+    def __enter__(self) -> Self:
+        for number in _SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._handlers_before[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._handlers_before.items():
+            signal.signal(number, handler)
+
+    @contextmanager
+    def kept_back(self) -> Iterator[None]:
+        """Let the signals wait: within, they take effect where `take_effect` is called, and else at the end.
+
+        Raises:
+            SystemExit: there was one.
+        """
+        self._are_kept_back = True
+        try:
+            yield
+        finally:
+            self._are_kept_back = False
+            self.take_effect()
+
+    def take_effect(self) -> None:
+        """End here if there was a signal.
+
+        Raises:
+            SystemExit: there was one.
+        """
+        if self._first is not None:
+            raise SystemExit(128 + self._first)
+
+    def _receive(self, number: int, _frame: FrameType | None) -> None:
+        if self._first is None:
+            self._first = number
+        if not self._are_kept_back:
+            self.take_effect()
