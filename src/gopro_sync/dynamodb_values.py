@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from gopro_sync.errors import TrackerError
+from gopro_sync.outside_values import table_number_or_none
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
@@ -39,7 +42,7 @@ def from_attribute_value(attribute: Mapping[str, Any]) -> Any:
     """Return a value of DynamoDB, of whatever type, as a plain one; a number that is not whole becomes a Decimal.
 
     Raises:
-        ValueError: a type that DynamoDB did not have when this was written.
+        TrackerError: a type that DynamoDB did not have when this was written, or a number that is none.
     """
     ((kind, value),) = attribute.items()
     match kind:
@@ -55,10 +58,11 @@ def from_attribute_value(attribute: Mapping[str, Any]) -> Any:
             return [from_attribute_value(item) for item in value]
         case "M":
             return {name: from_attribute_value(item) for name, item in value.items()}
-    raise ValueError(f"DynamoDB sent a value of the unknown type {kind}")
+    raise TrackerError(f"DynamoDB sent a value of the unknown type {kind}")
 
 
-def _number(digits: str) -> int | Decimal:
-    number = Decimal(digits)
-    whole = int(number)
-    return whole if whole == number else number
+def _number(digits: object) -> int | Decimal:
+    number = table_number_or_none(digits)
+    if number is None:
+        raise TrackerError("DynamoDB sent a number that is none")
+    return number

@@ -22,8 +22,10 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gopro_sync.dynamodb_values import from_attribute_value, to_attribute_value
-from gopro_sync.errors import GoProUnavailableError, NetworkError, RetryableError, ThrottledError
+from gopro_sync.errors import GoProUnavailableError, NetworkError, RetryableError, ThrottledError, TrackerError
 from gopro_sync.observability import EventType, logger
+from gopro_sync.outside_values import whole_number_or_none
+from gopro_sync.timestamps import epoch_seconds
 from gopro_sync.tracker import as_domain_error, is_condition_failure
 
 if TYPE_CHECKING:
@@ -146,10 +148,10 @@ class SharedGate:
         if old is None:
             return
         if "pause_seconds" in old:
-            self._probe_or_wait(int(old["paused_until"]))
+            self._probe_or_wait(_number(old, "paused_until"))
             return
-        if old.get("budget_minute") == minute:
-            raise self._unavailable("The budget of requests to GoPro is used up for this minute", self._next_minute())
+        if "budget_minute" in old:
+            self._refuse_within(_number(old, "budget_minute"), minute)
         is_lost_to_another = self._update_if(
             "SET budget_minute = :minute, requests_used = :count",
             "attribute_not_exists(pause_seconds) AND (attribute_not_exists(budget_minute) OR budget_minute < :minute)",
@@ -157,6 +159,15 @@ class SharedGate:
         )
         if is_lost_to_another is not None:
             self._take()  # the minute has begun, or the gate has been closed, just now
+
+    def _refuse_within(self, budget_minute: int, minute: int) -> None:
+        if budget_minute == minute:
+            raise self._unavailable("The budget of requests to GoPro is used up for this minute", self._next_minute())
+        if budget_minute == minute + 1:
+            # The clock of another worker is ahead of this one, by less than a second as a rule.
+            raise self._unavailable("The budget of requests to GoPro is the next minute's already", self._next_minute())
+        if budget_minute > minute:
+            raise _changed_by_hand("budget_minute")
 
     def _probe_or_wait(self, paused_until: int) -> None:
         now = self._now()
@@ -175,13 +186,13 @@ class SharedGate:
     def _pause(self, asked_seconds: float | None) -> None:
         now = self._now()
         last = self._update("SET failed_at = :now", {":now": now}, returns="ALL_NEW")
-        paused_until = int(last.get("paused_until", 0))
-        asked = min(math.ceil(asked_seconds or 0), _LONGEST_ASKED_PAUSE_SECONDS)
+        paused_until = _number(last, "paused_until") if "paused_until" in last else 0
+        asked = math.ceil(min(asked_seconds or 0, _LONGEST_ASKED_PAUSE_SECONDS))
         if paused_until > now and not self._is_probe:
             # Several workers run into the same trouble at the same moment: it is one reason to pause, not several.
             pause = asked
         elif "pause_seconds" in last:
-            pause = max(asked, min(int(last["pause_seconds"]) * 2, _LONGEST_PAUSE_SECONDS))
+            pause = max(asked, min(_number(last, "pause_seconds") * 2, _LONGEST_PAUSE_SECONDS))
         else:
             pause = max(asked, _FIRST_PAUSE_SECONDS)
         is_longer = now + pause > paused_until or self._is_probe
@@ -205,16 +216,15 @@ class SharedGate:
         last = self._update(
             "SET failed_media_id = :media_id, failed_at = :now", {":media_id": media_id, ":now": now}, returns="ALL_OLD"
         )
-        return (
-            last.get("failed_media_id", media_id) != media_id and now - int(last["failed_at"]) <= _OUTAGE_WINDOW_SECONDS
-        )
+        failed_at = whole_number_or_none(last.get("failed_at")) or 0
+        return last.get("failed_media_id", media_id) != media_id and now - failed_at <= _OUTAGE_WINDOW_SECONDS
 
     def _unavailable(self, message: str, until: int) -> GoProUnavailableError:
         wait = max(1, until - self._now()) + self._jitter() * _SPREAD_SECONDS
         return GoProUnavailableError(message, retry_after_seconds=wait)
 
     def _now(self) -> int:
-        return int(self._clock().timestamp())
+        return epoch_seconds(self._clock())
 
     def _next_minute(self) -> int:
         return (self._now() // _SECONDS_PER_MINUTE + 1) * _SECONDS_PER_MINUTE
@@ -253,3 +263,17 @@ class SharedGate:
 
 def _plain(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: from_attribute_value(value) for name, value in attributes.items()}
+
+
+def _number(record: Mapping[str, Any], name: str) -> int:
+    number = whole_number_or_none(record.get(name))
+    if number is None:
+        raise _changed_by_hand(name)
+    return number
+
+
+def _changed_by_hand(name: str) -> TrackerError:
+    return TrackerError(
+        f"The tracker's record {GATE_KEY} has been changed by hand and its {name} cannot be used: "
+        "delete it, and it is made anew"
+    )

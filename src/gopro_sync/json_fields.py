@@ -6,15 +6,16 @@ Each reader names the field and what was wrong with it. The value itself is not 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from gopro_sync.errors import InvalidEventError
-from gopro_sync.timestamps import parse_iso_utc
+from gopro_sync.outside_values import seconds_or_none, whole_number_or_none, zoned_moment_or_none
 
 type JsonObject = Mapping[str, Any]
 
-_MOST_SECONDS: Final = 1e9
+# A day before the end of the calendar: whatever a run adds to a time that an event states stays in the calendar.
+_LATEST_TIME: Final = datetime(9999, 12, 30, 23, 59, 59, tzinfo=UTC)
 
 
 def required_text(event: JsonObject, name: str) -> str:
@@ -47,15 +48,15 @@ def optional_count(event: JsonObject, name: str) -> int | None:
     """Return the whole number, zero or more, in field ``name``; None when the field is missing or null.
 
     Raises:
-        InvalidEventError: the field is not such a number.
+        InvalidEventError: the field is not such a number, or has more than 18 digits.
     """
     value = event.get(name)
     if value is None:
         return None
-    # bool is an int to Python, and never a count to a person.
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise InvalidEventError(f"The event's field {name!r} is not a whole number of zero or more")
-    return value
+    number = whole_number_or_none(value) if isinstance(value, int) else None
+    if number is None:
+        raise InvalidEventError(f"The event's field {name!r} is not a whole number of zero or more, up to 18 digits")
+    return number
 
 
 def required_count(event: JsonObject, name: str) -> int:
@@ -79,13 +80,16 @@ def optional_seconds(event: JsonObject, name: str) -> float | None:
     value = event.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _MOST_SECONDS:
+    seconds = seconds_or_none(value)
+    if seconds is None:
         raise InvalidEventError(f"The event's field {name!r} is not a number of seconds")
-    return float(value)
+    return seconds
 
 
 def optional_time(event: JsonObject, name: str) -> datetime | None:
     """Return the ISO 8601 time in field ``name`` as an aware UTC datetime; None when the field is missing or null.
+
+    A time of the calendar's last day, 9999-12-31, which stands for "never ends", is moved to the day before.
 
     Raises:
         InvalidEventError: the field is not such a time, or has no zone.
@@ -93,10 +97,10 @@ def optional_time(event: JsonObject, name: str) -> datetime | None:
     text = optional_text(event, name)
     if text is None:
         return None
-    try:
-        return parse_iso_utc(text)
-    except ValueError as error:
-        raise InvalidEventError(f"The event's field {name!r} is not an ISO 8601 time with a zone") from error
+    moment = zoned_moment_or_none(text)
+    if moment is None:
+        raise InvalidEventError(f"The event's field {name!r} is not an ISO 8601 time with a zone")
+    return min(moment, _LATEST_TIME)
 
 
 def optional_flag(event: JsonObject, name: str) -> bool:

@@ -16,7 +16,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from gopro_sync.dynamodb_values import from_attribute_value, to_attribute_value
 from gopro_sync.gopro.renewal import GuardMemory, Refusal
-from gopro_sync.timestamps import iso_utc, parse_iso_utc
+from gopro_sync.outside_values import text_or_none, zoned_moment_or_none
+from gopro_sync.timestamps import epoch_seconds, iso_utc
 from gopro_sync.tracker import as_domain_error, is_condition_failure
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class SessionGuard:
         try:
             attributes = self._update(
                 "SET lease_owner = :owner, lease_expires_at = :until",
-                {":until": int((now + _LEASE).timestamp()), ":now": int(now.timestamp())},
+                {":until": epoch_seconds(now + _LEASE), ":now": epoch_seconds(now)},
                 condition="attribute_not_exists(lease_owner) OR lease_owner = :owner OR lease_expires_at < :now",
             )
         except ClientError as error:
@@ -107,15 +108,17 @@ class SessionGuard:
 
 
 def _memory_of(attributes: Mapping[str, Any]) -> GuardMemory:
-    refusal, login_at = attributes.get("refusal"), attributes.get("password_login_at")
     return GuardMemory(
-        password_login_at=None if login_at is None else parse_iso_utc(login_at),
-        refusal=None
-        if refusal is None
-        else Refusal(
-            version_id=refusal["version_id"],
-            since=parse_iso_utc(refusal["since"]),
-            last_tried_at=parse_iso_utc(refusal["last_tried_at"]),
-            reason=refusal["reason"],
-        ),
+        password_login_at=zoned_moment_or_none(attributes.get("password_login_at")),
+        refusal=_refusal_of(attributes.get("refusal")),
     )
+
+
+def _refusal_of(remembered: object) -> Refusal | None:
+    """The refusal; one that was changed by hand and cannot be read is forgotten, so that GoPro is asked once more."""
+    fields = remembered if isinstance(remembered, Mapping) else {}
+    version_id, reason = text_or_none(fields.get("version_id")), text_or_none(fields.get("reason"))
+    since, last_tried_at = zoned_moment_or_none(fields.get("since")), zoned_moment_or_none(fields.get("last_tried_at"))
+    if version_id is None or reason is None or since is None or last_tried_at is None:
+        return None
+    return Refusal(version_id=version_id, since=since, last_tried_at=last_tried_at, reason=reason)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from gopro_sync.errors import ConfigurationError
-from gopro_sync.timestamps import parse_iso_utc
+from gopro_sync.outside_values import whole_number_or_none, zoned_moment_or_none
 
 VARIABLE_NAMES: Final = frozenset(
     {
@@ -22,8 +22,11 @@ VARIABLE_NAMES: Final = frozenset(
         "TRANSFER_WORKERS",
         "VERIFY_SOURCE_ETAG",
         "ALERTS_TOPIC_ARN",
+        "ALERTS_GO_TO",
     }
 )
+NOBODY: Final = "nobody"
+ALERT_CHANNELS: Final = (NOBODY, "e-mail", "Slack", "e-mail and Slack")
 
 # An empty one sets no bound. The names are those of the filters in a run's input.
 FILTER_NAMES: Final = {
@@ -41,6 +44,7 @@ class Settings:
 
     Attributes:
         filters: which videos to archive, spelled as in a run's input (`selection.py`); without those that are not set.
+        alerts_go_to: by which way people are told, one of ``ALERT_CHANNELS``.
     """
 
     environment: str
@@ -55,6 +59,7 @@ class Settings:
     transfer_workers: int
     verify_source_etag: bool
     alerts_topic_arn: str
+    alerts_go_to: str
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -82,6 +87,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         transfer_workers=_whole_number(environ, "TRANSFER_WORKERS", lowest=1, highest=16),
         verify_source_etag=_true_or_false(environ, "VERIFY_SOURCE_ETAG"),
         alerts_topic_arn=environ["ALERTS_TOPIC_ARN"],
+        alerts_go_to=_one_of(environ, "ALERTS_GO_TO", ALERT_CHANNELS),
     )
 
 
@@ -94,29 +100,31 @@ def _filters(environ: Mapping[str, str]) -> dict[str, str | list[str]]:
         if variable == "MEDIA_TYPES":
             filters[name] = [media_type.strip() for media_type in value.split(",") if media_type.strip()]
             continue
-        try:
-            parse_iso_utc(value)
-        except ValueError as error:
+        if zoned_moment_or_none(value) is None:
             raise ConfigurationError(
                 f"The environment variable {variable} is {value!r}, not an ISO 8601 time with a zone"
-            ) from error
+            )
         filters[name] = value
     return filters
 
 
 def _true_or_false(environ: Mapping[str, str], name: str) -> bool:
+    return _one_of(environ, name, ("true", "false")) == "true"
+
+
+def _one_of(environ: Mapping[str, str], name: str, accepted: Sequence[str]) -> str:
     text = environ[name]
-    if text not in {"true", "false"}:
-        raise ConfigurationError(f"The environment variable {name} is {text!r}, neither 'true' nor 'false'")
-    return text == "true"
+    if text not in accepted:
+        choices = ", ".join(map(repr, accepted))
+        raise ConfigurationError(f"The environment variable {name} is {text!r}, none of {choices}")
+    return text
 
 
 def _whole_number(environ: Mapping[str, str], name: str, *, lowest: int, highest: int) -> int:
     text = environ[name]
-    try:
-        number = int(text)
-    except ValueError as error:
-        raise ConfigurationError(f"The environment variable {name} is {text!r}, not a whole number") from error
-    if not lowest <= number <= highest:
-        raise ConfigurationError(f"The environment variable {name} is {number}, not between {lowest} and {highest}")
+    number = whole_number_or_none(text)
+    if number is None or not lowest <= number <= highest:
+        raise ConfigurationError(
+            f"The environment variable {name} is {text!r}, not a whole number between {lowest} and {highest}"
+        )
     return number

@@ -1,4 +1,7 @@
-"""Times as this system writes them: ISO 8601, UTC, whole seconds, ``2025-11-10T14:23:45Z``."""
+"""Times as this system writes them: ISO 8601, UTC, whole seconds, ``2025-11-10T14:23:45Z``.
+
+Times that others wrote are read in `outside_values.py`.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,9 @@ def iso_utc(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def parse_iso_utc(text: str) -> datetime:
-    """Read an ISO 8601 time into an aware UTC datetime.
-
-    Raises:
-        ValueError: the text is no such time, or names no zone.
-    """
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("no time zone")
-    return moment.astimezone(UTC)
+def epoch_seconds(moment: datetime) -> int:
+    """Return an aware time as DynamoDB compares and expires it: whole seconds since 1970."""
+    return int(moment.timestamp())
 
 
 def now_utc() -> datetime:

@@ -24,7 +24,8 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, 
 
 from gopro_sync.dynamodb_values import from_attribute_value, to_attribute_value
 from gopro_sync.errors import AccessDeniedError, ConfigurationError, GoProSyncError, MediaGoneError, TrackerError
-from gopro_sync.timestamps import iso_utc, parse_iso_utc
+from gopro_sync.outside_values import whole_number_or_none, zoned_moment_or_none
+from gopro_sync.timestamps import epoch_seconds, iso_utc
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -207,8 +208,8 @@ class Tracker:
                     ":failed": Status.FAILED,
                     ":in_progress": Status.IN_PROGRESS,
                     ":owner": owner,
-                    ":until": int((now + lease).timestamp()),
-                    ":now": int(now.timestamp()),
+                    ":until": epoch_seconds(now + lease),
+                    ":now": epoch_seconds(now),
                     ":now_text": iso_utc(now),
                 }
             ),
@@ -292,7 +293,7 @@ class Tracker:
             for item in self._query_status(status)
             if item.get("error_type") != MediaGoneError.__name__
         ]
-        known = [parse_iso_utc(upload) for upload in uploads if upload is not None]
+        known = [moment for moment in map(zoned_moment_or_none, uploads) if moment is not None]
         return PendingVideos(count=len(uploads), oldest_upload=min(known, default=None))
 
     def _query_status(self, status: Status) -> Iterator[dict[str, Any]]:
@@ -455,25 +456,44 @@ def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
 def _record_from_item(item: Mapping[str, Any]) -> TrackerRecord:
     try:
         upload = item.get("upload")
-        expires_at = item.get("lease_expires_at")
-        next_attempt = item.get("next_attempt_after")
         return TrackerRecord(
             media_id=item["media_id"],
             status=Status(item["status"]),
-            s3_key=item.get("s3_key"),
-            lease_owner=item.get("lease_owner"),
-            lease_expires_at=None if expires_at is None else int(expires_at),
-            files=tuple(ArchivedFile(**_whole_numbers(file)) for file in item.get("files", [])),
-            upload=None if upload is None else OpenUpload(**_whole_numbers(upload)),
-            retry_count=int(item.get("retry_count", 0)),
-            next_attempt_after=None if next_attempt is None else parse_iso_utc(next_attempt),
+            s3_key=_text(item, "s3_key"),
+            lease_owner=_text(item, "lease_owner"),
+            lease_expires_at=None if item.get("lease_expires_at") is None else _whole_number(item, "lease_expires_at"),
+            files=tuple(ArchivedFile(**_fields(file)) for file in item.get("files", [])),
+            upload=None if upload is None else OpenUpload(**_fields(upload)),
+            retry_count=_whole_number(item, "retry_count") if "retry_count" in item else 0,
+            next_attempt_after=None if item.get("next_attempt_after") is None else _moment(item, "next_attempt_after"),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise TrackerError(
             f"The tracker's record has been changed by hand and cannot be read ({error})", media_id=item.get("media_id")
         ) from error
 
 
-def _whole_numbers(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     numbers = {"item_number", "size_bytes", "part_size"}
-    return {name: int(value) if name in numbers else value for name, value in fields.items()}
+    return {name: _whole_number(fields, name) if name in numbers else _text(fields, name) for name in fields}
+
+
+def _text(item: Mapping[str, Any], name: str) -> str | None:
+    value = item.get(name)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"{name} is no text")
+    return value
+
+
+def _whole_number(item: Mapping[str, Any], name: str) -> int:
+    number = whole_number_or_none(item[name])
+    if number is None:
+        raise ValueError(f"{name} is no whole number of up to 18 digits")
+    return number
+
+
+def _moment(item: Mapping[str, Any], name: str) -> datetime:
+    moment = zoned_moment_or_none(item[name])
+    if moment is None:
+        raise ValueError(f"{name} is no time with a zone")
+    return moment

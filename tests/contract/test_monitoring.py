@@ -12,6 +12,7 @@ import pytest
 
 from gopro_sync.metrics import NAMESPACE, Metric, emit, emit_failures, emit_video_archived
 from gopro_sync.observability import EventType
+from gopro_sync.settings import ALERT_CHANNELS
 from local.engine.alarm_rule import AlarmRule, Datapoint, State
 from local.engine.embedded_metrics import embedded_metrics
 from tests.contract.deployment import Stack, dashboard_body, resource, resources_of, template
@@ -268,3 +269,35 @@ def test_what_delivers_to_slack_may_do_nothing_else() -> None:
     channel = Stack(SlackWorkspaceId="T012ABCDEFG", SlackChannelId="C012ABCDEFG").resolve(resource("SlackChannel"))
     assert channel["SnsTopicArns"] == ["gopro-sync-alerts"]
     assert channel["GuardrailPolicies"] == ["arn:aws:iam::aws:policy/AWSDenyAll"]
+
+
+# --- who is told -----------------------------------------------------------------------------------------------------
+
+EMAIL: Final = {"AlertEmail": "ops-team@company.com"}
+SLACK: Final = {"SlackWorkspaceId": "T012ABCDEFG", "SlackChannelId": "C012ABCDEFG"}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "channel", "output"),
+    [
+        (EMAIL, "e-mail", "ops-team@company.com"),
+        (SLACK, "Slack", "Slack"),
+        (EMAIL | SLACK, "e-mail and Slack", "ops-team@company.com and Slack"),
+    ],
+)
+def test_the_stack_says_who_is_told(parameters: dict[str, str], channel: str, output: str) -> None:
+    stack = Stack(**parameters)
+    told = stack.resolve(template()["Globals"]["Function"]["Environment"]["Variables"]["ALERTS_GO_TO"])
+    assert told == channel
+    assert told in ALERT_CHANNELS
+    assert stack.resolve(template()["Outputs"]["AlertsGoTo"]["Value"]) == output
+
+
+def test_a_stack_that_tells_nobody_says_so_and_what_changes_it() -> None:
+    stack = Stack()
+    assert stack.resolve(template()["Globals"]["Function"]["Environment"]["Variables"]["ALERTS_GO_TO"]) == "nobody"
+    output = stack.resolve(template()["Outputs"]["AlertsGoTo"]["Value"])
+    assert output.startswith("nobody: ")
+    assert "AlertEmail=" in output
+    assert "samconfig.toml" in output
+    assert output.endswith("sam deploy")

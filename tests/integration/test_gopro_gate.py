@@ -14,8 +14,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from gopro_sync.errors import AccessDeniedError, GoProUnavailableError, NetworkError, ThrottledError
-from gopro_sync.gopro_gate import SharedGate
+from gopro_sync.errors import AccessDeniedError, GoProUnavailableError, NetworkError, ThrottledError, TrackerError
+from gopro_sync.gopro_gate import GATE_KEY, SharedGate
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -60,6 +60,12 @@ class Night:
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += timedelta(seconds=seconds)
+
+    def put(self, **attributes: Any) -> None:
+        """Writes the shared record by hand."""
+        boto3.client("dynamodb", region_name="eu-central-1").put_item(
+            TableName=TABLE, Item={"media_id": {"S": GATE_KEY}, **attributes}
+        )
 
     def later(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
@@ -214,6 +220,58 @@ def test_no_server_stops_a_night_with_one_header(night: Night) -> None:
     night.worker().after_failure(ThrottledError("Too many requests", retry_after_seconds=1e9), "a")
 
     assert night.wait_of(night.worker()) == 3600
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"pause_seconds": {"N": "60"}},
+        {"pause_seconds": {"N": "60"}, "paused_until": {"S": "tomorrow"}},
+        {"pause_seconds": {"N": "60"}, "paused_until": {"N": "1.5"}},
+        {"pause_seconds": {"N": "60"}, "paused_until": {"N": "1E+100"}},
+        {"budget_minute": {"S": "now"}, "requests_used": {"N": "1"}},
+        {"budget_minute": {"N": "1E+20"}, "requests_used": {"N": "1"}},
+        {"budget_minute": {"N": "99999999999"}, "requests_used": {"N": "1"}},
+    ],
+)
+def test_a_record_that_was_changed_by_hand_is_named_with_what_to_do(night: Night, record: dict[str, Any]) -> None:
+    night.put(**record)
+
+    with pytest.raises(TrackerError, match="delete it, and it is made anew"):
+        night.worker().before_request()
+
+
+def test_the_budget_of_a_worker_whose_clock_is_ahead_is_no_reason_to_stop(night: Night) -> None:
+    here = night.now
+    night.later(60)
+    night.worker().before_request()
+    night.now = here + timedelta(seconds=58)
+    behind = night.worker(patience_seconds=100)
+
+    behind.before_request()
+
+    assert night.now > here + timedelta(seconds=58), "it waited until it was there too"
+
+
+@pytest.mark.parametrize("change", [{"paused_until": {"S": "tomorrow"}}, {"pause_seconds": {"S": "many"}}])
+def test_trouble_is_noted_in_a_record_that_was_changed_by_hand_or_the_record_is_named(
+    night: Night, change: dict[str, Any]
+) -> None:
+    night.put(**change)
+
+    with pytest.raises(TrackerError, match="delete it, and it is made anew"):
+        night.worker().after_failure(ThrottledError("Too many requests"), "a")
+
+
+@pytest.mark.parametrize("failed_at", [{"S": "just now"}, {"N": "1.5"}, None])
+def test_a_failure_whose_time_cannot_be_read_is_not_one_of_just_now(
+    night: Night, failed_at: dict[str, Any] | None
+) -> None:
+    night.put(failed_media_id={"S": "a"}, **({} if failed_at is None else {"failed_at": failed_at}))
+
+    night.worker().after_failure(NetworkError("GoPro answered with status 500"), "b")
+
+    assert night.wait_of(night.worker()) == 0
 
 
 def test_a_refusal_of_the_table_is_named(night: Night) -> None:

@@ -121,6 +121,25 @@ def test_the_summary_is_kept_and_gains_what_only_the_table_knows(aws: tuple[S3Cl
     assert summary.items() >= SUMMARY.items()
 
 
+def test_a_summary_says_who_is_told_of_failures(aws: tuple[S3Client, DynamoDBClient]) -> None:
+    summary = report(SUMMARY)
+    assert summary["alerts_go_to"] == "e-mail"
+    assert "alerts_note" not in summary
+
+
+def test_where_nobody_is_told_each_summary_says_what_changes_it(
+    aws: tuple[S3Client, DynamoDBClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALERTS_GO_TO", "nobody")
+    composition.settings.cache_clear()
+    for told in (SUMMARY, {"execution_id": EXECUTION, "status": "FAILED", "stopped_by": "NetworkError"}):
+        summary = report(told)
+        assert summary["alerts_go_to"] == "nobody"
+        assert summary["alerts_note"].startswith("This stack tells nobody when something fails.")
+        assert "AlertEmail=" in summary["alerts_note"]
+        assert summary["alerts_note"].endswith("sam deploy")
+
+
 def test_a_run_tells_each_metric_once(aws: tuple[S3Client, DynamoDBClient], capsys: pytest.CaptureFixture[str]) -> None:
     put(aws[1], "broken", "FAILED", days_old=1, error_type="IntegrityError")
 
@@ -153,6 +172,12 @@ def test_a_run_that_came_to_its_transfers_says_what_it_cost(
 def test_a_summary_with_a_count_missing_is_refused(aws: tuple[S3Client, DynamoDBClient]) -> None:
     with pytest.raises(InvalidEventError, match="total_found"):
         report(SUMMARY | {"downloader_seconds": 900.5})
+
+
+@pytest.mark.parametrize("count", ["2", None, -1, 10**30])
+def test_a_summary_whose_failures_are_no_counts_is_refused(aws: tuple[S3Client, DynamoDBClient], count: object) -> None:
+    with pytest.raises(InvalidEventError, match="IntegrityError"):
+        report(SUMMARY | {"failures": {"IntegrityError": count}})
 
 
 def test_a_failed_run_counts_as_not_completed_and_invents_no_numbers(

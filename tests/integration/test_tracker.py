@@ -309,11 +309,54 @@ def test_a_video_without_a_record_cannot_be_claimed(tracker: Tracker) -> None:
         tracker.claim("never-seen", owner="run-1", lease=LEASE)
 
 
-def test_a_record_that_was_changed_by_hand_is_named(tracker: Tracker, client: DynamoDBClient) -> None:
-    client.put_item(TableName=TABLE, Item={"media_id": {"S": "m1"}, "status": {"S": "DONE"}})
+CHANGES_BY_HAND: list[dict[str, Any]] = [
+    {"status": {"S": "DONE"}},
+    {"status": {"L": []}},
+    {"lease_expires_at": {"S": "tomorrow"}},
+    {"lease_expires_at": {"N": "1.5"}},
+    {"lease_expires_at": {"N": "1E+100"}},
+    {"lease_owner": {"L": []}},
+    {"retry_count": {"S": "\u0663"}},
+    {"retry_count": {"N": "-1"}},
+    {"retry_count": {"NULL": True}},
+    {"next_attempt_after": {"S": "2026-05-01"}},
+    {"next_attempt_after": {"S": "0001-01-01T00:00:00+14:00"}},
+    {"next_attempt_after": {"N": "5"}},
+    {"s3_key": {"N": "5"}},
+    {"files": {"S": "none"}},
+    {"files": {"L": [{"S": "one"}]}},
+    {"files": {"L": [{"M": {"item_number": {"N": "1"}}}]}},
+    {"upload": {"M": {**{name: {"S": "x"} for name in UPLOAD.__slots__}, "part_size": {"S": "large"}}}},
+    {"upload": {"L": []}},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES_BY_HAND)
+def test_a_record_that_was_changed_by_hand_is_named(
+    tracker: Tracker, client: DynamoDBClient, change: dict[str, Any]
+) -> None:
+    client.put_item(TableName=TABLE, Item={"media_id": {"S": "m1"}, "status": {"S": "PENDING"}, **change})
 
     with pytest.raises(TrackerError, match="m1"):
         tracker.get_many(["m1"])
+
+
+@pytest.mark.parametrize("upload_date", [{"S": "yesterday"}, {"S": "0001-01-01T00:00:00+14:00"}, {"N": "5"}, {"L": []}])
+def test_a_pending_video_whose_upload_time_was_changed_by_hand_is_counted_and_has_no_age(
+    clock: Clock, upload_date: dict[str, Any]
+) -> None:
+    client = boto3.client("dynamodb", region_name="eu-central-1", aws_access_key_id="t", aws_secret_access_key="t")
+    tracker = Tracker(client, TABLE, clock=clock, sleep=lambda _seconds: None)
+    with Stubber(client) as stub:
+        stub.add_response(
+            "query", {"Items": [{"upload_date": upload_date}, {"upload_date": {"S": "2026-05-01T01:00:00Z"}}]}
+        )
+        for _ in range(2):
+            stub.add_response("query", {"Items": []})
+        pending = tracker.pending()
+
+    assert pending.count == 2
+    assert pending.oldest_age_seconds(clock.now) == 24 * 3600
 
 
 def test_many_new_videos_are_recorded_in_few_calls_and_known_ones_are_left_alone(

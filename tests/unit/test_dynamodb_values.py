@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gopro_sync.dynamodb_values import from_attribute_value, to_attribute_value
+from gopro_sync.errors import TrackerError
+from tests.fakes.odd_values import json_values
 
 # DynamoDB keeps 38 digits.
 scalars = st.none() | st.booleans() | st.text() | st.integers(min_value=-(10**38) + 1, max_value=10**38 - 1)
@@ -55,5 +58,29 @@ def test_a_value_that_cannot_be_kept_is_refused_by_type() -> None:
 
 
 def test_an_unknown_type_is_named() -> None:
-    with pytest.raises(ValueError, match="unknown type XX"):
+    with pytest.raises(TrackerError, match="unknown type XX"):
         from_attribute_value({"XX": "1"})
+
+
+@pytest.mark.parametrize("digits", ["", "NaN", "Infinity", "abc", "1_0", "\u0663", " 1", "1E+999999", "9" * 5_000])
+def test_a_number_that_no_table_can_hold_is_named(digits: str) -> None:
+    for attribute in ({"N": digits}, {"NS": ["1", digits]}, {"L": [{"N": digits}]}, {"M": {"paused": {"N": digits}}}):
+        with pytest.raises(TrackerError, match="a number that is none"):
+            from_attribute_value(attribute)
+
+
+# botocore takes care that there is one type, and that a list is a list; what is in a number is left to the reader.
+odd_numbers = st.fixed_dictionaries({"N": json_values}) | st.fixed_dictionaries({"NS": st.lists(json_values)})
+odd_attributes = st.recursive(
+    odd_numbers | st.just({"SDK_UNKNOWN_MEMBER": {"name": "X"}}),
+    lambda inner: (
+        st.fixed_dictionaries({"L": st.lists(inner)}) | st.fixed_dictionaries({"M": st.dictionaries(st.text(), inner)})
+    ),
+    max_leaves=5,
+)
+
+
+@given(odd_attributes)
+def test_no_number_raises_anything_but_the_trackers_error(attribute: dict[str, Any]) -> None:
+    with suppress(TrackerError):
+        from_attribute_value(attribute)

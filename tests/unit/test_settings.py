@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gopro_sync.errors import ConfigurationError
-from gopro_sync.settings import VARIABLE_NAMES, read_settings
+from gopro_sync.settings import FILTER_NAMES, VARIABLE_NAMES, read_settings
+from tests.fakes.odd_values import texts
 
 COMPLETE = {
     "ENVIRONMENT": "prod",
@@ -19,7 +24,10 @@ COMPLETE = {
     "TRANSFER_WORKERS": "8",
     "VERIFY_SOURCE_ETAG": "true",
     "ALERTS_TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:gopro-sync-alerts",
+    "ALERTS_GO_TO": "e-mail",
 }
+
+NUMBERS = ("MAX_VIDEOS_PER_RUN", "RUN_TIME_SECONDS", "GOPRO_REQUESTS_PER_MINUTE", "TRANSFER_WORKERS")
 
 
 def test_reads_every_variable_it_names() -> None:
@@ -62,6 +70,11 @@ def test_all_missing_variables_are_named_at_once() -> None:
         ("MAX_VIDEOS_PER_RUN", "-1"),
         ("MAX_VIDEOS_PER_RUN", "1001"),
         ("MAX_VIDEOS_PER_RUN", "1e3"),
+        ("MAX_VIDEOS_PER_RUN", "1_0"),
+        ("MAX_VIDEOS_PER_RUN", "9" * 5_000),
+        ("TRANSFER_WORKERS", "\u0663"),
+        ("TRANSFER_WORKERS", " 8"),
+        ("TRANSFER_WORKERS", "\u00b2"),
         ("VERIFY_SOURCE_ETAG", "yes"),
     ],
 )
@@ -86,6 +99,19 @@ def test_filters_are_spelled_as_in_a_runs_input() -> None:
     }
 
 
-def test_a_filter_that_is_no_time_is_named() -> None:
-    with pytest.raises(ConfigurationError, match="UPLOADED_SINCE is 'yesterday'"):
-        read_settings(COMPLETE | {"UPLOADED_SINCE": "yesterday"})
+@pytest.mark.parametrize("value", ["yesterday", "2026-05-01", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_filter_that_is_no_time_is_named(value: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(f"UPLOADED_SINCE is '{value}'")):
+        read_settings(COMPLETE | {"UPLOADED_SINCE": value})
+
+
+@given(st.dictionaries(st.sampled_from([*NUMBERS, *FILTER_NAMES]), texts))
+def test_no_value_raises_anything_but_the_error_that_names_it(changes: dict[str, str]) -> None:
+    try:
+        settings = read_settings(COMPLETE | changes)
+    except ConfigurationError as error:
+        said = str(error)
+    else:
+        assert 1 <= settings.transfer_workers <= 16
+        return
+    assert any(name in said for name in changes)

@@ -26,7 +26,7 @@ from gopro_sync.archive.multipart_upload import (
     UploadedPart,
     UploadVanishedError,
 )
-from gopro_sync.archive.part_plan import MULTIPART_THRESHOLD_BYTES, Part, PartPlan
+from gopro_sync.archive.part_plan import MULTIPART_THRESHOLD_BYTES, Part, PartPlan, is_possible
 from gopro_sync.archive.part_workers import OutOfTimeError, PartWorkers, TimeBudget
 from gopro_sync.archive.retries import Retries
 from gopro_sync.archive.source import Source, SourceFile
@@ -137,14 +137,16 @@ class FileTransfer:
             self._claim = self._read_claim(self._source_file.etag, self._source_file.size_bytes)
         if self._budget.seconds() <= 0:
             return self._report(TransferOutcome.IN_PROGRESS)
-        if self._upload is not None and not self._is_of_source(self._upload):
+        if self._upload is not None and not self._can_go_on_with(self._upload):
             self._abort_upload()
         if self._source_file.size_bytes > MULTIPART_THRESHOLD_BYTES:
             return self._send_in_parts()
         return self._send_whole()
 
-    def _is_of_source(self, upload: UploadState) -> bool:
-        return (upload.size_bytes, upload.source_etag) == (self._source_file.size_bytes, self._source_file.etag)
+    def _can_go_on_with(self, upload: UploadState) -> bool:
+        """Whether it is of this file, and of parts that S3 takes: what was remembered of it may have been changed."""
+        is_of_source = (upload.size_bytes, upload.source_etag) == (self._source_file.size_bytes, self._source_file.etag)
+        return is_of_source and is_possible(upload.size_bytes, upload.part_size_bytes)
 
     def _description(self) -> ObjectDescription:
         # The CRC64NVME is not among the metadata: they are fixed before the first byte. S3 keeps it with the object.

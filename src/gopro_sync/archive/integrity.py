@@ -10,7 +10,6 @@ its parts' MD5s (observed by open-source clients; AWS documents neither the part
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
@@ -19,6 +18,7 @@ from enum import StrEnum
 
 from gopro_sync.archive.part_plan import MAX_PART_BYTES, MIB, MIN_PART_BYTES
 from gopro_sync.errors import IntegrityError
+from gopro_sync.outside_values import whole_number_or_none
 
 # Part sizes seen behind GoPro's ETags by open-source clients: tried where arithmetic alone leaves several.
 _OBSERVED_SOURCE_PART_BYTES = (20 * MIB, 100 * MIB)
@@ -57,7 +57,7 @@ class Crc64Nvme:
         """
         try:
             raw = base64.b64decode(text, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise IntegrityError(f"S3 reports a checksum that is none: {text[:40]!r}") from error
         if len(raw) != 8:
             raise IntegrityError(f"S3 reports a CRC64NVME of {len(raw)} bytes instead of 8")
@@ -154,8 +154,9 @@ def read_etag_claim(etag: str | None, size_bytes: int) -> EtagClaim | None:
     match = _S3_ETAG.fullmatch(etag or "")
     if match is None:
         return None
-    if match["parts"] is None or match["parts"] == "1":
-        md5_of_md5s = match["parts"] is not None
+    part_count = whole_number_or_none(match["parts"])
+    if part_count is None or part_count == 1:
+        md5_of_md5s = part_count is not None
         return EtagClaim(
             digest=match["digest"],
             size_bytes=size_bytes,
@@ -163,7 +164,7 @@ def read_etag_claim(etag: str | None, size_bytes: int) -> EtagClaim | None:
             md5_of_md5s=md5_of_md5s,
             decisive=md5_of_md5s,
         )
-    candidates = source_part_candidates(size_bytes, int(match["parts"]))
+    candidates = source_part_candidates(size_bytes, part_count)
     likely = candidates if len(candidates) == 1 else [s for s in _OBSERVED_SOURCE_PART_BYTES if s in candidates]
     if not likely:
         return None

@@ -24,6 +24,8 @@ from urllib3.exceptions import HTTPError
 from gopro_sync.archive.connections import open_pool
 from gopro_sync.archive.integrity import Crc64Nvme
 from gopro_sync.errors import AccessDeniedError, ConfigurationError, StorageError
+from gopro_sync.outside_values import retry_after_seconds
+from gopro_sync.timestamps import now_utc
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -148,7 +150,7 @@ class BucketWriter:
                 ChecksumType="FULL_OBJECT",
                 **self._owner,
             )
-        return answer["UploadId"]
+            return answer["UploadId"]
 
     def send_part(self, *, key: str, upload_id: str, number: int, size_bytes: int, blocks: Iterable[bytes]) -> HeldPart:
         """Streams one part. Errors raised by ``blocks`` pass unchanged.
@@ -169,11 +171,12 @@ class BucketWriter:
                 ExpiresIn=_PRESIGNED_SECONDS,
             )
         answer = self._put("UploadPart", url, size_bytes=size_bytes, blocks=blocks, headers={})
-        return HeldPart(
-            etag=answer.headers["ETag"],
-            size_bytes=size_bytes,
-            crc64nvme=answer.headers.get("x-amz-checksum-crc64nvme"),
-        )
+        with _errors_of("UploadPart"):
+            return HeldPart(
+                etag=answer.headers["ETag"],
+                size_bytes=size_bytes,
+                crc64nvme=answer.headers.get("x-amz-checksum-crc64nvme"),
+            )
 
     def list_parts(self, *, key: str, upload_id: str) -> dict[int, HeldPart]:
         """Returns what S3 holds of an upload, by part number.
@@ -270,18 +273,18 @@ class BucketWriter:
         try:
             with _errors_of("HeadObject"):
                 answer = self._s3.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED", **self._owner)
+                # A composite checksum is one of checksums, which says nothing that we could compare.
+                is_whole = answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
+                return StoredObject(
+                    size_bytes=answer["ContentLength"],
+                    etag=answer["ETag"].strip('"'),
+                    crc64nvme=answer.get("ChecksumCRC64NVME") if is_whole else None,
+                    metadata=answer.get("Metadata", {}),
+                )
         except StorageError as error:
             if isinstance(error.__cause__, ClientError) and _status_of(error.__cause__) == 404:
                 return None
             raise
-        # A composite checksum is one of checksums, which says nothing that we could compare.
-        is_whole = answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
-        return StoredObject(
-            size_bytes=answer["ContentLength"],
-            etag=answer["ETag"].strip('"'),
-            crc64nvme=answer.get("ChecksumCRC64NVME") if is_whole else None,
-            metadata=answer.get("Metadata", {}),
-        )
 
     def _put(
         self, operation: str, url: str, *, size_bytes: int, blocks: Iterable[bytes], headers: Mapping[str, str]
@@ -327,6 +330,10 @@ def _errors_of(operation: str) -> Iterator[None]:
         ) from error
     except BotoCoreError as error:
         raise StorageError(f"S3 could not be asked for {operation}: {type(error).__name__}") from error
+    except (LookupError, RuntimeError, ValueError) as error:
+        # A header or field is missing; or it is neither the number nor the date that botocore takes it for, which it
+        # says with these bare errors (the RuntimeError is for dates out of range).
+        raise StorageError(f"S3 answered {operation} in a way that cannot be read: {type(error).__name__}") from error
 
 
 def _status_of(error: ClientError) -> int:
@@ -349,5 +356,5 @@ def _failure(operation: str, *, code: str, status: int, retry_after: str | None)
     # write to this key is under way) ...
     return StorageError(
         f"S3 answered {operation} with {code} ({status})",
-        retry_after_seconds=float(retry_after) if retry_after and retry_after.isdecimal() else None,
+        retry_after_seconds=retry_after_seconds(retry_after, now_utc()),
     )

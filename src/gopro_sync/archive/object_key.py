@@ -23,6 +23,10 @@ MAX_CLEAN_NAME_BYTES = 160
 MAX_MEDIA_ID_BYTES = 64
 MAX_EXTENSION_BYTES = 16
 
+# Ten times what a camera's two digits can count. A larger number of chapters is none, and its keys would fill the
+# memory.
+_MOST_CLAIMED_CHAPTERS = 1_000
+
 # Camera families (documented by GoPro's "File naming convention"): H.264, HEVC, spherical, low resolution, generic.
 _NUMBERED_CHAPTER = re.compile(
     r"(?P<family>G[HXSLG])(?P<chapter>\d{2})(?P<rest>\d{4}(?:_.*)?)", re.IGNORECASE | re.ASCII
@@ -151,7 +155,8 @@ def _candidate_keys(item: LibraryItem) -> Iterator[str]:
 
 
 def _chapter_keys(first_key: str, chapter_count: int) -> list[str]:
-    return [chapter_key(first_key, item_number) for item_number in range(1, max(chapter_count, 1) + 1)]
+    last = min(max(chapter_count, 1), _MOST_CLAIMED_CHAPTERS)
+    return [chapter_key(first_key, item_number) for item_number in range(1, last + 1)]
 
 
 def _filename_of(item: LibraryItem) -> str:

@@ -66,6 +66,15 @@ class PartPlan:
             yield Part(number=number, offset=offset, size_bytes=size_bytes)
 
 
+def is_possible(size_bytes: int, part_size_bytes: int) -> bool:
+    """Says whether S3 would take a file of this size in parts of this size."""
+    try:
+        PartPlan(size_bytes=size_bytes, part_size_bytes=part_size_bytes)
+    except ValueError:
+        return False
+    return True
+
+
 def plan_parts(size_bytes: int, *, workers: int) -> PartPlan:
     """Cuts a file so that all workers are busy in the last wave too.
 

@@ -12,8 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import parse_qs, urlsplit
@@ -34,6 +33,8 @@ from gopro_sync.errors import (
     SourceUrlExpiredError,
     ThrottledError,
 )
+from gopro_sync.outside_values import ContentRange, content_range_or_none, retry_after_seconds, whole_number_or_none
+from gopro_sync.timestamps import now_utc
 
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
 IDLE_TIMEOUT_SECONDS: Final = 15.0  # between two arrivals of bytes, not for the whole part
@@ -43,7 +44,6 @@ _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 _LONGEST_ETAG = 256  # it becomes metadata of the object, of which S3 takes 2 KB in all
 _REFUSED_URL_STATUSES = frozenset({401, 403, 410})
 _THROTTLED_STATUSES = frozenset({429, 503})
-_CONTENT_RANGE = re.compile(r"bytes (?P<first>\d{1,18})-(?P<last>\d{1,18})/(?P<total>\d{1,18})", re.ASCII)
 
 
 def source_pool(
@@ -149,7 +149,7 @@ class Source:
         http: connections to the CDN, from ``source_pool``.
         signed_url: where the file is.
         media_id: for error messages.
-        wall_clock: seconds since the epoch, for ``Retry-After`` dates.
+        clock: returns the time, aware, for ``Retry-After`` dates.
     """
 
     def __init__(
@@ -158,12 +158,12 @@ class Source:
         http: urllib3.PoolManager,
         signed_url: SignedUrl,
         media_id: str,
-        wall_clock: Callable[[], float] = time.time,
+        clock: Callable[[], datetime] = now_utc,
     ) -> None:
         self._http = http
         self._signed_url = signed_url
         self._media_id = media_id
-        self._wall_clock = wall_clock
+        self._clock = clock
 
     def probe(self) -> SourceFile:
         """Asks for the first byte, to learn total size and ETag.
@@ -257,7 +257,7 @@ class Source:
             return SourceUrlExpiredError(f"{host} refused a fresh URL with {status}", media_id=media_id)
         if status == 404:
             return MediaGoneError(f"{host} no longer has the file", media_id=media_id)
-        retry_after = retry_after_seconds(answer.response.headers.get("Retry-After"), now=self._wall_clock())
+        retry_after = retry_after_seconds(answer.response.headers.get("Retry-After"), self._clock())
         if status in _THROTTLED_STATUSES:
             return ThrottledError(f"{host} answered {status}", media_id=media_id, retry_after_seconds=retry_after)
         if status >= 500 or status in {408, 425}:
@@ -270,19 +270,25 @@ class Source:
         headers = answer.response.headers
         if headers.get("Content-Type", "").lower().startswith("text/html"):
             raise self._unexpected(answer, "sent a web page")
-        match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
-        if match is None:
-            raise self._unexpected(answer, "did not say which range it sent")
+        stated = self._stated_range(answer)
         etag = headers.get("ETag")
         if etag is not None and len(etag) > _LONGEST_ETAG:
             raise self._unexpected(answer, "sent an ETag that is none")
-        return SourceFile(size_bytes=int(match["total"]), etag=etag.strip('"') if etag else None)
+        return SourceFile(size_bytes=stated.total, etag=etag.strip('"') if etag else None)
+
+    def _stated_range(self, answer: OpenRange) -> ContentRange:
+        stated = content_range_or_none(answer.response.headers.get("Content-Range"))
+        if stated is None:
+            raise self._unexpected(answer, "did not say which range it sent")
+        return stated
 
     def _check_range(self, answer: OpenRange, *, offset: int, size_bytes: int) -> None:
         headers = answer.response.headers
-        if not headers["Content-Range"].startswith(f"bytes {offset}-{offset + size_bytes - 1}/"):
+        stated = self._stated_range(answer)
+        if (stated.first, stated.last) != (offset, offset + size_bytes - 1):
             raise self._unexpected(answer, "sent another range than asked")
-        if headers.get("Content-Length", str(size_bytes)) != str(size_bytes):
+        length = headers.get("Content-Length")
+        if length is not None and whole_number_or_none(length) != size_bytes:
             raise self._unexpected(answer, "sent another number of bytes than asked")
         if headers.get("Content-Encoding", "identity") != "identity":
             raise self._unexpected(answer, "sent encoded bytes")
@@ -341,25 +347,8 @@ class OpenRange:
         self.response.release_conn()
 
 
-def retry_after_seconds(value: str | None, *, now: float) -> float | None:
-    """Reads a ``Retry-After`` header, which holds seconds or an HTTP date; None if absent or unreadable.
-
-    Args:
-        value: the header.
-        now: seconds since the epoch.
-    """
-    if value is None:
-        return None
-    if re.fullmatch(r"[0-9]{1,9}", value.strip()):
-        return float(value)
-    try:
-        date = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
-
-
 def _expires_at(url: str) -> float:
     """CloudFront's canned policy says in ``Expires`` when the URL runs out (seconds since the epoch)."""
-    values = parse_qs(urlsplit(url).query).get("Expires", [])
-    return float(values[0]) if values and re.fullmatch(r"[0-9]{1,12}", values[0]) else math.inf
+    (value, *_) = parse_qs(urlsplit(url).query).get("Expires", [None])
+    expires_at = whole_number_or_none(value)
+    return math.inf if expires_at is None else expires_at

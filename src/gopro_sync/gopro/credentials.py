@@ -23,7 +23,8 @@ from gopro_sync.errors import (
     SessionRefusedError,
 )
 from gopro_sync.gopro.session import Session
-from gopro_sync.timestamps import iso_utc, parse_iso_utc
+from gopro_sync.outside_values import zoned_moment_or_none
+from gopro_sync.timestamps import iso_utc
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -297,9 +298,7 @@ def _moment(content: Mapping[str, object], name: str) -> datetime | None:
     value = _text(content, name)
     if value is None:
         return None
-    try:
-        return parse_iso_utc(value)
-    except (ValueError, OverflowError) as error:
-        raise ConfigurationError(
-            f"The secret's {name} is not a time with a zone, such as 2026-05-01T18:02:44Z"
-        ) from error
+    moment = zoned_moment_or_none(value)
+    if moment is None:
+        raise ConfigurationError(f"The secret's {name} is not a time with a zone, such as 2026-05-01T18:02:44Z")
+    return moment

@@ -1,6 +1,6 @@
 """Whether GoPro's API still is what this client was written against: noticed in the first night, not by lost footage.
 
-Parsing forgives a lot (`loose_json.py`), since one odd value must not stop a run. What it forgives is noted here. A
+Parsing forgives a lot (`outside_values.py`), since one odd value must not stop a run. What it forgives is noted here. A
 note says where and what, with a sample that shows the shape of the value and nothing of its content.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 
-from gopro_sync.gopro.loose_json import moment_or_none, whole_number_or_none
+from gopro_sync.outside_values import moment_or_none, whole_number_or_none
 
 _ROWS = "_embedded.media[]"
 _SOURCES = "_embedded.variations[label=source]"

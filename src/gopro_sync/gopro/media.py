@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from gopro_sync.gopro.loose_json import moment_or_none, text_or_none, whole_number_or_none
+from gopro_sync.outside_values import moment_or_none, seconds_or_none, text_or_none, whole_number_or_none
 
 # What the listing is asked for: exactly the fields that `parse_row` reads.
 LISTING_FIELDS = (
@@ -160,7 +160,8 @@ def parse_row(row: object) -> MediaItem | MalformedRow:
         size_bytes=whole_number_or_none(row.get("file_size")),
         captured_at=moment_or_none(row.get("captured_at")),
         item_count=whole_number_or_none(row.get("item_count")) or 1,
-        duration_seconds=None if duration_milliseconds is None else duration_milliseconds / 1000,
+        # The downloader's event takes no more than that, and a video must not fail over a number that nobody needs.
+        duration_seconds=None if duration_milliseconds is None else seconds_or_none(duration_milliseconds / 1000),
     )
 
 

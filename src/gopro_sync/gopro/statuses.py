@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
 from gopro_sync.errors import (
     GoProApiChangedError,
@@ -18,6 +17,7 @@ from gopro_sync.errors import (
     SessionRefusedError,
     ThrottledError,
 )
+from gopro_sync.outside_values import retry_after_seconds
 
 _REFUSED_SESSION = frozenset({401, 403})
 _TRANSIENT = frozenset({408, 425})
@@ -70,18 +70,3 @@ def error_for(answer: Answer, *, now: datetime, media_id: str | None = None) -> 
     # 406, 410 and 415 say that the asked version of the API is gone; a redirect is never followed, because that would
     # carry the session to another place; anything else is unknown.
     return GoProApiChangedError(said, media_id=media_id)
-
-
-def retry_after_seconds(header: str | None, now: datetime) -> float | None:
-    """The pause that a ``Retry-After`` header asks for, in seconds or as an HTTP date; None if there is none."""
-    if header is None:
-        return None
-    if header.strip().isdecimal():
-        return float(header)
-    try:
-        moment = parsedate_to_datetime(header)
-    except (ValueError, OverflowError):
-        return None
-    # An HTTP date is always GMT, even where the zone is left out.
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return max(0.0, (moment - now).total_seconds())

@@ -13,13 +13,15 @@ from typing import Final
 
 from gopro_sync.errors import ConfigurationError, GoProApiChangedError, SessionRefusedError
 from gopro_sync.gopro.exchange import Exchange, json_of
-from gopro_sync.gopro.loose_json import text_or_none, whole_number_or_none
 from gopro_sync.gopro.statuses import Answer, error_for
+from gopro_sync.outside_values import text_or_none, whole_number_or_none
 
 _PATH: Final = "/v1/oauth2/token"
 _SCOPE: Final = "root root:channels public me upload media_library_beta live"
 # Three attempts and the pauses between them have to fit into the authenticator's 30 seconds.
 _TIMEOUT_SECONDS: Final = 6.0
+# Ten years. What is longer is a time or counted in another unit, and the session would be trusted long after its end.
+_LONGEST_LIFETIME_SECONDS: Final = 10 * 365 * 86_400
 _REFUSED_GRANTS: Final = frozenset({"invalid_grant", "token_blacklisted", "access_denied"})
 
 
@@ -108,8 +110,8 @@ def _grant_of(content: object) -> Grant:
     fields = content if isinstance(content, dict) else {}
     access_token = text_or_none(fields.get("access_token"))
     expires_in_seconds = whole_number_or_none(fields.get("expires_in"))
-    if access_token is None or not expires_in_seconds:
-        raise GoProApiChangedError("GoPro's token endpoint answered without a token or without its lifetime")
+    if access_token is None or not expires_in_seconds or expires_in_seconds > _LONGEST_LIFETIME_SECONDS:
+        raise GoProApiChangedError("GoPro's token endpoint answered without a token or without a plausible lifetime")
     return Grant(
         access_token=access_token,
         expires_in_seconds=expires_in_seconds,

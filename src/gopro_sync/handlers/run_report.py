@@ -19,18 +19,23 @@ from gopro_sync.metrics import Metric, emit, emit_failures
 from gopro_sync.observability import EventType, logger
 from gopro_sync.prices import load_prices
 from gopro_sync.run_files import write_summary
+from gopro_sync.settings import NOBODY
 from gopro_sync.timestamps import now_utc
 
 _FAILED: Final = "FAILED"
 _SECONDS_PER_HOUR: Final = 3600
 _BYTES_PER_MEGABYTE: Final = 1e6
+_NOBODY_IS_TOLD: Final = (
+    "This stack tells nobody when something fails. Put AlertEmail=you@example.com into parameter_overrides in "
+    "samconfig.toml, then run: sam deploy"
+)
 
 
 def report(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     """Return ``statusCode`` and ``summary``, the event's, with what was added to it.
 
-    Added are ``videos_pending``, ``oldest_pending_age_hours`` and, for a run that came as far as its transfers,
-    ``megabytes_per_second`` and ``cost_usd``.
+    Added are ``videos_pending``, ``oldest_pending_age_hours``, ``alerts_go_to`` (with ``alerts_note`` where that is
+    nobody) and, for a run that came as far as its transfers, ``megabytes_per_second`` and ``cost_usd``.
 
     Raises:
         InvalidEventError: a field is missing or of the wrong shape.
@@ -48,6 +53,7 @@ def report(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         **_cost(told),
         "videos_pending": pending.count,
         "oldest_pending_age_hours": round(age_hours, 1),
+        **_who_is_told(composition.settings().alerts_go_to),
     }
     write_summary(
         composition.s3_client(),
@@ -61,8 +67,9 @@ def report(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     emit(Metric.OLDEST_PENDING_AGE_HOURS, age_hours, environment=environment)
     if "cost_usd" in summary:
         emit(Metric.RUN_COST, summary["cost_usd"], environment=environment)
-    if isinstance(told.get("failures"), Mapping):
-        emit_failures(told["failures"], environment=environment)
+    failures = told.get("failures")
+    if isinstance(failures, Mapping):
+        emit_failures({name: required_count(failures, name) for name in failures}, environment=environment)
     logger.info("Run reported", extra={"event_type": EventType.RUN_REPORTED, **_for_the_log(summary)})
     return {"statusCode": STATUS_OK, "summary": summary}
 
@@ -89,6 +96,10 @@ def _cost(summary: JsonObject) -> dict[str, float]:
         duration_seconds=required_count(summary, "duration_seconds"),
     )
     return {"cost_usd": round(cost_of_run(usage, load_prices()).total_usd, 4)}
+
+
+def _who_is_told(alerts_go_to: str) -> dict[str, str]:
+    return {"alerts_go_to": alerts_go_to} | ({"alerts_note": _NOBODY_IS_TOLD} if alerts_go_to == NOBODY else {})
 
 
 def _for_the_log(summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -98,10 +98,17 @@ def _s3_key(event: JsonObject) -> str:
     key = optional_text(event, "s3_key")
     if key is None:
         prefix = required_text(event, "s3_prefix").rstrip("/")
-        key = f"{prefix}/{clean_filename(required_text(event, 'filename'))}"
+        key = f"{prefix}/{_cleaned(required_text(event, 'filename'))}"
     if not key.startswith(f"{PREFIX_ROOT}/") or ".." in key.split("/"):
         raise InvalidEventError(f"The event's S3 key is not under {PREFIX_ROOT}/")
     return key
+
+
+def _cleaned(filename: str) -> str:
+    try:
+        return clean_filename(filename)
+    except ValueError as error:
+        raise InvalidEventError("The event's field 'filename' is no name of a file") from error
 
 
 def _refuse_foreign_addresses(event: JsonObject, client: GoProClient) -> None:

@@ -95,11 +95,25 @@ def test_a_redirect_of_the_cdn_is_not_followed(small_bench: Bench, location: str
         small_bench.transfer()
 
 
-@pytest.mark.parametrize("total", ["9" * 19, "9" * 5000, "-1", "1e9", "*"])
+@pytest.mark.parametrize("total", ["0", "9" * 19, "9" * 5000, "-1", "1e9", "*"])
 def test_an_absurd_size_is_named_and_not_believed(small_bench: Bench, total: str) -> None:
     small_bench.source.headers = {"Content-Range": f"bytes 0-0/{total}"}
     with pytest.raises((SourceResponseError, NetworkError)):
         small_bench.transfer()
+
+
+@pytest.mark.parametrize("length", ["0", "2", "1e0", "-1", "1\x1f", "9" * 5000])
+def test_a_length_other_than_the_asked_one_is_named(small_bench: Bench, length: str) -> None:
+    small_bench.source.headers = {"Content-Length": length}
+    with pytest.raises((SourceResponseError, NetworkError)):
+        small_bench.transfer()
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_pause_that_cannot_be_read_counts_as_not_asked_for(small_bench: Bench, status: int) -> None:
+    small_bench.source.faults = [SourceFault(name="status", status=status, retry_after="0\x1f", count=1)]
+    small_bench.transfer()
+    assert small_bench.slept == [0.375]
 
 
 def test_an_etag_that_would_not_fit_into_an_objects_metadata_is_named(small_bench: Bench) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -54,6 +55,15 @@ def test_the_part_size_of_the_open_upload_is_kept(bench: Bench) -> None:
     upload = die_after_parts(bench, 2)
     result = bench.transfer(resume=upload, part_size_bytes=6 * MIB)
     assert result.part_size_bytes == 5 * MIB
+    bench.assert_archived()
+
+
+@pytest.mark.parametrize("part_size_bytes", [0, 1, 1000, MIB, 10**18 - 1])
+def test_an_upload_whose_recorded_part_size_cannot_be_is_given_up_for_a_new_one(
+    bench: Bench, part_size_bytes: int
+) -> None:
+    upload = die_after_parts(bench, 2)
+    assert bench.transfer(resume=replace(upload, part_size_bytes=part_size_bytes)).parts_sent == 4
     bench.assert_archived()
 
 

@@ -18,6 +18,7 @@ from gopro_sync.archive.integrity import (
 )
 from gopro_sync.archive.part_plan import GIB, MIB
 from gopro_sync.errors import IntegrityError
+from tests.fakes.odd_values import texts
 
 HEX = "0123456789abcdef0123456789abcdef"
 
@@ -44,7 +45,7 @@ def test_s3_form_is_read_back(data: bytes) -> None:
     assert Crc64Nvme.from_s3(str(crc(data)), size_bytes=len(data)) == crc(data)
 
 
-@pytest.mark.parametrize("text", ["", "AAAA", "rosUhgp5mIg=-3", "not base64!"])
+@pytest.mark.parametrize("text", ["", "AAAA", "rosUhgp5mIg=-3", "not base64!", "\u00e9", "\ud800"])
 def test_what_is_no_checksum_is_an_integrity_error(text: str) -> None:
     with pytest.raises(IntegrityError, match="S3 reports"):
         Crc64Nvme.from_s3(text, size_bytes=1)
@@ -95,6 +96,12 @@ def test_true_source_part_size_is_always_among_the_candidates(parts: int, part_m
 @pytest.mark.parametrize("etag", [None, "", "abc", f"{HEX}-0", f'W/"{HEX}"', f"{HEX}-x", HEX.upper()])
 def test_other_etags_claim_nothing(etag: str | None) -> None:
     assert read_etag_claim(etag, 1000) is None
+
+
+@given(texts | st.builds("{}-{}".format, st.just(HEX), texts), st.integers(1, 10**18 - 1))
+def test_no_etag_raises(etag: str, size_bytes: int) -> None:
+    claim = read_etag_claim(etag, size_bytes)
+    assert claim is None or claim.block_bytes >= 1
 
 
 def test_one_fitting_part_size_is_decisive() -> None:

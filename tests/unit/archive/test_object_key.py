@@ -152,6 +152,11 @@ def test_a_file_named_like_another_ones_disambiguated_name_does_not_take_its_pla
     assert assign_keys(library, {})["b"] == "gopro-videos/2026/06/GX010456_b-2.MP4"
 
 
+def test_a_number_of_chapters_that_no_recording_has_does_not_fill_the_memory() -> None:
+    keys = assign_keys([item("ab01", chapter_count=10**18 - 1), item("cd02")], {})
+    assert keys == {"ab01": "gopro-videos/2026/06/GX010456.MP4", "cd02": "gopro-videos/2026/06/GX010456_cd02.MP4"}
+
+
 @pytest.mark.parametrize(
     ("filename", "extension", "expected"),
     [

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
 
 import pytest
 
-from gopro_sync.archive.source import SignedUrl, host_of, retry_after_seconds
+from gopro_sync.archive.source import SignedUrl, host_of
 from gopro_sync.errors import GoProApiChangedError
+from tests.fakes.odd_values import NO_NUMBERS
 
 NOW = 1_800_000_000.0
 
@@ -59,6 +61,13 @@ def test_a_url_without_a_believable_end_is_kept_until_it_is_refused(lifetime_sec
     assert url.renew(first) != first
 
 
+@pytest.mark.parametrize("expires", [*NO_NUMBERS, "9" * 18, "9" * 5_000, "%1F", "%D9%A3"])
+def test_a_url_with_an_end_that_is_no_time_is_kept_until_it_is_refused(expires: str) -> None:
+    url = SignedUrl(lambda: f"https://cdn.example/video?Expires={quote(expires)}", wall_clock=lambda: NOW)
+    first = url.current()
+    assert url.current() == first
+
+
 def test_workers_that_were_refused_together_share_one_renewal() -> None:
     gopro = Gopro()
     url = gopro.signed_url()
@@ -84,21 +93,3 @@ def test_https_and_loopback_are_taken(url: str) -> None:
 def test_bytes_never_travel_in_the_clear(url: str) -> None:
     with pytest.raises(GoProApiChangedError):
         host_of(url)
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        (None, None),
-        ("", None),
-        ("soon", None),
-        ("-5", None),
-        ("0", 0.0),
-        ("120", 120.0),
-        ("Fri, 15 Jan 2027 08:00:30 GMT", 30.0),
-        ("Fri, 15 Jan 2027 07:00:00 GMT", 0.0),
-        ("Fri, 99 Foo 2027", None),
-    ],
-)
-def test_retry_after_is_read_in_both_forms(value: str | None, seconds: float | None) -> None:
-    assert retry_after_seconds(value, now=NOW) == seconds

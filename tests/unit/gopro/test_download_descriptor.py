@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from gopro_sync.errors import GoProApiChangedError, SourceMissingError
 from gopro_sync.gopro.download import OriginalFile, choose_originals, parse_descriptor
 from tests.fakes.gopro_api import descriptor, variation
+from tests.fakes.odd_values import json_values
 
 
 def choose(*variations: object, item_count: int = 1) -> tuple[OriginalFile, ...]:
@@ -114,6 +116,20 @@ def test_an_unknown_shape_is_an_api_change(payload: object) -> None:
 def test_a_variation_that_might_be_an_unreadable_chapter_is_not_left_out(row: object) -> None:
     with pytest.raises(GoProApiChangedError):
         parse_descriptor(descriptor(variation("source", item_number=1), row), "a1")
+
+
+@given(st.lists(json_values, min_size=1, max_size=3), st.integers(0, 10**18 - 1))
+def test_no_number_of_a_chapter_raises_anything_but_a_named_error(numbers: list[object], item_count: int) -> None:
+    chapters = [{**variation("source"), "item_number": number} for number in numbers]
+    with suppress(GoProApiChangedError, SourceMissingError):
+        originals = choose(*chapters, item_count=item_count)
+        assert [original.item_number for original in originals] == list(range(1, len(numbers) + 1))
+
+
+@pytest.mark.parametrize(("number", "error"), [(10**18 - 1, SourceMissingError), (10**30, GoProApiChangedError)])
+def test_a_number_that_no_chapter_has_is_named(number: int, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        choose(variation("source", item_number=1), {**variation("source"), "item_number": number})
 
 
 def test_an_odd_number_on_a_proxy_harms_nothing() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from gopro_sync.errors import GoProApiChangedError, LibraryIncompleteError, NetworkError
 from gopro_sync.gopro.listing import LibraryListing, Page, list_library, parse_page
 from tests.fakes.gopro_library import FakeLibrary, video_row
+from tests.fakes.odd_values import json_values
 
 
 def ids(listing: LibraryListing) -> list[str]:
@@ -157,6 +158,16 @@ def test_numbers_of_a_page_may_arrive_as_text(number: object) -> None:
     assert (page.per_page, page.total_items) == (100, 100)
 
 
+@given(json_values, json_values, st.integers(1, 10**6))
+def test_no_number_of_a_page_raises_anything_but_an_api_change(per_page: object, total_items: object, at: int) -> None:
+    try:
+        page = parse_page(good_payload(_pages={"per_page": per_page, "total_items": total_items}), at)
+    except GoProApiChangedError:
+        return
+    assert page.expected_rows >= 0
+    assert len(page.positions) == 0
+
+
 @pytest.mark.parametrize(
     "payload",
     [
@@ -168,6 +179,9 @@ def test_numbers_of_a_page_may_arrive_as_text(number: object) -> None:
         good_payload(_pages={"per_page": 100}),
         good_payload(_pages={"per_page": 0, "total_items": 5}),
         good_payload(_pages={"per_page": 100, "total_items": 10**15}),
+        good_payload(_pages={"per_page": 10**30, "total_items": 5}),
+        good_payload(_pages={"per_page": "\u0663", "total_items": 5}),
+        good_payload(_pages={"per_page": 100, "total_items": float("inf")}),
         good_payload(_embedded=None),
         good_payload(_embedded={}),
         good_payload(_embedded={"media": {"id": "a1"}}),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gopro_sync.gopro.media import LISTING_FIELDS, MalformedRow, MediaItem, SkipReason, classify, is_media_id, parse_row
 from tests.fakes.gopro_library import video_row
+from tests.fakes.odd_values import calendar_ends, json_values
 
 
 def item(**fields: object) -> MediaItem:
@@ -77,6 +78,12 @@ def test_the_number_of_chapters_is_at_least_one(stated: object, understood: int)
     assert item(item_count=stated).item_count == understood
 
 
+@pytest.mark.parametrize("milliseconds", [None, "", -5, "long", True, 1e400, 10**12, "9" * 18])
+def test_a_duration_that_no_event_could_carry_counts_as_not_given(milliseconds: object) -> None:
+    assert item(source_duration=milliseconds).duration_seconds is None
+    assert item(source_duration=10**12 - 1).duration_seconds == 999_999_999.999
+
+
 @pytest.mark.parametrize("row", [None, 7, "text", [], {}, {"id": None}, {"id": 7}, {"id": ""}, {"id": ".."}])
 def test_a_row_without_an_id_is_reported_and_not_fatal(row: object) -> None:
     parsed = parse_row(row)
@@ -92,11 +99,7 @@ def test_a_row_without_an_upload_time_is_reported_with_its_id(created_at: object
     assert "created_at" in parsed.problem
 
 
-@given(
-    st.dictionaries(
-        st.sampled_from(LISTING_FIELDS), st.none() | st.integers() | st.text() | st.floats() | st.lists(st.none())
-    )
-)
+@given(st.dictionaries(st.sampled_from(LISTING_FIELDS), json_values | calendar_ends.map(datetime.isoformat)))
 def test_no_row_raises(row: dict[str, object]) -> None:
     parsed = parse_row({"id": "a1", "created_at": "2026-05-01T18:02:44Z", **row})
     if isinstance(parsed, MediaItem):

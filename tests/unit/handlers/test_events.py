@@ -71,6 +71,8 @@ def test_the_lister_names_the_field_that_is_wrong(field: str, value: Any) -> Non
         ("media_id", None),
         ("media_id", 5),
         ("filename", None),
+        ("filename", ".."),
+        ("filename", "\u200b"),
         ("s3_prefix", None),
         ("s3_prefix", "elsewhere/"),
         ("s3_key", "runs/x/manifest.json"),

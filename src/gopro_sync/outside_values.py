@@ -1,0 +1,148 @@
+"""Numbers, dates and lengths that others wrote, read in one place.
+
+They come from headers, JSON, table items, events, environment variables and addresses, and may be anything. Python's
+own readers are no match for that: ``int`` takes "1_0", "٣" and blanks and breaks at 5,000 digits, and a date at either
+end of the calendar overflows once its zone is taken away. Nothing here raises: whatever cannot be read is ``None``, and
+what a missing value means is decided by the caller, who knows the field.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+# Eighteen digits fit into 64 bits, and no size, count or time of a library comes near them.
+LARGEST_WHOLE_NUMBER: Final = 10**18 - 1
+# Thirty years: no recording, run or wait lasts as long, and added to any date of today it stays in the calendar.
+SECONDS_LIMIT: Final = 1e9
+# A year, the longest Wait of Step Functions; a server that asks for more is taken to ask for this.
+# https://docs.aws.amazon.com/step-functions/latest/dg/state-wait.html
+LONGEST_RETRY_AFTER_SECONDS: Final = 365 * 86_400.0
+
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
+_SECONDS = re.compile(r"[0-9]+")
+_CONTENT_RANGE = re.compile(r"bytes (?P<first>[0-9]{1,18})-(?P<last>[0-9]{1,18})/(?P<total>[0-9]{1,18})")
+# A little more than DynamoDB holds, which is 38 digits from 1E-130 to 9.99E+125: what is larger could fill the memory.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+_DECIMAL = re.compile(r"[-+.0-9eE]{1,150}")
+_LARGEST_EXPONENT: Final = 130
+
+
+def text_or_none(value: object) -> str | None:
+    """The text itself, or None for null, blank text and anything that is not text."""
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def whole_number_or_none(value: object) -> int | None:
+    """A number of up to 18 digits, given as a number or as text of ASCII digits; None for anything else.
+
+    GoPro, whose API is not documented, was seen to send numbers as text now and then (by open-source clients).
+    """
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and 0 <= value <= LARGEST_WHOLE_NUMBER else None
+
+
+def seconds_or_none(value: object) -> float | None:
+    """A number of seconds from 0 to below ``SECONDS_LIMIT``, given as a number; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < SECONDS_LIMIT:
+        return None
+    return float(value)
+
+
+def table_number_or_none(value: object) -> int | Decimal | None:
+    """A number as DynamoDB spells it, whole ones as int; None for what DynamoDB cannot hold."""
+    if not isinstance(value, str) or not _DECIMAL.fullmatch(value):
+        return None
+    if _WHOLE_NUMBER.fullmatch(value):
+        return int(value)  # nearly all; a library's listing reads a hundred thousand
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        return None
+    if not number.is_finite() or abs(number.adjusted()) > _LARGEST_EXPONENT:
+        return None
+    whole = int(number)
+    return whole if whole == number else number
+
+
+def moment_or_none(value: object) -> datetime | None:
+    """An ISO 8601 time as an aware UTC time; one without a zone is taken as UTC. None for anything else."""
+    moment = _iso_time_or_none(value)
+    return moment if moment is None else _in_utc(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def zoned_moment_or_none(value: object) -> datetime | None:
+    """An ISO 8601 time that names its zone as an aware UTC time; None for anything else."""
+    moment = _iso_time_or_none(value)
+    return None if moment is None or moment.tzinfo is None else _in_utc(moment)
+
+
+def retry_after_seconds(header: str | None, now: datetime) -> float | None:
+    """The pause that a ``Retry-After`` header asks for, in seconds or as an HTTP date; None if there is none.
+
+    Args:
+        header: the header's value.
+        now: the current time, aware: the header can be a date.
+
+    Returns:
+        From 0 to ``LONGEST_RETRY_AFTER_SECONDS``.
+    """
+    text = (header or "").strip(" \t")
+    if _SECONDS.fullmatch(text):
+        return min(float(text), LONGEST_RETRY_AFTER_SECONDS)
+    moment = _http_date_or_none(text)
+    return None if moment is None else min(max(0.0, (moment - now).total_seconds()), LONGEST_RETRY_AFTER_SECONDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentRange:
+    """Which bytes of how many an answer holds, counted from 0; ``last`` is one of them."""
+
+    first: int
+    last: int
+    total: int
+
+
+def content_range_or_none(header: str | None) -> ContentRange | None:
+    """Which range a ``Content-Range`` header states; None if it states none, or one that cannot be (RFC 9110, 14.4)."""
+    match = _CONTENT_RANGE.fullmatch(header or "")
+    if match is None:
+        return None
+    stated = ContentRange(first=int(match["first"]), last=int(match["last"]), total=int(match["total"]))
+    return stated if stated.first <= stated.last < stated.total else None
+
+
+def _iso_time_or_none(value: object) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        return None
+
+
+def _in_utc(moment: datetime) -> datetime | None:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:  # the zone leads out of the calendar
+        return None
+
+
+def _http_date_or_none(text: str) -> datetime | None:
+    if not text.isascii():
+        return None  # the standard library's reader takes digits of any script
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError, TypeError, LookupError):  # which, depends on the text and on Python's release
+        return None
+    # An HTTP date is always GMT, even where the zone is left out.
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
