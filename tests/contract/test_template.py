@@ -470,6 +470,8 @@ def test_the_schedule_starts_the_state_machine_every_night_at_two_in_central_eur
     assert schedule["State"] == "ENABLED"
     assert schedule["Target"]["Input"] == "{}"
     assert schedule["Target"]["DeadLetterConfig"] == {"Arn": "DeadLetterQueue.Arn"}
+    # A start that did not come through is tried again for an hour, and then lies in the queue.
+    assert schedule["Target"]["RetryPolicy"] == {"MaximumRetryAttempts": 5, "MaximumEventAgeInSeconds": 3600}
 
 
 def test_no_night_of_ten_years_is_without_a_run_or_has_its_time_twice() -> None:
