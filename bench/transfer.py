@@ -29,9 +29,9 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
-from gopro_sync.archive.multipart_upload import storage_pool
+from gopro_sync.archive.bucket_writer import storage_pool
 from gopro_sync.archive.source import source_pool
-from gopro_sync.archive.transfer import FileToArchive, TransferEngine
+from gopro_sync.archive.engine import FileToArchive, TransferEngine
 from gopro_sync.errors import GoProSyncError
 
 if TYPE_CHECKING:

@@ -58,7 +58,7 @@ iam_policies() {
 }
 
 # What runs in Lambda and at the operator's; the local cloud and the tests are held by ruff's own security rules (S).
-bandit_code() { "$tools/bandit" --quiet --recursive src cli lambda_package; }
+bandit_code() { "$tools/bandit" --quiet --recursive src gopro_sync_cli lambda_package; }
 
 # Only what git would publish. Keywords and entropy are left to the reader: in a repository about tokens they find each
 # fake one; what they are for is in gates/gopro_secret_detectors.py, by shape.

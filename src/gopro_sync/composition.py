@@ -16,8 +16,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from gopro_sync.aws_clients import make_dynamodb_client, make_s3_client, make_secrets_client
-from gopro_sync.gopro.credentials import CredentialStore
-from gopro_sync.gopro.session import Session
+from gopro_sync.gopro.session.credentials import CredentialStore
+from gopro_sync.gopro.session.session import Session
 from gopro_sync.settings import Settings, read_settings
 from gopro_sync.timestamps import now_utc
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-    from gopro_sync.archive.transfer import TransferEngine
+    from gopro_sync.archive.engine import TransferEngine
     from gopro_sync.gopro.client import GoProClient
-    from gopro_sync.gopro.exchange import RetryPolicy
-    from gopro_sync.gopro.renewal import Renewal
-    from gopro_sync.gopro_gate import SharedGate
-    from gopro_sync.tracker import Tracker
-    from gopro_sync.video_transfer import VideoTransfer
+    from gopro_sync.gopro.http import RetryPolicy
+    from gopro_sync.gopro.session.renewal import Renewal
+    from gopro_sync.run.video import VideoTransfer
+    from gopro_sync.table.request_budget import SharedGate
+    from gopro_sync.table.tracker import Tracker
 
 
 @lru_cache(maxsize=1)
@@ -67,10 +67,10 @@ def renewal(owner: str) -> Renewal:
     Args:
         owner: this invocation; two that renew at once are told apart by it.
     """
-    from gopro_sync.gopro.exchange import Exchange
-    from gopro_sync.gopro.renewal import Renewal
-    from gopro_sync.gopro.token_endpoint import TokenEndpoint
-    from gopro_sync.session_guard import SessionGuard
+    from gopro_sync.gopro.http import Exchange
+    from gopro_sync.gopro.session.renewal import Renewal
+    from gopro_sync.gopro.session.tokens import TokenEndpoint
+    from gopro_sync.table.session_guard import SessionGuard
 
     exchange = Exchange(_http_client(), base_url=settings().gopro_api_base_url, retry_policy=_short_patience())
     return Renewal(
@@ -128,7 +128,7 @@ def publish_alert(subject: str, message: str) -> None:
 @lru_cache(maxsize=1)
 def tracker() -> Tracker:
     """Return the tracker."""
-    from gopro_sync.tracker import Tracker
+    from gopro_sync.table.tracker import Tracker
 
     return Tracker(_dynamodb_client(), settings().tracker_table_name, clock=now_utc, sleep=time.sleep)
 
@@ -140,7 +140,7 @@ def gopro_gate(*, taken_at_once: int = 1, patience_seconds: float = 0.0) -> Shar
         taken_at_once: how many requests to take out of the budget with one call.
         patience_seconds: how long to wait here, in all, for the gate to open.
     """
-    from gopro_sync.gopro_gate import SharedGate
+    from gopro_sync.table.request_budget import SharedGate
 
     return SharedGate(
         _dynamodb_client(),
@@ -162,7 +162,7 @@ def gopro_client(session: Session, gate: SharedGate | None = None) -> GoProClien
 
 def video_transfer(session: Session, seconds_left: Callable[[], float]) -> VideoTransfer:
     """Return what archives one video within ``seconds_left``."""
-    from gopro_sync.video_transfer import VideoTransfer
+    from gopro_sync.run.video import VideoTransfer
 
     gate = gopro_gate()
     return VideoTransfer(
@@ -222,7 +222,7 @@ def forget() -> None:
 
 def _short_patience() -> RetryPolicy:
     """Three attempts, with pauses that the authenticator's 30 seconds can hold."""
-    from gopro_sync.gopro.exchange import RetryPolicy
+    from gopro_sync.gopro.http import RetryPolicy
 
     return RetryPolicy(attempts=3, longest_pause_seconds=4)
 
@@ -234,8 +234,8 @@ def _dynamodb_client() -> DynamoDBClient:
 
 @lru_cache(maxsize=1)
 def _http_client() -> httpx.Client:
-    from gopro_sync.archive.block_tls import block_tls_context
-    from gopro_sync.gopro.exchange import open_http_client
+    from gopro_sync.archive.net.tls import block_tls_context
+    from gopro_sync.gopro.http import open_http_client
 
     # The one that the transfers use: reading the trusted certificates is a tenth of a cold start.
     return open_http_client(tls=block_tls_context(None))
@@ -243,10 +243,10 @@ def _http_client() -> httpx.Client:
 
 @lru_cache(maxsize=1)
 def _engine() -> TransferEngine:
-    from gopro_sync.archive.multipart_upload import storage_pool
+    from gopro_sync.archive.bucket_writer import storage_pool
+    from gopro_sync.archive.engine import TransferEngine
     from gopro_sync.archive.source import source_pool
-    from gopro_sync.archive.transfer import TransferEngine
-    from gopro_sync.gopro.exchange import is_on_this_machine
+    from gopro_sync.gopro.http import is_on_this_machine
 
     workers = settings().transfer_workers
     return TransferEngine(

@@ -25,19 +25,19 @@ import httpx
 import pytest
 from moto import mock_aws
 
-from gopro_sync.discovery import Discovery, discover
 from gopro_sync.gopro.client import GoProClient
-from gopro_sync.gopro.exchange import open_http_client
-from gopro_sync.gopro.session import Session
+from gopro_sync.gopro.http import open_http_client
+from gopro_sync.gopro.session.session import Session
+from gopro_sync.run.discovery import Discovery, discover
+from gopro_sync.table.tracker import Tracker
 from gopro_sync.timestamps import iso_utc
-from gopro_sync.tracker import Tracker
 from local.simulator import Library, SimulatedItem, Simulator, SourceFile
 from tests.chaos import downloader_process
 from tests.chaos.downloader_process import MULTIPART_THRESHOLD_BYTES, Invocation, Raised
-from tests.contract.deployment import ROOT, Stack, state_machine
-from tests.fakes.dynamodb_server import DynamoDBServer
-from tests.fakes.s3_server import S3Part, S3Server, S3Upload
-from tests.fakes.state_machine import Execution, TaskError, run
+from tests.support.deployment import ROOT, Stack, state_machine
+from tests.support.dynamodb_server import DynamoDBServer
+from tests.support.s3_server import S3Part, S3Server, S3Upload
+from tests.support.state_machine import Execution, TaskError, run
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -14,7 +14,7 @@ from gopro_sync import composition
 from gopro_sync.archive import file_transfer
 from gopro_sync.errors import GoProSyncError
 from gopro_sync.handlers.video_downloader import handler
-from tests.fakes.lambda_context import FakeLambdaContext
+from tests.support.lambda_context import FakeLambdaContext
 
 # A life of the function is short, and yet its workers have several parts to send, one after the other.
 MULTIPART_THRESHOLD_BYTES: Final = 15 * 1024 * 1024

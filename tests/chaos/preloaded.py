@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-import gopro_sync.tracker
-import gopro_sync.video_transfer
+import gopro_sync.run.video
+import gopro_sync.table.tracker
 from gopro_sync.aws_clients import make_dynamodb_client, make_s3_client
 from tests.chaos import downloader_process
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from gopro_sync import cost
-from gopro_sync.cost import Deployment, MonthlyUsage, monthly_cost
-from gopro_sync.prices import load_prices
-from tests.contract.deployment import resource, state_machine, template
+from gopro_sync.cost import model as cost
+from gopro_sync.cost.model import Deployment, MonthlyUsage, monthly_cost
+from gopro_sync.cost.prices import load_prices
+from tests.support.deployment import resource, state_machine, template
 
 
 def path_length(machine: dict[str, Any], choices: dict[str, str]) -> int:

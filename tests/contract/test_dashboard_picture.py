@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from gopro_sync.metrics import NAMESPACE, Metric
+from gopro_sync.telemetry.metrics import NAMESPACE, Metric
 from local.dashboard.picture import draw
 from local.dashboard.readings import Reading
 from local.dashboard.widgets import WidgetError
-from tests.contract.deployment import dashboard_body
+from tests.support.deployment import dashboard_body
 
 NOW = 1_790_000_000.0
 

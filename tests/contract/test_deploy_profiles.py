@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.contract.deployment import ROOT, Stack, template
+from tests.support.deployment import ROOT, Stack, template
 
 SAM_PYTHON: Final = ROOT / ".venv" / "sam" / "bin" / "python"
 READ: Final = """

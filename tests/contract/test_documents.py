@@ -8,9 +8,9 @@ from typing import Any, Final
 import pytest
 
 from gopro_sync import errors
-from gopro_sync.metrics import Metric
-from gopro_sync.observability import EventType
-from tests.contract.deployment import ROOT, Stack, resource, resources_of, template
+from gopro_sync.telemetry.logs import EventType
+from gopro_sync.telemetry.metrics import Metric
+from tests.support.deployment import ROOT, Stack, resource, resources_of, template
 
 CONFIGURATION: Final = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 TROUBLESHOOTING: Final = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")

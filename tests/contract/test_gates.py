@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from gates import iam_findings
-from tests.contract.deployment import ROOT, template
+from tests.support.deployment import ROOT, template
 
-PYTHON_FILES = [*(ROOT / "src").rglob("*.py"), *(ROOT / "cli").rglob("*.py"), *(ROOT / "lambda_package").rglob("*.py")]
+CHECKED = ("src", "gopro_sync_cli", "lambda_package")
+PYTHON_FILES = [file for folder in CHECKED for file in (ROOT / folder).rglob("*.py")]
 
 
 def test_every_check_that_the_template_skips_says_why() -> None:

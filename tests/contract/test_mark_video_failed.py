@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from gopro_sync.tracker import ArchivedFile, ClaimOutcome, NewVideo, Status, Tracker
-from tests.contract.deployment import Stack, resource, state_machine
-from tests.fakes.state_machine import ENTERED_AT, EXECUTION_ARN, TaskError, run
+from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, NewVideo, Status, Tracker
+from tests.support.deployment import Stack, resource, state_machine
+from tests.support.state_machine import ENTERED_AT, EXECUTION_ARN, TaskError, run
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

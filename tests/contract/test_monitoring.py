@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import pytest
 
-from gopro_sync.metrics import NAMESPACE, Metric, emit, emit_failures, emit_video_archived
-from gopro_sync.observability import EventType
 from gopro_sync.settings import ALERT_CHANNELS
+from gopro_sync.telemetry.logs import EventType
+from gopro_sync.telemetry.metrics import NAMESPACE, Metric, emit, emit_failures, emit_video_archived
 from local.engine.alarm_rule import AlarmRule, Datapoint, State
 from local.engine.embedded_metrics import embedded_metrics
-from tests.contract.deployment import Stack, dashboard_body, resource, resources_of, template
+from tests.support.deployment import Stack, dashboard_body, resource, resources_of, template
 
 SOURCES: Final = Path(__file__).parents[2] / "src" / "gopro_sync"
 ALARMS: Final = sorted(resources_of("AWS::CloudWatch::Alarm"))

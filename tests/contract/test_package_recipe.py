@@ -17,7 +17,7 @@ from botocore.model import ServiceModel
 
 from lambda_package.botocore_data import USED_OPERATIONS, USED_SERVICES, trim_botocore_data
 from lambda_package.build import PLATFORMS
-from tests.contract.deployment import ROOT, Stack, template
+from tests.support.deployment import ROOT, Stack, template
 
 FUNCTIONS = [name for name, item in template()["Resources"].items() if item["Type"] == "AWS::Serverless::Function"]
 UNTRIMMED = Path(botocore.__file__).parent / "data"

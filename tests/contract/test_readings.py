@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from tests.contract.deployment import ROOT
+from tests.support.deployment import ROOT
 
 PACKAGE = ROOT / "src" / "gopro_sync"
 THE_ONE_MODULE: Final = "outside_values.py"
@@ -27,7 +27,7 @@ NO_TEST_OF_A_NUMBER: Final = {"isdecimal", "isdigit", "isnumeric"}
 # What is read elsewhere, and why nothing from outside can be read there.
 EXCEPTIONS: Final = {
     ("timestamps.py", "int(moment.timestamp())"): "this machine's clock, not text",
-    ("prices.py", "date.fromisoformat(text)"): "a file of this package",
+    ("cost/prices.py", "date.fromisoformat(text)"): "a file of this package",
     ("archive/object_key.py", "int(match['chapter'])"): "two ASCII digits, by the expression that matched them",
 }
 

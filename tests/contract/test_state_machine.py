@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import pytest
 
 from gopro_sync import errors
-from gopro_sync.run_files import write_manifest
-from tests.contract.deployment import Stack, resource, state_machine, state_machine_text, states, template
-from tests.fakes.state_machine import EXECUTION_ARN
+from gopro_sync.run.run_files import write_manifest
+from tests.support.deployment import Stack, resource, state_machine, state_machine_text, states, template
+from tests.support.state_machine import EXECUTION_ARN
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import pytest
 
-from tests.contract.deployment import state_machine
-from tests.fakes.state_machine import EXECUTION_ARN, STATE_SIZE_LIMIT_BYTES, Execution, TaskError, run
+from tests.support.deployment import state_machine
+from tests.support.state_machine import EXECUTION_ARN, STATE_SIZE_LIMIT_BYTES, Execution, TaskError, run
 
 RUN_DEADLINE: Final = "2026-03-01T03:55:00Z"
 FAKE_TOKEN: Final = "fake-session-token"

@@ -10,7 +10,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from gopro_sync.tracker import Tracker
+from gopro_sync.table.tracker import Tracker
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

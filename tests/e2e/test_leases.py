@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from gopro_sync.errors import TrackerError
+from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, NewVideo, Tracker
 from gopro_sync.timestamps import now_utc
-from gopro_sync.tracker import ArchivedFile, ClaimOutcome, NewVideo, Tracker
 from tests.e2e.conftest import Stack
 
 NEW_VIDEO = NewVideo(

@@ -19,9 +19,9 @@ import pytest
 
 from local.simulator import SimulatedItem, SourceFile
 from local.simulator.faults import Fault, FaultName
-from tests.contract.deployment import Stack as Template
-from tests.contract.deployment import resource, roles_with_permissions
 from tests.e2e.conftest import LOGIN, Stack, video
+from tests.support.deployment import Stack as Template
+from tests.support.deployment import resource, roles_with_permissions
 
 type Flow = Callable[[Stack], str]
 

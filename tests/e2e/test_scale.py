@@ -18,7 +18,7 @@ from tests.e2e.conftest import KIB, Stack, video
 
 ROOT = Path(__file__).parents[2]
 OVERLAPPING = 50
-# Less than this before its end, a run starts no transfer any more (video_transfer.py).
+# Less than this before its end, a run starts no transfer any more (run/video.py).
 LEAST_USEFUL_SECONDS = 45
 
 

@@ -24,7 +24,7 @@ from gopro_sync.outside_values import (
     whole_number_or_none,
     zoned_moment_or_none,
 )
-from tests.fakes.odd_values import NO_NUMBERS, calendar_ends, has_a_moment_in_utc, json_values, texts
+from tests.support.odd_values import NO_NUMBERS, calendar_ends, has_a_moment_in_utc, json_values, texts
 
 NOW = datetime(2026, 5, 1, 2, 0, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gopro_sync.errors import ConfigurationError
 from gopro_sync.settings import FILTER_NAMES, VARIABLE_NAMES, read_settings
-from tests.fakes.odd_values import texts
+from tests.support.odd_values import texts
 
 COMPLETE = {
     "ENVIRONMENT": "prod",

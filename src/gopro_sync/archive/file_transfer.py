@@ -8,15 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from gopro_sync.archive.integrity import (
-    Crc64Nvme,
-    EtagClaim,
-    SourceEtagProof,
-    StreamHasher,
-    check_stored_object,
-    join_crc64nvme,
-)
-from gopro_sync.archive.multipart_upload import (
+from gopro_sync.archive.bucket_writer import (
     BucketWriter,
     HeldPart,
     ObjectDescription,
@@ -26,11 +18,19 @@ from gopro_sync.archive.multipart_upload import (
     UploadedPart,
     UploadVanishedError,
 )
+from gopro_sync.archive.integrity import (
+    Crc64Nvme,
+    EtagClaim,
+    SourceEtagProof,
+    StreamHasher,
+    check_stored_object,
+    join_crc64nvme,
+)
 from gopro_sync.archive.part_plan import MULTIPART_THRESHOLD_BYTES, Part, PartPlan, is_possible
-from gopro_sync.archive.part_workers import OutOfTimeError, PartWorkers, TimeBudget
 from gopro_sync.archive.retries import Retries
 from gopro_sync.archive.source import Source, SourceFile
 from gopro_sync.archive.transfer_records import FileToArchive, TransferOutcome, TransferredFile, UploadState
+from gopro_sync.archive.workers import OutOfTimeError, PartWorkers, TimeBudget
 from gopro_sync.errors import (
     AccessDeniedError,
     IntegrityError,

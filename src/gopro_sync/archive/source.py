@@ -20,9 +20,9 @@ from urllib.parse import parse_qs, urlsplit
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from gopro_sync.archive.connections import BLOCK_BYTES, open_pool
+from gopro_sync.archive.net.addresses import InternalAddressError, restrict_to_public_addresses
+from gopro_sync.archive.net.pools import BLOCK_BYTES, open_pool
 from gopro_sync.archive.part_plan import MAX_OBJECT_BYTES, Part
-from gopro_sync.archive.public_addresses import InternalAddressError, restrict_to_public_addresses
 from gopro_sync.errors import (
     GoProApiChangedError,
     GoProSyncError,

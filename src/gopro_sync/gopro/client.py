@@ -11,12 +11,12 @@ from urllib.parse import quote
 import httpx
 
 from gopro_sync.errors import InvalidEventError, SessionRefusedError
-from gopro_sync.gopro import listing
-from gopro_sync.gopro.download import DownloadDescriptor, parse_descriptor
-from gopro_sync.gopro.exchange import Exchange, RetryPolicy, json_of
-from gopro_sync.gopro.media import LISTING_FIELDS, is_media_id
-from gopro_sync.gopro.request_gate import OpenGate, RequestGate
-from gopro_sync.gopro.session import Session
+from gopro_sync.gopro.gate import OpenGate, RequestGate
+from gopro_sync.gopro.http import Exchange, RetryPolicy, json_of
+from gopro_sync.gopro.library import listing
+from gopro_sync.gopro.library.download import DownloadDescriptor, parse_descriptor
+from gopro_sync.gopro.library.media import LISTING_FIELDS, is_media_id
+from gopro_sync.gopro.session.session import Session
 from gopro_sync.gopro.statuses import error_for
 from gopro_sync.timestamps import now_utc
 

@@ -17,11 +17,11 @@ from typing import Any, Final
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from gopro_sync import tracing
 from gopro_sync.errors import GoProSyncError, InvalidEventError, UnexpectedError
-from gopro_sync.json_fields import JsonObject, optional_text
-from gopro_sync.observability import EventType, logger
+from gopro_sync.event_fields import JsonObject, optional_text
 from gopro_sync.redaction import redact
+from gopro_sync.telemetry import tracing
+from gopro_sync.telemetry.logs import EventType, logger
 
 type Handler = Callable[[JsonObject, LambdaContext], dict[str, Any]]
 

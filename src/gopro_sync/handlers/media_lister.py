@@ -13,18 +13,18 @@ from typing import Any, Final
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync import composition
-from gopro_sync.cost import cost_of_run, deep_archive_usd_per_month, expected_usage
-from gopro_sync.discovery import Discovery, VideoToArchive, discover
-from gopro_sync.drift_report import report_drift
+from gopro_sync.cost.model import cost_of_run, deep_archive_usd_per_month, expected_usage
+from gopro_sync.cost.prices import load_prices
 from gopro_sync.errors import ThrottledError
+from gopro_sync.event_fields import JsonObject, optional_text, optional_time
 from gopro_sync.handlers import run_report
 from gopro_sync.handlers.entry_point import STATUS_OK, entry_point, execution_id_of
 from gopro_sync.handlers.session_source import session_for
-from gopro_sync.json_fields import JsonObject, optional_text, optional_time
-from gopro_sync.observability import EventType, logger
-from gopro_sync.prices import load_prices
-from gopro_sync.run_files import write_manifest
-from gopro_sync.run_input import RunInput, read_run_input
+from gopro_sync.run.discovery import Discovery, VideoToArchive, discover
+from gopro_sync.run.drift_report import report_drift
+from gopro_sync.run.run_files import write_manifest
+from gopro_sync.run.run_input import RunInput, read_run_input
+from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.timestamps import iso_utc, now_utc
 
 _REPORT_RUN: Final = "report_run"

@@ -11,15 +11,15 @@ from typing import Any, Final
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync import composition
-from gopro_sync.cost import RunUsage, cost_of_run
+from gopro_sync.cost.model import RunUsage, cost_of_run
+from gopro_sync.cost.prices import load_prices
 from gopro_sync.errors import InvalidEventError
+from gopro_sync.event_fields import JsonObject, optional_count, optional_seconds, required_count, required_text
 from gopro_sync.handlers.entry_point import STATUS_OK, execution_id_of
-from gopro_sync.json_fields import JsonObject, optional_count, optional_seconds, required_count, required_text
-from gopro_sync.metrics import Metric, emit, emit_failures
-from gopro_sync.observability import EventType, logger
-from gopro_sync.prices import load_prices
-from gopro_sync.run_files import write_summary
+from gopro_sync.run.run_files import write_summary
 from gopro_sync.settings import NOBODY
+from gopro_sync.telemetry.logs import EventType, logger
+from gopro_sync.telemetry.metrics import Metric, emit, emit_failures
 from gopro_sync.timestamps import now_utc
 
 _FAILED: Final = "FAILED"

@@ -16,10 +16,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync import composition
 from gopro_sync.errors import InvalidEventError
-from gopro_sync.gopro.credentials import CURRENT, PENDING, CredentialMode, CredentialStore
+from gopro_sync.event_fields import JsonObject, required_text
+from gopro_sync.gopro.session.credentials import CURRENT, PENDING, CredentialMode, CredentialStore
 from gopro_sync.handlers.entry_point import STATUS_OK
-from gopro_sync.json_fields import JsonObject, required_text
-from gopro_sync.observability import EventType, logger
+from gopro_sync.telemetry.logs import EventType, logger
 
 
 @unique

@@ -11,13 +11,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync import composition
 from gopro_sync.archive.object_key import PREFIX_ROOT, clean_filename
-from gopro_sync.drift_report import report_drift
 from gopro_sync.errors import InvalidEventError, SourceMissingError
-from gopro_sync.gopro.client import GoProClient
-from gopro_sync.gopro.drift import sources_missing
-from gopro_sync.handlers.entry_point import STATUS_OK, entry_point, execution_id_of
-from gopro_sync.handlers.session_source import session_for
-from gopro_sync.json_fields import (
+from gopro_sync.event_fields import (
     JsonObject,
     optional_count,
     optional_seconds,
@@ -25,10 +20,15 @@ from gopro_sync.json_fields import (
     optional_time,
     required_text,
 )
-from gopro_sync.metrics import emit_video_archived
-from gopro_sync.observability import EventType, logger
-from gopro_sync.tracker import NewVideo
-from gopro_sync.video_transfer import VideoRequest, VideoResult
+from gopro_sync.gopro.client import GoProClient
+from gopro_sync.gopro.library.drift import sources_missing
+from gopro_sync.handlers.entry_point import STATUS_OK, entry_point, execution_id_of
+from gopro_sync.handlers.session_source import session_for
+from gopro_sync.run.drift_report import report_drift
+from gopro_sync.run.video import VideoRequest, VideoResult
+from gopro_sync.table.tracker import NewVideo
+from gopro_sync.telemetry.logs import EventType, logger
+from gopro_sync.telemetry.metrics import emit_video_archived
 
 _BITS_PER_BYTE: Final = 8
 

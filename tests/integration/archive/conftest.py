@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 import pytest
 
 from gopro_sync.archive import file_transfer
-from gopro_sync.archive.multipart_upload import storage_pool
+from gopro_sync.archive.bucket_writer import storage_pool
+from gopro_sync.archive.engine import FileToArchive, TransferEngine, TransferredFile, UploadState
 from gopro_sync.archive.source import source_pool
-from gopro_sync.archive.transfer import FileToArchive, TransferEngine, TransferredFile, UploadState
-from tests.fakes.s3_server import S3Server
-from tests.fakes.source_server import SourceServer
+from tests.support.s3_server import S3Server
+from tests.support.source_server import SourceServer
 
 MIB = 1024 * 1024
 KEY = "gopro-videos/2026/06/GX010456.MP4"

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gopro_sync.archive.public_addresses import is_public
+from gopro_sync.archive.net.addresses import is_public
 from gopro_sync.archive.source import source_pool
 from gopro_sync.errors import GoProApiChangedError, NetworkError, SourceResponseError
-from tests.fakes.source_server import SourceFault
 from tests.integration.archive.conftest import Bench
+from tests.support.source_server import SourceFault
 
 METADATA_ADDRESSES = ["169.254.169.254", "[fd00:ec2::254]", "100.100.100.200", "169.254.170.2"]
 OWN_NETWORK = ["10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "[fe80::1]", "[fc00::1]", "0.0.0.0", "[::]"]

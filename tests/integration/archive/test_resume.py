@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from gopro_sync.archive.transfer import TransferOutcome, UploadState
+from gopro_sync.archive.engine import TransferOutcome, UploadState
 from gopro_sync.errors import AccessDeniedError, NetworkError, StorageError
-from tests.fakes.s3_server import S3Fault, S3Part
-from tests.fakes.source_server import SourceFault
 from tests.integration.archive.conftest import KEY, MIB, Bench
+from tests.support.s3_server import S3Fault, S3Part
+from tests.support.source_server import SourceFault
 
 
 class Killed(BaseException):

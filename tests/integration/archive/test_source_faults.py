@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gopro_sync.archive import source
+from gopro_sync.archive.engine import TransferOutcome
 from gopro_sync.archive.retries import ATTEMPTS
-from gopro_sync.archive.transfer import TransferOutcome
 from gopro_sync.errors import (
     GoProApiChangedError,
     GoProSyncError,
@@ -17,8 +17,8 @@ from gopro_sync.errors import (
     SourceUrlExpiredError,
     ThrottledError,
 )
-from tests.fakes.source_server import SourceFault
 from tests.integration.archive.conftest import KEY, MIB, Bench
+from tests.support.source_server import SourceFault
 
 PASSING_FAULTS = {
     "range_ignored": (SourceFault(name="range_ignored"), SourceResponseError),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from gopro_sync.archive import multipart_upload
-from gopro_sync.archive.transfer import TransferOutcome
+from gopro_sync.archive import bucket_writer as multipart_upload
+from gopro_sync.archive.engine import TransferOutcome
 from gopro_sync.errors import AccessDeniedError, ConfigurationError, IntegrityError, StorageError
-from tests.fakes.s3_server import Effect, Operation, S3Fault, S3Object
 from tests.integration.archive.conftest import KEY, Bench
+from tests.support.s3_server import Effect, Operation, S3Fault, S3Object
 
 
 @pytest.mark.parametrize(("status", "code"), [(500, "InternalError"), (503, "SlowDown")])

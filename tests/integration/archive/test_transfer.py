@@ -7,13 +7,13 @@ import logging
 
 import pytest
 
+from gopro_sync.archive.engine import TransferOutcome
 from gopro_sync.archive.integrity import SourceEtagProof
 from gopro_sync.archive.part_plan import MULTIPART_THRESHOLD_BYTES
-from gopro_sync.archive.transfer import TransferOutcome
 from gopro_sync.errors import ConfigurationError, IntegrityError, KeyConflictError
-from tests.fakes.s3_server import S3Fault, S3Server
-from tests.fakes.source_server import SourceServer
 from tests.integration.archive.conftest import FALLBACK_KEY, KEY, MIB, Bench
+from tests.support.s3_server import S3Fault, S3Server
+from tests.support.source_server import SourceServer
 
 METADATA = {
     "media-id": "ab01",

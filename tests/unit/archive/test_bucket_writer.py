@@ -14,9 +14,9 @@ from botocore.config import Config
 from hypothesis import HealthCheck, given, settings
 from urllib3 import HTTPHeaderDict
 
-from gopro_sync.archive.multipart_upload import BucketWriter, HeldPart, ObjectDescription, StoredObject
+from gopro_sync.archive.bucket_writer import BucketWriter, HeldPart, ObjectDescription, StoredObject
 from gopro_sync.errors import StorageError
-from tests.fakes.odd_values import texts
+from tests.support.odd_values import texts
 
 if TYPE_CHECKING:
     import urllib3

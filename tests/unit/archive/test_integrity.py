@@ -18,7 +18,7 @@ from gopro_sync.archive.integrity import (
 )
 from gopro_sync.archive.part_plan import GIB, MIB
 from gopro_sync.errors import IntegrityError
-from tests.fakes.odd_values import texts
+from tests.support.odd_values import texts
 
 HEX = "0123456789abcdef0123456789abcdef"
 

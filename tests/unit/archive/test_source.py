@@ -8,7 +8,7 @@ import pytest
 
 from gopro_sync.archive.source import SignedUrl, host_of
 from gopro_sync.errors import GoProApiChangedError
-from tests.fakes.odd_values import NO_NUMBERS
+from tests.support.odd_values import NO_NUMBERS
 
 NOW = 1_800_000_000.0
 

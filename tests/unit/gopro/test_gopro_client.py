@@ -20,12 +20,12 @@ from gopro_sync.errors import (
     ThrottledError,
 )
 from gopro_sync.gopro.client import GoProClient
-from gopro_sync.gopro.download import choose_originals
-from gopro_sync.gopro.exchange import open_http_client
-from gopro_sync.gopro.media import LISTING_FIELDS
-from gopro_sync.gopro.session import Session
-from tests.fakes.gopro_api import ACCEPTED_TOKEN, FakeGoProApi, Reply, descriptor, variation
-from tests.fakes.gopro_library import FakeLibrary
+from gopro_sync.gopro.http import open_http_client
+from gopro_sync.gopro.library.download import choose_originals
+from gopro_sync.gopro.library.media import LISTING_FIELDS
+from gopro_sync.gopro.session.session import Session
+from tests.support.gopro_api import ACCEPTED_TOKEN, FakeGoProApi, Reply, descriptor, variation
+from tests.support.gopro_library import FakeLibrary
 
 API = "https://api.gopro.com"
 NOW = datetime(2026, 5, 1, 2, 0, tzinfo=UTC)

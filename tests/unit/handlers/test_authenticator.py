@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError
 
 from gopro_sync import composition
 from gopro_sync.errors import AccessDeniedError, AuthenticationError, GoProSyncError, InvalidEventError, NetworkError
-from gopro_sync.gopro.credentials import Credentials
+from gopro_sync.gopro.session.credentials import Credentials
 from gopro_sync.handlers import authenticator
-from tests.fakes.lambda_context import FakeLambdaContext
+from tests.support.lambda_context import FakeLambdaContext
 
 EVENTS = Path(__file__).parents[3] / "events"
 ENVIRONMENT = json.loads((EVENTS / "env.json").read_text())["Parameters"]

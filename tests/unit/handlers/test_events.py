@@ -13,8 +13,8 @@ import pytest
 from gopro_sync import composition
 from gopro_sync.errors import ConfigurationError, InvalidEventError
 from gopro_sync.handlers import authenticator, media_lister, video_downloader
-from gopro_sync.observability import logger
-from tests.fakes.lambda_context import FakeLambdaContext
+from gopro_sync.telemetry.logs import logger
+from tests.support.lambda_context import FakeLambdaContext
 
 EVENTS = Path(__file__).parents[3] / "events"
 VIDEO = json.loads((EVENTS / "video-downloader.json").read_text())

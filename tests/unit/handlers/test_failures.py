@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from gopro_sync import composition
 from gopro_sync.errors import GoProSyncError, NetworkError, UnexpectedError
 from gopro_sync.handlers import authenticator, media_lister, video_downloader
-from gopro_sync.observability import logger
-from tests.fakes.lambda_context import FakeLambdaContext
+from gopro_sync.telemetry.logs import logger
+from tests.support.lambda_context import FakeLambdaContext
 
 EVENTS: Final = Path(__file__).parents[3] / "events"
 SECRET: Final = "fakeSecretValue0123456789"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from local.alert_email import ALERT_EMAIL_PATTERN, is_alert_email
-from tests.contract.deployment import template
+from tests.support.deployment import template
 
 
 def test_the_pattern_is_the_templates() -> None:

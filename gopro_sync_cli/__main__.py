@@ -1,0 +1,173 @@
+"""``./gopro-sync``: what an operator does by hand.
+
+Exit codes: 0 done; 1 it did not work, and stderr says why; 2 wrong usage; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import boto3
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from gopro_sync.cost.model import Deployment
+from gopro_sync.cost.prices import load_prices
+from gopro_sync.errors import GoProSyncError
+from gopro_sync.gopro.session.credentials import CredentialMode, Credentials
+from gopro_sync.timestamps import iso_utc
+from gopro_sync_cli import cost, credential_input
+from gopro_sync_cli.credential_update import open_update
+from gopro_sync_cli.interruption import Interruptions
+from gopro_sync_cli.redrive import CLIENT_CONFIG, Redrive, RedriveError
+from gopro_sync_cli.stack import stack_outputs
+
+app = typer.Typer(
+    help="""What an operator of gopro-s3-sync does by hand. AWS credentials come from the environment or the profile, as
+    with the aws command.
+
+    Exit codes: 0 done; 1 it did not work, and stderr says why; 2 wrong usage; 130 interrupted.""",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they show the values of variables
+)
+credentials_app = typer.Typer(help="The GoPro credentials in AWS Secrets Manager.", no_args_is_help=True)
+app.add_typer(credentials_app, name="credentials")
+
+_output = Console(soft_wrap=True)
+_errors = Console(stderr=True, soft_wrap=True)
+
+_SecretId = Annotated[
+    str, typer.Option("--secret-id", help="Name or ARN: the stack's output CredentialsSecretArn.", show_default=True)
+]
+_Region = Annotated[
+    str | None, typer.Option("--region", help="AWS region; without it, that of the ARN or of your AWS configuration.")
+]
+_ApiBaseUrl = Annotated[
+    str, typer.Option("--gopro-api-base-url", help="Where the GoPro API is.", envvar="GOPRO_API_BASE_URL")
+]
+
+
+@credentials_app.command("set")
+def set_credentials(
+    *,
+    secret_id: _SecretId = "gopro/credentials",  # noqa: S107 - the name of the secret, not its value
+    region: _Region = None,
+    gopro_api_base_url: _ApiBaseUrl = "https://api.gopro.com",
+    stdin: Annotated[bool, typer.Option("--stdin", help="Read one JSON object instead of asking.")] = False,
+) -> None:
+    """Put a credential into the secret, once GoPro has accepted it.
+
+    Asks for it without showing it, or reads it from standard input with --stdin: {"username": ..., "password": ...,
+    "client_id": ..., "client_secret": ...}, or {"refresh_token": ..., "client_id": ..., "client_secret": ...}, or
+    {"auth_token": ...}. It is never an argument, since other programs can read those.
+    """
+    given = credential_input.read(sys.stdin) if stdin else credential_input.ask()
+    with open_update(secret_id, region=region, gopro_api_base_url=gopro_api_base_url) as update:
+        stored = update.store(given)
+    _output.print(f"Stored. {_description(stored)}", highlight=False)
+    _output.print("The next run uses it; nothing else is to be done.", highlight=False)
+
+
+@credentials_app.command("check")
+def check_credentials(
+    *,
+    secret_id: _SecretId = "gopro/credentials",  # noqa: S107 - the name of the secret, not its value
+    region: _Region = None,
+    gopro_api_base_url: _ApiBaseUrl = "https://api.gopro.com",
+) -> None:
+    """Say what the secret holds and whether GoPro accepts its session. Changes nothing."""
+    with open_update(secret_id, region=region, gopro_api_base_url=gopro_api_base_url) as update:
+        stored = update.check()
+    _output.print(f"GoPro accepts the session. {_description(stored)}", highlight=False)
+
+
+@app.command("redrive")
+def redrive_failed_videos(
+    *,
+    stack_name: Annotated[str, typer.Option("--stack-name", help="The deployed stack.")] = "gopro-s3-sync",
+    region: _Region = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Try the failed videos of the dead letter queue now, whether or not their next attempt is due.
+
+    Shows what lies in the queue and asks, starts one run for these videos (1,000 at most), and takes their messages out
+    of the queue. What else lies there is put back, whatever ends the command.
+
+    Exit codes: 0 a run was started, or there is no failed video; 1 it did not work, and stderr says why, or you did not
+    say yes; 2 wrong usage, or no terminal to ask on; 4 no failed video can be tried now, but the queue may hold some:
+    run it again in 2 minutes; 130 interrupted (129 terminal lost, 143 terminated).
+    """
+    with Interruptions() as interruptions:
+        cloudformation = boto3.client("cloudformation", region_name=region)
+        outputs = stack_outputs(cloudformation, stack_name, "DeadLetterQueueUrl", "StateMachineArn")
+        redrive = Redrive(
+            boto3.client("sqs", region_name=region, config=CLIENT_CONFIG),
+            boto3.client("stepfunctions", region_name=region, config=CLIENT_CONFIG),
+            queue_url=outputs["DeadLetterQueueUrl"],
+            state_machine_arn=outputs["StateMachineArn"],
+            interruptions=interruptions,
+            output=_output,
+            errors=_errors,
+        )
+        if yes:
+            redrive.try_all()
+        else:
+            redrive.ask_and_try()
+
+
+@app.command("cost")
+def forecast_cost(
+    *,
+    gb_per_month: Annotated[float, typer.Option(help="What your cameras upload in a month, in GB.", min=0, max=1e6)],
+    instant_retrieval: Annotated[
+        bool,
+        typer.Option(
+            "--instant-retrieval/--no-instant-retrieval",
+            help="Whether videos pass through Glacier Instant Retrieval, from the 7th day on.",
+        ),
+    ] = True,
+    video_gb: Annotated[float, typer.Option(help="Size of a usual video, in GB.", min=0.001, max=1000)] = 1.0,
+    months: Annotated[int, typer.Option(help="How far to look ahead.", min=1, max=120)] = 12,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, with every month.")] = False,
+) -> None:
+    """Forecast what the system costs: by service, for the first month and a later one. Asks nobody; docs/cost.md."""
+    deployment = Deployment() if instant_retrieval else Deployment(instant_retrieval_after_days=0)
+    forecast = cost.Forecast(
+        gb_per_month=gb_per_month, video_gb=video_gb, months=months, deployment=deployment, prices=load_prices()
+    )
+    if as_json:
+        _output.print(json.dumps(cost.as_record(forecast)), highlight=False, markup=False)
+        return
+    _output.print(cost.by_service(forecast))
+    _output.print(cost.growth(forecast))
+    if saving := cost.saving(forecast):
+        _output.print(saving, highlight=False)
+    _output.print(f"Prices looked up on {forecast.prices_date}; docs/cost.md has their sources.", highlight=False)
+
+
+def _description(credentials: Credentials) -> str:
+    end = "an unknown time" if credentials.expires_at is None else iso_utc(credentials.expires_at)
+    if credentials.mode is CredentialMode.PASTED_TOKEN:
+        return f"It is a pasted token: it lasts until {end} at most, may end sooner, and only a person can replace it."
+    return f"The session lasts until {end}, and is renewed by itself ({credentials.mode})."
+
+
+def main() -> None:
+    """Run, and turn errors that an operator can mend into one line."""
+    try:
+        app(prog_name="gopro-sync")
+    except GoProSyncError as error:
+        # Without the remedy, which is that of a run.
+        _errors.print(f"gopro-sync: {error.message}", highlight=False, markup=False)
+        raise SystemExit(1) from None
+    except (BotoCoreError, ClientError, RedriveError, credential_input.InputError) as error:
+        _errors.print(f"gopro-sync: {error}", highlight=False, markup=False)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Where a new credential comes from: a person at the keyboard, or JSON on standard input. Never the arguments."""
+
+from __future__ import annotations
+
+import json
+from typing import TextIO
+
+import typer
+
+from gopro_sync.gopro.session.credentials import Credentials
+
+_KINDS = {
+    "1": ("e-mail address and password (renews itself)", ("username", "password", "client_id", "client_secret")),
+    "2": ("refresh token (renews itself)", ("refresh_token", "client_id", "client_secret")),
+    "3": ("token pasted from a browser, the cookie gp_access_token (a person has to renew it)", ("auth_token",)),
+}
+_SHOWN = frozenset({"username", "client_id"})
+_LONGEST_INPUT = 64 * 1024  # what a secret may hold
+
+
+class InputError(Exception):
+    """What was given cannot be a credential."""
+
+
+def ask() -> Credentials:
+    """Asks for the kind and then for its fields, without showing the secret ones.
+
+    Raises:
+        InputError: no such kind.
+        ConfigurationError: what was typed cannot be a credential.
+    """
+    typer.echo("How does this stack sign in to GoPro?")
+    for number, (description, _) in _KINDS.items():
+        typer.echo(f"  {number}  {description}")
+    kind = _KINDS.get(typer.prompt("Number").strip())
+    if kind is None:
+        raise InputError("That is none of the numbers.")
+    fields = {name: typer.prompt(name, hide_input=name not in _SHOWN).strip() for name in kind[1]}
+    return Credentials.parse(json.dumps(fields))
+
+
+def read(stream: TextIO) -> Credentials:
+    """Reads one JSON object.
+
+    Raises:
+        InputError: nothing, or more than a secret may hold.
+        ConfigurationError: not JSON, not an object, or no credential in it.
+    """
+    text = stream.read(_LONGEST_INPUT + 1)
+    if not text.strip():
+        raise InputError("There is nothing on standard input.")
+    if len(text) > _LONGEST_INPUT:
+        raise InputError(f"There is more on standard input than a secret may hold ({_LONGEST_INPUT} characters).")
+    return Credentials.parse(text)

@@ -1,0 +1,120 @@
+"""Puts a credential into the secret once GoPro has accepted it: by the same code as the functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Final
+
+import boto3
+import httpx
+
+from gopro_sync.errors import AuthenticationError, ConfigurationError, SessionRefusedError
+from gopro_sync.gopro.client import GoProClient
+from gopro_sync.gopro.http import Exchange, RetryPolicy, open_http_client
+from gopro_sync.gopro.session.credentials import CredentialMode, Credentials, CredentialStore
+from gopro_sync.gopro.session.sign_in import SignIn
+from gopro_sync.gopro.session.tokens import TokenEndpoint
+from gopro_sync.timestamps import now_utc
+
+# The life of the browser's cookie, as clients measured it; GoPro often ends the token in it sooner.
+_LONGEST_LIFE_OF_A_PASTED_TOKEN: Final = timedelta(days=7)
+_PATIENCE: Final = RetryPolicy(attempts=3, longest_pause_seconds=4)
+
+
+class CredentialUpdate:
+    """The secret, and GoPro to ask about it.
+
+    Args:
+        store: the secret.
+        http: carries the requests.
+        gopro_api_base_url: where the GoPro API is.
+        clock: returns the time, aware.
+    """
+
+    def __init__(
+        self,
+        store: CredentialStore,
+        http: httpx.Client,
+        *,
+        gopro_api_base_url: str,
+        clock: Callable[[], datetime] = now_utc,
+    ) -> None:
+        self._store = store
+        self._http = http
+        self._base_url = gopro_api_base_url
+        self._clock = clock
+
+    def store(self, given: Credentials) -> Credentials:
+        """Stores the credential with a session that GoPro accepts; returns what is stored.
+
+        The OAuth client and the fields that this system does not know are kept from the old value, nothing else is.
+
+        Raises:
+            AuthenticationError: GoPro does not accept it; nothing is stored.
+            GoProSyncError: what GoPro's servers and the secret store raise; nothing is stored.
+        """
+        old = self._current()
+        credentials = replace(
+            given,
+            client_id=given.client_id or (old.client_id if old else None),
+            client_secret=given.client_secret or (old.client_secret if old else None),
+            unknown_fields=MappingProxyType({**(old.unknown_fields if old else {}), **given.unknown_fields}),
+        )
+        accepted = self._accepted(credentials)
+        self._store.save(accepted)
+        return accepted
+
+    def check(self) -> Credentials:
+        """Returns what is stored if GoPro accepts its session.
+
+        Raises:
+            SessionRefusedError: it does not, or there is none yet.
+            GoProSyncError: what GoPro's servers and the secret store raise.
+        """
+        credentials = self._store.load().credentials
+        self._probe(credentials)
+        return credentials
+
+    def _accepted(self, credentials: Credentials) -> Credentials:
+        if credentials.mode is not CredentialMode.PASTED_TOKEN:
+            exchange = Exchange(self._http, base_url=self._base_url, retry_policy=_PATIENCE)
+            return SignIn(TokenEndpoint(exchange), clock=self._clock).renewed(credentials)
+        try:
+            self._probe(credentials)
+        except SessionRefusedError as error:
+            raise AuthenticationError("GoPro does not accept this token. Nothing was stored") from error
+        now = self._clock()
+        end = credentials.expires_at or now + _LONGEST_LIFE_OF_A_PASTED_TOKEN
+        return replace(credentials, obtained_at=now, expires_at=end)
+
+    def _probe(self, credentials: Credentials) -> None:
+        GoProClient(self._http, credentials.session(), base_url=self._base_url, retry_policy=_PATIENCE).check_session()
+
+    def _current(self) -> Credentials | None:
+        """What is stored now; None if that is nothing, or nothing that can be read."""
+        try:
+            return self._store.load().credentials
+        except ConfigurationError:
+            return None
+
+
+@contextmanager
+def open_update(secret_id: str, *, region: str | None, gopro_api_base_url: str) -> Iterator[CredentialUpdate]:
+    """Makes the clients, and closes them afterwards.
+
+    Args:
+        secret_id: name or ARN of the secret.
+        region: where it is; None takes that of the ARN, or of the AWS configuration.
+        gopro_api_base_url: where the GoPro API is.
+
+    Raises:
+        BotoCoreError: no region or no AWS credentials can be found.
+    """
+    of_arn = secret_id.split(":")[3] if secret_id.startswith("arn:") and secret_id.count(":") >= 6 else None
+    client = boto3.client("secretsmanager", region_name=region or of_arn)
+    with open_http_client() as http:
+        yield CredentialUpdate(CredentialStore(client, secret_id), http, gopro_api_base_url=gopro_api_base_url)

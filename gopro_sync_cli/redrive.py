@@ -1,0 +1,271 @@
+"""Failed videos out of the dead letter queue into a run that tries them now.
+
+A message is taken out of the queue only when the run that tries its video has started, so nothing is lost on the way;
+a video that fails again comes back as a new message. Whatever else was received on the way is put back. While a person
+is asked, nothing is held: they may think for as long as they like, and another redrive sees the same videos meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import typer
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotocoreConnectionError
+from rich.console import Console
+
+from gopro_sync_cli.dead_letters import (
+    LOOKING_SECONDS,
+    MOST_VIDEOS,
+    DeadLetters,
+    End,
+    FailedVideos,
+    NotOurs,
+    find_again,
+    look_through,
+    media_ids_of,
+)
+from gopro_sync_cli.held_messages import HIDDEN_SECONDS, HeldMessages, Remainder
+from gopro_sync_cli.interruption import Interruptions
+from gopro_sync_cli.stack import execution_arn
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+# Not patient: an interruption waits for the call that is under way, and the messages are hidden for two minutes only.
+CLIENT_CONFIG: Final = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 2})
+_REFUSED: Final = 1
+_CANNOT_ASK: Final = 2
+_MAY_HOLD_MORE: Final = 4
+_LONGEST_ERROR_SHOWN: Final = 100  # characters
+_LEFT_ALONE: Final = {
+    NotOurs.NO_FAILED_VIDEO: (
+        "message is no failed video; it stays in the queue.",
+        "messages are no failed videos; they stay in the queue.",
+    ),
+    NotOurs.ANOTHER_STACK: (
+        "message is a failed video of another stack; it stays in the queue.",
+        "messages are failed videos of another stack; they stay in the queue.",
+    ),
+}
+_GONE: Final = "SQS did not give them again, most likely because another redrive has tried them or is looking at them"
+_HARMLESS: Final = "harmless: a video that is in the archive is not copied again"
+
+
+class RedriveError(Exception):
+    """The videos are not tried, or it is not known whether they are; the message says which, and what to do."""
+
+
+class Redrive:
+    """What one call of the command does.
+
+    Args:
+        sqs: reaches the queue.
+        step_functions: reaches the state machine.
+        queue_url: the stack's output DeadLetterQueueUrl.
+        state_machine_arn: the stack's output StateMachineArn.
+        interruptions: what may end it between two calls.
+        output: takes what it finds and does.
+        errors: takes what goes wrong, and how far it is.
+    """
+
+    def __init__(
+        self,
+        sqs: SQSClient,
+        step_functions: SFNClient,
+        *,
+        queue_url: str,
+        state_machine_arn: str,
+        interruptions: Interruptions,
+        output: Console,
+        errors: Console,
+    ) -> None:
+        self._sqs = sqs
+        self._step_functions = step_functions
+        self._queue_url = queue_url
+        self._state_machine_arn = state_machine_arn
+        self._interruptions = interruptions
+        self._output = output
+        self._errors = errors
+
+    def ask_and_try(self) -> None:
+        """Show what lies in the queue, ask, and try the videos that the person has seen.
+
+        Raises:
+            typer.Exit: there is nothing to try, nobody to ask, or the answer is no.
+            RedriveError: see `try_all`.
+        """
+        with self._holding() as held:
+            shown = self._look_through(held)
+        if sys.stdin is None or not sys.stdin.isatty():
+            self._warn("Nothing was started: there is no terminal to ask on. With --yes they are tried without asking.")
+            raise typer.Exit(_CANNOT_ASK)
+        if not typer.confirm(f"Try {_counted(len(media_ids_of(shown.videos)), 'video', 'videos')} now?"):
+            raise typer.Exit(_REFUSED)
+        with self._holding() as held:
+            self._try(held, self._find_again(held, shown))
+
+    def try_all(self) -> None:
+        """Show what lies in the queue, and try it.
+
+        Raises:
+            typer.Exit: there is nothing to try.
+            RedriveError: nothing was started, or it is not known whether it was.
+        """
+        with self._holding() as held:
+            self._try(held, self._look_through(held).videos)
+
+    @contextmanager
+    def _holding(self) -> Iterator[HeldMessages]:
+        with (
+            self._interruptions.kept_back(),
+            HeldMessages(self._sqs, self._queue_url, not_put_back=self._say_not_put_back) as held,
+        ):
+            yield held
+
+    def _look_through(self, held: HeldMessages) -> DeadLetters:
+        with self._progress() as before_each_call:
+            letters = look_through(held, state_machine_arn=self._state_machine_arn, before_each_call=before_each_call)
+        for kind, count in letters.not_ours.items():
+            self._say(_counted(count, *_LEFT_ALONE[kind]))
+        if not letters.videos:
+            self._end_without_videos(held, letters)
+        for error, count in Counter(video.error for video in letters.videos.values()).most_common():
+            self._say(f"  {count:5}  {_printable(error)}")
+        if letters.end is End.ENOUGH:
+            self._say(f"More than {MOST_VIDEOS:,} videos failed; the rest stays in the queue for the next redrive.")
+        if letters.end is End.OUT_OF_TIME:
+            self._say(f"That was seen in {LOOKING_SECONDS} seconds; the rest stays in the queue for the next redrive.")
+        return letters
+
+    def _end_without_videos(self, held: HeldMessages, letters: DeadLetters) -> NoReturn:
+        if letters.end is End.OUT_OF_TIME:
+            self._say(f"No failed video was seen in {LOOKING_SECONDS} seconds; the queue was not seen to its end.")
+            raise typer.Exit(_MAY_HOLD_MORE)
+        try:
+            others = held.count_of_others()
+        except (BotoCoreError, ClientError) as error:
+            self._say(
+                "No failed video was received. Whether somebody else holds some could not be asked, which takes "
+                f"sqs:GetQueueAttributes: {error}"
+            )
+            raise typer.Exit(_MAY_HOLD_MORE) from error
+        if others:
+            self._say(
+                f"No failed video was received, but SQS counts {_counted(others, 'more message', 'more messages')} "
+                "(approximately): another redrive is looking at them, or they were received or deleted a moment ago. "
+                f"What a redrive has received shows up again within {HIDDEN_SECONDS // 60} minutes."
+            )
+            raise typer.Exit(_MAY_HOLD_MORE)
+        self._say(f"The dead letter queue {'holds no failed video of this stack' if letters.not_ours else 'is empty'}.")
+        raise typer.Exit
+
+    def _find_again(self, held: HeldMessages, shown: DeadLetters) -> FailedVideos:
+        with self._progress() as before_each_call:
+            videos = find_again(
+                held, shown.videos, state_machine_arn=self._state_machine_arn, before_each_call=before_each_call
+            )
+        asked, found = len(media_ids_of(shown.videos)), len(media_ids_of(videos))
+        if not videos:
+            self._say(f"Nothing was started: {_GONE}.")
+            raise typer.Exit(_MAY_HOLD_MORE)
+        if found < asked:
+            self._say(f"{asked - found:,} of the {asked:,} videos are left out: {_GONE}.")
+        return videos
+
+    def _try(self, held: HeldMessages, videos: FailedVideos) -> None:
+        self._interruptions.take_effect()
+        if not held.are_held(videos):
+            raise RedriveError(
+                f"It took longer than {HIDDEN_SECONDS} seconds to look through the queue, so another redrive may have "
+                "the same videos: nothing was started. Run it again"
+            )
+        execution = start_run(self._step_functions, self._state_machine_arn, media_ids_of(videos))
+        self._say(f"Started {execution}")
+        remainder = held.delete(videos)
+        if remainder.count:
+            self._say(
+                f"{_counted(remainder.count, 'message', 'messages')} may come back ({remainder.reason}), which is "
+                f"{_HARMLESS}."
+            )
+        self._say("A video that fails again comes back to the queue.")
+
+    @contextmanager
+    def _progress(self) -> Iterator[Callable[[int], None]]:
+        """Give what is to be called before each call: it shows how far it is, and ends there if that is asked for."""
+        with self._errors.status("Looking through the dead letter queue") as status:
+
+            def before_each_call(count: int) -> None:
+                self._interruptions.take_effect()
+                status.update(f"Looking through the dead letter queue: {_counted(count, 'message', 'messages')}")
+
+            yield before_each_call
+
+    def _say(self, line: str) -> None:
+        self._output.print(line, highlight=False, markup=False)
+
+    def _warn(self, line: str) -> None:
+        self._errors.print(line, highlight=False, markup=False)
+
+    def _say_not_put_back(self, remainder: Remainder, seconds: int) -> None:
+        self._warn(
+            f"{_counted(remainder.count, 'message', 'messages')} could not be put back into the queue "
+            f"({remainder.reason}); what is still hidden shows up by itself within {seconds} seconds."
+        )
+
+
+def start_run(step_functions: SFNClient, state_machine_arn: str, media_ids: Sequence[str]) -> str:
+    """Start a run that tries exactly these videos, due or not; return the execution's ARN.
+
+    Raises:
+        RedriveError: the answer was lost, so it is not known whether the run has started.
+        ClientError: Step Functions refused; nothing was started.
+    """
+    # With a name of its own, what the SDK repeats when an answer is lost starts no second run.
+    name = f"redrive-{uuid.uuid4()}"
+    arn = execution_arn(state_machine_arn, name)
+    run_input = json.dumps({"redrive": True, "filters": {"media_ids": list(media_ids)}})
+    try:
+        answer = step_functions.start_execution(stateMachineArn=state_machine_arn, name=name, input=run_input)
+    except (ClientError, BotocoreConnectionError, HTTPClientError) as error:
+        if _is_repetition(error):
+            return arn
+        if _is_refusal(error):
+            raise
+        raise RedriveError(
+            f"Step Functions did not say whether it has started the run ({error}). It may have started as {arn}; aws "
+            f"stepfunctions describe-execution --execution-arn {arn} tells. The messages stay in the queue; to try "
+            f"them again is {_HARMLESS}"
+        ) from error
+    return answer["executionArn"]
+
+
+def _is_repetition(error: Exception) -> bool:
+    """Whether the run of this name has started before, and is over: the SDK had repeated its request."""
+    return isinstance(error, ClientError) and error.response["Error"]["Code"] == "ExecutionAlreadyExists"
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether the only request was refused; before a repeated one there is another, the answer to which was lost."""
+    if not isinstance(error, ClientError):
+        return False
+    told = error.response["ResponseMetadata"]
+    return told["HTTPStatusCode"] < 500 and not told["RetryAttempts"]
+
+
+def _counted(count: int, one: str, several: str) -> str:
+    return f"{count:,} {one if count == 1 else several}"
+
+
+def _printable(text: str) -> str:
+    """Return what a terminal can be given: no control characters, and not too long."""
+    shown = "".join(character if character.isprintable() else "?" for character in text[:_LONGEST_ERROR_SHOWN])
+    return shown if len(text) <= _LONGEST_ERROR_SHOWN else f"{shown}..."

@@ -1,0 +1,153 @@
+"""The transfer engine: one file from its signed URL to a verified object in S3.
+
+What may die in the middle, may: S3's own list of parts says what is there, and the next call sends the rest. Nothing
+is ever written over an existing object, and an object is called archived only after S3's size and checksum of it
+were compared with the bytes read from the source.
+
+An object that fails that comparison stays where it is (this system may not delete), is not called archived, and the
+next attempt goes to the fallback key.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from random import random as random_fraction
+from typing import TYPE_CHECKING
+
+import urllib3
+
+from gopro_sync.archive.bucket_writer import BucketWriter
+from gopro_sync.archive.file_transfer import FileTransfer
+from gopro_sync.archive.integrity import EtagClaim, read_etag_claim
+from gopro_sync.archive.part_plan import PartPlan, plan_aligned_parts, plan_parts
+from gopro_sync.archive.retries import Retries
+from gopro_sync.archive.source import SignedUrl, Source
+from gopro_sync.archive.transfer_records import FileToArchive, TransferOutcome, TransferredFile, UploadState
+from gopro_sync.archive.workers import PartWorkers, TimeBudget
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+__all__ = ["FileToArchive", "TransferEngine", "TransferOutcome", "TransferredFile", "UploadState"]
+
+
+class TransferEngine:
+    """Copies files into one bucket.
+
+    Args:
+        s3: boto3 client with ``Config(signature_version="s3v4")``, for control calls.
+        bucket: name of the bucket.
+        source_http: connections to the CDN, from ``source_pool``.
+        storage_http: connections to S3, from ``storage_pool``.
+        workers: how many parts of a file are copied at once.
+        verify_source_etag: whether to compare with the source's ETag too (1.7 CPU seconds a GB for MD5).
+        expected_bucket_owner: account that must own the bucket, if that is to be checked.
+        part_size_bytes: size of the parts, instead of a balanced one.
+        require_storage_checksum: False only for S3-compatible stores that report no CRC64NVME.
+        reserve_seconds: time kept free at the end of the budget, to complete, record and answer.
+        clock: seconds, never going backwards.
+        sleep: waits before another try; by default a wait that ends when the work is stopped.
+        random: gives a number in [0, 1), to spread the tries.
+    """
+
+    def __init__(
+        self,
+        *,
+        s3: S3Client,
+        bucket: str,
+        source_http: urllib3.PoolManager,
+        storage_http: urllib3.PoolManager,
+        workers: int = 8,
+        verify_source_etag: bool = False,
+        expected_bucket_owner: str | None = None,
+        part_size_bytes: int | None = None,
+        require_storage_checksum: bool = True,
+        reserve_seconds: float = 30.0,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] | None = None,
+        random: Callable[[], float] = random_fraction,
+    ) -> None:
+        self._writer = BucketWriter(
+            s3=s3, http=storage_http, bucket=bucket, expected_bucket_owner=expected_bucket_owner
+        )
+        self._source_http = source_http
+        self._workers = workers
+        self._verify_source_etag = verify_source_etag
+        self._part_size_bytes = part_size_bytes
+        self._require_storage_checksum = require_storage_checksum
+        self._reserve_seconds = reserve_seconds
+        self._clock = clock
+        self._sleep = sleep
+        self._random = random
+
+    def transfer(
+        self,
+        file: FileToArchive,
+        *,
+        resolve_url: Callable[[], str],
+        resume: UploadState | None = None,
+        seconds_left: Callable[[], float] = lambda: math.inf,
+        on_upload_created: Callable[[UploadState], None] = lambda _: None,
+        on_progress: Callable[[int], None] = lambda _: None,
+    ) -> TransferredFile:
+        """Copies one file, or as much of it as time allows.
+
+        Args:
+            file: what to copy, and where to.
+            resolve_url: asks GoPro for a freshly signed GET URL; called by one thread at a time.
+            resume: the upload to go on with.
+            seconds_left: time until the invocation is cut off.
+            on_upload_created: told of each upload before its first byte is sent, so that it can be gone on with.
+            on_progress: told how many more bytes are now known to be in S3; called by one thread at a time.
+
+        Returns:
+            What was done. IN_PROGRESS without any progress only if there was no time left to begin with.
+
+        Raises:
+            NetworkError, ThrottledError, SourceResponseError, SourceUrlExpiredError: the CDN fails persistently, or not
+                one part could be copied in the time given; the upload stays open.
+            StorageError: S3 fails persistently; the upload stays open.
+            SourceChangedError: the file changed under way, twice.
+            MediaGoneError: the CDN no longer has the file.
+            GoProApiChangedError: GoPro gave something that is no HTTPS URL.
+            AccessDeniedError: a role or policy does not allow it.
+            IntegrityError: the object, or what was read, is not the file.
+            KeyConflictError: other objects hold both keys.
+            ConfigurationError: there is no such bucket, or the S3 client does not sign with v4.
+            Exception: errors of the callbacks pass unchanged.
+        """
+        budget = TimeBudget(seconds_left=seconds_left, reserve_seconds=self._reserve_seconds)
+        workers = PartWorkers(count=self._workers, budget=budget, clock=self._clock)
+        return FileTransfer(
+            file,
+            source=Source(http=self._source_http, signed_url=SignedUrl(resolve_url), media_id=file.media_id),
+            writer=self._writer,
+            workers=workers,
+            budget=budget,
+            retries=Retries(sleep=self._sleep or workers.sleep, random=self._random, seconds_left=budget.seconds),
+            plan=self._plan,
+            read_claim=read_etag_claim if self._verify_source_etag else None,
+            checksum_required=self._require_storage_checksum,
+            clock=self._clock,
+            resume=resume,
+            on_upload_created=on_upload_created,
+            on_progress=on_progress,
+        ).run()
+
+    def abandon(self, upload: UploadState) -> None:
+        """Gives up an upload and frees its parts; nothing happens if it is there no longer.
+
+        Raises:
+            AccessDeniedError: the role does not allow it.
+            StorageError: S3 failed.
+        """
+        self._writer.abort_upload(key=upload.key, upload_id=upload.upload_id)
+
+    def _plan(self, size_bytes: int, claim: EtagClaim | None) -> PartPlan:
+        if self._part_size_bytes is not None:
+            return PartPlan(size_bytes=size_bytes, part_size_bytes=self._part_size_bytes)
+        if claim is not None and claim.block_bytes < size_bytes:
+            return plan_aligned_parts(size_bytes, source_part_bytes=claim.block_bytes)
+        return plan_parts(size_bytes, workers=self._workers)

@@ -1,0 +1,1 @@
+"""Connections that carry bytes: TLS in blocks, pools, and which addresses may be reached."""

@@ -1,0 +1,1 @@
+"""What a run and a month cost: the model, and AWS's prices."""

@@ -1,0 +1,304 @@
+"""The secret: what it holds, how it is read, and how it is written.
+
+What it holds decides how a session is obtained (``Credentials.mode``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from enum import StrEnum, unique
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from gopro_sync.errors import (
+    AccessDeniedError,
+    ConfigurationError,
+    GoProSyncError,
+    SecretStoreError,
+    SessionRefusedError,
+)
+from gopro_sync.gopro.session.session import Session
+from gopro_sync.outside_values import zoned_moment_or_none
+from gopro_sync.timestamps import iso_utc
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+CURRENT: Final = "AWSCURRENT"
+PENDING: Final = "AWSPENDING"
+
+_MISCONFIGURED = frozenset({"ResourceNotFoundException", "InvalidRequestException", "InvalidParameterException"})
+_DENIED = frozenset({"AccessDeniedException", "AccessDenied", "DecryptionFailure"})
+
+
+@unique
+class CredentialMode(StrEnum):
+    """How a session can be had from what the secret holds."""
+
+    PASSWORD = "password"  # noqa: S105  # nosec B105 - the name of a mode
+    REFRESH_TOKEN = "refresh_token"  # noqa: S105  # nosec B105 - the name of a mode
+    PASTED_TOKEN = "pasted_token"  # noqa: S105  # nosec B105 - the name of a mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Credentials:
+    """The secret's content; every field is optional, and what is there decides how a session is obtained.
+
+    Attributes:
+        auth_token: an access token, stored as it is.
+        user_id: the account's id.
+        refresh_token: renews the access token.
+        username: the account's e-mail address.
+        password: the account's password.
+        client_id: the OAuth client with which a token is renewed.
+        client_secret: that client's secret.
+        expires_at: when the access token ends.
+        obtained_at: when the access token was obtained.
+        unknown_fields: what else the operator keeps in the secret; ours to preserve, not to use.
+    """
+
+    auth_token: str | None = None
+    user_id: str | None = None
+    refresh_token: str | None = None
+    username: str | None = None
+    password: str | None = None
+    client_id: str | None = None
+    client_secret: str | None = None
+    expires_at: datetime | None = None
+    obtained_at: datetime | None = None
+    unknown_fields: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def has_login(self) -> bool:
+        """Whether there are both e-mail address and password."""
+        return self.username is not None and self.password is not None
+
+    @property
+    def mode(self) -> CredentialMode:
+        """How a session can be had: a pasted token, unlike the other two, cannot be renewed without a person."""
+        if self.has_login:
+            return CredentialMode.PASSWORD
+        return CredentialMode.PASTED_TOKEN if self.refresh_token is None else CredentialMode.REFRESH_TOKEN
+
+    def session(self) -> Session:
+        """Returns the stored session, alive or not.
+
+        Raises:
+            SessionRefusedError: there is none yet.
+            ConfigurationError: what is stored cannot be a token.
+        """
+        if self.auth_token is None:
+            raise SessionRefusedError("The secret holds no session yet")
+        return Session(auth_token=self.auth_token, user_id=self.user_id, expires_at=self.expires_at)
+
+    def living_session(self, now: datetime) -> Session:
+        """Returns the stored session unless it is known to be over; errors as with `session`.
+
+        Raises:
+            SessionRefusedError: there is none, or the end that GoPro stated has passed.
+        """
+        # The end of a pasted token is an estimate: GoPro decides.
+        is_stated = self.mode is not CredentialMode.PASTED_TOKEN
+        if is_stated and self.expires_at is not None and self.expires_at <= now:
+            raise SessionRefusedError(f"The stored session ended at {iso_utc(self.expires_at)}")
+        return self.session()
+
+    def to_secret_string(self) -> str:
+        """Returns the secret's JSON object; fields that are not given are left out."""
+        content = dict(self.unknown_fields)
+        for name in _KNOWN_FIELDS:
+            value = getattr(self, name)
+            if value is not None:
+                content[name] = iso_utc(value) if isinstance(value, datetime) else value
+        return json.dumps(content)
+
+    def __repr__(self) -> str:
+        given = ", ".join(name for name in _KNOWN_FIELDS if getattr(self, name) is not None)
+        return f"Credentials(fields given: {given or 'none'})"
+
+    @classmethod
+    def parse(cls, secret_string: str) -> Credentials:
+        """Reads the secret's JSON object; empty text counts as not given.
+
+        Raises:
+            ConfigurationError: not JSON, not an object, a field of the wrong type, or no credential in it.
+        """
+        content = _json_object(secret_string)
+        credentials = cls(
+            auth_token=_text(content, "auth_token"),
+            user_id=_text(content, "user_id"),
+            refresh_token=_text(content, "refresh_token"),
+            username=_text(content, "username"),
+            password=_text(content, "password"),
+            client_id=_text(content, "client_id"),
+            client_secret=_text(content, "client_secret"),
+            expires_at=_moment(content, "expires_at"),
+            obtained_at=_moment(content, "obtained_at"),
+            unknown_fields=MappingProxyType({name: content[name] for name in content.keys() - set(_KNOWN_FIELDS)}),
+        )
+        if credentials.auth_token is None and credentials.refresh_token is None and not credentials.has_login:
+            raise ConfigurationError(
+                "The secret holds no credential: it needs auth_token, refresh_token, or username and password"
+            )
+        return credentials
+
+
+_KNOWN_FIELDS = tuple(entry.name for entry in fields(Credentials) if entry.name != "unknown_fields")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCredentials:
+    """Credentials, and the version of the secret that they are."""
+
+    credentials: Credentials
+    version_id: str
+
+
+class CredentialStore:
+    """The secret in AWS Secrets Manager. Whatever reads or writes it goes through here.
+
+    Every method raises ConfigurationError (there is no such secret), AccessDeniedError (the role may not do it) or
+    SecretStoreError (Secrets Manager failed or could not be reached).
+
+    Args:
+        secrets_client: a boto3 client for ``secretsmanager``.
+        secret_id: the secret's name or ARN.
+    """
+
+    def __init__(self, secrets_client: SecretsManagerClient, secret_id: str) -> None:
+        self._client = secrets_client
+        self.secret_id = secret_id
+
+    def load(self, version_stage: str = CURRENT) -> StoredCredentials:
+        """Reads the version that carries a label.
+
+        Raises:
+            ConfigurationError: the secret has no such version, or its value is malformed.
+        """
+        try:
+            answer = self._client.get_secret_value(SecretId=self.secret_id, VersionStage=version_stage)
+        except (ClientError, BotoCoreError) as error:
+            raise _error_for(error, "GetSecretValue") from error
+        secret_string = answer.get("SecretString")
+        if not secret_string:
+            raise ConfigurationError("The secret has no text value")
+        return StoredCredentials(credentials=Credentials.parse(secret_string), version_id=answer["VersionId"])
+
+    def load_pending(self, version_id: str) -> Credentials | None:
+        """Reads a version that is being rotated; None as long as it has no value.
+
+        Secrets Manager labels the version before anybody has given it a value, and also to try out a rotation that is
+        being configured: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
+
+        Raises:
+            ConfigurationError: its value is malformed.
+        """
+        try:
+            answer = self._client.get_secret_value(SecretId=self.secret_id, VersionId=version_id, VersionStage=PENDING)
+        except ClientError as error:
+            if _code_of(error) == "ResourceNotFoundException":
+                return None
+            raise _error_for(error, "GetSecretValue") from error
+        except BotoCoreError as error:
+            raise _error_for(error, "GetSecretValue") from error
+        secret_string = answer.get("SecretString")
+        return Credentials.parse(secret_string) if secret_string else None
+
+    def save(self, credentials: Credentials) -> str:
+        """Adds a version, which becomes the current one; returns its id."""
+        return self._put(credentials)
+
+    def save_pending(self, credentials: Credentials, *, version_id: str) -> None:
+        """Adds a version under a given id that is not current yet; the same again changes nothing."""
+        self._put(credentials, ClientRequestToken=version_id, VersionStages=[PENDING])
+
+    def promote(self, version_id: str) -> None:
+        """Makes a version the current one; nothing happens if it is."""
+        current = self._version_with(CURRENT)
+        if current == version_id:
+            return
+        if current is None:
+            raise ConfigurationError("The secret has no current version")
+        try:
+            self._client.update_secret_version_stage(
+                SecretId=self.secret_id,
+                VersionStage=CURRENT,
+                MoveToVersionId=version_id,
+                RemoveFromVersionId=current,
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise _error_for(error, "UpdateSecretVersionStage") from error
+
+    def stages_of(self, version_id: str) -> list[str] | None:
+        """Returns the labels of a version; None if the secret has no such version."""
+        stages: list[str] | None = self._versions().get(version_id)
+        return stages
+
+    def _version_with(self, stage: str) -> str | None:
+        return next((version for version, stages in self._versions().items() if stage in stages), None)
+
+    def _versions(self) -> Mapping[str, list[str]]:
+        try:
+            answer = self._client.describe_secret(SecretId=self.secret_id)
+        except (ClientError, BotoCoreError) as error:
+            raise _error_for(error, "DescribeSecret") from error
+        versions: Mapping[str, list[str]] = answer.get("VersionIdsToStages", {})  # absent while there is none
+        return versions
+
+    def _put(self, credentials: Credentials, **arguments: Any) -> str:
+        try:
+            answer = self._client.put_secret_value(
+                SecretId=self.secret_id, SecretString=credentials.to_secret_string(), **arguments
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise _error_for(error, "PutSecretValue") from error
+        version_id: str = answer["VersionId"]
+        return version_id
+
+
+def _error_for(error: ClientError | BotoCoreError, operation: str) -> GoProSyncError:
+    if not isinstance(error, ClientError):
+        return SecretStoreError(f"Secrets Manager did not answer ({type(error).__name__})")
+    code = _code_of(error)
+    if code in _MISCONFIGURED:
+        return ConfigurationError(f"The secret cannot be used ({code} on {operation}): it is missing, deleted or empty")
+    if code in _DENIED:
+        return AccessDeniedError(f"Access to the secret was refused ({code} on {operation})")
+    return SecretStoreError(f"Secrets Manager failed ({code} on {operation})")
+
+
+def _code_of(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "without a code")
+
+
+def _json_object(secret_string: str) -> dict[str, Any]:
+    try:
+        content = json.loads(secret_string)
+    except (ValueError, RecursionError):
+        # Not chained: a JSONDecodeError carries the whole secret with it.
+        raise ConfigurationError("The secret is not JSON") from None
+    if not isinstance(content, dict):
+        raise ConfigurationError("The secret is JSON, but not an object")
+    return content
+
+
+def _text(content: Mapping[str, object], name: str) -> str | None:
+    value = content.get(name)
+    if value is not None and not isinstance(value, str):
+        raise ConfigurationError(f"The secret's {name} is not text")
+    return value or None
+
+
+def _moment(content: Mapping[str, object], name: str) -> datetime | None:
+    value = _text(content, name)
+    if value is None:
+        return None
+    moment = zoned_moment_or_none(value)
+    if moment is None:
+        raise ConfigurationError(f"The secret's {name} is not a time with a zone, such as 2026-05-01T18:02:44Z")
+    return moment

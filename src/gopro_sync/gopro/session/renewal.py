@@ -1,0 +1,260 @@
+"""How there comes to be a session: the one place where a session is renewed and the secret is written.
+
+Rules, from what open-source clients observed: trust ``expires_in``; renew before the end; never renew twice at once;
+store the newest refresh token before the new access token is used, since the old one may be dead by then; a
+refresh token that GoPro has ended is made good by one password login, if there is a password.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from gopro_sync.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    GoProSyncError,
+    SessionBusyError,
+    SessionRefusedError,
+)
+from gopro_sync.gopro.session.credentials import (
+    PENDING,
+    CredentialMode,
+    Credentials,
+    CredentialStore,
+    StoredCredentials,
+)
+from gopro_sync.gopro.session.session import Session
+from gopro_sync.gopro.session.sign_in import SignIn
+from gopro_sync.gopro.session.tokens import TokenEndpoint
+from gopro_sync.timestamps import iso_utc
+
+RENEWAL_MARGIN: Final = timedelta(minutes=30)
+# A run of 1,000 videos must not become 1,000 logins with a wrong password; the next night tries anew.
+_REFUSAL_HOLDS: Final = timedelta(hours=1)
+_LOGINS_APART: Final = timedelta(minutes=1)
+_TRIES_FOR_THE_GUARD: Final = 8
+_WAIT_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """That GoPro gave no session for a version of the secret.
+
+    Attributes:
+        version_id: the version of the secret.
+        since: when this was first seen.
+        last_tried_at: when it was last seen.
+        reason: what happened, without secrets.
+    """
+
+    version_id: str
+    since: datetime
+    last_tried_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardMemory:
+    """What earlier renewals left to know."""
+
+    refusal: Refusal | None
+    password_login_at: datetime | None
+
+
+class Guard(Protocol):
+    """Lets one renewal happen at a time (``table/session_guard.py``)."""
+
+    def take(self) -> GuardMemory | None:
+        """Takes the right to renew and returns what is remembered; None if another holds it."""
+
+    def note_login(self) -> None:
+        """Remembers that a password login is being made now."""
+
+    def release(self) -> None:
+        """Gives the right back."""
+
+    def release_renewed(self) -> None:
+        """Gives the right back, with a session."""
+
+    def release_refused(self, refusal: Refusal) -> None:
+        """Gives the right back, without any."""
+
+
+class Renewal:
+    """Makes sure that there is a session.
+
+    Args:
+        store: the secret.
+        guard: lets one renewal happen at a time.
+        tokens: where sessions come from.
+        probe: returns if GoPro accepts a session, and raises SessionRefusedError if it does not.
+        clock: returns the time, aware.
+        sleep: waits for a number of seconds.
+        mending_command: what a person has to type when no session can be had.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: CredentialStore,
+        guard: Guard,
+        tokens: TokenEndpoint,
+        probe: Callable[[Session], None],
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], None],
+        mending_command: str,
+    ) -> None:
+        self._store = store
+        self._guard = guard
+        self._tokens = tokens
+        self._probe = probe
+        self._clock = clock
+        self._sleep = sleep
+        self._mending_command = mending_command
+
+    def ensure(self) -> Credentials:
+        """Returns credentials whose session lasts for half an hour at least, as far as can be known.
+
+        The end that GoPro stated is trusted. A session whose end nobody stated, such as a pasted token's, is shown to
+        GoPro once.
+
+        Raises:
+            AuthenticationError: no session can be had without a person.
+            ConfigurationError: the secret is missing, malformed, or lacks what its kind of credential needs.
+            SessionBusyError: another invocation is at it.
+            GoProSyncError: what the secret store, the guard and GoPro's servers raise.
+        """
+        credentials = self._store.load().credentials
+        if self._lasts(credentials):
+            return credentials
+        return self._guarded(lambda stored, memory: self._kept_or_renewed(stored, memory, is_trusted=self._lasts))
+
+    def renew_if_refused(self) -> Credentials:
+        """Returns credentials whose session GoPro accepts: those that are stored, or renewed ones.
+
+        For when somebody was refused. Several may be at once, and the first renews for all. Errors as with `ensure`.
+        """
+        return self._guarded(lambda stored, memory: self._kept_or_renewed(stored, memory, is_trusted=lambda _: False))
+
+    def prepare_rotation(self, version_id: str) -> Credentials:
+        """Stores credentials with a new session as the secret's pending version. Errors as with `ensure`.
+
+        A pasted token, which only a person can replace, is stored as it is.
+        """
+
+        def prepare(stored: StoredCredentials, memory: GuardMemory) -> Credentials:
+            credentials = stored.credentials
+            if credentials.mode is not CredentialMode.PASTED_TOKEN:
+                credentials = self._renewed(stored, memory)
+            self._store.save_pending(credentials, version_id=version_id)
+            return credentials
+
+        return self._guarded(prepare)
+
+    # --- under the guard ---------------------------------------------------------------------------------------------
+
+    def _guarded(self, work: Callable[[StoredCredentials, GuardMemory], Credentials]) -> Credentials:
+        memory = self._take_guard()
+        try:
+            credentials = work(self._store.load(), memory)
+        except GoProSyncError:
+            self._guard.release()
+            raise
+        self._guard.release_renewed()
+        return credentials
+
+    def _take_guard(self) -> GuardMemory:
+        for _ in range(_TRIES_FOR_THE_GUARD):
+            memory = self._guard.take()
+            if memory is not None:
+                return memory
+            self._sleep(_WAIT_SECONDS)
+        raise SessionBusyError("Another invocation is renewing the GoPro session")
+
+    def _kept_or_renewed(
+        self, stored: StoredCredentials, memory: GuardMemory, *, is_trusted: Callable[[Credentials], bool]
+    ) -> Credentials:
+        # Read under the guard: another invocation may have renewed the session meanwhile.
+        if is_trusted(stored.credentials):
+            return stored.credentials
+        self._repeat_refusal(stored, memory)
+        if self._is_accepted(stored.credentials):
+            return stored.credentials
+        renewed = self._renewed(stored, memory)
+        # Before the new token is used for anything: the old refresh token may be dead already.
+        self._store.save(renewed)
+        return renewed
+
+    def _renewed(self, stored: StoredCredentials, memory: GuardMemory) -> Credentials:
+        self._repeat_refusal(stored, memory)
+        sign_in = SignIn(
+            self._tokens,
+            clock=self._clock,
+            spare_refresh_token=self._pending_refresh_token,
+            before_login=lambda: self._note_login(memory),
+        )
+        try:
+            return sign_in.renewed(stored.credentials)
+        except AuthenticationError as error:
+            earlier = _refusal_of(stored, memory)
+            now = self._clock()
+            refusal = Refusal(
+                version_id=stored.version_id,
+                since=earlier.since if earlier else now,
+                last_tried_at=now,
+                reason=error.message,
+            )
+            self._guard.release_refused(refusal)
+            raise self._needs_a_person(refusal) from error
+
+    def _repeat_refusal(self, stored: StoredCredentials, memory: GuardMemory) -> None:
+        refusal = _refusal_of(stored, memory)
+        if refusal is not None and self._clock() - refusal.last_tried_at < _REFUSAL_HOLDS:
+            raise self._needs_a_person(refusal)
+
+    def _needs_a_person(self, refusal: Refusal) -> AuthenticationError:
+        return AuthenticationError(
+            f"{refusal.reason}, since {iso_utc(refusal.since)}. To mend it, run: {self._mending_command}"
+        )
+
+    def _note_login(self, memory: GuardMemory) -> None:
+        if memory.password_login_at is not None and self._clock() - memory.password_login_at < _LOGINS_APART:
+            raise SessionBusyError("A password login was made less than a minute ago, and its session is refused")
+        self._guard.note_login()
+
+    def _pending_refresh_token(self) -> str | None:
+        """What a rotation fetched and did not get to make current: it may have ended the current refresh token."""
+        try:
+            return self._store.load(PENDING).credentials.refresh_token
+        except ConfigurationError:
+            return None  # there is no such version, as nearly always
+
+    # --- the stored session ------------------------------------------------------------------------------------------
+
+    def _lasts(self, credentials: Credentials) -> bool:
+        return credentials.auth_token is not None and self._is_known_to_last(credentials) is True
+
+    def _is_accepted(self, credentials: Credentials) -> bool:
+        if credentials.auth_token is None or self._is_known_to_last(credentials) is False:
+            return False
+        try:
+            self._probe(credentials.session())
+        except SessionRefusedError:
+            return False
+        return True
+
+    def _is_known_to_last(self, credentials: Credentials) -> bool | None:
+        """Whether the session lasts beyond the margin; None if that cannot be known."""
+        # A pasted token's end is no more than an estimate.
+        if credentials.expires_at is None or credentials.mode is CredentialMode.PASTED_TOKEN:
+            return None
+        return credentials.expires_at - self._clock() > RENEWAL_MARGIN
+
+
+def _refusal_of(stored: StoredCredentials, memory: GuardMemory) -> Refusal | None:
+    """The remembered refusal, if it was of this version of the secret."""
+    refusal = memory.refusal
+    return refusal if refusal is not None and refusal.version_id == stored.version_id else None

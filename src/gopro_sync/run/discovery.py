@@ -1,0 +1,243 @@
+"""The lister's use case: which videos of the library are to be archived, under which key, in this run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+from typing import Any, Final
+
+from gopro_sync.archive.object_key import LibraryItem, assign_keys
+from gopro_sync.gopro.client import GoProClient
+from gopro_sync.gopro.library.drift import DriftFinding
+from gopro_sync.gopro.library.listing import LibraryListing
+from gopro_sync.gopro.library.media import MediaItem, SkipReason, classify
+from gopro_sync.run.selection import Selection
+from gopro_sync.table.tracker import NewVideo, Status, Tracker, TrackerRecord
+from gopro_sync.telemetry.logs import EventType, logger
+from gopro_sync.telemetry.tracing import Part, subsegment
+from gopro_sync.timestamps import iso_utc
+
+NOT_IN_LIBRARY: Final = "not_in_library"
+_EVERYTHING: Final = Selection()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoToArchive:
+    """One video that this run is to archive."""
+
+    item: MediaItem
+    s3_key: str
+    download_url: str
+    retry_count: int
+
+    @property
+    def filename(self) -> str:
+        """GoPro's name, or the last part of the key where GoPro has none."""
+        return self.item.filename or self.s3_key.rsplit("/", 1)[-1]
+
+    def as_manifest_item(self) -> dict[str, Any]:
+        """Return the video as the manifest and the downloader's event spell it; sizes in bytes, duration in seconds."""
+        return {
+            "media_id": self.item.media_id,
+            "filename": self.filename,
+            "download_url": self.download_url,
+            "file_size": self.item.size_bytes,
+            "upload_date": iso_utc(self.item.created_at),
+            "duration": self.item.duration_seconds,
+            "captured_at": None if self.item.captured_at is None else iso_utc(self.item.captured_at),
+            "item_count": self.item.item_count,
+            "s3_key": self.s3_key,
+            "retry_count": self.retry_count,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovery:
+    """What the library holds and what of it is to be done; every item listed is in exactly one of the counts.
+
+    Attributes:
+        videos: to be archived in this run, oldest upload first.
+        later_videos: to be archived in a later run, since the limit of this one is reached.
+        already_synced: how many are COMPLETED.
+        leased: how many another run is at work on.
+        postponed: how many have failed and are not due for their next attempt.
+        filtered: how many the run was not asked for.
+        skipped: how many are not this system's to archive, by reason.
+        unavailable: what was asked for by its id and is not among the videos, with the reason: the one for which it was
+            skipped, or ``NOT_IN_LIBRARY``.
+        drift: in what GoPro's answers differ from those that the client was written against.
+    """
+
+    videos: tuple[VideoToArchive, ...]
+    later_videos: tuple[VideoToArchive, ...]
+    already_synced: int
+    leased: int
+    postponed: int
+    filtered: int
+    skipped: Mapping[str, int]
+    unavailable: Mapping[str, str]
+    drift: tuple[DriftFinding, ...] = ()
+
+    @property
+    def remaining(self) -> int:
+        """How many are to be archived, but not in this run."""
+        return len(self.later_videos) + self.leased
+
+    @property
+    def total_found(self) -> int:
+        """How many videos the library holds that are this system's to archive."""
+        return len(self.videos) + self.already_synced + self.remaining + self.postponed + self.filtered
+
+
+def discover(
+    client: GoProClient,
+    tracker: Tracker,
+    *,
+    owner: str,
+    max_videos: int,
+    now: datetime,
+    selection: Selection = _EVERYTHING,
+    records_what_is_new: bool = True,
+) -> Discovery:
+    """List the library, compare it with the tracker, and record what is new as PENDING.
+
+    Args:
+        client: the GoPro API.
+        tracker: where the videos' states are; every video to archive has a record afterwards.
+        owner: this run; videos that another run is at work on are left to it.
+        max_videos: how many this run may take.
+        now: the time.
+        selection: which videos the run is asked for.
+        records_what_is_new: False only for a dry run.
+
+    Raises:
+        GoProSyncError: those of ``client`` and ``tracker``; nothing has been decided then.
+    """
+    with subsegment(Part.GOPRO_API, run=owner):
+        listing = client.list_library()
+    items, skipped = _sort_out(listing)
+    with subsegment(Part.TRACKER, run=owner):
+        records = tracker.get_many(item.media_id for item in items)
+    keys = _keys(items, records)
+    standing = {item.media_id: _standing(item, records.get(item.media_id), selection, owner, now) for item in items}
+    videos = [
+        VideoToArchive(
+            item=item,
+            s3_key=keys[item.media_id],
+            download_url=client.download_url(item.media_id),
+            retry_count=records[item.media_id].retry_count if item.media_id in records else 0,
+        )
+        for item in items
+        if standing[item.media_id] is _Standing.TO_ARCHIVE
+    ]
+    if records_what_is_new:
+        with subsegment(Part.TRACKER, run=owner):
+            tracker.add_pending([_new_video(video) for video in videos if video.item.media_id not in records])
+    counts = Counter(standing.values())
+    return Discovery(
+        videos=tuple(videos[:max_videos]),
+        later_videos=tuple(videos[max_videos:]),
+        already_synced=counts[_Standing.COMPLETED],
+        leased=counts[_Standing.LEASED],
+        postponed=counts[_Standing.POSTPONED],
+        filtered=counts[_Standing.FILTERED],
+        skipped={str(reason): count for reason, count in sorted(Counter(reason for _, reason in skipped).items())},
+        unavailable=_unavailable(selection, items, skipped),
+        drift=listing.drift,
+    )
+
+
+class _Standing(Enum):
+    """Where a video of the library stands for this run."""
+
+    TO_ARCHIVE = auto()
+    COMPLETED = auto()
+    LEASED = auto()
+    POSTPONED = auto()
+    FILTERED = auto()
+
+
+def _standing(
+    item: MediaItem, record: TrackerRecord | None, selection: Selection, owner: str, now: datetime
+) -> _Standing:
+    if not selection.takes(item):
+        return _Standing.FILTERED
+    if record is None:
+        return _Standing.TO_ARCHIVE
+    if record.status is Status.COMPLETED:
+        return _Standing.COMPLETED
+    if record.is_leased_to_another(owner, now):
+        return _Standing.LEASED
+    if record.is_postponed(now) and not selection.redrive:
+        return _Standing.POSTPONED
+    return _Standing.TO_ARCHIVE
+
+
+def _sort_out(listing: LibraryListing) -> tuple[list[MediaItem], list[tuple[str | None, SkipReason]]]:
+    """Return what is to be archived, and the ids of everything else, each with the reason."""
+    items: list[MediaItem] = []
+    skipped: list[tuple[str | None, SkipReason]] = []
+    for row in listing.malformed:
+        skipped.append((row.media_id, SkipReason.MALFORMED))
+        _log_skipped(row.media_id, SkipReason.MALFORMED, row.problem)
+    for item in listing.items:
+        reason = classify(item)
+        if reason is None:
+            items.append(item)
+            continue
+        skipped.append((item.media_id, reason))
+        if reason in {SkipReason.UNKNOWN_TYPE, SkipReason.UNKNOWN_STATE}:
+            _log_skipped(item.media_id, reason, f"type {item.type}, state {item.ready_to_view}")
+    return items, skipped
+
+
+def _unavailable(
+    selection: Selection, items: Sequence[MediaItem], skipped: Sequence[tuple[str | None, SkipReason]]
+) -> dict[str, str]:
+    asked = frozenset(selection.media_ids or ())
+    missing = sorted(asked - {item.media_id for item in items})
+    reasons = {media_id: str(reason) for media_id, reason in skipped if media_id in asked}
+    return {media_id: reasons.get(media_id, NOT_IN_LIBRARY) for media_id in missing}
+
+
+def _log_skipped(media_id: str | None, reason: SkipReason, problem: str) -> None:
+    # Photos and edits are skipped by the thousand and only counted; these are things that this version does not know.
+    logger.warning(
+        "A media item was skipped",
+        extra={
+            "event_type": EventType.MEDIA_ITEM_SKIPPED,
+            "media_id": media_id,
+            "reason": reason,
+            "problem": problem,
+        },
+    )
+
+
+def _keys(items: Sequence[MediaItem], records: Mapping[str, TrackerRecord]) -> dict[str, str]:
+    recorded = {media_id: record.s3_key for media_id, record in records.items() if record.s3_key is not None}
+    library = [
+        LibraryItem(
+            media_id=item.media_id,
+            filename=item.filename,
+            file_extension=item.file_extension,
+            uploaded_at=item.created_at,
+            chapter_count=item.item_count,
+        )
+        for item in items
+    ]
+    return assign_keys(library, recorded)
+
+
+def _new_video(video: VideoToArchive) -> NewVideo:
+    duration = video.item.duration_seconds
+    return NewVideo(
+        media_id=video.item.media_id,
+        filename=video.filename,
+        s3_key=video.s3_key,
+        upload_date=video.item.created_at,
+        size_bytes=video.item.size_bytes,
+        duration_seconds=None if duration is None else round(duration),
+    )

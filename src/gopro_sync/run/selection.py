@@ -1,0 +1,91 @@
+"""Which videos a run is asked for. Pure; without any filter, all of them.
+
+GoPro ignores filters that it does not know, so every one is applied here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from gopro_sync.errors import InvalidEventError
+from gopro_sync.event_fields import JsonObject, optional_flag, optional_texts, optional_time
+from gopro_sync.gopro.library.media import VIDEO_TYPES, MediaItem
+from gopro_sync.run.known_names import refuse_unknown_names
+
+FILTER_FIELDS: Final = frozenset(
+    {"media_ids", "media_types", "uploaded_since", "uploaded_until", "captured_since", "captured_until"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What a run is asked for; None is no filter. ``since`` is the first moment that counts, ``until`` the first after.
+
+    Attributes:
+        media_ids: these items only.
+        media_types: items of GoPro's types of these names only.
+        uploaded_since: uploaded then or later.
+        uploaded_until: uploaded before.
+        captured_since: recorded then or later, by the camera's clock; an item without that time is left out.
+        captured_until: recorded before.
+        redrive: take failed videos too whose next attempt is not due yet.
+    """
+
+    media_ids: Collection[str] | None = None
+    media_types: Collection[str] | None = None
+    uploaded_since: datetime | None = None
+    uploaded_until: datetime | None = None
+    captured_since: datetime | None = None
+    captured_until: datetime | None = None
+    redrive: bool = False
+
+    def takes(self, item: MediaItem) -> bool:
+        """Say whether an item passes all filters."""
+        return (
+            (self.media_ids is None or item.media_id in self.media_ids)
+            and (self.media_types is None or item.type in self.media_types)
+            and _is_between(item.created_at, self.uploaded_since, self.uploaded_until)
+            and _is_between(item.captured_at, self.captured_since, self.captured_until)
+        )
+
+
+def read_selection(event: JsonObject, standing_filters: JsonObject | None = None) -> Selection:
+    """Read ``filters`` and ``redrive`` of a lister's event.
+
+    Args:
+        event: the event; a filter in it takes the place of the standing one of the same name, and null lifts that.
+        standing_filters: those of the stack, spelled as in the event.
+
+    Raises:
+        InvalidEventError: a filter that is not known, of the wrong shape, or for a type that no video has: a typo would
+            otherwise take everything, or nothing.
+    """
+    asked = {} if event.get("filters") is None else event["filters"]
+    if not isinstance(asked, Mapping):
+        raise InvalidEventError("The event's field 'filters' is not a JSON object")
+    filters = {**(standing_filters or {}), **asked}
+    refuse_unknown_names(filters, FILTER_FIELDS, what="filters")
+    media_types = optional_texts(filters, "media_types")
+    if media_types is not None and (unknown := sorted(media_types - VIDEO_TYPES)):
+        raise InvalidEventError(
+            f"No video is of the type {', '.join(unknown)[:200]}; the types are {', '.join(sorted(VIDEO_TYPES))}"
+        )
+    times: dict[str, Any] = {
+        name: optional_time(filters, name)
+        for name in ("uploaded_since", "uploaded_until", "captured_since", "captured_until")
+    }
+    return Selection(
+        media_ids=optional_texts(filters, "media_ids"),
+        media_types=media_types,
+        redrive=optional_flag(event, "redrive"),
+        **times,
+    )
+
+
+def _is_between(moment: datetime | None, since: datetime | None, until: datetime | None) -> bool:
+    if since is None and until is None:
+        return True
+    return moment is not None and (since is None or since <= moment) and (until is None or moment < until)

@@ -1,0 +1,1 @@
+"""The table: a record per video, the guard of the session, the budget of requests."""

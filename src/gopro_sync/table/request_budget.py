@@ -1,0 +1,279 @@
+"""One request budget towards GoPro, and one circuit breaker, for all workers of all runs.
+
+Forty downloaders know nothing of one another. What they share is one record of the tracker's table, under a key that no
+video has:
+
+* The budget: requests of the current minute. Who finds it used up comes back in the next minute.
+* The circuit: when GoPro asks one worker for fewer requests, or two videos in a row get no answer, all pause. When the
+  pause is over, one worker alone tries (the probe); if GoPro answers, all go on, and otherwise the pause is doubled.
+
+The record has no ``status``, so it is in no index.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from gopro_sync.errors import GoProUnavailableError, NetworkError, RetryableError, ThrottledError, TrackerError
+from gopro_sync.outside_values import whole_number_or_none
+from gopro_sync.table.tracker import as_domain_error, is_condition_failure
+from gopro_sync.table.values import from_attribute_value, to_attribute_value
+from gopro_sync.telemetry.logs import EventType, logger
+from gopro_sync.timestamps import epoch_seconds
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+GATE_KEY: Final = "#gopro-requests"
+
+_FIRST_PAUSE_SECONDS: Final = 60
+_LONGEST_PAUSE_SECONDS: Final = 600
+# No server may stop a whole night with one header.
+_LONGEST_ASKED_PAUSE_SECONDS: Final = 3600
+# A probe that has not come back by then has died: the next worker tries. Longer than the tries of one call to the API.
+_PROBE_SECONDS: Final = 120
+# Two videos without an answer within this time are an outage, one alone may be that video's own trouble.
+_OUTAGE_WINDOW_SECONDS: Final = 120
+# Those who wait for the same moment do not all come at it.
+_SPREAD_SECONDS: Final = 10
+_SECONDS_PER_MINUTE: Final = 60
+
+
+class SharedGate:
+    """The gate of one worker; satisfies `gopro_sync.gopro.request_gate.RequestGate`.
+
+    All methods raise AccessDeniedError, ConfigurationError (no such table) or TrackerError.
+
+    Args:
+        client: a DynamoDB client.
+        table_name: the tracker's table.
+        requests_per_minute: the budget of all workers together.
+        clock: returns the time, aware.
+        jitter: returns a number from 0 to 1.
+        taken_at_once: how many requests to take out of the budget with one call; what a worker takes and does not need
+            is lost for that minute.
+        patience_seconds: how long to wait here, in all, for the gate to open; 0 leaves all waiting to the caller.
+        sleep: waits for a number of seconds.
+    """
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table_name: str,
+        *,
+        requests_per_minute: int,
+        clock: Callable[[], datetime],
+        jitter: Callable[[], float],
+        taken_at_once: int = 1,
+        patience_seconds: float = 0.0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._table_name = table_name
+        self._budget = requests_per_minute
+        self._clock = clock
+        self._jitter = jitter
+        self._taken_at_once = min(taken_at_once, requests_per_minute)
+        self._patience_seconds = patience_seconds
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._in_hand = 0
+        self._is_probe = False
+
+    def before_request(self) -> None:
+        """Return if a request may be sent now.
+
+        Raises:
+            GoProUnavailableError: all workers pause, or the minute's budget is used up.
+        """
+        with self._lock:
+            if self._is_probe:
+                return  # it tries until it knows: that it was let through keeps the others waiting
+            if self._in_hand == 0:
+                self._take_patiently()
+                self._in_hand = self._taken_at_once
+            self._in_hand -= 1
+
+    def after_answer(self) -> None:
+        """Open the gate for all, if this worker was the one that tried whether GoPro answers again."""
+        with self._lock:
+            if not self._is_probe:
+                return
+            self._is_probe = False
+        self._update_if(
+            "REMOVE paused_until, pause_seconds, failed_media_id, failed_at", "attribute_exists(pause_seconds)", {}
+        )
+        logger.info("GoPro answers again: all workers go on", extra={"event_type": EventType.GOPRO_RESUMED})
+
+    def after_failure(self, error: RetryableError, media_id: str | None = None) -> None:
+        """Note that something could not be had, after all tries; close the gate for all if GoPro is the reason.
+
+        Args:
+            error: what the last try ended with.
+            media_id: which video; None for the listing.
+        """
+        if isinstance(error, ThrottledError) or (
+            isinstance(error, NetworkError) and (self._is_probe or self._another_failed_just_now(media_id or "listing"))
+        ):
+            self._pause(error.retry_after_seconds)
+
+    def _take_patiently(self) -> None:
+        while True:
+            try:
+                self._take()
+            except GoProUnavailableError as error:
+                wait = error.retry_after_seconds or 0.0
+                if wait > self._patience_seconds:
+                    raise
+                self._patience_seconds -= wait
+                self._sleep(wait)
+            else:
+                return
+
+    def _take(self) -> None:
+        minute = self._now() // _SECONDS_PER_MINUTE
+        taken = {":count": self._taken_at_once, ":minute": minute}
+        old = self._update_if(
+            "SET requests_used = requests_used + :count",
+            "attribute_not_exists(pause_seconds) AND budget_minute = :minute AND requests_used <= :left",
+            taken | {":left": self._budget - self._taken_at_once},
+        )
+        if old is None:
+            return
+        if "pause_seconds" in old:
+            self._probe_or_wait(_number(old, "paused_until"))
+            return
+        if "budget_minute" in old:
+            self._refuse_within(_number(old, "budget_minute"), minute)
+        is_lost_to_another = self._update_if(
+            "SET budget_minute = :minute, requests_used = :count",
+            "attribute_not_exists(pause_seconds) AND (attribute_not_exists(budget_minute) OR budget_minute < :minute)",
+            taken,
+        )
+        if is_lost_to_another is not None:
+            self._take()  # the minute has begun, or the gate has been closed, just now
+
+    def _refuse_within(self, budget_minute: int, minute: int) -> None:
+        if budget_minute == minute:
+            raise self._unavailable("The budget of requests to GoPro is used up for this minute", self._next_minute())
+        if budget_minute == minute + 1:
+            # The clock of another worker is ahead of this one, by less than a second as a rule.
+            raise self._unavailable("The budget of requests to GoPro is the next minute's already", self._next_minute())
+        if budget_minute > minute:
+            raise _changed_by_hand("budget_minute")
+
+    def _probe_or_wait(self, paused_until: int) -> None:
+        now = self._now()
+        if paused_until > now:
+            raise self._unavailable("All requests to GoPro pause", paused_until)
+        taken_by_another = self._update_if(
+            "SET paused_until = :until",
+            "paused_until = :seen",
+            {":until": now + _PROBE_SECONDS, ":seen": paused_until},
+        )
+        if taken_by_another is not None:
+            raise self._unavailable("Another worker tries whether GoPro answers again", now + _SPREAD_SECONDS)
+        self._is_probe = True
+        logger.info("Trying whether GoPro answers again", extra={"event_type": EventType.GOPRO_PROBED})
+
+    def _pause(self, asked_seconds: float | None) -> None:
+        now = self._now()
+        last = self._update("SET failed_at = :now", {":now": now}, returns="ALL_NEW")
+        paused_until = _number(last, "paused_until") if "paused_until" in last else 0
+        asked = math.ceil(min(asked_seconds or 0, _LONGEST_ASKED_PAUSE_SECONDS))
+        if paused_until > now and not self._is_probe:
+            # Several workers run into the same trouble at the same moment: it is one reason to pause, not several.
+            pause = asked
+        elif "pause_seconds" in last:
+            pause = max(asked, min(_number(last, "pause_seconds") * 2, _LONGEST_PAUSE_SECONDS))
+        else:
+            pause = max(asked, _FIRST_PAUSE_SECONDS)
+        is_longer = now + pause > paused_until or self._is_probe
+        self._is_probe, self._in_hand = False, 0
+        if is_longer and self._close(pause, now, paused_until):
+            logger.warning(
+                "GoPro is left alone: all workers pause",
+                extra={"event_type": EventType.GOPRO_PAUSED, "pause_seconds": pause},
+            )
+
+    def _close(self, pause_seconds: int, now: int, paused_until: int) -> bool:
+        refused = self._update_if(
+            "SET pause_seconds = :pause, paused_until = :until",
+            "attribute_not_exists(paused_until) OR paused_until = :seen",
+            {":pause": pause_seconds, ":until": now + pause_seconds, ":seen": paused_until},
+        )
+        return refused is None
+
+    def _another_failed_just_now(self, media_id: str) -> bool:
+        now = self._now()
+        last = self._update(
+            "SET failed_media_id = :media_id, failed_at = :now", {":media_id": media_id, ":now": now}, returns="ALL_OLD"
+        )
+        failed_at = whole_number_or_none(last.get("failed_at")) or 0
+        return last.get("failed_media_id", media_id) != media_id and now - failed_at <= _OUTAGE_WINDOW_SECONDS
+
+    def _unavailable(self, message: str, until: int) -> GoProUnavailableError:
+        wait = max(1, until - self._now()) + self._jitter() * _SPREAD_SECONDS
+        return GoProUnavailableError(message, retry_after_seconds=wait)
+
+    def _now(self) -> int:
+        return epoch_seconds(self._clock())
+
+    def _next_minute(self) -> int:
+        return (self._now() // _SECONDS_PER_MINUTE + 1) * _SECONDS_PER_MINUTE
+
+    def _update_if(self, expression: str, condition: str, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return None if the condition held, and otherwise the record as it is."""
+        try:
+            self._update(expression, values, condition=condition)
+        except ClientError as error:
+            if not is_condition_failure(error):
+                raise as_domain_error(error) from error
+            # The stubs do not know that the old item comes with the refusal when it was asked for.
+            refusal: Any = error.response
+            return _plain(refusal.get("Item", {}))
+        return None
+
+    def _update(
+        self, expression: str, values: Mapping[str, Any], *, condition: str | None = None, returns: str = "NONE"
+    ) -> Mapping[str, Any]:
+        request: dict[str, Any] = {
+            "TableName": self._table_name,
+            "Key": {"media_id": {"S": GATE_KEY}},
+            "UpdateExpression": expression,
+            "ReturnValues": returns,
+        }
+        if values:
+            request["ExpressionAttributeValues"] = {name: to_attribute_value(value) for name, value in values.items()}
+        if condition is not None:
+            request |= {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        try:
+            answer = self._client.update_item(**request)
+        except BotoCoreError as error:
+            raise as_domain_error(error) from error
+        return _plain(answer.get("Attributes", {}))
+
+
+def _plain(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: from_attribute_value(value) for name, value in attributes.items()}
+
+
+def _number(record: Mapping[str, Any], name: str) -> int:
+    number = whole_number_or_none(record.get(name))
+    if number is None:
+        raise _changed_by_hand(name)
+    return number
+
+
+def _changed_by_hand(name: str) -> TrackerError:
+    return TrackerError(
+        f"The tracker's record {GATE_KEY} has been changed by hand and its {name} cannot be used: "
+        "delete it, and it is made anew"
+    )

@@ -1,0 +1,124 @@
+"""Keeps two invocations from renewing the session at once, and remembers what GoPro said to the last one.
+
+GoPro may end a refresh token when it is used, and open-source clients warn of concurrent refreshes; reserved
+concurrency of one would not do, since a timed-out invocation can still be at work.
+
+It is one record of the tracker's table under a key that no video has. It has no ``status``, so it is in no index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from gopro_sync.gopro.session.renewal import GuardMemory, Refusal
+from gopro_sync.outside_values import text_or_none, zoned_moment_or_none
+from gopro_sync.table.tracker import as_domain_error, is_condition_failure
+from gopro_sync.table.values import from_attribute_value, to_attribute_value
+from gopro_sync.timestamps import epoch_seconds, iso_utc
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+GUARD_KEY: Final = "#gopro-session"
+# Longer than the authenticator may run.
+_LEASE: Final = timedelta(seconds=45)
+
+
+class SessionGuard:
+    """A lease on the right to renew the session.
+
+    All methods raise AccessDeniedError, ConfigurationError (no such table) or TrackerError.
+
+    Args:
+        client: a DynamoDB client.
+        table_name: the tracker's table.
+        owner: this invocation.
+        clock: returns the time, aware.
+    """
+
+    def __init__(self, client: DynamoDBClient, table_name: str, *, owner: str, clock: Callable[[], datetime]) -> None:
+        self._client = client
+        self._table_name = table_name
+        self._owner = owner
+        self._clock = clock
+
+    def take(self) -> GuardMemory | None:
+        """Takes the lease and returns what is remembered; None if another invocation holds it."""
+        now = self._clock()
+        try:
+            attributes = self._update(
+                "SET lease_owner = :owner, lease_expires_at = :until",
+                {":until": epoch_seconds(now + _LEASE), ":now": epoch_seconds(now)},
+                condition="attribute_not_exists(lease_owner) OR lease_owner = :owner OR lease_expires_at < :now",
+            )
+        except ClientError as error:
+            if is_condition_failure(error):
+                return None
+            raise as_domain_error(error) from error
+        return _memory_of(attributes)
+
+    def note_login(self) -> None:
+        """Remembers that a password login is being made now."""
+        self._update_held("SET password_login_at = :now", {":now": iso_utc(self._clock())})
+
+    def release(self) -> None:
+        """Gives the lease back; what is remembered stays."""
+        self._update_held("REMOVE lease_owner, lease_expires_at", {})
+
+    def release_renewed(self) -> None:
+        """Gives the lease back and forgets the refusal: there is a session."""
+        self._update_held("REMOVE lease_owner, lease_expires_at, refusal", {})
+
+    def release_refused(self, refusal: Refusal) -> None:
+        """Gives the lease back and remembers that no session can be had."""
+        remembered = {
+            "version_id": refusal.version_id,
+            "since": iso_utc(refusal.since),
+            "last_tried_at": iso_utc(refusal.last_tried_at),
+            "reason": refusal.reason,
+        }
+        self._update_held("SET refusal = :refusal REMOVE lease_owner, lease_expires_at", {":refusal": remembered})
+
+    def _update_held(self, expression: str, values: Mapping[str, Any]) -> None:
+        try:
+            self._update(expression, values, condition="lease_owner = :owner")
+        except ClientError as error:
+            # Another invocation has taken over, since the lease ran out: the record is its own now.
+            if not is_condition_failure(error):
+                raise as_domain_error(error) from error
+
+    def _update(self, expression: str, values: Mapping[str, Any], *, condition: str) -> Mapping[str, Any]:
+        all_values = {":owner": self._owner, **values}
+        try:
+            answer = self._client.update_item(
+                TableName=self._table_name,
+                Key={"media_id": {"S": GUARD_KEY}},
+                UpdateExpression=expression,
+                ConditionExpression=condition,
+                ExpressionAttributeValues={name: to_attribute_value(value) for name, value in all_values.items()},
+                ReturnValues="ALL_NEW",
+            )
+        except BotoCoreError as error:
+            raise as_domain_error(error) from error
+        return {name: from_attribute_value(value) for name, value in answer["Attributes"].items()}
+
+
+def _memory_of(attributes: Mapping[str, Any]) -> GuardMemory:
+    return GuardMemory(
+        password_login_at=zoned_moment_or_none(attributes.get("password_login_at")),
+        refusal=_refusal_of(attributes.get("refusal")),
+    )
+
+
+def _refusal_of(remembered: object) -> Refusal | None:
+    """The refusal; one that was changed by hand and cannot be read is forgotten, so that GoPro is asked once more."""
+    fields = remembered if isinstance(remembered, Mapping) else {}
+    version_id, reason = text_or_none(fields.get("version_id")), text_or_none(fields.get("reason"))
+    since, last_tried_at = zoned_moment_or_none(fields.get("since")), zoned_moment_or_none(fields.get("last_tried_at"))
+    if version_id is None or reason is None or since is None or last_tried_at is None:
+        return None
+    return Refusal(version_id=version_id, since=since, last_tried_at=last_tried_at, reason=reason)

@@ -1,0 +1,499 @@
+"""The tracker: one DynamoDB item per video, and the status changes that are allowed.
+
+``status`` moves only by conditional write: PENDING -> IN_PROGRESS -> COMPLETED | FAILED, FAILED -> IN_PROGRESS.
+COMPLETED is final. FAILED is written by the state machine (``statemachine/sync.asl.json``, MarkVideoFailed), since only
+it knows that the retries are used up. Two runs cannot work on one video: who claims it holds a lease, by conditional
+write, until it ends or expires.
+
+``sync_timestamp`` is the time of the last status change, on every item: it is the sort key of the index by status, and
+an item without it would not be found there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum, unique
+from itertools import batched
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from botocore.exceptions import BotoCoreError, ClientError
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
+
+from gopro_sync.errors import AccessDeniedError, ConfigurationError, GoProSyncError, MediaGoneError, TrackerError
+from gopro_sync.outside_values import whole_number_or_none, zoned_moment_or_none
+from gopro_sync.table.values import from_attribute_value, to_attribute_value
+from gopro_sync.timestamps import epoch_seconds, iso_utc
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import BatchGetItemOutputTypeDef, UpdateItemInputTypeDef
+
+STATUS_INDEX: Final = "status-sync_timestamp-index"
+_KEYS_PER_BATCH: Final = 100  # BatchGetItem's limit
+_ITEMS_PER_TRANSACTION: Final = 100  # TransactWriteItems' limit
+_PARALLEL_WRITES: Final = 4
+_HAS_RECORD: Final = "ConditionalCheckFailed"
+
+
+@unique
+class Status(StrEnum):
+    """Where a video stands."""
+
+    PENDING = "PENDING"
+    IN_PROGRESS = "IN_PROGRESS"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewVideo:
+    """What is known of a video when it is first recorded; None is what GoPro or the event did not say."""
+
+    media_id: str
+    filename: str
+    s3_key: str
+    upload_date: datetime | None
+    size_bytes: int | None
+    duration_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchivedFile:
+    """One chapter that is in S3, verified: the proof that the tracker keeps."""
+
+    item_number: int
+    s3_key: str
+    size_bytes: int
+    source_etag: str | None
+    s3_etag: str
+    checksum_crc64nvme: str
+    etag_proof: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenUpload:
+    """A multipart upload that is under way; S3's ListParts, not this record, says which parts are there."""
+
+    item_number: int
+    s3_key: str
+    upload_id: str
+    part_size: int
+    size_bytes: int
+    source_etag: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackerRecord:
+    """A video as the tracker has it."""
+
+    media_id: str
+    status: Status
+    s3_key: str | None
+    lease_owner: str | None
+    lease_expires_at: int | None
+    files: tuple[ArchivedFile, ...]
+    upload: OpenUpload | None
+    retry_count: int
+    next_attempt_after: datetime | None
+
+    def is_postponed(self, now: datetime) -> bool:
+        """Say whether the video has failed and its next attempt is not due yet."""
+        return self.status is Status.FAILED and self.next_attempt_after is not None and self.next_attempt_after > now
+
+    def is_leased_to_another(self, owner: str, now: datetime) -> bool:
+        """Say whether somebody else is at work on the video."""
+        return (
+            self.status is Status.IN_PROGRESS
+            and self.lease_owner not in {None, owner}
+            and (self.lease_expires_at or 0) > now.timestamp()
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingVideos:
+    """The videos that are recorded and not archived, but for those that GoPro no longer has.
+
+    Attributes:
+        count: how many.
+        oldest_upload: when the oldest of them was uploaded; None if there is none, or no time is known.
+    """
+
+    count: int
+    oldest_upload: datetime | None
+
+    def oldest_age_seconds(self, now: datetime) -> float:
+        """Return for how long the oldest has been waiting since its upload; 0 if nothing is."""
+        return 0.0 if self.oldest_upload is None else max(0.0, (now - self.oldest_upload).total_seconds())
+
+
+@unique
+class ClaimOutcome(StrEnum):
+    """What came of trying to take a video."""
+
+    CLAIMED = "claimed"
+    ALREADY_COMPLETED = "already_completed"
+    HELD_BY_ANOTHER = "held_by_another"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The outcome, and the record as it stands after it."""
+
+    outcome: ClaimOutcome
+    record: TrackerRecord
+
+
+class Tracker:
+    """The table ``gopro-sync-tracker``.
+
+    All methods raise :class:`AccessDeniedError`, :class:`ConfigurationError` (no such table) or :class:`TrackerError`
+    (DynamoDB failed after botocore's own retries).
+
+    Args:
+        client: a DynamoDB client.
+        table_name: the table.
+        clock: returns the time, aware.
+        sleep: waits that many seconds; only for keys that DynamoDB left unprocessed.
+    """
+
+    def __init__(
+        self, client: DynamoDBClient, table_name: str, *, clock: Callable[[], datetime], sleep: Callable[[float], None]
+    ) -> None:
+        self._client = client
+        self._table_name = table_name
+        self._clock = clock
+        self._sleep = sleep
+
+    def get_many(self, media_ids: Iterable[str]) -> dict[str, TrackerRecord]:
+        """Return the records of those videos that have one, read consistently."""
+        records: dict[str, TrackerRecord] = {}
+        for batch in batched(dict.fromkeys(media_ids), _KEYS_PER_BATCH):
+            for item in self._get_batch(batch):
+                record = _record_from_item(item)
+                records[record.media_id] = record
+        return records
+
+    def add_pending(self, videos: Sequence[NewVideo]) -> None:
+        """Record videos as PENDING; one that has a record already keeps it as it is.
+
+        In hundreds: a call for each would take a first run of ten thousand videos half a minute of a function's small
+        share of a processor.
+        """
+        with ThreadPoolExecutor(max_workers=_PARALLEL_WRITES) as pool:
+            for _ in pool.map(self._put_batch, batched(videos, _ITEMS_PER_TRANSACTION)):
+                pass
+
+    def claim(self, media_id: str, *, owner: str, lease: timedelta) -> Claim:
+        """Take the video for ``owner``: PENDING, FAILED, or IN_PROGRESS under an expired lease or ``owner``'s own.
+
+        Raises:
+            TrackerError: the video has no record (besides the errors named at the class).
+        """
+        now = self._clock()
+        request: UpdateItemInputTypeDef = {
+            "TableName": self._table_name,
+            "Key": {"media_id": {"S": media_id}},
+            "UpdateExpression": "SET #status = :in_progress, lease_owner = :owner, lease_expires_at = :until, "
+            "execution_id = :owner, sync_timestamp = :now_text",
+            "ConditionExpression": "attribute_exists(media_id) AND (#status IN (:pending, :failed) "
+            "OR (#status = :in_progress AND (attribute_not_exists(lease_owner) OR lease_owner = :owner "
+            "OR lease_expires_at < :now)))",
+            "ExpressionAttributeNames": {"#status": "status"},
+            "ExpressionAttributeValues": _attribute_values(
+                {
+                    ":pending": Status.PENDING,
+                    ":failed": Status.FAILED,
+                    ":in_progress": Status.IN_PROGRESS,
+                    ":owner": owner,
+                    ":until": epoch_seconds(now + lease),
+                    ":now": epoch_seconds(now),
+                    ":now_text": iso_utc(now),
+                }
+            ),
+            "ReturnValues": "ALL_NEW",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        try:
+            answer = self._client.update_item(**request)
+        except ClientError as error:
+            if not is_condition_failure(error):
+                raise as_domain_error(error, media_id) from error
+            return self._claim_refused(error, media_id)
+        except BotoCoreError as error:
+            raise as_domain_error(error, media_id) from error
+        return Claim(outcome=ClaimOutcome.CLAIMED, record=_record_from_item(_plain(answer["Attributes"])))
+
+    def save_progress(
+        self, media_id: str, *, owner: str, files: Sequence[ArchivedFile], upload: OpenUpload | None
+    ) -> None:
+        """Record the finished chapters and the upload that is under way (None: none is).
+
+        Raises:
+            TrackerError: ``owner`` does not hold the video any more (besides the errors named at the class).
+        """
+        values: dict[str, Any] = {
+            ":owner": owner,
+            ":in_progress": Status.IN_PROGRESS,
+            ":files": [asdict(file) for file in files],
+        }
+        if upload is None:
+            expression = "SET files = :files REMOVE #upload"
+        else:
+            expression = "SET files = :files, #upload = :upload"
+            values[":upload"] = asdict(upload)
+        self._update_held(media_id, expression, values, {"#upload": "upload"})
+
+    def complete(self, media_id: str, *, owner: str, files: Sequence[ArchivedFile]) -> None:
+        """Record that every chapter is in S3, verified. Final.
+
+        Args:
+            media_id: the video.
+            owner: who holds it.
+            files: all chapters, the first one first.
+
+        Raises:
+            TrackerError: ``owner`` does not hold the video any more (besides the errors named at the class).
+        """
+        values = {
+            ":owner": owner,
+            ":in_progress": Status.IN_PROGRESS,
+            ":completed": Status.COMPLETED,
+            ":files": [asdict(file) for file in files],
+            ":key": files[0].s3_key,
+            ":size": sum(file.size_bytes for file in files),
+            ":now": iso_utc(self._clock()),
+        }
+        expression = (
+            "SET #status = :completed, files = :files, s3_key = :key, file_size = :size, sync_timestamp = :now "
+            "REMOVE lease_owner, lease_expires_at, #upload, error_type, error_message, next_attempt_after, #ttl"
+        )
+        self._update_held(media_id, expression, values, {"#upload": "upload", "#ttl": "ttl"})
+
+    def release(self, media_id: str, *, owner: str) -> None:
+        """Give the lease back, so that the next run need not wait for its end; what is recorded stays.
+
+        Raises:
+            TrackerError: ``owner`` does not hold the video any more (besides the errors named at the class).
+        """
+        self._update_held(
+            media_id, "REMOVE lease_owner, lease_expires_at", {":owner": owner, ":in_progress": Status.IN_PROGRESS}, {}
+        )
+
+    def pending(self) -> PendingVideos:
+        """Return how many videos are not archived, and since when the oldest waits.
+
+        Read from the index by status, which lags behind the table by less than a second as a rule.
+        """
+        uploads = [
+            item.get("upload_date")
+            for status in (Status.PENDING, Status.IN_PROGRESS, Status.FAILED)
+            for item in self._query_status(status)
+            if item.get("error_type") != MediaGoneError.__name__
+        ]
+        known = [moment for moment in map(zoned_moment_or_none, uploads) if moment is not None]
+        return PendingVideos(count=len(uploads), oldest_upload=min(known, default=None))
+
+    def _query_status(self, status: Status) -> Iterator[dict[str, Any]]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table_name,
+            IndexName=STATUS_INDEX,
+            KeyConditionExpression="#status = :status",
+            ProjectionExpression="upload_date, error_type",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":status": {"S": status}},
+        )
+        try:
+            for page in pages:
+                yield from (_plain(item) for item in page["Items"])
+        except (ClientError, BotoCoreError) as error:
+            raise as_domain_error(error) from error
+
+    def _get_batch(self, media_ids: Sequence[str]) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = []
+        pending: Mapping[str, Any] = {
+            self._table_name: {
+                "Keys": [{"media_id": {"S": media_id}} for media_id in media_ids],
+                "ConsistentRead": True,
+            }
+        }
+
+        def get_pending() -> Mapping[str, Any]:
+            nonlocal pending
+            try:
+                answer: BatchGetItemOutputTypeDef = self._client.batch_get_item(RequestItems=pending)
+            except (ClientError, BotoCoreError) as error:
+                raise as_domain_error(error) from error
+            items.extend(_plain(item) for item in answer["Responses"].get(self._table_name, []))
+            pending = answer.get("UnprocessedKeys", {})
+            return pending
+
+        retrying = Retrying(
+            retry=retry_if_result(bool),
+            stop=stop_after_attempt(8),
+            wait=wait_random_exponential(multiplier=0.1, max=5),
+            sleep=self._sleep,
+        )
+        try:
+            retrying(get_pending)
+        except RetryError as error:
+            raise TrackerError("DynamoDB left keys unread, again and again") from error
+        return items
+
+    def _put_batch(self, videos: Sequence[NewVideo]) -> None:
+        left = list(videos)
+
+        def put_left() -> bool:
+            nonlocal left
+            left = self._put_those_without_record(left)
+            return bool(left)
+
+        retrying = Retrying(
+            retry=retry_if_result(bool),
+            stop=stop_after_attempt(8),
+            wait=wait_random_exponential(multiplier=0.1, max=5),
+            sleep=self._sleep,
+        )
+        try:
+            retrying(put_left)
+        except RetryError as error:
+            raise TrackerError("DynamoDB did not record new videos, again and again") from error
+
+    def _put_those_without_record(self, videos: Sequence[NewVideo]) -> list[NewVideo]:
+        """Return those that are to be tried again: all but the ones that another run has recorded meanwhile."""
+        puts = [
+            {
+                "Put": {
+                    "TableName": self._table_name,
+                    "Item": _attribute_values(self._pending_item(video)),
+                    "ConditionExpression": "attribute_not_exists(media_id)",
+                }
+            }
+            for video in videos
+        ]
+        try:
+            self._client.transact_write_items(TransactItems=cast("Any", puts))
+        except ClientError as error:
+            # The stubs do not know that the reasons come with the refusal, one for each item.
+            refusal: Any = error.response
+            reasons = refusal.get("CancellationReasons")
+            if refusal["Error"]["Code"] != "TransactionCanceledException" or not reasons:
+                raise as_domain_error(error) from error
+            return [video for video, reason in zip(videos, reasons, strict=True) if reason["Code"] != _HAS_RECORD]
+        except BotoCoreError as error:
+            raise as_domain_error(error) from error
+        return []
+
+    def _pending_item(self, video: NewVideo) -> dict[str, Any]:
+        item = {
+            "media_id": video.media_id,
+            "status": Status.PENDING,
+            "filename": video.filename,
+            "s3_key": video.s3_key,
+            "upload_date": None if video.upload_date is None else iso_utc(video.upload_date),
+            "file_size": video.size_bytes,
+            "duration_seconds": video.duration_seconds,
+            "retry_count": 0,
+            "sync_timestamp": iso_utc(self._clock()),
+        }
+        return {name: value for name, value in item.items() if value is not None}
+
+    def _claim_refused(self, error: ClientError, media_id: str) -> Claim:
+        # The stubs do not know that the old item comes with the refusal when it was asked for.
+        old_item: Any = error.response.get("Item")
+        if not old_item:
+            raise TrackerError("The tracker has no record of this video", media_id=media_id) from error
+        record = _record_from_item(_plain(old_item))
+        completed = record.status is Status.COMPLETED
+        outcome = ClaimOutcome.ALREADY_COMPLETED if completed else ClaimOutcome.HELD_BY_ANOTHER
+        return Claim(outcome=outcome, record=record)
+
+    def _update_held(self, media_id: str, expression: str, values: Mapping[str, Any], names: Mapping[str, str]) -> None:
+        try:
+            self._client.update_item(
+                TableName=self._table_name,
+                Key={"media_id": {"S": media_id}},
+                UpdateExpression=expression,
+                ConditionExpression="#status = :in_progress AND lease_owner = :owner",
+                ExpressionAttributeNames={"#status": "status", **names},
+                ExpressionAttributeValues=_attribute_values(values),
+            )
+        except ClientError as error:
+            if is_condition_failure(error):
+                raise TrackerError("Another run has taken this video over", media_id=media_id) from error
+            raise as_domain_error(error, media_id) from error
+        except BotoCoreError as error:
+            raise as_domain_error(error, media_id) from error
+
+
+def is_condition_failure(error: ClientError) -> bool:
+    """Say whether DynamoDB refused a write because its condition did not hold."""
+    return error.response["Error"]["Code"] == "ConditionalCheckFailedException"
+
+
+def as_domain_error(error: ClientError | BotoCoreError, media_id: str | None = None) -> GoProSyncError:
+    """Return the error of the closed set that DynamoDB's error stands for."""
+    if not isinstance(error, ClientError):
+        return TrackerError(f"DynamoDB could not be reached ({type(error).__name__})", media_id=media_id)
+    code = error.response["Error"]["Code"]
+    if code in {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"}:
+        return AccessDeniedError(f"AccessDenied: {error.response['Error'].get('Message', code)}", media_id=media_id)
+    if code == "ResourceNotFoundException":
+        return ConfigurationError("The tracker table does not exist")
+    return TrackerError(f"DynamoDB refused {error.operation_name} with {code}", media_id=media_id)
+
+
+def _attribute_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: to_attribute_value(value) for name, value in values.items()}
+
+
+def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: from_attribute_value(value) for name, value in item.items()}
+
+
+def _record_from_item(item: Mapping[str, Any]) -> TrackerRecord:
+    try:
+        upload = item.get("upload")
+        return TrackerRecord(
+            media_id=item["media_id"],
+            status=Status(item["status"]),
+            s3_key=_text(item, "s3_key"),
+            lease_owner=_text(item, "lease_owner"),
+            lease_expires_at=None if item.get("lease_expires_at") is None else _whole_number(item, "lease_expires_at"),
+            files=tuple(ArchivedFile(**_fields(file)) for file in item.get("files", [])),
+            upload=None if upload is None else OpenUpload(**_fields(upload)),
+            retry_count=_whole_number(item, "retry_count") if "retry_count" in item else 0,
+            next_attempt_after=None if item.get("next_attempt_after") is None else _moment(item, "next_attempt_after"),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise TrackerError(
+            f"The tracker's record has been changed by hand and cannot be read ({error})", media_id=item.get("media_id")
+        ) from error
+
+
+def _fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    numbers = {"item_number", "size_bytes", "part_size"}
+    return {name: _whole_number(fields, name) if name in numbers else _text(fields, name) for name in fields}
+
+
+def _text(item: Mapping[str, Any], name: str) -> str | None:
+    value = item.get(name)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"{name} is no text")
+    return value
+
+
+def _whole_number(item: Mapping[str, Any], name: str) -> int:
+    number = whole_number_or_none(item[name])
+    if number is None:
+        raise ValueError(f"{name} is no whole number of up to 18 digits")
+    return number
+
+
+def _moment(item: Mapping[str, Any], name: str) -> datetime:
+    moment = zoned_moment_or_none(item[name])
+    if moment is None:
+        raise ValueError(f"{name} is no time with a zone")
+    return moment

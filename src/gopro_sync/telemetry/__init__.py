@@ -1,0 +1,1 @@
+"""What tells people and machines how it goes: logs, metrics, traces, alerts."""

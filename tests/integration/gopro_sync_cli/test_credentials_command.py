@@ -1,0 +1,143 @@
+"""``./gopro-sync credentials``, against the simulator and Secrets Manager (moto)."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+from moto import mock_aws
+from typer.testing import CliRunner, Result
+
+from gopro_sync.errors import GoProSyncError
+from gopro_sync_cli import __main__ as command_line
+from local.simulator import Library, Simulator
+
+ROOT = Path(__file__).parents[3]
+CLIENT = {"client_id": "fake-client-id", "client_secret": "fake-client-secret"}
+LOGIN = {"username": "camera-owner@example.com", "password": "not-a-real-password", **CLIENT}
+
+
+class Setting:
+    """GoPro, an empty secret, and the command."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self.simulator = simulator
+        self.client = boto3.client("secretsmanager", region_name="eu-central-1")
+        self.arn = self.client.create_secret(Name="gopro/credentials")["ARN"]
+
+    def run(self, *arguments: str, text: str = "") -> Result:
+        options = ["--secret-id", self.arn, "--gopro-api-base-url", self.simulator.api_url]
+        return CliRunner().invoke(command_line.app, ["credentials", *arguments, *options], input=text)
+
+    def stored(self) -> dict[str, Any]:
+        value: dict[str, Any] = json.loads(self.client.get_secret_value(SecretId=self.arn)["SecretString"])
+        return value
+
+
+@pytest.fixture
+def setting() -> Iterator[Setting]:
+    with Simulator(Library([])) as simulator, mock_aws():
+        yield Setting(simulator)
+
+
+def test_a_login_is_asked_for_and_stored_with_the_session_that_it_gave(setting: Setting) -> None:
+    result = setting.run("set", text="1\n" + "\n".join(LOGIN.values()) + "\n")
+    assert result.exit_code == 0, result.output
+    assert "Stored. The session lasts until" in result.output
+    stored = setting.stored()
+    assert stored | LOGIN == stored
+    assert {"auth_token", "refresh_token", "expires_at", "obtained_at"} <= stored.keys()
+    for secret in (LOGIN["password"], LOGIN["client_secret"], stored["auth_token"], stored["refresh_token"]):
+        assert secret not in result.output
+
+
+def test_a_pasted_token_is_stored_with_its_latest_end_and_replaces_the_login_but_not_the_rest(setting: Setting) -> None:
+    setting.client.put_secret_value(SecretId=setting.arn, SecretString=json.dumps({**LOGIN, "team": "film"}))
+    token = setting.simulator.credential["auth_token"]
+    result = setting.run("set", "--stdin", text=json.dumps({"auth_token": token}))
+    assert result.exit_code == 0, result.output
+    assert "only a person can replace it" in result.output
+    stored = setting.stored()
+    assert (stored["auth_token"], stored["team"], stored["client_id"]) == (token, "film", "fake-client-id")
+    assert not {"username", "password"} & stored.keys()
+    assert stored["expires_at"] > stored["obtained_at"]
+
+
+def test_a_refresh_token_is_used_at_once_and_the_newest_is_stored(setting: Setting) -> None:
+    reply = httpx.post(
+        f"{setting.simulator.api_url}/v1/oauth2/token", data={"grant_type": "password", **LOGIN}, trust_env=False
+    ).json()
+    given = {
+        "refresh_token": reply["refresh_token"],
+        "client_id": "fake-client-id",
+        "client_secret": "fake-client-secret",
+    }
+    assert setting.run("set", "--stdin", text=json.dumps(given)).exit_code == 0
+    assert setting.stored()["refresh_token"] != reply["refresh_token"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({**LOGIN, "password": "fake-wrong"}, "GoPro refuses the e-mail address and password"),
+        ({**LOGIN, "client_secret": "fake-wrong"}, "client_id and client_secret"),
+        ({"username": "me@example.com", "password": "fake-wrong"}, "lacks client_id and client_secret"),
+        ({"auth_token": "fake-wrong"}, "GoPro does not accept this token. Nothing was stored"),
+        ({"auth_token": "fake-wrong\n"}, "line break"),
+        (
+            {"refresh_token": "fake-wrong", "client_id": "fake-client-id", "client_secret": "fake-client-secret"},
+            "refresh token",
+        ),
+        ({}, "holds no credential"),
+    ],
+)
+def test_what_gopro_does_not_accept_is_not_stored(setting: Setting, given: dict[str, str], message: str) -> None:
+    setting.client.put_secret_value(SecretId=setting.arn, SecretString=json.dumps({"auth_token": "old"}))
+    result = setting.run("set", "--stdin", text=json.dumps(given))
+    assert isinstance(result.exception, GoProSyncError)
+    assert message in result.exception.message
+    assert "fake-wrong" not in str(result.exception)
+    assert setting.stored() == {"auth_token": "old"}
+
+
+def test_check_says_whether_gopro_accepts_what_is_stored(setting: Setting) -> None:
+    token = setting.simulator.credential["auth_token"]
+    setting.client.put_secret_value(SecretId=setting.arn, SecretString=json.dumps({"auth_token": token}))
+    assert "GoPro accepts the session" in setting.run("check").output
+    setting.client.put_secret_value(SecretId=setting.arn, SecretString=json.dumps({"auth_token": "fake-wrong"}))
+    assert isinstance(setting.run("check").exception, GoProSyncError)
+
+
+def test_the_command_as_it_is_typed_says_what_is_wrong_in_one_line() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    result = subprocess.run(
+        [str(ROOT / "gopro-sync"), "credentials", "set", "--stdin", "--region", "eu-central-1"],
+        input="",
+        env={**environment, "AWS_EC2_METADATA_DISABLED": "true", "HOME": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "gopro-sync: There is nothing on standard input.\n"
+
+
+def test_no_credential_can_be_an_argument() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "gopro_sync_cli", "credentials", "set", "--password", "fake"],
+        env={**os.environ, "PYTHONPATH": "src:."},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert "No such option: --password" in result.stderr

@@ -1,0 +1,219 @@
+"""The report at the end of a run: what it keeps in S3, what it counts, and what the summary gains."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from gopro_sync import composition
+from gopro_sync.errors import InvalidEventError, StorageError
+from gopro_sync.handlers import media_lister
+from gopro_sync.table.tracker import STATUS_INDEX
+from gopro_sync.telemetry.logs import EventType
+from gopro_sync.timestamps import iso_utc
+from tests.support.lambda_context import FakeLambdaContext
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+ENVIRONMENT: Final = json.loads((Path(__file__).parents[3] / "events" / "env.json").read_text())["Parameters"]
+BUCKET: Final = ENVIRONMENT["ARCHIVE_BUCKET_NAME"]
+TABLE: Final = ENVIRONMENT["TRACKER_TABLE_NAME"]
+EXECUTION: Final = "arn:aws:states:eu-central-1:123456789012:execution:gopro-sync-orchestrator:night"
+SUMMARY: Final = {
+    "execution_id": EXECUTION,
+    "status": "PARTIAL_FAILURE",
+    "duration_seconds": 100,
+    "bytes_transferred": 5_000_000_000,
+    "synced": 3,
+    "failed": 3,
+    "failures": {"IntegrityError": 2, "MediaGoneError": 1},
+}
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[S3Client, DynamoDBClient]]:
+    own = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "eu-central-1"}
+    for name, value in (ENVIRONMENT | own).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    composition.forget()
+    with mock_aws():
+        s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        dynamodb.create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "media_id", "KeyType": "HASH"}],
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": "S"} for name in ("media_id", "status", "sync_timestamp")
+            ],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": STATUS_INDEX,
+                    "KeySchema": [
+                        {"AttributeName": "status", "KeyType": "HASH"},
+                        {"AttributeName": "sync_timestamp", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            ],
+        )
+        yield s3, dynamodb
+    composition.forget()
+
+
+def put(dynamodb: DynamoDBClient, media_id: str, status: str, days_old: float, **more: str) -> None:
+    uploaded = datetime.now(UTC) - timedelta(days=days_old)
+    fields = {
+        "media_id": media_id,
+        "status": status,
+        "sync_timestamp": iso_utc(uploaded),
+        "upload_date": iso_utc(uploaded),
+    }
+    dynamodb.put_item(TableName=TABLE, Item={name: {"S": value} for name, value in (fields | more).items()})
+
+
+def report(summary: Any) -> dict[str, Any]:
+    event = {"action": "report_run", "execution_id": EXECUTION, "summary": summary}
+    answer: dict[str, Any] = media_lister.handler(event, FakeLambdaContext())["summary"]
+    return answer
+
+
+def metrics(capsys: pytest.CaptureFixture[str]) -> dict[tuple[str, ...], float]:
+    """Return what was told, by the metric's name and the values of its dimensions."""
+    told = {}
+    for line in capsys.readouterr().out.splitlines():
+        if '"_aws"' not in line:
+            continue
+        document = json.loads(line)
+        (described,) = document["_aws"]["CloudWatchMetrics"]
+        (dimensions,) = described["Dimensions"]
+        (metric,) = described["Metrics"]
+        assert described["Namespace"] == "GoProSync"
+        told[(metric["Name"], *(document[name] for name in sorted(dimensions)))] = document[metric["Name"]][0]
+    return told
+
+
+def test_the_summary_is_kept_and_gains_what_only_the_table_knows(aws: tuple[S3Client, DynamoDBClient]) -> None:
+    s3, dynamodb = aws
+    put(dynamodb, "done", "COMPLETED", days_old=90)
+    put(dynamodb, "new", "PENDING", days_old=1)
+    put(dynamodb, "stopped", "IN_PROGRESS", days_old=2)
+    put(dynamodb, "broken", "FAILED", days_old=10, error_type="IntegrityError")
+    put(dynamodb, "deleted", "FAILED", days_old=80, error_type="MediaGoneError")
+
+    summary = report(SUMMARY)
+
+    assert summary["videos_pending"] == 3
+    assert summary["oldest_pending_age_hours"] == pytest.approx(240, abs=0.1)
+    assert summary["megabytes_per_second"] == 50
+    kept = s3.get_object(Bucket=BUCKET, Key="runs/night/summary.json")
+    assert json.loads(kept["Body"].read()) == summary
+    assert summary.items() >= SUMMARY.items()
+
+
+def test_a_summary_says_who_is_told_of_failures(aws: tuple[S3Client, DynamoDBClient]) -> None:
+    summary = report(SUMMARY)
+    assert summary["alerts_go_to"] == "e-mail"
+    assert "alerts_note" not in summary
+
+
+def test_where_nobody_is_told_each_summary_says_what_changes_it(
+    aws: tuple[S3Client, DynamoDBClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALERTS_GO_TO", "nobody")
+    composition.settings.cache_clear()
+    for told in (SUMMARY, {"execution_id": EXECUTION, "status": "FAILED", "stopped_by": "NetworkError"}):
+        summary = report(told)
+        assert summary["alerts_go_to"] == "nobody"
+        assert summary["alerts_note"].startswith("This stack tells nobody when something fails.")
+        assert "AlertEmail=" in summary["alerts_note"]
+        assert summary["alerts_note"].endswith("sam deploy")
+
+
+def test_a_run_tells_each_metric_once(aws: tuple[S3Client, DynamoDBClient], capsys: pytest.CaptureFixture[str]) -> None:
+    put(aws[1], "broken", "FAILED", days_old=1, error_type="IntegrityError")
+
+    report(SUMMARY)
+
+    environment = ENVIRONMENT["ENVIRONMENT"]
+    told = metrics(capsys)
+    assert told.pop(("OldestPendingAgeHours", environment)) == pytest.approx(24, abs=0.1)
+    assert told == {
+        ("RunCompleted", environment): 1,
+        ("VideosPending", environment): 1,
+        ("SyncFailures", environment): 3,
+        ("SyncFailures", environment, "IntegrityError"): 2,
+        ("SyncFailures", environment, "MediaGoneError"): 1,
+    }
+
+
+def test_a_run_that_came_to_its_transfers_says_what_it_cost(
+    aws: tuple[S3Client, DynamoDBClient], capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = {"total_found": 40, "new_count": 7, "downloader_seconds": 900.5}
+
+    summary = report(SUMMARY | counts)
+
+    seconds_usd = 900.5 * 0.5 * 0.0000166667  # half a gigabyte of Lambda
+    assert seconds_usd < summary["cost_usd"] < seconds_usd + 0.02
+    assert metrics(capsys)[("RunCost", ENVIRONMENT["ENVIRONMENT"])] == summary["cost_usd"]
+
+
+def test_a_summary_with_a_count_missing_is_refused(aws: tuple[S3Client, DynamoDBClient]) -> None:
+    with pytest.raises(InvalidEventError, match="total_found"):
+        report(SUMMARY | {"downloader_seconds": 900.5})
+
+
+@pytest.mark.parametrize("count", ["2", None, -1, 10**30])
+def test_a_summary_whose_failures_are_no_counts_is_refused(aws: tuple[S3Client, DynamoDBClient], count: object) -> None:
+    with pytest.raises(InvalidEventError, match="IntegrityError"):
+        report(SUMMARY | {"failures": {"IntegrityError": count}})
+
+
+def test_a_failed_run_counts_as_not_completed_and_invents_no_numbers(
+    aws: tuple[S3Client, DynamoDBClient], capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    message = "GoPro could not be reached. Start the run again."
+    summary = report({"execution_id": EXECUTION, "status": "FAILED", "stopped_by": "NetworkError", "message": message})
+
+    (line,) = [vars(record) for record in caplog.records if vars(record).get("event_type") == EventType.RUN_REPORTED]
+    assert (line["status"], line["stopped_by"], line["error_message"]) == ("FAILED", "NetworkError", message)
+    told = metrics(capsys)
+    environment = ENVIRONMENT["ENVIRONMENT"]
+    assert told == {
+        ("RunCompleted", environment): 0,
+        ("VideosPending", environment): 0,
+        ("OldestPendingAgeHours", environment): 0,
+    }
+    assert "megabytes_per_second" not in summary
+
+
+def test_many_pending_videos_are_counted_over_all_pages(aws: tuple[S3Client, DynamoDBClient]) -> None:
+    long_name = "x" * 20_000  # 1 MB makes a page
+    for number in range(120):
+        put(aws[1], f"m{number}", "PENDING", days_old=number, filename=long_name)
+
+    assert report(SUMMARY)["videos_pending"] == 120
+
+
+@pytest.mark.parametrize("summary", [None, [], "done", {}, {"status": 7}])
+def test_a_summary_of_another_shape_is_refused(aws: tuple[S3Client, DynamoDBClient], summary: Any) -> None:
+    with pytest.raises(InvalidEventError):
+        report(summary)
+
+
+def test_a_summary_that_cannot_be_kept_is_an_error(aws: tuple[S3Client, DynamoDBClient]) -> None:
+    aws[0].delete_bucket(Bucket=BUCKET)
+
+    with pytest.raises(StorageError):
+        report(SUMMARY)

@@ -1,0 +1,436 @@
+"""One video, all its chapters: real client, tracker and engine between the simulator, moto and a strict S3."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import httpx
+import pytest
+import urllib3
+from moto import mock_aws
+
+from gopro_sync.archive.bucket_writer import storage_pool
+from gopro_sync.archive.engine import TransferEngine
+from gopro_sync.archive.source import source_pool
+from gopro_sync.errors import (
+    GoProSyncError,
+    GoProUnavailableError,
+    IntegrityError,
+    MediaGoneError,
+    SessionRefusedError,
+    SourceMissingError,
+    StorageError,
+    ThrottledError,
+)
+from gopro_sync.gopro.client import GoProClient
+from gopro_sync.gopro.http import RetryPolicy, open_http_client
+from gopro_sync.gopro.session.session import Session
+from gopro_sync.run.discovery import Discovery, discover
+from gopro_sync.run.video import VideoRequest, VideoResult, VideoStatus, VideoTransfer
+from gopro_sync.table.request_budget import GATE_KEY, SharedGate
+from gopro_sync.table.tracker import NewVideo, Status, Tracker
+from local.simulator import Fault, Library, SimulatedItem, Simulator, SourceFile
+from local.simulator.faults import Endpoint, FaultName
+from tests.support.s3_server import S3Fault, S3Server
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+TABLE = "gopro-sync-tracker"
+MIB = 1024 * 1024
+LARGE = 101 * 1000 * 1000  # just over the multipart threshold
+
+
+@dataclass(kw_only=True)
+class World:
+    """Everything around the use case, on loopback; the waits take no time."""
+
+    gopro: Simulator
+    s3: S3Server
+    dynamodb: DynamoDBClient
+    http: httpx.Client
+    source_http: urllib3.PoolManager
+    storage_http: urllib3.PoolManager
+    now: datetime = datetime(2026, 6, 1, 2, 0, tzinfo=UTC)
+    seconds_left: Callable[[], float] = lambda: 900.0
+    waits: list[float] = field(default_factory=list)
+    workers: int = 4
+
+    @property
+    def tracker(self) -> Tracker:
+        return Tracker(self.dynamodb, TABLE, clock=lambda: self.now, sleep=self.waits.append)
+
+    def gate(self, requests_per_minute: int = 1000) -> SharedGate:
+        return SharedGate(
+            self.dynamodb, TABLE, requests_per_minute=requests_per_minute, clock=lambda: self.now, jitter=lambda: 0.0
+        )
+
+    def client(self, gate: SharedGate | None = None) -> GoProClient:
+        return GoProClient(
+            self.http,
+            Session(auth_token=self.gopro.credential["auth_token"]),
+            base_url=self.gopro.api_url,
+            gate=gate,
+            retry_policy=RetryPolicy(attempts=2),
+            sleep=self.waits.append,
+        )
+
+    def put(self, *items: SimulatedItem) -> None:
+        self.gopro.admin.put_library(Library(list(items)))
+
+    def fail(self, *faults: Fault) -> None:
+        self.gopro.admin.set_faults(*faults)
+
+    def discover(self, owner: str = "run-1", max_videos: int = 1000) -> Discovery:
+        return discover(self.client(), self.tracker, owner=owner, max_videos=max_videos, now=self.now)
+
+    def archive(self, found: Discovery, owner: str = "run-1", deadline: datetime | None = None) -> VideoResult:
+        (video,) = found.videos
+        engine = TransferEngine(
+            s3=self.s3.client,
+            bucket="archive",
+            source_http=self.source_http,
+            storage_http=self.storage_http,
+            workers=self.workers,
+            sleep=self.waits.append,
+        )
+        gate = self.gate()
+        transfer = VideoTransfer(
+            client=self.client(gate),
+            gate=gate,
+            tracker=self.tracker,
+            engine=engine,
+            clock=lambda: self.now,
+            seconds_left=self.seconds_left,
+        )
+        return transfer.archive(
+            VideoRequest(
+                video=NewVideo(
+                    media_id=video.item.media_id,
+                    filename=video.filename,
+                    s3_key=video.s3_key,
+                    upload_date=video.item.created_at,
+                    size_bytes=video.item.size_bytes,
+                    duration_seconds=None,
+                ),
+                item_count=video.item.item_count,
+                captured_at=video.item.captured_at,
+                owner=owner,
+                deadline=deadline,
+            )
+        )
+
+    def record(self) -> dict[str, Any]:
+        (item,) = [item for item in self.dynamodb.scan(TableName=TABLE)["Items"] if item["media_id"] != {"S": GATE_KEY}]
+        return {name: next(iter(value.values())) for name, value in item.items()}
+
+    def assert_archived_whole(self) -> None:
+        """Every chapter is one object with the source's bytes, nothing is left open, and the tracker says so."""
+        digests = sorted(hashlib.sha256(found.data).hexdigest() for found in self.s3.objects.values())
+        assert digests == sorted(source.sha256 for source in self.gopro.admin.sources())
+        assert self.s3.uploads == {}
+        assert self.record()["status"] == "COMPLETED"
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with Simulator() as gopro, S3Server() as s3, mock_aws(), open_http_client() as http:
+        source_http, storage_http = source_pool(workers=4, allows_internal_addresses=True), storage_pool(workers=4)
+        dynamodb = boto3.client("dynamodb", region_name="eu-central-1")
+        dynamodb.create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "media_id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "media_id", "AttributeType": "S"}],
+        )
+        yield World(
+            gopro=gopro, s3=s3, dynamodb=dynamodb, http=http, source_http=source_http, storage_http=storage_http
+        )
+        source_http.clear()
+        storage_http.clear()
+        s3.client.close()
+
+
+def recording(*sizes: int, media_id: str = "m1", **fields: Any) -> SimulatedItem:
+    return SimulatedItem(
+        media_id=media_id,
+        filename="GX010456.MP4",
+        created_at="2026-05-01T18:02:44Z",
+        chapters=tuple(SourceFile(size_bytes=size, seed=f"{media_id}/{number}") for number, size in enumerate(sizes)),
+        **fields,
+    )
+
+
+def test_all_chapters_arrive_each_under_its_camera_name(world: World) -> None:
+    world.put(recording(MIB, LARGE, 3))
+
+    result = world.archive(world.discover())
+
+    assert result.status is VideoStatus.COMPLETED
+    assert result.bytes_archived == result.bytes_sent == MIB + LARGE + 3
+    assert sorted(world.s3.objects) == [f"gopro-videos/2026/05/GX0{n}0456.MP4" for n in (1, 2, 3)]
+    world.assert_archived_whole()
+
+
+def test_a_second_call_for_an_archived_video_sends_nothing(world: World) -> None:
+    world.put(recording(MIB))
+    found = world.discover()
+    world.archive(found)
+
+    again = world.archive(found, owner="run-2")
+
+    assert again.status is VideoStatus.COMPLETED
+    assert (again.bytes_sent, again.bytes_archived) == (0, 0)
+    assert world.s3.count("PutObject") == 1
+    assert world.discover().already_synced == 1
+
+
+def test_a_video_that_does_not_fit_into_one_call_is_gone_on_with_and_no_part_is_sent_twice(world: World) -> None:
+    world.put(recording(MIB, LARGE))
+    found = world.discover()
+    # Each question for the time costs a second, and there is one a block: it runs out in the second chapter.
+    world.workers = 1
+    left = iter(range(180, -100, -1))
+    world.seconds_left = lambda: float(next(left))
+
+    first = world.archive(found)
+    world.seconds_left = lambda: 900.0
+    second = world.archive(found)
+
+    assert first.status is VideoStatus.IN_PROGRESS
+    assert 0 < first.bytes_sent < MIB + LARGE
+    assert second.status is VideoStatus.COMPLETED
+    assert second.bytes_archived == MIB + LARGE
+    assert len(world.s3.parts_sent()) == len(set(world.s3.parts_sent()))
+    assert world.s3.count("CreateMultipartUpload") == 1
+    assert world.s3.count("PutObject") == 1
+    world.assert_archived_whole()
+
+
+def test_a_function_that_died_is_gone_on_with_by_the_same_run(world: World) -> None:
+    world.put(recording(LARGE))
+    found = world.discover()
+    world.s3.faults = [S3Fault(operation="UploadPart", skip=1, count=100)]
+    with pytest.raises(StorageError):
+        world.archive(found)
+    world.s3.faults = []
+    before = len(world.s3.parts_sent())
+
+    result = world.archive(found)
+
+    assert before > 0
+    assert result.status is VideoStatus.COMPLETED
+    assert len(world.s3.parts_sent()) == len(set(world.s3.parts_sent()))
+    world.assert_archived_whole()
+
+
+def test_a_death_between_completion_and_record_makes_no_second_object(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put(recording(LARGE))
+    found = world.discover()
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Tracker, "complete", die)
+        with pytest.raises(KeyboardInterrupt):
+            world.archive(found)
+    sent = len(world.s3.parts_sent())
+
+    result = world.archive(found)
+
+    assert result.status is VideoStatus.COMPLETED
+    assert len(world.s3.parts_sent()) == sent
+    world.assert_archived_whole()
+
+
+def test_another_run_leaves_a_leased_video_alone_and_takes_it_when_the_lease_is_over(world: World) -> None:
+    world.put(recording(MIB))
+    found = world.discover()
+    world.tracker.claim("m1", owner="run-1", lease=timedelta(minutes=16))
+
+    held = world.archive(found, owner="run-2")
+    elsewhere = world.discover(owner="run-2")
+    world.now += timedelta(minutes=17)
+    taken = world.archive(world.discover(owner="run-2"), owner="run-2")
+
+    assert held.status is VideoStatus.DEFERRED
+    assert held.reason == "another run is at work on it"
+    assert (elsewhere.videos, elsewhere.remaining) == ((), 1)
+    assert taken.status is VideoStatus.COMPLETED
+    world.assert_archived_whole()
+
+
+def test_a_video_is_left_to_the_next_run_when_this_one_is_over(world: World) -> None:
+    world.put(recording(MIB))
+
+    result = world.archive(world.discover(), deadline=world.now + timedelta(seconds=10))
+
+    assert result.status is VideoStatus.DEFERRED
+    assert world.record()["status"] == "PENDING"
+    assert world.s3.requests == []
+
+
+def test_a_video_in_the_middle_when_the_run_ends_is_released_for_the_next_one(world: World) -> None:
+    world.put(recording(LARGE))
+    found = world.discover()
+    deadline = world.now + timedelta(seconds=180)
+    world.workers = 1
+
+    def passing() -> float:
+        world.now += timedelta(seconds=1)
+        return 900.0
+
+    world.seconds_left = passing
+    first = world.archive(found, deadline=deadline)
+    world.seconds_left = lambda: 900.0
+    second = world.archive(world.discover(owner="run-2"), owner="run-2")
+
+    assert first.status is VideoStatus.DEFERRED
+    assert first.bytes_sent > 0
+    assert second.status is VideoStatus.COMPLETED
+    assert len(world.s3.parts_sent()) == len(set(world.s3.parts_sent()))
+    world.assert_archived_whole()
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "says"),
+    [
+        (Fault(FaultName.MISSING_SOURCE), SourceMissingError, "no camera original"),
+        (Fault(FaultName.FEWER_SOURCES), SourceMissingError, "1 of 2"),
+        (Fault(FaultName.UNAVAILABLE_SOURCE), SourceMissingError, "0 of 2"),
+        (Fault(FaultName.NOT_FOUND, endpoint=Endpoint.DOWNLOAD), MediaGoneError, "m1"),
+    ],
+)
+def test_a_video_without_all_its_originals_is_an_error_and_nothing_else_is_taken_instead(
+    world: World, fault: Fault, error: type[GoProSyncError], says: str
+) -> None:
+    world.put(recording(MIB, MIB))
+    found = world.discover()
+    world.fail(fault)
+
+    with pytest.raises(error, match=says):
+        world.archive(found)
+
+    assert world.s3.objects == {}
+    assert world.record()["status"] == "IN_PROGRESS"
+
+
+def test_a_dead_session_gives_the_lease_back(world: World) -> None:
+    world.put(recording(MIB))
+    found = world.discover()
+    world.fail(Fault(FaultName.DEAD_TOKEN))
+
+    with pytest.raises(SessionRefusedError):
+        world.archive(found)
+
+    assert "lease_owner" not in world.record()
+    world.fail()
+    assert world.archive(world.discover(owner="run-2"), owner="run-2").status is VideoStatus.COMPLETED
+
+
+def test_bytes_that_were_changed_in_s3_are_never_called_archived(world: World) -> None:
+    world.put(recording(MIB))
+    found = world.discover()
+    world.s3.faults = [S3Fault(operation="PutObject", effect="corrupt")]
+
+    with pytest.raises(IntegrityError):
+        world.archive(found)
+
+    assert world.record()["status"] == "IN_PROGRESS"
+
+
+def test_a_refused_url_is_renewed_and_no_header_of_ours_reaches_the_cdn(world: World) -> None:
+    world.put(recording(LARGE))
+    found = world.discover()
+    world.fail(Fault(FaultName.EXPIRED, skip=1, count=1))
+
+    assert world.archive(found).status is VideoStatus.COMPLETED
+
+    assert world.gopro.admin.header_leaks() == []
+    assert world.gopro.admin.mutations() == []
+    world.assert_archived_whole()
+
+
+def test_the_listing_decides_neither_the_size_nor_the_number_of_chapters(world: World) -> None:
+    world.put(recording(MIB, 2 * MIB, row_overrides={"file_size": 17, "item_count": None}))
+
+    result = world.archive(world.discover())
+
+    assert result.bytes_archived == 3 * MIB
+    assert len(result.files) == 2
+    world.assert_archived_whole()
+
+
+def test_a_taken_key_is_left_alone_and_the_video_gets_the_key_with_its_id(world: World) -> None:
+    world.put(recording(MIB))
+    found = world.discover()
+    world.s3.client.put_object(Bucket="archive", Key="gopro-videos/2026/05/GX010456.MP4", Body=b"somebody else's")
+
+    result = world.archive(found)
+
+    assert result.files[0].s3_key == "gopro-videos/2026/05/GX010456_m1.MP4"
+    assert world.record()["s3_key"] == "gopro-videos/2026/05/GX010456_m1.MP4"
+    assert world.s3.objects["gopro-videos/2026/05/GX010456.MP4"].data == b"somebody else's"
+
+
+def test_discovery_records_each_new_video_once_oldest_first(world: World) -> None:
+    items = [
+        SimulatedItem(
+            media_id=f"m{n}",
+            filename="GX010001.MP4",
+            created_at=f"2026-05-{n:02}T00:00:00Z",
+            chapters=(SourceFile(size_bytes=1, seed=str(n)),),
+        )
+        for n in range(1, 8)
+    ]
+    world.put(*items)
+
+    found = world.discover(max_videos=3)
+
+    assert [video.item.media_id for video in found.videos] == ["m1", "m2", "m3"]
+    assert (found.total_found, found.remaining, found.already_synced) == (7, 4, 0)
+    records = world.tracker.get_many([item.media_id for item in items])
+    assert {record.status for record in records.values()} == {Status.PENDING}
+    assert len({record.s3_key for record in records.values()}) == 7
+    assert world.discover(max_videos=3) == found
+
+
+def test_a_throttled_video_makes_the_others_wait_and_is_no_failure_of_theirs(world: World) -> None:
+    world.put(recording(MIB))
+    found = world.discover()
+    world.fail(Fault(FaultName.THROTTLED, endpoint=Endpoint.DOWNLOAD))
+    with pytest.raises(ThrottledError):
+        world.archive(found)
+    world.fail()
+    asked = len(world.gopro.admin.requests())
+
+    waiting = world.archive(found)
+
+    assert (waiting.status, waiting.wait_seconds) == (VideoStatus.WAITING, 60)
+    assert len(world.gopro.admin.requests()) == asked, "GoPro is left alone"
+    assert "lease_owner" not in world.record()
+    world.now += timedelta(seconds=61)
+    assert world.archive(found).status is VideoStatus.COMPLETED
+
+
+def test_a_wait_that_the_run_has_no_time_for_ends_it(world: World) -> None:
+    world.put(recording(MIB))
+    found = world.discover()
+    world.gate().after_failure(ThrottledError("Too many requests", retry_after_seconds=600), "another")
+
+    with pytest.raises(GoProUnavailableError):
+        world.archive(found, deadline=world.now + timedelta(seconds=500))
+
+    assert world.record()["status"] == "IN_PROGRESS"
+    assert world.archive(found, deadline=world.now + timedelta(seconds=900)).status is VideoStatus.WAITING

@@ -1,0 +1,284 @@
+"""The request budget and the circuit that all workers share, on moto's DynamoDB; the clock is the test's."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from gopro_sync.errors import AccessDeniedError, GoProUnavailableError, NetworkError, ThrottledError, TrackerError
+from gopro_sync.table.request_budget import GATE_KEY, SharedGate
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+TABLE = "gopro-sync-tracker"
+
+
+class AtomicDynamoDB:
+    """moto's client, whose conditional writes are not atomic among threads; DynamoDB's are."""
+
+    def __init__(self, client: DynamoDBClient) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self.calls = 0
+
+    def update_item(self, **arguments: Any) -> Any:
+        with self._lock:
+            self.calls += 1
+            return self._client.update_item(**arguments)
+
+
+@dataclass(slots=True, kw_only=True)
+class Night:
+    """The shared record, and workers that know nothing of one another."""
+
+    dynamodb: AtomicDynamoDB
+    budget: int = 100
+    now: datetime = field(default_factory=lambda: datetime(2026, 5, 2, 1, 0, 1, tzinfo=UTC))
+    slept: list[float] = field(default_factory=list)
+
+    def worker(self, **options: Any) -> SharedGate:
+        return SharedGate(
+            cast("DynamoDBClient", self.dynamodb),
+            TABLE,
+            requests_per_minute=self.budget,
+            clock=lambda: self.now,
+            jitter=lambda: 0.0,
+            sleep=self.sleep,
+            **options,
+        )
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += timedelta(seconds=seconds)
+
+    def put(self, **attributes: Any) -> None:
+        """Writes the shared record by hand."""
+        boto3.client("dynamodb", region_name="eu-central-1").put_item(
+            TableName=TABLE, Item={"media_id": {"S": GATE_KEY}, **attributes}
+        )
+
+    def later(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    def wait_of(self, worker: SharedGate) -> float:
+        """Return for how long a worker is told to wait; 0 if it may go."""
+        try:
+            worker.before_request()
+        except GoProUnavailableError as error:
+            return error.retry_after_seconds or -1.0
+        return 0.0
+
+
+@pytest.fixture
+def night(monkeypatch: pytest.MonkeyPatch) -> Iterator[Night]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="eu-central-1")
+        client.create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "media_id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "media_id", "AttributeType": "S"}],
+        )
+        yield Night(dynamodb=AtomicDynamoDB(client))
+
+
+def test_all_workers_together_stay_within_the_minutes_budget(night: Night) -> None:
+    night.budget = 30
+    workers = [night.worker() for _ in range(40)]
+
+    with ThreadPoolExecutor(8) as pool:
+        waits = list(pool.map(night.wait_of, workers))
+
+    assert waits.count(0.0) == 30
+    assert {wait for wait in waits if wait} == {59.0}, "until the next minute"
+    night.later(59)
+    assert night.wait_of(night.worker()) == 0
+
+
+def test_a_worker_that_takes_many_at_once_asks_the_table_seldom(night: Night) -> None:
+    lister = night.worker(taken_at_once=20)
+
+    for _ in range(60):
+        lister.before_request()
+
+    assert night.dynamodb.calls == 3 + 1, "one more for the new minute"
+
+
+def test_the_lister_waits_by_itself_for_the_next_minute_as_long_as_its_patience_lasts(night: Night) -> None:
+    night.budget = 20
+    lister = night.worker(taken_at_once=20, patience_seconds=100)
+
+    for _ in range(40):
+        lister.before_request()
+
+    assert night.slept == [59.0]
+    assert night.wait_of(lister) == 60, "its patience is used up"
+
+
+def test_what_gopro_asks_of_one_worker_holds_for_all(night: Night) -> None:
+    night.worker().after_failure(ThrottledError("Too many requests", retry_after_seconds=300), "a")
+
+    assert night.wait_of(night.worker()) == 300
+    night.later(100)
+    assert night.wait_of(night.worker()) == 200
+
+
+def test_after_the_pause_one_worker_tries_and_the_others_go_on_when_gopro_answered_it(night: Night) -> None:
+    night.worker().after_failure(ThrottledError("Too many requests"), "a")
+    night.later(61)
+    probe = night.worker()
+
+    assert night.wait_of(probe) == 0
+    assert [night.wait_of(night.worker()) > 0 for _ in range(5)] == [True] * 5
+    probe.after_answer()
+    assert [night.wait_of(night.worker()) for _ in range(5)] == [0.0] * 5
+
+
+def test_the_one_that_tries_may_do_so_as_often_as_its_patience_lasts(night: Night) -> None:
+    night.worker().after_failure(ThrottledError("Too many requests"), "a")
+    night.later(61)
+    probe = night.worker()
+
+    assert [night.wait_of(probe) for _ in range(3)] == [0.0] * 3, "GoPro's client asks again by itself"
+    probe.after_failure(ThrottledError("Too many requests", retry_after_seconds=400), "b")
+    assert night.wait_of(night.worker()) == 400
+
+
+def test_of_many_that_come_at_the_same_moment_exactly_one_tries(night: Night) -> None:
+    night.worker().after_failure(ThrottledError("Too many requests"), "a")
+    night.later(61)
+
+    with ThreadPoolExecutor(8) as pool:
+        waits = list(pool.map(night.wait_of, [night.worker() for _ in range(20)]))
+
+    assert waits.count(0.0) == 1
+
+
+def test_the_pause_is_doubled_up_to_ten_minutes_while_gopro_does_not_recover(night: Night) -> None:
+    night.worker().after_failure(ThrottledError("Too many requests"), "a")
+    pauses = []
+    for _ in range(5):
+        pauses.append(night.wait_of(night.worker()))
+        night.later(pauses[-1] + 1)
+        probe = night.worker()
+        probe.before_request()
+        probe.after_failure(NetworkError("GoPro answered with status 503"), "b")
+
+    assert pauses == [60, 120, 240, 480, 600]
+
+
+def test_a_probe_that_died_is_followed_by_another(night: Night) -> None:
+    night.worker().after_failure(ThrottledError("Too many requests"), "a")
+    night.later(61)
+    night.worker().before_request()
+
+    assert night.wait_of(night.worker()) > 0
+    night.later(121)
+    assert night.wait_of(night.worker()) == 0
+
+
+def test_one_video_without_an_answer_stops_nobody_and_two_are_an_outage(night: Night) -> None:
+    broken = NetworkError("GoPro answered with status 500")
+    for _ in range(4):
+        night.worker().after_failure(broken, "a")
+    assert night.wait_of(night.worker()) == 0
+
+    night.worker().after_failure(broken, "b")
+
+    assert night.wait_of(night.worker()) == 60
+
+
+def test_two_failures_far_apart_are_no_outage(night: Night) -> None:
+    night.worker().after_failure(NetworkError("GoPro answered with status 500"), "a")
+    night.later(600)
+    night.worker().after_failure(NetworkError("GoPro answered with status 500"), "b")
+
+    assert night.wait_of(night.worker()) == 0
+
+
+def test_workers_that_fail_together_make_one_pause_and_not_a_longer_one_each(night: Night) -> None:
+    for media_id in "abcdefgh":
+        night.worker().after_failure(ThrottledError("Too many requests"), media_id)
+
+    assert night.wait_of(night.worker()) == 60
+
+
+def test_no_server_stops_a_night_with_one_header(night: Night) -> None:
+    night.worker().after_failure(ThrottledError("Too many requests", retry_after_seconds=1e9), "a")
+
+    assert night.wait_of(night.worker()) == 3600
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"pause_seconds": {"N": "60"}},
+        {"pause_seconds": {"N": "60"}, "paused_until": {"S": "tomorrow"}},
+        {"pause_seconds": {"N": "60"}, "paused_until": {"N": "1.5"}},
+        {"pause_seconds": {"N": "60"}, "paused_until": {"N": "1E+100"}},
+        {"budget_minute": {"S": "now"}, "requests_used": {"N": "1"}},
+        {"budget_minute": {"N": "1E+20"}, "requests_used": {"N": "1"}},
+        {"budget_minute": {"N": "99999999999"}, "requests_used": {"N": "1"}},
+    ],
+)
+def test_a_record_that_was_changed_by_hand_is_named_with_what_to_do(night: Night, record: dict[str, Any]) -> None:
+    night.put(**record)
+
+    with pytest.raises(TrackerError, match="delete it, and it is made anew"):
+        night.worker().before_request()
+
+
+def test_the_budget_of_a_worker_whose_clock_is_ahead_is_no_reason_to_stop(night: Night) -> None:
+    here = night.now
+    night.later(60)
+    night.worker().before_request()
+    night.now = here + timedelta(seconds=58)
+    behind = night.worker(patience_seconds=100)
+
+    behind.before_request()
+
+    assert night.now > here + timedelta(seconds=58), "it waited until it was there too"
+
+
+@pytest.mark.parametrize("change", [{"paused_until": {"S": "tomorrow"}}, {"pause_seconds": {"S": "many"}}])
+def test_trouble_is_noted_in_a_record_that_was_changed_by_hand_or_the_record_is_named(
+    night: Night, change: dict[str, Any]
+) -> None:
+    night.put(**change)
+
+    with pytest.raises(TrackerError, match="delete it, and it is made anew"):
+        night.worker().after_failure(ThrottledError("Too many requests"), "a")
+
+
+@pytest.mark.parametrize("failed_at", [{"S": "just now"}, {"N": "1.5"}, None])
+def test_a_failure_whose_time_cannot_be_read_is_not_one_of_just_now(
+    night: Night, failed_at: dict[str, Any] | None
+) -> None:
+    night.put(failed_media_id={"S": "a"}, **({} if failed_at is None else {"failed_at": failed_at}))
+
+    night.worker().after_failure(NetworkError("GoPro answered with status 500"), "b")
+
+    assert night.wait_of(night.worker()) == 0
+
+
+def test_a_refusal_of_the_table_is_named(night: Night) -> None:
+    class Forbidden:
+        def update_item(self, **arguments: Any) -> Any:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "UpdateItem")
+
+    night.dynamodb = cast("AtomicDynamoDB", Forbidden())
+    with pytest.raises(AccessDeniedError):
+        night.worker().before_request()

@@ -1,0 +1,396 @@
+"""The tracker on moto's DynamoDB: allowed status changes and leases.
+
+Concurrent writers are in tests/e2e/test_leases.py: moto's conditional writes are not atomic among threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from moto import mock_aws
+
+from gopro_sync.errors import AccessDeniedError, ConfigurationError, TrackerError
+from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, NewVideo, OpenUpload, Status, Tracker
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+TABLE = "gopro-sync-tracker"
+LEASE = timedelta(minutes=16)
+FILE = ArchivedFile(
+    item_number=1,
+    s3_key="gopro-videos/2026/05/GX010456.MP4",
+    size_bytes=123,
+    source_etag='"aa-1"',
+    s3_etag='"bb-1"',
+    checksum_crc64nvme="AAAAAAAAAAA=",
+    etag_proof="matched",
+)
+UPLOAD = OpenUpload(
+    item_number=2,
+    s3_key="gopro-videos/2026/05/GX020456.MP4",
+    upload_id="upload-1",
+    part_size=5 << 20,
+    size_bytes=200 << 20,
+    source_etag=None,
+)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = datetime(2026, 5, 2, 1, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDBClient]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="eu-central-1")
+        client.create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "media_id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "media_id", "AttributeType": "S"}],
+        )
+        transact, lock = client.transact_write_items, threading.Lock()
+
+        def one_at_a_time(**request: Any) -> Any:
+            with lock:  # moto's transactions are not safe among threads
+                return transact(**request)
+
+        monkeypatch.setattr(client, "transact_write_items", one_at_a_time)
+        yield client
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def waits() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def tracker(client: DynamoDBClient, clock: Clock, waits: list[float]) -> Tracker:
+    return Tracker(client, TABLE, clock=clock, sleep=waits.append)
+
+
+def video(media_id: str = "m1", **changes: Any) -> NewVideo:
+    fields = {
+        "media_id": media_id,
+        "filename": "GX010456.MP4",
+        "s3_key": "gopro-videos/2026/05/GX010456.MP4",
+        "upload_date": datetime(2026, 5, 1, 18, 2, tzinfo=UTC),
+        "size_bytes": 123,
+        "duration_seconds": 7,
+    }
+    return NewVideo(**{**fields, **changes})
+
+
+def item(client: DynamoDBClient, media_id: str = "m1") -> dict[str, Any]:
+    found = client.get_item(TableName=TABLE, Key={"media_id": {"S": media_id}}).get("Item", {})
+    return {name: next(iter(value.values())) for name, value in found.items()}
+
+
+def set_status(client: DynamoDBClient, status: Status, media_id: str = "m1") -> None:
+    client.update_item(
+        TableName=TABLE,
+        Key={"media_id": {"S": media_id}},
+        UpdateExpression="SET #status = :status REMOVE lease_owner, lease_expires_at",
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues={":status": {"S": status}},
+    )
+
+
+def test_a_new_video_is_recorded_with_the_attributes_of_the_specification(
+    tracker: Tracker, client: DynamoDBClient
+) -> None:
+    tracker.add_pending([video()])
+
+    assert item(client) == {
+        "media_id": "m1",
+        "status": "PENDING",
+        "filename": "GX010456.MP4",
+        "s3_key": "gopro-videos/2026/05/GX010456.MP4",
+        "upload_date": "2026-05-01T18:02:00Z",
+        "file_size": "123",
+        "duration_seconds": "7",
+        "retry_count": "0",
+        "sync_timestamp": "2026-05-02T01:00:00Z",
+    }
+
+
+def test_an_unknown_size_is_left_out_and_not_written_as_zero(tracker: Tracker, client: DynamoDBClient) -> None:
+    tracker.add_pending([video(size_bytes=None, duration_seconds=None)])
+
+    assert "file_size" not in item(client)
+    assert "duration_seconds" not in item(client)
+
+
+def test_recording_again_changes_nothing(tracker: Tracker, client: DynamoDBClient) -> None:
+    tracker.add_pending([video()])
+    set_status(client, Status.COMPLETED)
+    before = item(client)
+
+    tracker.add_pending([video(s3_key="gopro-videos/2026/05/OTHER.MP4")])
+
+    assert item(client) == before
+
+
+@pytest.mark.parametrize("status", [Status.PENDING, Status.FAILED])
+def test_a_pending_or_failed_video_can_be_claimed(tracker: Tracker, client: DynamoDBClient, status: Status) -> None:
+    tracker.add_pending([video()])
+    set_status(client, status)
+
+    claim = tracker.claim("m1", owner="run-1", lease=LEASE)
+
+    assert claim.outcome is ClaimOutcome.CLAIMED
+    assert item(client)["status"] == "IN_PROGRESS"
+    assert item(client)["lease_owner"] == "run-1"
+    assert item(client)["execution_id"] == "run-1"
+
+
+def test_a_completed_video_cannot_be_claimed_and_says_where_it_is(tracker: Tracker, client: DynamoDBClient) -> None:
+    tracker.add_pending([video()])
+    tracker.claim("m1", owner="run-1", lease=LEASE)
+    tracker.complete("m1", owner="run-1", files=[FILE])
+
+    claim = tracker.claim("m1", owner="run-2", lease=LEASE)
+
+    assert claim.outcome is ClaimOutcome.ALREADY_COMPLETED
+    assert claim.record.files == (FILE,)
+    assert item(client)["status"] == "COMPLETED"
+
+
+def test_a_lease_keeps_another_run_away_until_it_expires(tracker: Tracker, clock: Clock) -> None:
+    tracker.add_pending([video()])
+    tracker.claim("m1", owner="run-1", lease=LEASE)
+
+    held = tracker.claim("m1", owner="run-2", lease=LEASE)
+    clock.now += LEASE + timedelta(seconds=1)
+    taken = tracker.claim("m1", owner="run-2", lease=LEASE)
+
+    assert held.outcome is ClaimOutcome.HELD_BY_ANOTHER
+    assert held.record.lease_owner == "run-1"
+    assert taken.outcome is ClaimOutcome.CLAIMED
+
+
+def test_a_run_may_claim_its_own_video_again_after_its_function_was_killed(tracker: Tracker) -> None:
+    tracker.add_pending([video()])
+    tracker.claim("m1", owner="run-1", lease=LEASE)
+    tracker.save_progress("m1", owner="run-1", files=[FILE], upload=UPLOAD)
+
+    again = tracker.claim("m1", owner="run-1", lease=LEASE)
+
+    assert again.outcome is ClaimOutcome.CLAIMED
+    assert again.record.files == (FILE,)
+    assert again.record.upload == UPLOAD
+
+
+def test_who_lost_the_video_can_neither_complete_nor_change_it(
+    tracker: Tracker, client: DynamoDBClient, clock: Clock
+) -> None:
+    tracker.add_pending([video()])
+    tracker.claim("m1", owner="run-1", lease=LEASE)
+    clock.now += LEASE + timedelta(seconds=1)
+    tracker.claim("m1", owner="run-2", lease=LEASE)
+    before = item(client)
+
+    with pytest.raises(TrackerError, match="taken this video over"):
+        tracker.complete("m1", owner="run-1", files=[FILE])
+    with pytest.raises(TrackerError, match="taken this video over"):
+        tracker.save_progress("m1", owner="run-1", files=[], upload=UPLOAD)
+    with pytest.raises(TrackerError, match="taken this video over"):
+        tracker.release("m1", owner="run-1")
+
+    assert item(client) == before
+
+
+def test_completing_records_the_proof_and_drops_what_only_the_work_needed(
+    tracker: Tracker, client: DynamoDBClient, clock: Clock
+) -> None:
+    second = ArchivedFile(**{**{name: getattr(FILE, name) for name in FILE.__slots__}, "item_number": 2})
+    tracker.add_pending([video(size_bytes=None)])
+    tracker.claim("m1", owner="run-1", lease=LEASE)
+    tracker.save_progress("m1", owner="run-1", files=[FILE], upload=UPLOAD)
+    clock.now += timedelta(minutes=3)
+
+    tracker.complete("m1", owner="run-1", files=[FILE, second])
+
+    record = item(client)
+    assert record["status"] == "COMPLETED"
+    assert record["file_size"] == "246"
+    assert record["sync_timestamp"] == "2026-05-02T01:03:00Z"
+    assert not {"lease_owner", "lease_expires_at", "upload", "ttl", "error_message"} & record.keys()
+    assert tracker.get_many(["m1"])["m1"].files == (FILE, second)
+
+
+def test_a_released_video_can_be_taken_at_once_and_keeps_what_was_reached(tracker: Tracker) -> None:
+    tracker.add_pending([video()])
+    tracker.claim("m1", owner="run-1", lease=LEASE)
+    tracker.save_progress("m1", owner="run-1", files=[FILE], upload=UPLOAD)
+
+    tracker.release("m1", owner="run-1")
+    claim = tracker.claim("m1", owner="run-2", lease=LEASE)
+
+    assert claim.outcome is ClaimOutcome.CLAIMED
+    assert claim.record.upload == UPLOAD
+
+
+def test_many_records_are_read_in_batches_and_unknown_ones_are_simply_absent(tracker: Tracker) -> None:
+    tracker.add_pending([video(f"m{n}") for n in range(230)])
+
+    records = tracker.get_many([f"m{n}" for n in range(250)] + ["m0"])
+
+    assert records.keys() == {f"m{n}" for n in range(230)}
+    assert {record.status for record in records.values()} == {Status.PENDING}
+
+
+def test_keys_that_dynamodb_left_unprocessed_are_asked_for_again(clock: Clock, waits: list[float]) -> None:
+    client = boto3.client("dynamodb", region_name="eu-central-1", aws_access_key_id="t", aws_secret_access_key="t")
+    tracker = Tracker(client, TABLE, clock=clock, sleep=waits.append)
+    keys = {"Keys": [{"media_id": {"S": "m2"}}], "ConsistentRead": True}
+    items = [{"media_id": {"S": name}, "status": {"S": "PENDING"}} for name in ("m1", "m2")]
+    with Stubber(client) as stub:
+        stub.add_response("batch_get_item", {"Responses": {TABLE: [items[0]]}, "UnprocessedKeys": {TABLE: keys}})
+        stub.add_response("batch_get_item", {"Responses": {TABLE: [items[1]]}}, {"RequestItems": {TABLE: keys}})
+
+        records = tracker.get_many(["m1", "m2"])
+
+    assert records.keys() == {"m1", "m2"}
+    assert len(waits) == 1
+
+
+def test_a_lasting_backlog_of_unprocessed_keys_is_an_error_and_not_a_missing_record(clock: Clock) -> None:
+    client = boto3.client("dynamodb", region_name="eu-central-1", aws_access_key_id="t", aws_secret_access_key="t")
+    tracker = Tracker(client, TABLE, clock=clock, sleep=lambda _seconds: None)
+    unprocessed = {TABLE: {"Keys": [{"media_id": {"S": "m1"}}], "ConsistentRead": True}}
+    with Stubber(client) as stub:
+        for _ in range(8):
+            stub.add_response("batch_get_item", {"Responses": {}, "UnprocessedKeys": unprocessed})
+
+        with pytest.raises(TrackerError, match="unread"):
+            tracker.get_many(["m1"])
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("AccessDeniedException", AccessDeniedError),
+        ("ResourceNotFoundException", ConfigurationError),
+        ("InternalServerError", TrackerError),
+    ],
+)
+def test_dynamodbs_refusals_become_this_systems_errors(clock: Clock, code: str, expected: type[Exception]) -> None:
+    client = boto3.client("dynamodb", region_name="eu-central-1", aws_access_key_id="t", aws_secret_access_key="t")
+    tracker = Tracker(client, TABLE, clock=clock, sleep=lambda _seconds: None)
+    with Stubber(client) as stub:
+        stub.add_client_error("update_item", code, "not allowed", http_status_code=400)
+
+        with pytest.raises(expected):
+            tracker.claim("m1", owner="run-1", lease=LEASE)
+
+
+def test_a_video_without_a_record_cannot_be_claimed(tracker: Tracker) -> None:
+    with pytest.raises(TrackerError, match="no record"):
+        tracker.claim("never-seen", owner="run-1", lease=LEASE)
+
+
+CHANGES_BY_HAND: list[dict[str, Any]] = [
+    {"status": {"S": "DONE"}},
+    {"status": {"L": []}},
+    {"lease_expires_at": {"S": "tomorrow"}},
+    {"lease_expires_at": {"N": "1.5"}},
+    {"lease_expires_at": {"N": "1E+100"}},
+    {"lease_owner": {"L": []}},
+    {"retry_count": {"S": "\u0663"}},
+    {"retry_count": {"N": "-1"}},
+    {"retry_count": {"NULL": True}},
+    {"next_attempt_after": {"S": "2026-05-01"}},
+    {"next_attempt_after": {"S": "0001-01-01T00:00:00+14:00"}},
+    {"next_attempt_after": {"N": "5"}},
+    {"s3_key": {"N": "5"}},
+    {"files": {"S": "none"}},
+    {"files": {"L": [{"S": "one"}]}},
+    {"files": {"L": [{"M": {"item_number": {"N": "1"}}}]}},
+    {"upload": {"M": {**{name: {"S": "x"} for name in UPLOAD.__slots__}, "part_size": {"S": "large"}}}},
+    {"upload": {"L": []}},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES_BY_HAND)
+def test_a_record_that_was_changed_by_hand_is_named(
+    tracker: Tracker, client: DynamoDBClient, change: dict[str, Any]
+) -> None:
+    client.put_item(TableName=TABLE, Item={"media_id": {"S": "m1"}, "status": {"S": "PENDING"}, **change})
+
+    with pytest.raises(TrackerError, match="m1"):
+        tracker.get_many(["m1"])
+
+
+@pytest.mark.parametrize("upload_date", [{"S": "yesterday"}, {"S": "0001-01-01T00:00:00+14:00"}, {"N": "5"}, {"L": []}])
+def test_a_pending_video_whose_upload_time_was_changed_by_hand_is_counted_and_has_no_age(
+    clock: Clock, upload_date: dict[str, Any]
+) -> None:
+    client = boto3.client("dynamodb", region_name="eu-central-1", aws_access_key_id="t", aws_secret_access_key="t")
+    tracker = Tracker(client, TABLE, clock=clock, sleep=lambda _seconds: None)
+    with Stubber(client) as stub:
+        stub.add_response(
+            "query", {"Items": [{"upload_date": upload_date}, {"upload_date": {"S": "2026-05-01T01:00:00Z"}}]}
+        )
+        for _ in range(2):
+            stub.add_response("query", {"Items": []})
+        pending = tracker.pending()
+
+    assert pending.count == 2
+    assert pending.oldest_age_seconds(clock.now) == 24 * 3600
+
+
+def test_many_new_videos_are_recorded_in_few_calls_and_known_ones_are_left_alone(
+    client: DynamoDBClient, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    videos = [video(media_id=f"m{number:03}") for number in range(250)]
+    tracker.add_pending([videos[7], videos[120]])
+    tracker.claim("m007", owner="run-1", lease=LEASE)
+    transact, calls = client.transact_write_items, []
+
+    def counted(**request: Any) -> Any:
+        calls.append(request)
+        return transact(**request)
+
+    monkeypatch.setattr(client, "transact_write_items", counted)
+
+    tracker.add_pending(videos)
+
+    records = tracker.get_many(video.media_id for video in videos)
+    assert len(records) == 250
+    assert records["m007"].status is Status.IN_PROGRESS
+    assert sum(record.status is Status.PENDING for record in records.values()) == 249
+    assert len(calls) == 3 + 2, "two of three batches held a video that was known"
+
+
+def test_a_conflict_with_another_run_is_tried_again_and_not_for_ever(
+    client: DynamoDBClient, tracker: Tracker, waits: list[float]
+) -> None:
+    conflict = {"CancellationReasons": [{"Code": "TransactionConflict"}]}
+    with Stubber(client) as stub:
+        for _ in range(8):
+            stub.add_client_error(
+                "transact_write_items", "TransactionCanceledException", "conflict", modeled_fields=conflict
+            )
+        with pytest.raises(TrackerError, match="again and again"):
+            tracker.add_pending([video()])
+    assert len(waits) == 7

@@ -1,0 +1,93 @@
+"""The stack of `redrive_stack.py` on loopback, for the command in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final, Self
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
+
+from botocore import xform_name
+
+from tests.support.redrive_stack import RedriveStack
+
+_SERVICES: Final = {"AmazonSQS": "sqs", "AWSStepFunctions": "stepfunctions"}
+
+
+class RedriveServer:
+    """Use as a context manager; one request is answered at a time.
+
+    Args:
+        stack: what answers.
+    """
+
+    def __init__(self, stack: RedriveStack) -> None:
+        self._stack = stack
+        self._lock = threading.Lock()
+        state = self
+
+        class Handler(_Handler):
+            server_state = state
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def call(self, target: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer to a call in AWS's JSON protocol."""
+        service, _, operation = target.partition(".")
+        with self._lock:
+            client = self._stack.client(_SERVICES[service])
+            answer: dict[str, Any] = getattr(client, xform_name(operation))(**arguments)
+        return answer
+
+    def describe_stacks(self, stack_name: str) -> str:
+        """Return CloudFormation's answer, in its query protocol."""
+        with self._lock:
+            (stack,) = self._stack.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
+        outputs = "".join(
+            f"<member><OutputKey>{output['OutputKey']}</OutputKey>"
+            f"<OutputValue>{escape(output['OutputValue'])}</OutputValue></member>"
+            for output in stack["Outputs"]
+        )
+        return (
+            f"<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>{stack_name}</StackName>"
+            "<CreationTime>2026-03-01T02:00:00Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus>"
+            f"<Outputs>{outputs}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
+        )
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server_state: RedriveServer
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Quiet."""
+
+    def do_POST(self) -> None:
+        asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        target = self.headers.get("X-Amz-Target")
+        if target is None:
+            body, kind = self.server_state.describe_stacks(parse_qs(asked)["StackName"][0]), "text/xml"
+        else:
+            body, kind = json.dumps(self.server_state.call(target, json.loads(asked))), "application/x-amz-json-1.0"
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body.encode())))
+        self.end_headers()
+        self.wfile.write(body.encode())
