@@ -20,11 +20,15 @@ demo: setup ## Sync a sample library on the cloud on your machine; DEMO_MEDIA=fi
 # --- checks ----------------------------------------------------------------------------------------------------------
 
 # Three processes on two cores, since many tests wait for a cloud.
-PYTEST_IN_PARALLEL := python -m pytest --numprocesses=3 --dist=loadgroup
+PYTEST_IN_PARALLEL := python -m pytest --numprocesses=3 --dist=loadgroup --durations=10
 
 .PHONY: test
-test: setup ## All tests: unit, contract, integration, end to end on the local cloud (minutes)
-	@$(PYTEST_IN_PARALLEL)
+test: setup ## Unit, contract, integration, and nightly runs end to end on the local cloud (two minutes)
+	@$(PYTEST_IN_PARALLEL) -m "not slow"
+
+.PHONY: slow
+slow: setup ## The tests that take longer: killed functions, lost permissions, alarms, overlapping runs (minutes)
+	@$(PYTEST_IN_PARALLEL) -m slow
 
 .PHONY: coverage
 coverage: setup ## The same, and which lines and branches no test reaches
@@ -35,7 +39,7 @@ unit: setup ## Only the tests that open no socket (seconds)
 	@python -m pytest -q tests/unit tests/contract
 
 .PHONY: chaos
-chaos: setup ## Kill the downloader at random moments; SEEDS=500 for more than the 50 of `make test`
+chaos: setup ## Kill the downloader at random moments; SEEDS=500 for more than the 50 of `make slow`
 	@CHAOS_SEEDS=$(or $(SEEDS),50) python -m pytest -q tests/chaos
 
 .PHONY: least-privilege
@@ -54,7 +58,7 @@ scale: setup ## Runs of 1,000 and 2,500 videos, ten ways to fail, a throttled ni
 	@python -m pytest -q -s tests/e2e/scale.py
 
 .PHONY: check
-check: lint types template security test ## Everything that CI would ask for
+check: lint types template security test slow ## Everything that CI would ask for
 
 .PHONY: format
 format: setup ## Format the code and mend what the linter can mend

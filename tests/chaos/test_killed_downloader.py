@@ -157,6 +157,7 @@ def test_together_with_the_whole_run_and_the_next_run_waits_until_the_lease_is_o
 # --- anywhere --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_anywhere_and_again_and_again(world: World, seed: int) -> None:
     chance = random.Random(seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import batched
@@ -18,16 +19,26 @@ from local.cloud import Cloud
 from local.running import Execution
 from local.simulator import Library, SimulatedItem, SimulatorAdmin, SourceFile
 
+# What of a deployed stack is looked at in `make test`; the rest is for `make slow`.
+_QUICK = frozenset({"test_nightly_sync.py"})
 # Deployed a second time, in another of the parallel test processes: on one cloud alone, these tests would end last.
 _ON_A_SECOND_CLOUD = frozenset({"test_killed_function.py", "test_monitoring_run.py", "test_sessions_in_runs.py"})
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Keep the tests of this folder together: a deployed stack serves all tests of one process."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            group = "second local cloud" if item.path.name in _ON_A_SECOND_CLOUD else "local cloud"
-            item.add_marker(pytest.mark.xdist_group(group))
+    if item.path.is_relative_to(Path(__file__).parent):
+        group = "second local cloud" if item.path.name in _ON_A_SECOND_CLOUD else "local cloud"
+        item.add_marker(pytest.mark.xdist_group(group))
+        if item.path.name not in _QUICK:
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(autouse=True)
+def _stays_with_its_cloud(request: pytest.FixtureRequest) -> None:
+    """Fail where the groups are not kept together: each test process would bring up clouds of its own, unnoticed."""
+    if request.config.getoption("dist", "no") == "loadgroup" and "PYTEST_XDIST_WORKER" in os.environ:
+        assert request.node.nodeid.endswith("local cloud")
 
 
 KIB = 1024
