@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from local.state import REPOSITORY
-from tests.fakes.folder_tree import Tree, contents, plant
+from tests.support.folder_tree import Tree, contents, plant
 
 # Stands for a Python: notes how it is called, makes environments, and takes clouds down unless it is told not to.
 _PYTHON = r"""#!/bin/sh

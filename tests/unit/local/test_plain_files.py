@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from local.plain_files import open_log, read_plain, replace_plain
-from tests.fakes.folder_tree import contents, plant
+from tests.support.folder_tree import contents, plant
 
 
 def test_a_file_is_replaced_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
