@@ -112,5 +112,5 @@ lock: setup ## Resolve the requirement files again (needs uv)
 	  uv pip compile --quiet --python .venv/bin/python --no-header --annotation-style line $$name.in -o $$name.txt; done
 
 .PHONY: clean
-clean: ## Remove what was built; .venv too
-	@rm -rf .venv .aws-sam .local .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean: ## End the local clouds, remove what was built; .venv too
+	@requirements/clean.sh

@@ -4,13 +4,21 @@
 # They live in an environment of their own, .venv/gates, made at the first use: checkov and its friends pin other versions
 # of the AWS libraries than the project, and nothing else needs them.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+if [ -L "$0" ]; then
+  echo "security: $0 is a link: run the script that it leads to" >&2
+  exit 1
+fi
+CDPATH='' cd -P -- "$(dirname -- "$0")/.."
 
 tools=.venv/gates/bin
 stamp=.venv/gates/.lock-installed
 export DETECT_SECRETS_NO_COLOR=1 CHECKOV_RUN_SCA_PACKAGE_SCAN_V2=false PYTHONWARNINGS=ignore
 
 if ! cmp -s gates/gates.txt "$stamp"; then
+  if [ -L .venv ] || [ ! -f .venv/.locks-installed ]; then
+    echo "security: $PWD/.venv is a link, or was not made by \`make setup\`: its gates are not replaced" >&2
+    exit 1
+  fi
   echo "security: installing the gates into .venv/gates (half a minute, once)"
   rm -rf .venv/gates
   .venv/bin/python -m venv .venv/gates
@@ -49,7 +57,7 @@ checkov_template() {
 # Every role of the template, in a VPC. What is accepted, and why, stands in gates/iam_findings.py.
 iam_policies() {
   local policies
-  policies=$(mktemp -d)
+  policies=$(mktemp -d) || return
   trap 'rm -rf "$policies"' RETURN
   .venv/bin/python -m gates.iam_policies "$policies"
   # It ends with an error whenever it has anything to say; what that is worth is said by what reads it.

@@ -15,6 +15,7 @@ import compileall
 import fcntl
 import hashlib
 import py_compile
+import re
 import shutil
 import subprocess  # nosec B404 - runs pip, with arguments that are all in this file
 import sys
@@ -38,6 +39,7 @@ PLATFORMS = {
 _HERE = Path(__file__).resolve().parent
 _CACHE = _HERE.parent / ".aws-sam" / "dependencies"
 _SHOWN_CHARACTERS = 2000
+_DIGEST_CHARACTERS = 16
 
 
 class PackagingError(Exception):
@@ -81,17 +83,26 @@ def _alone_in(cache: Path) -> Iterator[Path]:
 
 def _installed(requirements: Path, architecture: str, cache: Path) -> Path:
     recipe = [requirements, *sorted(_HERE.glob("*.py"))]
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in recipe)).hexdigest()[:16]
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in recipe)).hexdigest()[:_DIGEST_CHARACTERS]
     dependencies = cache / f"{architecture}-{digest}"
     if dependencies.is_dir():
         return dependencies
-    for outdated in cache.glob(f"{architecture}-*"):
-        shutil.rmtree(outdated)
+    _remove_outdated(architecture, cache)
     unfinished = cache / f"{architecture}-unfinished"
     _install(requirements, architecture, unfinished)
     _prune(unfinished)
     _compile(unfinished, root=unfinished)
     return unfinished.rename(dependencies)
+
+
+def _remove_outdated(architecture: str, cache: Path) -> None:
+    """Makes room; what has another name than we give, or is no folder, was put there by somebody else."""
+    ours = re.compile(rf"{architecture}-([0-9a-f]{{{_DIGEST_CHARACTERS}}}|unfinished)")
+    for entry in cache.iterdir():
+        if ours.fullmatch(entry.name) and entry.is_symlink():
+            entry.unlink()
+        elif ours.fullmatch(entry.name) and entry.is_dir():
+            shutil.rmtree(entry)
 
 
 def _install(requirements: Path, architecture: str, target: Path) -> None:

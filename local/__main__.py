@@ -43,14 +43,23 @@ app = typer.Typer(
 )
 _errors = Console(stderr=True, soft_wrap=True)
 
+
+def _folder(name: str) -> Path:
+    # An empty name would be the current folder, which is nobody's wish: it comes of a shell variable that is not set.
+    if not name:
+        raise typer.BadParameter("an empty name names no folder")
+    return Path(name)
+
+
 StateDirectory = Annotated[
     Path | None,
     typer.Option(
         "--state-dir",
-        file_okay=False,
+        metavar="FOLDER",
+        parser=_folder,
         show_default=".local/ at the repository's root",
         envvar=STATE_DIRECTORY_VARIABLE,
-        help="Where ports, process numbers and logs are kept; one cloud per directory.",
+        help="Where ports, process numbers and logs are kept, and nothing else may be; one cloud per folder.",
     ),
 ]
 MediaFile = Annotated[
@@ -185,9 +194,12 @@ def mails(
 
 @app.command()
 def down(*, state_directory: StateDirectory = None) -> None:
-    """End what `up` started, and nothing else, and remove the state. Nothing happens when nothing is up."""
+    """End what `up` started, and remove what it wrote, and nothing else. Nothing happens when nothing is up.
+
+    The certificate stays, for shells may trust it. What no local cloud has written stays, too, and is named.
+    """
     with _readable_errors():
-        was_up = local_cloud.stop(state_directory or default_state_directory())
+        was_up = local_cloud.stop(state_directory or default_state_directory(), report=_say)
         _say("Down." if was_up else "Nothing was up.")
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,18 @@ from local.aws_client import make_client
 from local.engine.certificate import TRUST_VARIABLES, Trust, ensure_trust
 from local.engine.environment import REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
 from local.engine_process import start_engine, wait_until_ready
-from local.errors import AlreadyRunningError, CredentialsFileError, NotRunningError
+from local.errors import (
+    AlreadyRunningError,
+    CredentialsFileError,
+    DamagedStateError,
+    NotRunningError,
+    StateDirectoryError,
+    StopError,
+)
+from local.processes import ProcessRecord
 from local.simulator_process import start_simulator, wait_for_simulator
-from local.state import CloudState, StateDirectory
+from local.state import CloudState, StateDirectory, shown
+from local.state_place import state_place
 
 # What a started cloud tells the person who waits for it, line by line.
 Report = Callable[[str], None]
@@ -78,7 +88,7 @@ def start(
     """Brings a cloud up; when it fails or is interrupted, nothing of it is left running.
 
     Args:
-        state_directory: belongs to this cloud alone.
+        state_directory: belongs to this cloud alone; missing, empty, or the state directory of one that is down.
         library: what the simulator serves: ``demo`` or a library file.
         media: one more real file that it serves.
         gopro_api_base_url: a GoPro-compatible server; then no simulator is started.
@@ -90,19 +100,12 @@ def start(
     Raises:
         LocalCloudError: a subclass that says what to do.
     """
-    directory = StateDirectory(state_directory.absolute())
-    before = directory.read()
-    if before is not None and any(processes.is_running(process) for process in before.processes):
-        raise AlreadyRunningError(
-            f"A local cloud is up already ({before.endpoint_url}, state in {directory.path}). "
-            "Use it, or end it first: python -m local down"
-        )
+    directory = StateDirectory(state_place(state_directory))
     secret = None if credentials is None else _read_credentials(credentials)
-    directory.remove()
-    directory.prepare()
-    try:
+    with _claimed(directory, report) as started:
         return _start(
             directory,
+            started,
             library=str(library),
             media=media,
             gopro_api_base_url=gopro_api_base_url,
@@ -111,24 +114,38 @@ def start(
             alert_email=alert_email,
             report=report,
         )
-    except BaseException:
-        _stop_processes(directory)
-        raise
 
 
-def stop(state_directory: Path, *, keep_logs: bool = False) -> bool:
+def stop(state_directory: Path, *, keep_logs: bool = False, report: Report = lambda _line: None) -> bool:
     """Ends exactly the processes that :func:`start` started, and removes the state.
 
     Args:
         state_directory: of the cloud.
         keep_logs: leave the log files, to be looked at.
+        report: told what was left because no cloud has written it.
 
     Returns:
         Whether there was anything to end.
+
+    Raises:
+        LocalCloudError: a subclass that says what to do.
     """
-    directory = StateDirectory(state_directory.absolute())
-    was_up = _stop_processes(directory)
-    directory.remove(keep_logs=keep_logs)
+    directory = StateDirectory(state_place(state_directory))
+    with _plain_words(directory):
+        if not directory.is_in_use():
+            return False
+        with directory.held():
+            was_up, damage = _what_is_up(directory)
+            _end(directory, directory.recorded_processes())
+            left = directory.remove(keep_logs=keep_logs)
+    if left:
+        report(f"Left alone in {shown(directory.path)}, for no local cloud has written it: {directory.names(left)}")
+    if damage is not None:
+        raise DamagedStateError(
+            damage.problem,
+            "What belongs to a local cloud was removed. If its engine or simulator still runs, this lists it: "
+            "ps ax | grep 'python.* -m local[.]'",
+        )
     return was_up
 
 
@@ -137,32 +154,77 @@ def load(state_directory: Path) -> Cloud:
 
     Raises:
         NotRunningError: there is none, it is not up yet, or a part of it has ended.
+        StateDirectoryError: the folder is no state directory, or says nothing that can be understood.
     """
-    directory = StateDirectory(state_directory.absolute())
-    state = directory.read()
+    directory = StateDirectory(state_place(state_directory))
+    with _plain_words(directory):
+        state = directory.read() if directory.is_in_use() else None
     if state is None:
-        raise NotRunningError(f"No local cloud is up (state in {directory.path}): python -m local up")
+        raise NotRunningError(f"No local cloud is up (state in {shown(directory.path)}): {directory.command('up')}")
     for process in state.processes:
         if not processes.is_running(process):
             log = directory.log(process.name)
-            raise NotRunningError(f"The {process.name} has ended (log: {log}): python -m local down, then up again")
+            raise NotRunningError(
+                f"The {process.name} has ended (log: {log}): {directory.command('down')}, then up again"
+            )
     if not state.is_complete:
-        raise NotRunningError("The local cloud is still coming up, or was interrupted: python -m local down, then up")
+        raise NotRunningError(
+            f"The local cloud is still coming up, or was interrupted: {directory.command('down')}, then up"
+        )
     return _cloud(directory, state)
 
 
 @contextmanager
-def running(*, state_directory: Path, **options: Any) -> Iterator[Cloud]:
+def running(*, state_directory: Path, report: Report = lambda _line: None, **options: Any) -> Iterator[Cloud]:
     """A cloud for the length of a ``with`` block; the options are those of :func:`start`."""
-    cloud = start(state_directory=state_directory, **options)
+    cloud = start(state_directory=state_directory, report=report, **options)
     try:
         yield cloud
     finally:
-        stop(state_directory)
+        stop(state_directory, report=report)
+
+
+@contextmanager
+def _claimed(directory: StateDirectory, report: Report) -> Iterator[list[ProcessRecord]]:
+    """Readies the directory, and ends whatever is added to the list when what follows fails or is interrupted."""
+    started: list[ProcessRecord] = []
+    with _plain_words(directory), directory.claimed() as is_taken_over:
+        _refuse_second_cloud(directory)
+        directory.prepare()
+        if is_taken_over:
+            report(f"{shown(directory.path)} held what an older version left: its certificate stays in use")
+        try:
+            yield started
+        except BaseException:
+            _end(directory, started)
+            raise
+
+
+def _refuse_second_cloud(directory: StateDirectory) -> None:
+    before = directory.read()
+    if before is not None and any(processes.is_running(process) for process in before.processes):
+        raise AlreadyRunningError(
+            f"A local cloud is up already ({before.endpoint_url}, state in {shown(directory.path)}). "
+            f"Use it, or end it first: {directory.command('down')}"
+        )
+
+
+@contextmanager
+def _plain_words(directory: StateDirectory) -> Iterator[None]:
+    """Says what the system refuses, such as a full disk, without a stack trace."""
+    try:
+        yield
+    except OSError as error:
+        place = shown(directory.path if error.filename is None else Path(os.fsdecode(error.filename)))
+        raise StateDirectoryError(
+            f"The local cloud with its state in {shown(directory.path)} cannot go on: {error.strerror or error} "
+            f"({place}). Mend that, or bring it up in another folder with --state-dir"
+        ) from error
 
 
 def _start(
     directory: StateDirectory,
+    started: list[ProcessRecord],
     *,
     library: str,
     media: Path | None,
@@ -176,11 +238,13 @@ def _start(
     state = CloudState()
 
     engine = start_engine(directory, trust, port=port)
+    started.append(engine.process)
     state = replace(state.with_process(engine.process), endpoint_url=engine.endpoint_url)
     directory.write(state)
 
     if gopro_api_base_url is None:
         simulator = start_simulator(directory, library=library, media=media)
+        started.append(simulator)
         state = state.with_process(simulator)
         directory.write(state)
         address = wait_for_simulator(simulator, directory)
@@ -208,13 +272,23 @@ def _start(
     return cloud
 
 
-def _stop_processes(directory: StateDirectory) -> bool:
-    state = directory.read()
-    if state is None:
-        return False
-    for process in reversed(state.processes):
-        processes.stop(process)
-    return True
+def _what_is_up(directory: StateDirectory) -> tuple[bool, DamagedStateError | None]:
+    try:
+        return directory.read() is not None, None
+    except DamagedStateError as error:
+        return True, error
+
+
+def _end(directory: StateDirectory, records: Sequence[ProcessRecord]) -> None:
+    for process in reversed(records):
+        with suppress(PermissionError):  # another user's: said below
+            processes.stop(process)
+    if alive := [process for process in records if processes.is_running(process)]:
+        named = " and ".join(f"{process.name} (process {process.pid})" for process in alive)
+        raise StopError(
+            f"The {named} of the local cloud cannot be ended. End it as the user who started it, then: "
+            f"{directory.command('down')}"
+        )
 
 
 def _stack_outputs(endpoint_url: str, trust: Trust) -> dict[str, str]:

@@ -44,7 +44,7 @@ def show(*, state_directory: Path, media: Path | None, screen: Console, progress
         _sync_and_prove(here, screen, progress_screen)
         keep_logs = False
     finally:
-        cloud.stop(state_directory, keep_logs=keep_logs)
+        cloud.stop(state_directory, keep_logs=keep_logs, report=report)
 
 
 def _sync_and_prove(here: Cloud, screen: Console, progress_screen: Console) -> None:

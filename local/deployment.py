@@ -14,6 +14,7 @@ from pathlib import Path
 
 from local.engine.environment import REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
 from local.errors import DeploymentError
+from local.plain_files import open_log, replace_plain
 from local.state import REPOSITORY, StateDirectory
 
 STACK_NAME = "gopro-sync-local"
@@ -75,12 +76,16 @@ def deploy(directory: StateDirectory, *, endpoint_url: str, ca_bundle: Path, par
 
 
 def sam_environment(directory: StateDirectory) -> dict[str, str]:
-    """The caller's environment, for pip's sake, without anything that could lead to a real AWS account."""
+    """The caller's environment, for pip's sake, without anything that could lead to a real AWS account.
+
+    Temporary files go into the state directory, for sam leaves some behind.
+    """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_", "PYTHON"))}
     without_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1", "localhost"]))
     return {
         **inherited,
         "PATH": f"{_BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}",  # sam looks for `python3.12` by name
+        "TMPDIR": str(directory.temporary),
         "NO_PROXY": without_proxy,
         "no_proxy": without_proxy,
         "AWS_DEFAULT_REGION": REGION,
@@ -103,10 +108,10 @@ def _sam(
 ) -> None:
     # samconfig.toml is for real accounts; its profiles must not reach the local cloud.
     configuration = directory.path / "samconfig.toml"
-    configuration.write_text("version = 0.1\n", encoding="utf-8")
+    replace_plain(configuration, b"version = 0.1\n")
     command = [str(_BIN / "sam"), *arguments, "--config-file", str(configuration)]
     log = directory.log(name)
-    with log.open("wb") as output:
+    with open_log(log) as output:
         process = subprocess.Popen(
             command,
             env=dict(environment),

@@ -15,6 +15,34 @@ class NotRunningError(LocalCloudError):
     """No local cloud is up in this state directory."""
 
 
+class StateDirectoryError(LocalCloudError):
+    """The folder cannot be used as a state directory, or cannot be read or written."""
+
+
+class ForeignFilesError(StateDirectoryError):
+    """The folder holds what no local cloud has written."""
+
+
+class NoStateDirectoryError(StateDirectoryError):
+    """The folder has no marker of a local cloud."""
+
+
+class DamagedStateError(StateDirectoryError):
+    """The state file does not say what is up.
+
+    Attributes:
+        problem: what is wrong with it, without what to do about it.
+    """
+
+    def __init__(self, problem: str, advice: str) -> None:
+        super().__init__(f"{problem}. {advice}")
+        self.problem = problem
+
+
+class StopError(LocalCloudError):
+    """A process of the cloud could not be ended."""
+
+
 class StartError(LocalCloudError):
     """The engine or the simulator did not start."""
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local.plain_files import open_log
+
+# In the environment of each process of ours, and of what it starts: its record's mark.
+MARK_VARIABLE = "LOCAL_CLOUD_PROCESS"
 _GRACE_SECONDS = 5.0
 _POLL_SECONDS = 0.05
+_PROC = Path("/proc/self")
 
 # What this very process started: its parent has to collect it once it has ended.
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -21,15 +27,35 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessRecord:
-    """A process of ours, so identified that a process which was given its number later is never taken for it."""
+    """A process of ours, so identified that a process which was given its number later is never taken for it.
+
+    Attributes:
+        name: for messages.
+        pid: its number, and that of the group that it leads.
+        started: when, in the system's own words; empty when it ended at once.
+        mark: the value of ``MARK_VARIABLE`` in its environment; empty when it has none.
+    """
 
     name: str
     pid: int
     started: str
+    mark: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The record as the state file keeps it."""
-        return {"name": self.name, "pid": self.pid, "started": self.started}
+        return {"name": self.name, "pid": self.pid, "started": self.started, "mark": self.mark}
+
+    @classmethod
+    def from_json(cls, document: object) -> ProcessRecord:
+        """The record of what :meth:`to_json` made.
+
+        Raises:
+            ValueError: it is something else, such as a process number that no process of ours can have.
+        """
+        match document:
+            case {"name": str(name), "pid": int(pid), "started": str(started), "mark": str(mark)} if pid > 1:
+                return cls(name=name, pid=pid, started=started, mark=mark)
+        raise ValueError("a process has no name, number and start time")
 
 
 def start_in_background(
@@ -46,15 +72,16 @@ def start_in_background(
     Args:
         name: for messages.
         arguments: the program and its arguments.
-        environment: all of it.
+        environment: all of it, but for the mark.
         directory: where it runs.
         log: gets its output.
         inherited_sockets: file descriptors that it keeps open.
     """
-    with log.open("ab") as output:
+    mark = secrets.token_hex(8)
+    with open_log(log) as output:
         process = subprocess.Popen(
             arguments,
-            env=dict(environment),
+            env={**environment, MARK_VARIABLE: mark},
             cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -63,7 +90,7 @@ def start_in_background(
             start_new_session=True,
         )
     _children[process.pid] = process
-    return ProcessRecord(name=name, pid=process.pid, started=_start_time(process.pid) or "")
+    return ProcessRecord(name=name, pid=process.pid, started=_start_time(process.pid) or "", mark=mark)
 
 
 def is_running(record: ProcessRecord) -> bool:
@@ -72,22 +99,37 @@ def is_running(record: ProcessRecord) -> bool:
 
 
 def stop(record: ProcessRecord) -> None:
-    """Ends the process and everything that it started; nothing happens when it is gone already."""
+    """Ends the process and everything that it started; nothing happens when all of it is gone already.
+
+    When the process itself is gone, its number may be another's by now, and so may the group's: what is in the group is
+    ended only if one of its members carries the process's mark (which can be read on Linux only).
+
+    Raises:
+        PermissionError: it runs as another user.
+    """
     started_now = _start_time(record.pid)
     if started_now is not None and started_now != record.started:
         return  # the number belongs to somebody else now, so our group is gone too
     if started_now is not None:
         _signal(record.pid, signal.SIGTERM, group=False)
-        _wait_for_end(record)
+        _wait_while(record, is_running)
     # While any member lives, no new process can be given the group's number.
-    _signal(record.pid, signal.SIGKILL, group=True)
-    _wait_for_end(record)
+    if _group_lives(record) or (started_now is not None and not _PROC.exists()):
+        _signal(record.pid, signal.SIGKILL, group=True)
+        _wait_while(record, _group_lives)
 
 
-def _wait_for_end(record: ProcessRecord) -> None:
+def _wait_while(record: ProcessRecord, lives: Callable[[ProcessRecord], bool]) -> None:
     deadline = time.monotonic() + _GRACE_SECONDS
-    while is_running(record) and time.monotonic() < deadline:
+    while lives(record) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
+
+
+def _group_lives(record: ProcessRecord) -> bool:
+    """Whether the process runs, or anything that is in its group and carries its mark."""
+    return is_running(record) or (
+        bool(record.mark) and any(_mark(member) == record.mark for member in _members(record.pid))
+    )
 
 
 def _signal(pid: int, number: signal.Signals, *, group: bool) -> None:
@@ -98,15 +140,40 @@ def _signal(pid: int, number: signal.Signals, *, group: bool) -> None:
             os.kill(pid, number)
 
 
+def _members(group: int) -> Iterator[Path]:
+    for process in _PROC.parent.glob("[0-9]*"):
+        fields = _stat_fields(process)
+        if fields and fields[2] == str(group):
+            yield process
+
+
+def _mark(process: Path) -> str | None:
+    try:
+        variables = (process / "environ").read_bytes().split(b"\0")
+    except OSError:  # ended meanwhile, or another user's
+        return None
+    prefix = f"{MARK_VARIABLE}=".encode()
+    marks = (os.fsdecode(variable.removeprefix(prefix)) for variable in variables if variable.startswith(prefix))
+    return next(marks, None)
+
+
+def _stat_fields(process: Path) -> list[str]:
+    """The fields that follow the program's name: 0 is the state, 2 the group, 19 the start time; empty when it is gone.
+
+    See proc_pid_stat(5). The name before them, in brackets, may hold spaces.
+    """
+    try:
+        return (process / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
 def _start_time(pid: int) -> str | None:
     """When the process started, in the system's own words; None when it does not run."""
     _reap(pid)
-    stat = Path(f"/proc/{pid}/stat")
-    if Path("/proc/self/stat").exists():
-        try:
-            # The second field, the program's name in brackets, may hold spaces. After it: state is 0, start time is 19.
-            fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
+    if _PROC.exists():
+        fields = _stat_fields(_PROC.with_name(str(pid)))
+        if not fields:
             return None
         if fields[0] != "Z":
             return fields[19]

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-import shutil
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from local.errors import AlreadyRunningError, DamagedStateError, ForeignFilesError, NoStateDirectoryError
+from local.plain_files import read_plain, replace_plain
 from local.processes import ProcessRecord
+from local.state_contents import MARKER, MARKER_TEXT, STATE_FILE, foreign_entries, is_free, is_marked, remove_ours
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STATE_DIRECTORY_VARIABLE = "GOPRO_SYNC_STATE_DIR"
-_STATE_FILE = "state.json"
-# Kept by `down`: shells that use `python -m local env` go on trusting through the first; the second is another cloud's.
-_KEPT = frozenset({"trust", "demo"})
+# Kept by `down`, and by the next `up`: shells that use `python -m local env` go on trusting through it.
+_TRUST = "trust"
+_LOGS = "logs"
+_SHOWN_NAMES = 8
+_OLDER_VERSION = (
+    "If an older version of this program has made it, end its cloud with that version, then delete the folder."
+)
 
 
 def default_state_directory() -> Path:
@@ -50,21 +60,55 @@ class CloudState:
         """The state with one more process."""
         return replace(self, processes=(*self.processes, record))
 
+    def to_json(self) -> dict[str, Any]:
+        """The state as the file keeps it."""
+        return {
+            "processes": [process.to_json() for process in self.processes],
+            "endpoint_url": self.endpoint_url,
+            "gopro_api_base_url": self.gopro_api_base_url,
+            "simulator_url": self.simulator_url,
+            "outputs": self.outputs,
+        }
+
+    @classmethod
+    def from_json(cls, document: object) -> CloudState:
+        """The state of what :meth:`to_json` made.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        match document:
+            case {
+                "processes": list(processes),
+                "endpoint_url": str(endpoint_url),
+                "gopro_api_base_url": str(gopro_api_base_url),
+                "simulator_url": str() | None as simulator_url,
+                "outputs": dict(outputs),
+            } if all(isinstance(value, str) for value in outputs.values()):
+                return cls(
+                    processes=tuple(map(ProcessRecord.from_json, processes)),
+                    endpoint_url=endpoint_url,
+                    gopro_api_base_url=gopro_api_base_url,
+                    simulator_url=simulator_url,
+                    outputs=outputs,
+                )
+        raise ValueError("it does not hold what `up` writes")
+
 
 @dataclass(frozen=True, slots=True)
 class StateDirectory:
-    """A directory that belongs to one local cloud."""
+    """A directory that belongs to one local cloud; ``state_contents`` says what in it is ours."""
 
     path: Path
 
     @property
     def trust(self) -> Path:
         """The engine's certificate and the bundle of trusted ones."""
-        return self.path / "trust"
+        return self.path / _TRUST
 
     @property
     def temporary(self) -> Path:
-        """The engine's temporary files: unpacked functions."""
+        """Temporary files of the engine (unpacked functions) and of sam."""
         return self.path / "tmp"
 
     @property
@@ -74,44 +118,192 @@ class StateDirectory:
 
     def log(self, name: str) -> Path:
         """The log file of that name."""
-        return self.path / "logs" / f"{name}.log"
+        return self.path / _LOGS / f"{name}.log"
+
+    def command(self, name: str) -> str:
+        """What to type for a command about this cloud."""
+        is_default = self.path == default_state_directory().resolve()
+        return f"python -m local {name}" + ("" if is_default else f" --state-dir {shlex.quote(shown(self.path))}")
+
+    def is_in_use(self) -> bool:
+        """Whether there is anything to take down or to look at.
+
+        Raises:
+            NoStateDirectoryError: the folder holds something, but nothing says that it is a state directory.
+        """
+        if is_marked(self.path):
+            return True
+        if is_free(self.path):
+            return False
+        raise NoStateDirectoryError(
+            f"{shown(self.path)} is no state directory (it has no {MARKER} of a local cloud), so nothing in it was "
+            f"touched. {_OLDER_VERSION}"
+        )
+
+    @contextmanager
+    def claimed(self) -> Iterator[bool]:
+        """Makes the folder a state directory, if it is none yet, and keeps every other `up` and `down` out meanwhile.
+
+        Yields:
+            Whether it holds what a version without markers left.
+
+        Raises:
+            ForeignFilesError: it holds something, but nothing says that it is a state directory.
+            AlreadyRunningError: another one is at work in it.
+            OSError: it cannot be written.
+        """
+        was_marked = is_marked(self.path)
+        if not was_marked:
+            self._refuse_unless_free()
+            self.path.mkdir(parents=True, exist_ok=True)
+        with self.held(make_marker=True):
+            if not is_marked(self.path):
+                self._refuse_unless_free()
+                self._write_marker()
+            yield not was_marked and self.trust.exists()
+
+    @contextmanager
+    def held(self, *, make_marker: bool = False) -> Iterator[None]:
+        """Keeps every other `up` and `down` out.
+
+        Raises:
+            AlreadyRunningError: another one is at work in it.
+            OSError: its marker cannot be opened.
+        """
+        flags = os.O_RDWR | os.O_NOFOLLOW | (os.O_CREAT if make_marker else 0)
+        descriptor = os.open(self.path / MARKER, flags, 0o600)
+        try:
+            self._lock(descriptor)
+            yield
+        finally:
+            os.close(descriptor)
 
     def prepare(self) -> None:
-        """Makes the directories; readable by their owner only, for logs and credentials lie there."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        """Removes what the last cloud left, and makes the directories, readable by their owner only.
+
+        Logs and credentials lie there. The state file is the first that is written and the last that is removed:
+        what is made for the time of a cloud lies in the directory only as long as that file does.
+
+        Raises:
+            ForeignFilesError: it holds something that is not ours; nothing was changed.
+            NoStateDirectoryError: it is no state directory.
+            OSError: it cannot be written.
+        """
+        self._require_marker()
+        if foreign := foreign_entries(self.path):
+            raise ForeignFilesError(
+                f"{shown(self.path)} holds what no local cloud has written: {self.names(foreign)}. Nothing was started "
+                "or changed. Move that elsewhere, or choose another folder with --state-dir"
+            )
+        remove_ours(self.path, kept={_TRUST})
         self.path.chmod(0o700)
-        for directory in (self.temporary, self.path / "logs"):
-            directory.mkdir(exist_ok=True)
+        self.write(CloudState())
+        for directory in (self.temporary, self.path / _LOGS):
+            directory.mkdir()
 
     def read(self) -> CloudState | None:
-        """What was written last; None when nothing is up."""
-        try:
-            document = json.loads((self.path / _STATE_FILE).read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        """What was written last; None when nothing is up.
+
+        Raises:
+            DamagedStateError: the file holds something else.
+            OSError: it cannot be read.
+        """
+        if not os.path.lexists(self.path / STATE_FILE):
             return None
-        processes = tuple(ProcessRecord(**record) for record in document.pop("processes"))
-        return CloudState(processes=processes, **document)
+        try:
+            return CloudState.from_json(self._document())
+        except ValueError as error:
+            raise DamagedStateError(
+                f"{shown(self.path / STATE_FILE)} is damaged ({error}): what is up cannot be told from it",
+                f"Clear it away: {self.command('down')}",
+            ) from error
+
+    def recorded_processes(self) -> tuple[ProcessRecord, ...]:
+        """As many processes as can be read from the state file, be the rest of it damaged or not."""
+        try:
+            document = self._document()
+        except ValueError:
+            return ()
+        listed = document.get("processes") if isinstance(document, dict) else None
+        return tuple(_well_formed(listed if isinstance(listed, list) else []))
 
     def write(self, state: CloudState) -> None:
-        """Replaces the state file in one step."""
-        document: dict[str, Any] = {
-            "processes": [process.to_json() for process in state.processes],
-            "endpoint_url": state.endpoint_url,
-            "gopro_api_base_url": state.gopro_api_base_url,
-            "simulator_url": state.simulator_url,
-            "outputs": state.outputs,
-        }
-        replacement = self.path / f"{_STATE_FILE}.new"
-        replacement.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-        replacement.replace(self.path / _STATE_FILE)
+        """Replaces the state file in one step.
 
-    def remove(self, *, keep_logs: bool = False) -> None:
-        """Removes what is in it, except for what shells may still use."""
-        kept = _KEPT | {"logs"} if keep_logs else _KEPT
-        for entry in self.path.iterdir() if self.path.exists() else ():
-            if entry.name in kept:
-                continue
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
+        Raises:
+            NoStateDirectoryError: the folder is no state directory.
+            OSError: it cannot be written.
+        """
+        self._require_marker()
+        replace_plain(self.path / STATE_FILE, (json.dumps(state.to_json(), indent=2) + "\n").encode())
+
+    def remove(self, *, keep_logs: bool = False) -> list[Path]:
+        """Removes what is ours, except for what shells may still use; returns what is not ours and was left.
+
+        Raises:
+            NoStateDirectoryError: the folder is no state directory.
+            OSError: something cannot be removed.
+        """
+        self._require_marker()
+        remove_ours(self.path, kept={_TRUST, _LOGS} if keep_logs else {_TRUST})
+        return foreign_entries(self.path)
+
+    def names(self, entries: Sequence[Path]) -> str:
+        """Names of entries for a message."""
+        names = [shown(entry.relative_to(self.path)) for entry in entries[:_SHOWN_NAMES]]
+        more = len(entries) - len(names)
+        return ", ".join(names) + (f" and {more} more" if more else "")
+
+    def _document(self) -> object:
+        content = read_plain(self.path / STATE_FILE)
+        if content is None:
+            raise ValueError("it is no plain file")
+        try:
+            return json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise ValueError("it is not JSON") from error
+
+    def _require_marker(self) -> None:
+        if not is_marked(self.path):
+            raise NoStateDirectoryError(f"{shown(self.path)} is no state directory: it has no {MARKER}")
+
+    def _refuse_unless_free(self) -> None:
+        if not is_free(self.path):
+            raise ForeignFilesError(
+                f"{shown(self.path)} is neither empty nor a state directory (it has no {MARKER} of a local cloud); it "
+                f"holds {self.names(sorted(self.path.iterdir()))}. Nothing was started or changed. Choose a missing or "
+                f"empty folder with --state-dir. {_OLDER_VERSION}"
+            )
+
+    def _lock(self, marker: int) -> None:
+        try:
+            fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyRunningError(
+                f"The local cloud in {shown(self.path)} is being brought up or taken down by another command. "
+                "Wait until that one has ended, or interrupt it"
+            ) from error
+
+    def _write_marker(self) -> None:
+        marker = self.path / MARKER
+        try:
+            # In place, for the lock is held on this very file.
+            with marker.open("r+", encoding="utf-8") as file:
+                file.write(MARKER_TEXT)
+        except OSError:
+            marker.unlink()
+            raise
+
+
+def shown(path: Path) -> str:
+    """A path for a message, also when its name holds what no terminal should be sent."""
+    text = str(path)
+    return text if text.isprintable() else ascii(text)
+
+
+def _well_formed(documents: Sequence[object]) -> Iterator[ProcessRecord]:
+    for document in documents:
+        try:
+            yield ProcessRecord.from_json(document)
+        except ValueError:
+            continue

@@ -8,10 +8,14 @@
 #
 # PYTHON=/path/to/python3.12 names the interpreter; without it, one is looked for.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+if [ -L "$0" ]; then # it would make, and remove, a .venv beside the link
+  echo "setup: $0 is a link: run the script that it leads to" >&2
+  exit 1
+fi
+CDPATH='' cd -P -- "$(dirname -- "$0")/.."
 
 locks=(src/requirements.txt requirements/dev.txt requirements/sam.txt requirements/lambda-runtime.txt)
-stamp=.venv/.locks-installed
+stamp=.venv/.locks-installed # in every .venv that was made here: empty until all is installed
 
 is_python312() { "$1" -c 'import sys, venv; sys.exit(sys.version_info[:2] != (3, 12))' >/dev/null 2>&1; }
 
@@ -35,13 +39,19 @@ find_python312() {
   return 1
 }
 
-if [ -f "$stamp" ] && cat "${locks[@]}" "$0" | cmp -s - "$stamp" && is_python312 .venv/bin/python; then exit 0; fi
+if [ -f "$stamp" ] && cat "${locks[@]}" requirements/setup.sh | cmp -s - "$stamp" && is_python312 .venv/bin/python; then exit 0; fi
+
+if [ -L .venv ] || { [ -e .venv ] && [ ! -f "$stamp" ]; }; then
+  echo "setup: $PWD/.venv is a link, or was not made by this script: move it away or delete it, then try again" >&2
+  exit 1
+fi
 
 # make puts .venv/bin on PATH: an old .venv must not be what the new one is made with, since it is removed first.
 PATH=$(printf '%s' "$PATH" | tr ':' '\n' | grep -vxF "$PWD/.venv/bin" | paste -sd: -)
 python=$(find_python312)
 echo "setup: making .venv with $("$python" --version) (about a minute, once)"
 rm -rf .venv
+mkdir .venv && : > "$stamp"
 for env in .venv .venv/sam .venv/lambda-runtime; do "$python" -m venv "$env"; done
 
 install() { "$1/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: -r "$2"; }
@@ -52,4 +62,4 @@ install .venv/lambda-runtime requirements/lambda-runtime.txt
 wait "$sam_install"
 ln -s ../sam/bin/sam .venv/bin/sam
 
-cat "${locks[@]}" "$0" > "$stamp"
+cat "${locks[@]}" requirements/setup.sh > "$stamp"

@@ -17,7 +17,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from local.plain_files import read_plain, replace_plain
+
 _VALID_DAYS = 825
+_NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gopro-s3-sync local engine")])
 # What programs read to learn whom to trust: AWS SDKs; OpenSSL, Go and Rust; Python's requests; curl. A person may have
 # named certificates there that this machine needs, such as those of a company's proxy.
 TRUST_VARIABLES = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -36,49 +39,60 @@ class Trust:
 def ensure_trust(directory: Path, *, environ: Mapping[str, str] = os.environ) -> Trust:
     """Makes the certificate once, and the bundle anew: everything this machine trusts already, and the certificate.
 
-    A shell that got the bundle from ``python -m local env`` must keep working after ``down``; so the files stay.
+    A shell that got the bundle from ``python -m local env`` must keep working after ``down``; so the files stay. A link
+    in the place of the directory or of one of the files is replaced, and what it leads to stays as it is.
 
     Args:
         directory: where the files are or will be.
         environ: names further bundles to include.
     """
+    if directory.is_symlink():
+        directory.unlink()
     directory.mkdir(parents=True, exist_ok=True)
     trust = Trust(
         certificate=directory / "engine.crt",
         private_key=directory / "engine.key",
         ca_bundle=directory / "ca-bundle.pem",
     )
-    if not (_still_valid(trust.certificate) and trust.private_key.exists()):
+    if not (_still_valid(trust.certificate) and read_plain(trust.private_key)):
         _make_certificate(trust)
     sources = [Path(environ[name]) for name in TRUST_VARIABLES if environ.get(name)]
     sources += [Path(ssl.get_default_verify_paths().cafile or certifi.where()), trust.certificate]
     certificates = [pem for path in sources if path.is_file() for pem in _certificates_in(path)]
-    replacement = trust.ca_bundle.with_suffix(".new")
-    replacement.write_text("\n".join(dict.fromkeys(certificates)) + "\n", encoding="ascii")
-    replacement.replace(trust.ca_bundle)
+    replace_plain(trust.ca_bundle, ("\n".join(dict.fromkeys(certificates)) + "\n").encode("ascii"))
     return trust
+
+
+def is_engine_certificate(path: Path) -> bool:
+    """Whether a file is a certificate that :func:`ensure_trust` made, be it valid still or not."""
+    certificate = _read_certificate(path)
+    return certificate is not None and certificate.subject == _NAME
 
 
 def _certificates_in(path: Path) -> list[str]:
     return _PEM_CERTIFICATE.findall(path.read_text(encoding="utf-8", errors="replace"))
 
 
-def _still_valid(certificate: Path) -> bool:
-    if not certificate.exists():
-        return False
-    ends = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
-    return ends > dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+def _still_valid(path: Path) -> bool:
+    certificate = _read_certificate(path)
+    return certificate is not None and certificate.not_valid_after_utc > dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+
+
+def _read_certificate(path: Path) -> x509.Certificate | None:
+    try:
+        return x509.load_pem_x509_certificate(read_plain(path) or b"")
+    except ValueError:
+        return None
 
 
 def _make_certificate(trust: Trust) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gopro-s3-sync local engine")])
     now = dt.datetime.now(dt.UTC)
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(_NAME)
+        .issuer_name(_NAME)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(minutes=5))
@@ -91,6 +105,5 @@ def _make_certificate(trust: Trust) -> None:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    trust.private_key.touch(mode=0o600)
-    trust.private_key.write_bytes(private)
-    trust.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    replace_plain(trust.private_key, private)
+    replace_plain(trust.certificate, certificate.public_bytes(serialization.Encoding.PEM))

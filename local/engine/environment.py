@@ -49,6 +49,7 @@ def engine_environment(
         "AUTH": "true",  # IAM is enforced
         "IOT_MTLS_ENABLED": "0",  # these two would open ports of their own
         "SFTP_ENABLED": "0",
+        "STATE_DIR": str(temporary_directory / "ministack"),  # else it writes keys to /tmp/ministack-state
         "LOG_LEVEL": "WARNING",
         "AWS_ENDPOINT_URL": f"https://127.0.0.1:{port}",
         "AWS_CA_BUNDLE": str(ca_bundle),

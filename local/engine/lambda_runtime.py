@@ -34,6 +34,7 @@ from ministack.services import lambda_svc
 
 from local.engine.environment import LAMBDA_PYTHON_VARIABLE
 from local.engine.patching import replace
+from local.processes import MARK_VARIABLE
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +59,9 @@ _RESERVED = (
     "_HANDLER",
 )
 
-# What a function needs beyond AWS: where this engine is, and whose certificates to trust on the way there.
-_LOCAL = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "SSL_CERT_FILE")
+# What a function needs beyond AWS: where this engine is, whose certificates to trust on the way there, and the mark by
+# which it is known as the engine's when the engine has died before it.
+_LOCAL = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "SSL_CERT_FILE", MARK_VARIABLE)
 
 _PATH_ON_LAMBDA = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"
 

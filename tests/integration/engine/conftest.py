@@ -92,7 +92,8 @@ class Engine:
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     directory = StateDirectory(tmp_path_factory.mktemp("engine"))
-    directory.prepare()
+    with directory.claimed():
+        directory.prepare()
     trust = ensure_trust(directory.trust)
     module = "tests.integration.engine.as_published" if AS_PUBLISHED else "local.engine"
     started = start_engine(directory, trust, module=module)

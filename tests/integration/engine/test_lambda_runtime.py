@@ -7,6 +7,7 @@ from pathlib import Path
 import boto3
 import pytest
 
+from local.processes import MARK_VARIABLE
 from tests.integration.engine.conftest import Engine
 
 
@@ -67,6 +68,12 @@ def test_a_function_sees_its_own_variables_and_none_of_the_engines(engine: Engin
     assert seen["ITS_OWN"] == "yes"
     assert seen["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.12"
     assert not [name for name in seen if name.startswith(("MINISTACK", "LOCAL_ENGINE", "GATEWAY", "AUTH"))]
+
+
+def test_a_function_can_be_told_as_the_engines_when_the_engine_has_died_before_it(engine: Engine) -> None:
+    source = "import os\ndef handler(event, context): return dict(os.environ)"
+
+    assert engine.invoke(engine.function(source))[MARK_VARIABLE]
 
 
 @pytest.mark.gap

@@ -70,16 +70,37 @@ def test_what_a_process_started_ends_with_it(
     assert not _is_alive(child)
 
 
-def test_what_a_process_started_is_ended_even_if_the_process_has_died_before(tmp_path: Path) -> None:
+def _die_leaving_a_child(tmp_path: Path) -> tuple[ProcessRecord, int]:
     record = _start(tmp_path, _HAS_A_CHILD)
     child = _child(tmp_path)
     os.kill(record.pid, 9)
     while processes.is_running(record):
         time.sleep(0.02)
+    return record, child
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="whose child it is can be told on Linux only")
+def test_what_a_process_started_is_ended_even_if_the_process_has_died_before(tmp_path: Path) -> None:
+    record, child = _die_leaving_a_child(tmp_path)
 
     processes.stop(record)
 
     assert not _is_alive(child)
+
+
+@pytest.mark.parametrize("mark", ["another's", ""])
+def test_what_is_left_of_a_group_that_was_given_the_same_number_is_left_alone(tmp_path: Path, mark: str) -> None:
+    somebody_elses, child = _die_leaving_a_child(tmp_path)
+
+    processes.stop(replace(somebody_elses, started="another time", mark=mark))
+
+    assert _is_alive(child)
+    os.kill(child, 9)
+
+
+@pytest.mark.parametrize("number", [2**22 + 1, 2**31, 10**30])
+def test_a_number_that_no_process_can_have_is_no_error(number: int) -> None:
+    processes.stop(ProcessRecord(name="test", pid=number, started="1", mark="mark"))
 
 
 def test_a_process_that_was_given_the_same_number_is_left_alone(tmp_path: Path) -> None:

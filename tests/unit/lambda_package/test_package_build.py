@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lambda_package import build as packaging
+from tests.support.folder_tree import Tree, contents, plant
 
 _HEADER_BYTES = 16
 _UNCHECKED_HASH = 0b01
@@ -101,6 +102,23 @@ def test_an_installation_that_was_cut_off_is_not_taken_for_a_whole_one(
     leftover.mkdir(parents=True)
     (leftover / "half.py").write_text("")
     assert "half.py" not in build(source, tmp_path / "artifacts")
+    assert installs == ["x86_64"]
+
+
+def test_only_what_an_earlier_build_has_cached_makes_room_for_new_dependencies(
+    source: Path, tmp_path: Path, installs: list[str]
+) -> None:
+    cache = tmp_path / "cache"
+    plant(tmp_path / "anothers", {"module.py": b"1"})
+    foreign: Tree = {"x86_64-backup": {"a": b"1"}, "x86_64-notes.txt": b"2", f"x86_64-{'0' * 17}": {"a": b"3"}}
+    links: Tree = {"x86_64-unfinished": tmp_path / "anothers", f"x86_64-{'0' * 16}": tmp_path / "anothers"}
+    plant(cache, {**foreign, **links, "arm64-unfinished": {"half.py": b"4"}, f"x86_64-{'f' * 16}": {"old.py": b"5"}})
+
+    build(source, tmp_path / "artifacts")
+
+    assert {entry.name for entry in cache.iterdir()} >= {*foreign, "arm64-unfinished"}
+    assert not [entry.name for entry in cache.iterdir() if entry.is_symlink() or "f" * 16 in entry.name]
+    assert contents(tmp_path / "anothers") == {"module.py": b"1"}
     assert installs == ["x86_64"]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from local.cloud import Cloud
 from local.engine.mailbox import Mail
 from local.mails import Mails
 from local.running import Execution
+from tests.support.folder_tree import contents, plant
+from tests.support.local_cloud import FakeMachine
 
 
 def _run(*arguments: str) -> Result:
@@ -59,8 +63,91 @@ def test_a_command_that_needs_a_cloud_says_how_to_get_one(tmp_path: Path, comman
     assert result.stdout == ""
 
 
-def test_down_twice_is_no_error(tmp_path: Path) -> None:
-    assert _run("down", "--state-dir", str(tmp_path)).exit_code == 0
+def test_down_when_nothing_is_up_says_so_and_makes_nothing(tmp_path: Path) -> None:
+    for name in ("missing", "missing/below", ""):
+        result = _run("down", "--state-dir", str(tmp_path / name))
+
+        assert (result.exit_code, result.stderr) == (0, "Nothing was up.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+_COMMANDS = (
+    ("up",),
+    ("demo",),
+    ("dashboard", "picture.png"),
+    ("run",),
+    ("env",),
+    ("mails",),
+    ("down",),
+)
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
+    return FakeMachine(monkeypatch)
+
+
+@pytest.mark.parametrize("command", _COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("by", ["option", "environment variable"])
+def test_a_folder_that_is_no_state_directory_is_refused_and_stays_as_it_is(
+    machine: FakeMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], by: str
+) -> None:
+    plant(
+        tmp_path / "photos", {"a.jpg": b"1", "logs": {"engine.log": b"2"}, "state.json": b"{}", "trip": {"b.jpg": b"3"}}
+    )
+    before = contents(tmp_path)
+    monkeypatch.setenv("GOPRO_SYNC_STATE_DIR", str(tmp_path / "photos"))
+
+    result = _run(*command, *(["--state-dir", str(tmp_path / "photos")] if by == "option" else []))
+
+    assert result.exit_code == 1
+    assert re.search(r"photos is (no state directory|neither empty nor a state directory)", result.stderr)
+    assert machine.started == []
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("command", _COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("name", ["", "file", "home", "repository", "repository/src", "."])
+def test_a_name_that_is_no_place_for_a_state_directory_is_refused_by_every_command(
+    machine: FakeMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], name: str
+) -> None:
+    plant(tmp_path, {"file": b"1", "home": {}, "repository": {"src": {}}})
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("local.state_place.REPOSITORY", tmp_path / "repository")
+    monkeypatch.chdir(tmp_path / "home")
+    before = contents(tmp_path)
+
+    result = _run(*command, "--state-dir", name and str(tmp_path / name))
+
+    assert result.exit_code == (2 if name == "" else 1)
+    words = " ".join(result.stderr.replace("│", " ").split())  # wrong usage is said in a box
+    assert {"": "an empty name", "file": "is a file", ".": "home folder lies in"}.get(name, "is ") in words
+    assert isinstance(result.exception, SystemExit)
+    assert machine.started == []
+    assert contents(tmp_path) == before
+
+
+def test_down_names_what_it_has_left(machine: FakeMachine, tmp_path: Path) -> None:
+    assert _run("up", "--state-dir", str(tmp_path)).exit_code == 0
+    plant(tmp_path, {"notes.txt": b"1", "logs": {os.fsdecode(b"caf\xe9"): b"2"}})
+
+    result = _run("down", "--state-dir", str(tmp_path))
+
+    assert result.exit_code == 0
+    assert result.stderr.splitlines()[0].endswith(r"has written it: 'logs/caf\udce9', notes.txt")
+    assert result.stderr.splitlines()[1] == "Down."
+
+
+def test_down_of_a_damaged_cloud_says_what_it_could_not_do(machine: FakeMachine, tmp_path: Path) -> None:
+    assert _run("up", "--state-dir", str(tmp_path)).exit_code == 0
+    (tmp_path / "state.json").write_text("[]", encoding="utf-8")
+
+    result = _run("down", "--state-dir", str(tmp_path))
+
+    assert result.exit_code == 1
+    assert "damaged" in result.stderr
+    assert "ps ax | grep" in result.stderr
+    assert _run("down", "--state-dir", str(tmp_path)).stderr == "Nothing was up.\n"
 
 
 def test_env_prints_lines_that_a_shell_can_read(here: Cloud) -> None:

@@ -52,7 +52,7 @@ class Theatre:
             outputs={},
         )
 
-    def stop(self, _directory: Path, *, keep_logs: bool) -> None:
+    def stop(self, _directory: Path, *, keep_logs: bool, **_: Any) -> None:
         self.stopped.append(keep_logs)
 
     def run(self, *_: Any, **__: Any) -> Execution:

@@ -45,5 +45,8 @@ def test_a_proxy_is_not_asked_for_this_machine(environment: dict[str, str]) -> N
     assert environment["NO_PROXY"] == environment["no_proxy"] == "intranet.example,127.0.0.1,localhost"
 
 
-def test_nothing_is_written_to_the_home_directory(environment: dict[str, str], tmp_path: Path) -> None:
-    assert environment["__SAM_CLI_APP_DIR"].startswith(str(tmp_path))
+@pytest.mark.parametrize("variable", ["__SAM_CLI_APP_DIR", "TMPDIR"])
+def test_nothing_is_written_outside_of_the_state_directory(
+    environment: dict[str, str], tmp_path: Path, variable: str
+) -> None:
+    assert environment[variable].startswith(str(tmp_path))

@@ -6,8 +6,10 @@ import ssl
 from pathlib import Path
 
 import certifi
+import pytest
 
-from local.engine.certificate import ensure_trust
+from local.engine.certificate import ensure_trust, is_engine_certificate
+from tests.support.folder_tree import contents, plant
 
 
 def _trusted(bundle: Path) -> set[bytes]:
@@ -50,3 +52,42 @@ def test_a_bundle_that_does_not_exist_is_no_obstacle(tmp_path: Path) -> None:
 
 def test_only_the_owner_can_read_the_private_key(tmp_path: Path) -> None:
     assert ensure_trust(tmp_path, environ={}).private_key.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("name", ["engine.crt", "engine.key", "ca-bundle.pem", "ca-bundle.pem.new"])
+def test_a_link_in_the_place_of_a_file_is_replaced_and_not_written_through(tmp_path: Path, name: str) -> None:
+    plant(tmp_path / "anothers", {"file": b"precious"})
+    plant(tmp_path / "trust", {name: tmp_path / "anothers" / "file"})
+
+    trust = ensure_trust(tmp_path / "trust", environ={})
+
+    assert contents(tmp_path / "anothers") == {"file": b"precious"}
+    assert not [entry.name for entry in (tmp_path / "trust").iterdir() if entry.is_symlink()]
+    assert trust.certificate.read_text(encoding="ascii").strip() in trust.ca_bundle.read_text(encoding="ascii")
+
+
+def test_a_link_in_the_place_of_the_directory_is_replaced_and_not_written_through(tmp_path: Path) -> None:
+    plant(tmp_path, {"anothers": {"engine.key": b"precious"}, "trust": tmp_path / "anothers"})
+
+    ensure_trust(tmp_path / "trust", environ={})
+
+    assert contents(tmp_path / "anothers") == {"engine.key": b"precious"}
+    assert not (tmp_path / "trust").is_symlink()
+
+
+@pytest.mark.parametrize("content", [b"", b"no certificate", bytes(range(256))], ids=["empty", "text", "binary"])
+def test_a_certificate_that_cannot_be_read_is_made_anew(tmp_path: Path, content: bytes) -> None:
+    plant(tmp_path, {"engine.crt": content, "engine.key": content})
+
+    trust = ensure_trust(tmp_path, environ={})
+
+    assert is_engine_certificate(trust.certificate)
+    assert _trusted(trust.ca_bundle)
+
+
+def test_a_certificate_is_known_as_ours_by_its_content(tmp_path: Path) -> None:
+    plant(tmp_path, {"anothers.crt": Path(certifi.where()).read_bytes(), "text": b"-----BEGIN CERTIFICATE-----"})
+    ours = ensure_trust(tmp_path, environ={}).certificate
+
+    assert is_engine_certificate(ours)
+    assert not [name for name in ("anothers.crt", "text", "missing") if is_engine_certificate(tmp_path / name)]

@@ -42,3 +42,9 @@ def test_each_engine_has_its_own_temporary_files(tmp_path: Path) -> None:
     first, second = _environment(tmp_path / "a", 1), _environment(tmp_path / "b", 2)
 
     assert first["TMPDIR"] != second["TMPDIR"]
+
+
+def test_the_engine_writes_nothing_outside_of_its_temporary_files(tmp_path: Path) -> None:
+    environment = _environment(tmp_path, 4566)
+
+    assert {environment[name].startswith(str(tmp_path / "tmp")) for name in ("HOME", "TMPDIR", "STATE_DIR")} == {True}

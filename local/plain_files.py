@@ -1,0 +1,57 @@
+"""Files of ours are plain files: none is read or written through a link that somebody put in its place."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+_OWNER_ONLY = 0o600
+
+
+def read_plain(path: Path) -> bytes | None:
+    """What the file holds; None when nothing lies there, or something else than a plain file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):  # a pipe would never answer
+            return None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return path.read_bytes()
+
+
+def replace_plain(path: Path, content: bytes) -> None:
+    """Writes the file in one step: whoever reads it sees the old content or the new one, and only the owner does.
+
+    Raises:
+        OSError: it cannot be written; then the old content is still there.
+    """
+    unfinished = unfinished_name(path)
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def unfinished_name(path: Path) -> Path:
+    """What :func:`replace_plain` calls the file until all of it is written."""
+    return path.with_name(f"{path.name}.new")
+
+
+def open_log(path: Path) -> BinaryIO:
+    """A log file, to be written on at its end; made when it is not there.
+
+    Raises:
+        OSError: it cannot be written, or is a link.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, _OWNER_ONLY)
+    return os.fdopen(descriptor, "ab")

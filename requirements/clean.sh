@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Removes what was built in this working copy: `make clean`. The local clouds of .local are ended first, since they run
+# from .venv. What `python -m local down` leaves stays: certificates that shells trust, and what no local cloud has written.
+set -euo pipefail
+if [ -L "$0" ]; then # it would remove what lies beside the link
+  echo "clean: $0 is a link: run the script that it leads to" >&2
+  exit 1
+fi
+CDPATH='' cd -P -- "$(dirname -- "$0")/.."
+
+for state in .local .local/*/; do
+  [ -e "$state/state.json" ] || [ -L "$state/state.json" ] || continue
+  if ! .venv/bin/python -m local down --state-dir "$state"; then
+    echo "clean: nothing else was removed, for a local cloud may still be up (state in $PWD/$state)." >&2
+    echo "clean: without a .venv that works it cannot be ended: make setup, then make clean." >&2
+    exit 1
+  fi
+done
+
+rm -rf .aws-sam .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+if [ ! -L .venv ] && [ -f .venv/.locks-installed ]; then # made by setup.sh
+  rm -rf .venv
+elif [ -e .venv ] || [ -L .venv ]; then
+  echo "clean: left alone: $PWD/.venv is a link, or was not made by requirements/setup.sh" >&2
+fi
