@@ -289,6 +289,8 @@ class World:
             "postponed": found.postponed,
             "filtered": found.filtered,
             "skipped": dict(found.skipped),
+            "unavailable": len(found.unavailable),
+            "unavailable_videos": [],
         }
 
     def _download(self, event: dict[str, Any]) -> dict[str, Any]:
