@@ -23,7 +23,9 @@ from tests.support.sqs import Moment
 ROOT: Final = Path(__file__).parents[3]
 # A terminal of its own, as a window has: closing it is what sends SIGHUP.
 ON_A_TERMINAL: Final = (
-    "import os, runpy, sys; os.login_tty(0); sys.argv[1:] = ['redrive', *sys.argv[1:]]; "
+    "import os, runpy, signal, sys; os.login_tty(0); "
+    # Where the tests run in the background of a shell, SIGINT is ignored, and so it would be here.
+    "signal.signal(signal.SIGINT, signal.default_int_handler); sys.argv[1:] = ['redrive', *sys.argv[1:]]; "
     "runpy.run_module('gopro_sync_cli', run_name='__main__', alter_sys=True)"
 )
 

@@ -81,10 +81,16 @@ def setting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Setting]:
     def unhandled(number: int, _frame: object) -> None:
         raise AssertionError(f"the command did not handle signal {number}")
 
-    before = {number: signal.signal(number, unhandled) for number in (signal.SIGTERM, signal.SIGHUP)}
+    # SIGINT as in a terminal, too: it is ignored where the tests run in the background of a shell.
+    handlers = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: unhandled,
+        signal.SIGHUP: unhandled,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     yield Setting(monkeypatch)
-    left = [signal.signal(number, handler) for number, handler in before.items()]
-    assert left == [unhandled, unhandled], "the command leaves a handler behind"
+    left = {number: signal.signal(number, handler) for number, handler in before.items()}
+    assert left == handlers, "the command leaves a handler behind"
 
 
 def said(result: Result) -> str:
