@@ -1,0 +1,96 @@
+"""One chain of runs at a time drains a backlog, by a record of the table that the state machine itself writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from tests.support.deployment import Stack, resource, state_machine
+from tests.support.state_machine import ENTERED_AT, TaskError, run
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+NOW: Final = datetime.fromisoformat(ENTERED_AT)
+LISTING: Final = {
+    "manifest": {"bucket": "archive", "key": "runs/night/manifest.json"},
+    "run_deadline": "2026-03-01T03:55:00Z",
+    "total_found": 6,
+    "new_count": 1,
+    "already_synced": 0,
+    "remaining": 5,
+    "postponed": 0,
+    "filtered": 0,
+    "skipped": {},
+    "unavailable": 0,
+    "unavailable_videos": [],
+}
+ARCHIVED: Final = {"status": "COMPLETED", "bytes_transferred": 5, "bytes_sent": 5, "transfer_duration_seconds": 1}
+
+
+@pytest.fixture
+def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDBClient]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    table = Stack().resolve(resource("TrackerTable"))
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="eu-west-1")
+        fields = ("TableName", "BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+        client.create_table(**{field: table[field] for field in fields})
+        yield client
+
+
+def goes_on(client: DynamoDBClient, chain: str, *, at: datetime = NOW) -> bool:
+    """Let a run of a chain end with work left; return whether it starts the next one."""
+    started: list[Any] = []
+
+    def answer(task_resource: str, arguments: Any) -> Any:
+        match task_resource.rsplit(":", 1)[-1]:
+            case "invoke" if arguments["Payload"].get("action") == "report_run":
+                raise TaskError.of_function("StorageError", "The report is none of this test's business.")
+            case "invoke" if "Lister" in arguments["FunctionName"]:
+                return {"Payload": LISTING}
+            case "invoke" if "Downloader" in arguments["FunctionName"]:
+                return {"Payload": ARCHIVED}
+            case "getObject":
+                return [{"media_id": "a", "filename": "a.MP4", "s3_key": "gopro-videos/2026/02/a.MP4"}]
+            case "updateItem":
+                return _update_item(client, arguments)
+            case "startExecution":
+                started.append(arguments)
+        return {"Payload": {}}
+
+    entered_at = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    run(state_machine(), {"chain": chain, "link": 1}, answer, entered_at=entered_at)
+    return bool(started)
+
+
+def _update_item(client: DynamoDBClient, arguments: Any) -> Any:
+    try:
+        return client.update_item(**arguments)
+    except ClientError as error:
+        raise TaskError(f"DynamoDB.{error.response['Error']['Code']}") from error
+
+
+def test_a_chain_goes_on_and_on(dynamodb: DynamoDBClient) -> None:
+    assert [goes_on(dynamodb, "first") for _ in range(3)] == [True, True, True]
+
+
+def test_another_chain_does_not_go_on_beside_it(dynamodb: DynamoDBClient) -> None:
+    assert goes_on(dynamodb, "first")
+    assert not goes_on(dynamodb, "second")
+    assert goes_on(dynamodb, "first")
+
+
+def test_a_chain_that_died_is_followed_by_another_after_a_run_s_time(dynamodb: DynamoDBClient) -> None:
+    assert goes_on(dynamodb, "first")
+    assert not goes_on(dynamodb, "second", at=NOW + timedelta(hours=2))
+    assert goes_on(dynamodb, "second", at=NOW + timedelta(hours=2, minutes=31))
+    assert not goes_on(dynamodb, "first", at=NOW + timedelta(hours=2, minutes=32))
