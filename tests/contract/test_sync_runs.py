@@ -62,6 +62,10 @@ class Cloud:
     environment: str = "prod"
     kept: list[dict[str, Any]] = field(default_factory=list)
     """The summaries that were reported."""
+    reports_as_before: bool = False
+    """As the function did when it wrote no notices."""
+    listings_refused: int = 0
+    """How many listings GoPro refuses before it accepts the session."""
     calls: list[tuple[str, Any]] = field(default_factory=list)
 
     def run(self, run_input: Any = None) -> Execution:
@@ -85,6 +89,8 @@ class Cloud:
                     raise self.renewal_fails_with
                 # A slip of the authenticator must not travel on: the state machine does not look at its answer.
                 return {"Payload": {"statusCode": 200, "auth_token": FAKE_TOKEN}}
+            case "MediaLister" if len(self.sent_to("MediaLister")) <= self.listings_refused:
+                raise TaskError.of_function("SessionRefusedError", "GoPro does not accept it")
             case "MediaLister":
                 return {"Payload": self._listing()}
             case "Report":
@@ -119,6 +125,8 @@ class Cloud:
         end = read_run_end(event, execution_id=event["execution_id"], now=datetime.fromisoformat(ENTERED_AT))
         summary = {**end.summary, **self.report_adds}
         self.kept.append(summary)
+        if self.reports_as_before:
+            return {"statusCode": 200, "summary": summary}
         failure = failure_of(summary, end.reason)
         notice = notice_of(summary, failure, environment=self.environment, tracker_table_name="gopro-sync-tracker")
         return {
@@ -391,6 +399,14 @@ def test_people_are_told_the_counts_when_the_run_cannot_be_reported(error: str, 
     assert (notice["Subject"], notice["Message"]) == (subject, f"{message} {EXECUTION_ARN}")
 
 
+def test_in_the_minutes_of_an_update_a_function_that_writes_no_notices_yet_costs_nobody_the_notice() -> None:
+    cloud = Cloud(media_ids=("a", "b"), downloads={"b": failing_with("MediaGoneError")}, reports_as_before=True)
+
+    assert cloud.run().output["synced"] == 1
+    (notice,) = cloud.sent_to("publish")
+    assert "1 archived, 1 failed, 0 left" in notice["Message"]
+
+
 def test_a_notice_is_in_no_result() -> None:
     cloud = Cloud(media_ids=("a", "b"), downloads={"b": failing_with("MediaGoneError")})
     output = cloud.run().output
@@ -599,6 +615,26 @@ def test_a_listing_that_is_refused_is_renewed_once() -> None:
     assert renewals(cloud) == 1
     (notice,) = cloud.sent_to("publish")
     assert "GoPro does not accept it" in notice["Message"]
+
+
+def test_a_listing_that_is_refused_once_goes_on_with_the_renewed_session() -> None:
+    cloud = Cloud(media_ids=("a",), listings_refused=1)
+
+    assert cloud.run().output["synced"] == 1
+    assert [call["Payload"]["action"] for call in cloud.sent_to("Authenticator")] == ["ensure_session", "renew_session"]
+    assert not cloud.sent_to("publish")
+
+
+def test_a_refused_listing_whose_session_cannot_be_renewed_tells_why() -> None:
+    error = TaskError.of_function("AuthenticationError", NEEDS_A_PERSON)
+    cloud = Cloud(listings_refused=9, renewal_fails_with=error)
+
+    execution = cloud.run()
+
+    assert (execution.error, execution.cause) == ("AuthenticationError", NEEDS_A_PERSON)
+    assert len(cloud.sent_to("MediaLister")) == 1
+    (notice,) = cloud.sent_to("publish")
+    assert f"AuthenticationError: {NEEDS_A_PERSON}" in notice["Message"]
 
 
 def test_what_the_run_was_asked_for_survives_a_renewal() -> None:
