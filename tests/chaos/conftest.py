@@ -259,7 +259,8 @@ class World:
             target = arguments["FunctionName"].removesuffix("Function.Arn")
         match target:
             case "MediaLister" if arguments["Payload"].get("action") == "report_run":
-                return {"Payload": {"statusCode": 200, "summary": arguments["Payload"]["summary"]}}
+                summary = arguments["Payload"]["summary"]
+                return {"Payload": {"statusCode": 200, "summary": summary, "notice": None, "failure": None}}
             case "MediaLister":
                 return {"Payload": self._list()}
             case "getObject":

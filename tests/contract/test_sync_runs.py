@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 import pytest
 
+from gopro_sync.run.notices import failure_of, notice_of
+from gopro_sync.run.run_end import read_run_end
 from tests.support.deployment import state_machine
-from tests.support.state_machine import EXECUTION_ARN, STATE_SIZE_LIMIT_BYTES, Execution, TaskError, run
+from tests.support.state_machine import ENTERED_AT, EXECUTION_ARN, STATE_SIZE_LIMIT_BYTES, Execution, TaskError, run
 
 RUN_DEADLINE: Final = "2026-03-01T03:55:00Z"
 FAKE_TOKEN: Final = "fake-session-token"
@@ -57,6 +60,12 @@ class Cloud:
     """What the lister answers a dry run."""
     report_adds: dict[str, Any] = field(default_factory=lambda: {"videos_pending": 3})
     environment: str = "prod"
+    kept: list[dict[str, Any]] = field(default_factory=list)
+    """The summaries that were reported."""
+    reports_as_before: bool = False
+    """As the function did when it wrote no notices."""
+    listings_refused: int = 0
+    """How many listings GoPro refuses before it accepts the session."""
     calls: list[tuple[str, Any]] = field(default_factory=list)
 
     def run(self, run_input: Any = None) -> Execution:
@@ -80,12 +89,12 @@ class Cloud:
                     raise self.renewal_fails_with
                 # A slip of the authenticator must not travel on: the state machine does not look at its answer.
                 return {"Payload": {"statusCode": 200, "auth_token": FAKE_TOKEN}}
+            case "MediaLister" if len(self.sent_to("MediaLister")) <= self.listings_refused:
+                raise TaskError.of_function("SessionRefusedError", "GoPro does not accept it")
             case "MediaLister":
                 return {"Payload": self._listing()}
             case "Report":
-                return {
-                    "Payload": {"statusCode": 200, "summary": {**arguments["Payload"]["summary"], **self.report_adds}}
-                }
+                return {"Payload": self._report(arguments["Payload"])}
             case "getObject":
                 return [self._manifest_item(media_id) for media_id in self.media_ids]
             case "VideoDownloader":
@@ -109,6 +118,22 @@ class Cloud:
             "unavailable": len(self.unavailable),
             "unavailable_videos": [{"media_id": media_id, "reason": "not_in_library"} for media_id in self.unavailable],
             **({} if self.would_do is None else {"dry_run": self.would_do}),
+        }
+
+    def _report(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Tell what the report tells, without the table and S3."""
+        end = read_run_end(event, execution_id=event["execution_id"], now=datetime.fromisoformat(ENTERED_AT))
+        summary = {**end.summary, **self.report_adds}
+        self.kept.append(summary)
+        if self.reports_as_before:
+            return {"statusCode": 200, "summary": summary}
+        failure = failure_of(summary, end.reason)
+        notice = notice_of(summary, failure, environment=self.environment, tracker_table_name="gopro-sync-tracker")
+        return {
+            "statusCode": 200,
+            "summary": summary,
+            "notice": notice and asdict(notice),
+            "failure": failure and asdict(failure),
         }
 
     @staticmethod
@@ -321,8 +346,7 @@ def test_a_run_that_fails_before_it_has_counts_is_reported_too() -> None:
 
     cloud.run()
 
-    (call,) = cloud.sent_to("Report")
-    summary = call["Payload"]["summary"]
+    (summary,) = cloud.kept
     assert (summary["status"], summary["stopped_by"], summary["message"]) == (
         "FAILED",
         "AccessDeniedError",
@@ -345,7 +369,49 @@ def test_a_failed_run_sends_its_notice_even_when_it_cannot_be_reported() -> None
     cloud = Cloud(failing={"MediaLister": down, "Report": down})
 
     assert cloud.run().error == "ConfigurationError"
+    (notice,) = cloud.sent_to("publish")
+    assert notice["Subject"] == "GoPro Sync FAILED (prod)"
+    assert notice["Message"] == f"ConfigurationError. No report: ConfigurationError. {EXECUTION_ARN}"
+
+
+@pytest.mark.parametrize(
+    ("error", "subject", "message"),
+    [
+        (
+            "MediaGoneError",
+            "GoPro Sync PARTIAL_FAILURE (prod)",
+            "1 archived, 1 failed, 0 left. No report: TrackerError.",
+        ),
+        (
+            "GoProUnavailableError",
+            "GoPro Sync FAILED (prod)",
+            "GoProUnavailableError. 1 archived, 0 failed, 1 left. No report: TrackerError.",
+        ),
+    ],
+)
+def test_people_are_told_the_counts_when_the_run_cannot_be_reported(error: str, subject: str, message: str) -> None:
+    down = TaskError.of_function("TrackerError", "The table is down")
+    cloud = Cloud(media_ids=("a", "b"), downloads={"b": failing_with(error)}, failing={"Report": down})
+
+    cloud.run()
+
+    (notice,) = cloud.sent_to("publish")
+    assert (notice["Subject"], notice["Message"]) == (subject, f"{message} {EXECUTION_ARN}")
+
+
+def test_in_the_minutes_of_an_update_a_function_that_writes_no_notices_yet_costs_nobody_the_notice() -> None:
+    cloud = Cloud(media_ids=("a", "b"), downloads={"b": failing_with("MediaGoneError")}, reports_as_before=True)
+
+    assert cloud.run().output["synced"] == 1
+    (notice,) = cloud.sent_to("publish")
+    assert "1 archived, 1 failed, 0 left" in notice["Message"]
+
+
+def test_a_notice_is_in_no_result() -> None:
+    cloud = Cloud(media_ids=("a", "b"), downloads={"b": failing_with("MediaGoneError")})
+    output = cloud.run().output
     assert cloud.sent_to("publish")
+    assert not {"notice", "failure"} & output.keys()
 
 
 def test_a_failed_video_is_recorded_reported_and_stops_no_other() -> None:
@@ -549,6 +615,26 @@ def test_a_listing_that_is_refused_is_renewed_once() -> None:
     assert renewals(cloud) == 1
     (notice,) = cloud.sent_to("publish")
     assert "GoPro does not accept it" in notice["Message"]
+
+
+def test_a_listing_that_is_refused_once_goes_on_with_the_renewed_session() -> None:
+    cloud = Cloud(media_ids=("a",), listings_refused=1)
+
+    assert cloud.run().output["synced"] == 1
+    assert [call["Payload"]["action"] for call in cloud.sent_to("Authenticator")] == ["ensure_session", "renew_session"]
+    assert not cloud.sent_to("publish")
+
+
+def test_a_refused_listing_whose_session_cannot_be_renewed_tells_why() -> None:
+    error = TaskError.of_function("AuthenticationError", NEEDS_A_PERSON)
+    cloud = Cloud(listings_refused=9, renewal_fails_with=error)
+
+    execution = cloud.run()
+
+    assert (execution.error, execution.cause) == ("AuthenticationError", NEEDS_A_PERSON)
+    assert len(cloud.sent_to("MediaLister")) == 1
+    (notice,) = cloud.sent_to("publish")
+    assert f"AuthenticationError: {NEEDS_A_PERSON}" in notice["Message"]
 
 
 def test_what_the_run_was_asked_for_survives_a_renewal() -> None:

@@ -151,6 +151,7 @@ def _run_state(
     while True:
         try:
             result = run_once(scope, state, state_input, answer, execution)
+            return _leave(scope, state, {"input": state_input, "result": result}, default=result)
         except TaskError as error:
             wait = _wait_before_retry(state, error, attempts)
             if wait is not None:
@@ -161,7 +162,6 @@ def _run_state(
                 raise
             visible = {"input": state_input, "errorOutput": error.as_error_output()}
             return _leave(scope, catcher[1], visible, default=error.as_error_output())
-        return _leave(scope, state, {"input": state_input, "result": result}, default=result)
 
 
 def _run_task(

@@ -17,11 +17,11 @@ from gopro_sync.cost.model import cost_of_run, deep_archive_usd_per_month, expec
 from gopro_sync.cost.prices import load_prices
 from gopro_sync.errors import ThrottledError
 from gopro_sync.event_fields import JsonObject, optional_text, optional_time
-from gopro_sync.handlers import run_report
 from gopro_sync.handlers.entry_point import STATUS_OK, entry_point, execution_id_of
 from gopro_sync.handlers.session_source import session_for
 from gopro_sync.run.discovery import Discovery, VideoToArchive, discover
 from gopro_sync.run.drift_report import report_drift
+from gopro_sync.run.report import report
 from gopro_sync.run.run_files import write_manifest
 from gopro_sync.run.run_input import RunInput, read_run_input
 from gopro_sync.telemetry.logs import EventType, logger
@@ -46,14 +46,14 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
 
     Event fields, all optional: ``auth_token`` and ``user_id`` (else the secret's), ``execution_id``,
     ``run_started_at``, ``run_input`` (`run_input.py`), whose fields may also stand in the event itself. With ``action``
-    ``report_run``: see `run_report.py`.
+    ``report_run``: see `run/report.py`.
 
     Raises:
         InvalidEventError: a field of the wrong shape, or one that is not known.
         GoProSyncError: what the session, the GoPro API, the tracker and S3 raise.
     """
     if optional_text(event, "action") == _REPORT_RUN:
-        return run_report.report(event, context)
+        return _report(event, context)
     asked = read_run_input(_run_input(event), composition.settings().filters)
     max_videos = _max_videos(asked)
     started_at = optional_time(event, "run_started_at") or now_utc()
@@ -92,6 +92,18 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     if asked.is_dry_run:
         return answer | {"dry_run": _what_would_happen(found)}
     return answer | _videos(event, found, started_at)
+
+
+def _report(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
+    reported = report(
+        event,
+        execution_id=execution_id_of(event, context),
+        tracker=composition.tracker(),
+        s3=composition.s3_client(),
+        settings=composition.settings(),
+        now=now_utc(),
+    )
+    return {"statusCode": STATUS_OK, **reported}
 
 
 def _what_would_happen(found: Discovery) -> dict[str, Any]:

@@ -31,12 +31,21 @@ EXECUTION: Final = "arn:aws:states:eu-central-1:123456789012:execution:gopro-syn
 SUMMARY: Final = {
     "execution_id": EXECUTION,
     "status": "PARTIAL_FAILURE",
+    "stopped_by": None,
+    "started_at": "2026-03-01T02:00:00.000Z",
     "duration_seconds": 100,
+    "total_found": 40,
+    "already_synced": 33,
+    "new_count": 7,
     "bytes_transferred": 5_000_000_000,
     "synced": 3,
     "failed": 3,
+    "deferred": 1,
     "failures": {"IntegrityError": 2, "MediaGoneError": 1},
+    "failed_videos": [{"media_id": "a", "error": "IntegrityError"}],
 }
+# What the state machine tells of a run that ended before it had counts.
+FAILURE: Final = {"Error": "NetworkError", "Cause": '{"errorMessage": "GoPro could not be reached. Start it again."}'}
 
 
 @pytest.fixture
@@ -82,15 +91,21 @@ def put(dynamodb: DynamoDBClient, media_id: str, status: str, days_old: float, *
     dynamodb.put_item(TableName=TABLE, Item={name: {"S": value} for name, value in (fields | more).items()})
 
 
+def told(**more: Any) -> dict[str, Any]:
+    """Return the function's whole answer."""
+    event = {"action": "report_run", "execution_id": EXECUTION, "run_started_at": "2026-03-01T02:00:00.000Z", **more}
+    answer: dict[str, Any] = media_lister.handler(event, FakeLambdaContext())
+    return answer
+
+
 def report(summary: Any) -> dict[str, Any]:
-    event = {"action": "report_run", "execution_id": EXECUTION, "summary": summary}
-    answer: dict[str, Any] = media_lister.handler(event, FakeLambdaContext())["summary"]
+    answer: dict[str, Any] = told(summary=summary)["summary"]
     return answer
 
 
 def metrics(capsys: pytest.CaptureFixture[str]) -> dict[tuple[str, ...], float]:
     """Return what was told, by the metric's name and the values of its dimensions."""
-    told = {}
+    counted = {}
     for line in capsys.readouterr().out.splitlines():
         if '"_aws"' not in line:
             continue
@@ -99,8 +114,8 @@ def metrics(capsys: pytest.CaptureFixture[str]) -> dict[tuple[str, ...], float]:
         (dimensions,) = described["Dimensions"]
         (metric,) = described["Metrics"]
         assert described["Namespace"] == "GoProSync"
-        told[(metric["Name"], *(document[name] for name in sorted(dimensions)))] = document[metric["Name"]][0]
-    return told
+        counted[(metric["Name"], *(document[name] for name in sorted(dimensions)))] = document[metric["Name"]][0]
+    return counted
 
 
 def test_the_summary_is_kept_and_gains_what_only_the_table_knows(aws: tuple[S3Client, DynamoDBClient]) -> None:
@@ -132,8 +147,8 @@ def test_where_nobody_is_told_each_summary_says_what_changes_it(
 ) -> None:
     monkeypatch.setenv("ALERTS_GO_TO", "nobody")
     composition.settings.cache_clear()
-    for told in (SUMMARY, {"execution_id": EXECUTION, "status": "FAILED", "stopped_by": "NetworkError"}):
-        summary = report(told)
+    for event in ({"summary": SUMMARY}, {"failure": FAILURE}):
+        summary = told(**event)["summary"]
         assert summary["alerts_go_to"] == "nobody"
         assert summary["alerts_note"].startswith("This stack tells nobody when something fails.")
         assert "AlertEmail=" in summary["alerts_note"]
@@ -146,9 +161,9 @@ def test_a_run_tells_each_metric_once(aws: tuple[S3Client, DynamoDBClient], caps
     report(SUMMARY)
 
     environment = ENVIRONMENT["ENVIRONMENT"]
-    told = metrics(capsys)
-    assert told.pop(("OldestPendingAgeHours", environment)) == pytest.approx(24, abs=0.1)
-    assert told == {
+    counted = metrics(capsys)
+    assert counted.pop(("OldestPendingAgeHours", environment)) == pytest.approx(24, abs=0.1)
+    assert counted == {
         ("RunCompleted", environment): 1,
         ("VideosPending", environment): 1,
         ("SyncFailures", environment): 3,
@@ -160,9 +175,7 @@ def test_a_run_tells_each_metric_once(aws: tuple[S3Client, DynamoDBClient], caps
 def test_a_run_that_came_to_its_transfers_says_what_it_cost(
     aws: tuple[S3Client, DynamoDBClient], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    counts = {"total_found": 40, "new_count": 7, "downloader_seconds": 900.5}
-
-    summary = report(SUMMARY | counts)
+    summary = report(SUMMARY | {"downloader_seconds": 900.5})
 
     seconds_usd = 900.5 * 0.5 * 0.0000166667  # half a gigabyte of Lambda
     assert seconds_usd < summary["cost_usd"] < seconds_usd + 0.02
@@ -171,7 +184,7 @@ def test_a_run_that_came_to_its_transfers_says_what_it_cost(
 
 def test_a_summary_with_a_count_missing_is_refused(aws: tuple[S3Client, DynamoDBClient]) -> None:
     with pytest.raises(InvalidEventError, match="total_found"):
-        report(SUMMARY | {"downloader_seconds": 900.5})
+        report(SUMMARY | {"downloader_seconds": 900.5, "total_found": None})
 
 
 @pytest.mark.parametrize("count", ["2", None, -1, 10**30])
@@ -183,19 +196,71 @@ def test_a_summary_whose_failures_are_no_counts_is_refused(aws: tuple[S3Client, 
 def test_a_failed_run_counts_as_not_completed_and_invents_no_numbers(
     aws: tuple[S3Client, DynamoDBClient], capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    message = "GoPro could not be reached. Start the run again."
-    summary = report({"execution_id": EXECUTION, "status": "FAILED", "stopped_by": "NetworkError", "message": message})
+    message = "GoPro could not be reached. Start it again."
+    summary = told(failure=FAILURE)["summary"]
 
     (line,) = [vars(record) for record in caplog.records if vars(record).get("event_type") == EventType.RUN_REPORTED]
     assert (line["status"], line["stopped_by"], line["error_message"]) == ("FAILED", "NetworkError", message)
-    told = metrics(capsys)
     environment = ENVIRONMENT["ENVIRONMENT"]
-    assert told == {
+    assert metrics(capsys) == {
         ("RunCompleted", environment): 0,
         ("VideosPending", environment): 0,
         ("OldestPendingAgeHours", environment): 0,
     }
     assert "megabytes_per_second" not in summary
+
+
+def test_a_run_that_failed_before_it_had_counts_keeps_what_is_known(aws: tuple[S3Client, DynamoDBClient]) -> None:
+    answer = told(failure=FAILURE)
+
+    kept = json.loads(aws[0].get_object(Bucket=BUCKET, Key="runs/night/summary.json")["Body"].read())
+    assert kept == answer["summary"]
+    assert (
+        kept.items()
+        >= {
+            "execution_id": EXECUTION,
+            "status": "FAILED",
+            "stopped_by": "NetworkError",
+            "message": "GoPro could not be reached. Start it again.",
+            "started_at": "2026-03-01T02:00:00.000Z",
+        }.items()
+    )
+    assert kept["duration_seconds"] > 0
+    assert answer["failure"] == {"error": kept["stopped_by"], "message": kept["message"]}
+    assert answer["notice"]["subject"].startswith("GoPro Sync Critical Failure")
+
+
+def test_a_notice_is_answered_and_kept_nowhere(aws: tuple[S3Client, DynamoDBClient]) -> None:
+    answer = told(summary=SUMMARY)
+
+    assert answer["notice"]["subject"] == f"GoPro Sync Partial Failure ({ENVIRONMENT['ENVIRONMENT']}): 3 of 7 videos"
+    assert "5000 MB in 100 seconds: 50 MB/s." in answer["notice"]["text"]
+    assert f"in the table {TABLE}," in answer["notice"]["text"]
+    kept = json.loads(aws[0].get_object(Bucket=BUCKET, Key="runs/night/summary.json")["Body"].read())
+    assert not {"notice", "failure"} & (kept.keys() | answer["summary"].keys())
+
+
+def test_a_run_in_which_all_went_well_has_no_notice(aws: tuple[S3Client, DynamoDBClient]) -> None:
+    answer = told(summary=SUMMARY | {"status": "SUCCEEDED", "failed": 0, "failures": {}, "failed_videos": []})
+    assert (answer["notice"], answer["failure"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"failure": "NetworkError"},
+        {"failure": {"Cause": "down"}},
+        {"failure": {"Error": 7}},
+        {"failure": {"Error": "NetworkError", "Cause": {"errorMessage": "down"}}},
+        {"failure": FAILURE, "run_started_at": None},
+        {"failure": FAILURE, "run_started_at": "last night"},
+        {"failure": FAILURE, "summary": None},
+    ],
+    ids=str,
+)
+def test_an_end_of_another_shape_is_refused(aws: tuple[S3Client, DynamoDBClient], event: dict[str, Any]) -> None:
+    with pytest.raises(InvalidEventError):
+        told(**event)
 
 
 def test_many_pending_videos_are_counted_over_all_pages(aws: tuple[S3Client, DynamoDBClient]) -> None:

@@ -1,28 +1,31 @@
-"""The end of a run: its summary is kept in S3, counted as metrics, and completed by what only the table knows.
+"""The end of a run: its summary is completed, kept in S3 and counted as metrics, and people's notice is written.
 
-A part of gopro-media-lister, which is invoked by the state machine with ``{"action": "report_run", "summary": {...}}``.
+Asked for by the state machine, by ``{"action": "report_run", ...}`` to gopro-media-lister.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from gopro_sync import composition
 from gopro_sync.cost.model import RunUsage, cost_of_run
 from gopro_sync.cost.prices import load_prices
-from gopro_sync.errors import InvalidEventError
 from gopro_sync.event_fields import JsonObject, optional_count, optional_seconds, required_count, required_text
-from gopro_sync.handlers.entry_point import STATUS_OK, execution_id_of
+from gopro_sync.run.notices import FAILED, failure_of, notice_of
+from gopro_sync.run.run_end import read_run_end
 from gopro_sync.run.run_files import write_summary
-from gopro_sync.settings import NOBODY
+from gopro_sync.settings import NOBODY, Settings
+from gopro_sync.table.tracker import PendingVideos
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.telemetry.metrics import Metric, emit, emit_failures
-from gopro_sync.timestamps import now_utc
 
-_FAILED: Final = "FAILED"
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+    from gopro_sync.table.tracker import Tracker
+
 _SECONDS_PER_HOUR: Final = 3600
 _BYTES_PER_MEGABYTE: Final = 1e6
 _NOBODY_IS_TOLD: Final = (
@@ -31,47 +34,62 @@ _NOBODY_IS_TOLD: Final = (
 )
 
 
-def report(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
-    """Return ``statusCode`` and ``summary``, the event's, with what was added to it.
+def report(
+    event: JsonObject, *, execution_id: str, tracker: Tracker, s3: S3Client, settings: Settings, now: datetime
+) -> dict[str, Any]:
+    """Keep, count and return what came of a run.
 
-    Added are ``videos_pending``, ``oldest_pending_age_hours``, ``alerts_go_to`` (with ``alerts_note`` where that is
-    nobody) and, for a run that came as far as its transfers, ``megabytes_per_second`` and ``cost_usd``.
+    Args:
+        event: how the run ended (`run_end.py`).
+        execution_id: of the run.
+        tracker: what knows how many videos are pending.
+        s3: where the summary is kept.
+        settings: of this stack.
+        now: the current time.
+
+    Returns:
+        ``summary``, the event's, or the one of a failed run, with ``videos_pending``, ``oldest_pending_age_hours``,
+        ``alerts_go_to`` (with ``alerts_note`` where that is nobody) and, for a run that came as far as its transfers,
+        ``megabytes_per_second`` and ``cost_usd``; ``notice`` with ``subject`` and ``text``, None where there is nothing
+        to tell; ``failure`` with ``error`` and ``message``, None unless the run has failed.
 
     Raises:
         InvalidEventError: a field is missing or of the wrong shape.
         GoProSyncError: what the tracker and S3 raise.
     """
-    told = event.get("summary")
-    if not isinstance(told, Mapping):
-        raise InvalidEventError("The event's field 'summary' is not a JSON object")
+    end = read_run_end(event, execution_id=execution_id, now=now)
+    told = end.summary
     status = required_text(told, "status")
-    pending = composition.tracker().pending()
-    age_hours = pending.oldest_age_seconds(now_utc()) / _SECONDS_PER_HOUR
-    summary = {
-        **told,
-        **_speed(told),
-        **_cost(told),
-        "videos_pending": pending.count,
-        "oldest_pending_age_hours": round(age_hours, 1),
-        **_who_is_told(composition.settings().alerts_go_to),
-    }
-    write_summary(
-        composition.s3_client(),
-        bucket=composition.settings().archive_bucket_name,
-        execution_id=execution_id_of(event, context),
-        summary=summary,
+    pending = tracker.pending()
+    summary = {**told, **_speed(told), **_cost(told), **_pending(pending, now), **_who_is_told(settings.alerts_go_to)}
+    failure = failure_of(summary, end.reason)
+    notice = notice_of(
+        summary, failure, environment=settings.environment, tracker_table_name=settings.tracker_table_name
     )
-    environment = composition.settings().environment
-    emit(Metric.RUN_COMPLETED, 0 if status == _FAILED else 1, environment=environment)
+    write_summary(s3, bucket=settings.archive_bucket_name, execution_id=execution_id, summary=summary)
+    environment = settings.environment
+    emit(Metric.RUN_COMPLETED, 0 if status == FAILED else 1, environment=environment)
     emit(Metric.VIDEOS_PENDING, pending.count, environment=environment)
-    emit(Metric.OLDEST_PENDING_AGE_HOURS, age_hours, environment=environment)
+    emit(Metric.OLDEST_PENDING_AGE_HOURS, _age_hours(pending, now), environment=environment)
     if "cost_usd" in summary:
         emit(Metric.RUN_COST, summary["cost_usd"], environment=environment)
     failures = told.get("failures")
     if isinstance(failures, Mapping):
         emit_failures({name: required_count(failures, name) for name in failures}, environment=environment)
     logger.info("Run reported", extra={"event_type": EventType.RUN_REPORTED, **_for_the_log(summary)})
-    return {"statusCode": STATUS_OK, "summary": summary}
+    return {
+        "summary": summary,
+        "notice": None if notice is None else asdict(notice),
+        "failure": None if failure is None else asdict(failure),
+    }
+
+
+def _pending(pending: PendingVideos, now: datetime) -> dict[str, Any]:
+    return {"videos_pending": pending.count, "oldest_pending_age_hours": round(_age_hours(pending, now), 1)}
+
+
+def _age_hours(pending: PendingVideos, now: datetime) -> float:
+    return pending.oldest_age_seconds(now) / _SECONDS_PER_HOUR
 
 
 def _speed(summary: JsonObject) -> dict[str, float]:

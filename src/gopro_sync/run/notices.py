@@ -1,0 +1,214 @@
+"""What people are told of a run: from its summary to the subject and the text of the notice, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from gopro_sync.errors import InvalidEventError
+from gopro_sync.event_fields import JsonObject, optional_count, optional_text, required_count, required_text
+
+FAILED: Final = "FAILED"
+
+# SNS takes fewer than 100 characters, printable ASCII: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+_LONGEST_SUBJECT: Final = 99
+_NOT_IN_A_SUBJECT: Final = re.compile(r"[^ -~]")
+_LINES_LISTED: Final = 20
+_LONGEST_NAME: Final = 100
+_BYTES_PER_MEGABYTE: Final = 1e6
+
+# Where each partition has its console; the names of the others are not public.
+_CONSOLES: Final = {
+    "aws": "console.aws.amazon.com",
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+}
+_EXECUTION_ARN: Final = re.compile(r"arn:(?P<partition>[a-z-]+):states:(?P<region>[a-z0-9-]+):[0-9]+:execution:.+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a run has failed.
+
+    Attributes:
+        error: the error's name, which docs/troubleshooting.md lists.
+        message: what happened, and what a person can do.
+    """
+
+    error: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What is published to those who get the alerts."""
+
+    subject: str
+    text: str
+
+
+def failure_of(summary: JsonObject, reason: Failure | None) -> Failure | None:
+    """Return why the run has failed; None if it has not.
+
+    Args:
+        summary: the run's.
+        reason: what asking for the reason of a blocked run failed with; None if that was not asked, or went well.
+
+    Raises:
+        InvalidEventError: the summary lacks a field, or has one of the wrong shape.
+    """
+    if required_text(summary, "status") != FAILED:
+        return None
+    stopped_by = required_text(summary, "stopped_by")
+    message = optional_text(summary, "message")
+    if message is not None:
+        return Failure(error=stopped_by, message=message)
+    if reason is not None:
+        told = f"{reason.message} In this run: {_counts(summary)} left for the next run."
+        return Failure(error=reason.error, message=told)
+    return Failure(error=stopped_by, message=_why_stopped(stopped_by, _counts(summary)))
+
+
+def notice_of(
+    summary: JsonObject, failure: Failure | None, *, environment: str, tracker_table_name: str
+) -> Notice | None:
+    """Return what people are told of the run; None if everything went well.
+
+    Args:
+        summary: the run's, as it is kept.
+        failure: why the run has failed; None if it has not.
+        environment: of the stack.
+        tracker_table_name: where a failed video's record stands.
+
+    Raises:
+        InvalidEventError: the summary lacks a field, or has one of the wrong shape.
+    """
+    if failure is not None:
+        return Notice(
+            subject=_subject(f"GoPro Sync Critical Failure ({environment})"), text=_critical(summary, failure)
+        )
+    if not optional_count(summary, "failed"):
+        return None
+    videos = f"{required_count(summary, 'failed')} of {required_count(summary, 'new_count')} videos"
+    return Notice(
+        subject=_subject(f"GoPro Sync Partial Failure ({environment}): {videos}"),
+        text=_partial(summary, tracker_table_name),
+    )
+
+
+def _why_stopped(error: str, counts: str) -> str:
+    match error:
+        case "AccessDeniedError":
+            return (
+                f"A person has to act before videos can be archived: {counts} left for the next run. "
+                f"docs/troubleshooting.md says what to do about {error}; then start the run again."
+            )
+        case "GoProUnavailableError":
+            return (
+                f"GoPro asked for fewer requests, or did not answer, until the run had to end: {counts} left. "
+                "No video is lost or marked for it, and the next run goes on by itself."
+            )
+        case _:
+            return (
+                f"GoPro accepts the session now: start the run again, or wait for the next one. If {error} comes back, "
+                f"docs/troubleshooting.md says what to do. In this run: {counts} left for the next run."
+            )
+
+
+def _counts(summary: JsonObject) -> str:
+    synced, failed = required_count(summary, "synced"), required_count(summary, "failed")
+    return f"{synced} archived, {failed} failed, {required_count(summary, 'deferred')}"
+
+
+def _critical(summary: JsonObject, failure: Failure) -> str:
+    execution_id = required_text(summary, "execution_id")
+    return "\n".join(
+        [
+            "The GoPro sync run failed. Videos that are archived already are safe.",
+            "",
+            f"{failure.error}: {failure.message}",
+            "",
+            f"Execution: {execution_id}",
+            f"Started: {required_text(summary, 'started_at')}",
+            *_console_address(execution_id),
+        ]
+    )
+
+
+def _partial(summary: JsonObject, tracker_table_name: str) -> str:
+    failed, new, synced = (required_count(summary, name) for name in ("failed", "new_count", "synced"))
+    execution_id = required_text(summary, "execution_id")
+    return "\n".join(
+        [
+            f"{failed} of {new} new videos could not be archived. {synced} were archived, "
+            f"{required_count(summary, 'deferred')} are left for the next run.",
+            f"{required_count(summary, 'total_found')} videos found, {required_count(summary, 'already_synced')} "
+            f"of them archived before. {_transferred(summary)}.",
+            "",
+            "Failures by error:",
+            *_failures_by_error(summary),
+            "",
+            f"Videos (at most {_LINES_LISTED} are listed):",
+            *_failed_videos(summary),
+            "",
+            f"Each is marked FAILED in the table {tracker_table_name}, which says why, and lies in the dead letter "
+            "queue. It is tried again by itself after 1, 2, 4 ... 30 days; a run with the input "
+            '{"redrive": true} tries it now.',
+            "",
+            f"Execution: {execution_id}",
+            *_console_address(execution_id),
+        ]
+    )
+
+
+def _transferred(summary: JsonObject) -> str:
+    megabytes = required_count(summary, "bytes_transferred") / _BYTES_PER_MEGABYTE
+    text = f"{_one_decimal(megabytes)} MB in {required_count(summary, 'duration_seconds')} seconds"
+    if "megabytes_per_second" in summary:
+        text += f": {_one_decimal(summary['megabytes_per_second'])} MB/s"
+    if "cost_usd" in summary:
+        text += f", about ${summary['cost_usd']:.2f}"
+    return text
+
+
+def _failures_by_error(summary: JsonObject) -> list[str]:
+    failures = summary.get("failures")
+    if not isinstance(failures, Mapping):
+        raise InvalidEventError("The event's field 'failures' is not a JSON object")
+    lines = [f"  {_short(error)}: {required_count(failures, error)}" for error in failures]
+    more = len(lines) - _LINES_LISTED
+    return lines[:_LINES_LISTED] + ([f"  and {more} other errors"] if more > 0 else [])
+
+
+def _failed_videos(summary: JsonObject) -> list[str]:
+    videos = summary.get("failed_videos")
+    if not isinstance(videos, list) or not all(isinstance(video, Mapping) for video in videos):
+        raise InvalidEventError("The event's field 'failed_videos' is not a list of JSON objects")
+    return [
+        f"  {_short(required_text(video, 'media_id'))}: {_short(required_text(video, 'error'))}"
+        for video in videos[:_LINES_LISTED]
+    ]
+
+
+def _console_address(execution_id: str) -> list[str]:
+    """The address of the execution in the AWS console, on a line of its own; no line for what is no execution."""
+    arn = _EXECUTION_ARN.fullmatch(execution_id)
+    if arn is None or arn["partition"] not in _CONSOLES:
+        return []
+    region = arn["region"]
+    console = f"https://{region}.{_CONSOLES[arn['partition']]}"
+    return [f"{console}/states/home?region={region}#/v2/executions/details/{execution_id}"]
+
+
+def _subject(text: str) -> str:
+    return _NOT_IN_A_SUBJECT.sub("?", text)[:_LONGEST_SUBJECT]
+
+
+def _short(name: str) -> str:
+    return name[:_LONGEST_NAME]
+
+
+def _one_decimal(number: float) -> str:
+    return f"{number:.1f}".removesuffix(".0")

@@ -1,0 +1,230 @@
+"""What people are told of a run, word for word."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import pytest
+
+from gopro_sync.errors import InvalidEventError
+from gopro_sync.run.notices import Failure, Notice, failure_of, notice_of
+
+EXECUTION: Final = "arn:aws:states:eu-central-1:123456789012:execution:gopro-sync-orchestrator:night"
+CONSOLE: Final = (
+    "https://eu-central-1.console.aws.amazon.com/states/home?region=eu-central-1#/v2/executions/details/" + EXECUTION
+)
+SUMMARY: Final[dict[str, Any]] = {
+    "execution_id": EXECUTION,
+    "status": "PARTIAL_FAILURE",
+    "stopped_by": None,
+    "started_at": "2026-03-01T02:00:00.000Z",
+    "duration_seconds": 630,
+    "total_found": 9,
+    "already_synced": 4,
+    "new_count": 5,
+    "synced": 1,
+    "failed": 3,
+    "deferred": 1,
+    "bytes_transferred": 524_288_000,
+    "failures": {"SourceMissingError": 1, "IntegrityError": 2},
+    "failed_videos": [
+        {"media_id": "b", "error": "SourceMissingError"},
+        {"media_id": "c", "error": "IntegrityError"},
+        {"media_id": "d", "error": "IntegrityError"},
+    ],
+    "megabytes_per_second": 0.83,
+    "cost_usd": 0.0123,
+}
+BLOCKED: Final = SUMMARY | {"status": "FAILED", "failed": 0, "failures": {}, "failed_videos": []}
+
+
+def notice(summary: dict[str, Any], *, reason: Failure | None = None, environment: str = "prod") -> Notice:
+    """Return the notice of a run that has one."""
+    told = notice_of(
+        summary, failure_of(summary, reason), environment=environment, tracker_table_name="gopro-sync-tracker"
+    )
+    assert told is not None
+    return told
+
+
+def message(stopped_by: str, reason: Failure | None = None) -> str:
+    """Return what people are told of a run that something stopped."""
+    failure = failure_of(BLOCKED | {"stopped_by": stopped_by}, reason)
+    assert failure is not None
+    assert failure.error == (reason.error if reason else stopped_by)
+    return failure.message
+
+
+def test_a_partial_failure_is_told_with_what_failed_and_where_to_look() -> None:
+    assert notice(SUMMARY) == Notice(
+        subject="GoPro Sync Partial Failure (prod): 3 of 5 videos",
+        text=f"""\
+3 of 5 new videos could not be archived. 1 were archived, 1 are left for the next run.
+9 videos found, 4 of them archived before. 524.3 MB in 630 seconds: 0.8 MB/s, about $0.01.
+
+Failures by error:
+  SourceMissingError: 1
+  IntegrityError: 2
+
+Videos (at most 20 are listed):
+  b: SourceMissingError
+  c: IntegrityError
+  d: IntegrityError
+
+Each is marked FAILED in the table gopro-sync-tracker, which says why, and lies in the dead letter queue. \
+It is tried again by itself after 1, 2, 4 ... 30 days; a run with the input {{"redrive": true}} tries it now.
+
+Execution: {EXECUTION}
+{CONSOLE}""",
+    )
+
+
+@pytest.mark.parametrize(
+    ("known", "sentence"),
+    [
+        ({"bytes_transferred": 0}, "0 MB in 630 seconds."),
+        ({"bytes_transferred": 12_000_000, "megabytes_per_second": 2.0}, "12 MB in 630 seconds: 2 MB/s."),
+        ({"bytes_transferred": 5 * 10**15}, "5000000000 MB in 630 seconds."),
+        ({"bytes_transferred": 49_999}, "0 MB in 630 seconds."),
+        ({"cost_usd": 0}, "524.3 MB in 630 seconds, about $0.00."),
+    ],
+)
+def test_numbers_are_as_long_as_people_need_them(known: dict[str, Any], sentence: str) -> None:
+    summary = {name: value for name, value in SUMMARY.items() if name not in {"megabytes_per_second", "cost_usd"}}
+    assert f"archived before. {sentence}\n" in notice(summary | known).text
+
+
+def test_videos_that_were_lost_without_a_word_are_counted_though_none_can_be_named() -> None:
+    text = notice(SUMMARY | {"failures": {"NoOutcome": 3}, "failed_videos": []}).text
+    assert "Failures by error:\n  NoOutcome: 3\n\nVideos (at most 20 are listed):\n\nEach is" in text
+
+
+def test_a_critical_failure_is_told_with_its_cause_and_where_to_look() -> None:
+    early = {
+        "execution_id": EXECUTION,
+        "status": "FAILED",
+        "stopped_by": "AuthenticationError",
+        "message": "The session is over. Run a command.",
+        "started_at": "2026-03-01T02:00:00.000Z",
+    }
+    assert notice(early) == Notice(
+        subject="GoPro Sync Critical Failure (prod)",
+        text=f"""\
+The GoPro sync run failed. Videos that are archived already are safe.
+
+AuthenticationError: The session is over. Run a command.
+
+Execution: {EXECUTION}
+Started: 2026-03-01T02:00:00.000Z
+{CONSOLE}""",
+    )
+
+
+def test_rights_that_are_missing_are_for_a_person() -> None:
+    assert message("AccessDeniedError") == (
+        "A person has to act before videos can be archived: 1 archived, 0 failed, 1 left for the next run. "
+        "docs/troubleshooting.md says what to do about AccessDeniedError; then start the run again."
+    )
+
+
+def test_a_gopro_that_never_answered_needs_nobody() -> None:
+    assert message("GoProUnavailableError") == (
+        "GoPro asked for fewer requests, or did not answer, until the run had to end: 1 archived, 0 failed, 1 left. "
+        "No video is lost or marked for it, and the next run goes on by itself."
+    )
+
+
+def test_a_blocked_run_is_told_with_what_the_authenticator_says() -> None:
+    reason = Failure(error="AuthenticationError", message="GoPro refuses the password. Run a command.")
+    assert message("SessionRefusedError", reason) == (
+        "GoPro refuses the password. Run a command. In this run: 1 archived, 0 failed, 1 left for the next run."
+    )
+
+
+def test_a_blocked_run_whose_session_is_accepted_again_can_be_started_again() -> None:
+    assert message("SessionRefusedError") == (
+        "GoPro accepts the session now: start the run again, or wait for the next one. If SessionRefusedError comes "
+        "back, docs/troubleshooting.md says what to do. In this run: 1 archived, 0 failed, 1 left for the next run."
+    )
+
+
+def test_a_failed_run_is_told_once_and_not_as_a_partial_failure_too() -> None:
+    told = notice(SUMMARY | {"status": "FAILED", "stopped_by": "AccessDeniedError"})
+    assert told.subject == "GoPro Sync Critical Failure (prod)"
+
+
+@pytest.mark.parametrize("status", ["SUCCEEDED", "PARTIAL_FAILURE"])
+def test_a_run_without_a_failure_is_not_told(status: str) -> None:
+    summary = SUMMARY | {"status": status, "failed": 0}
+    assert failure_of(summary, None) is None
+    assert notice_of(summary, None, environment="prod", tracker_table_name="t") is None
+
+
+def test_a_subject_is_one_that_sns_takes() -> None:
+    counts = {"new_count": 10**18 - 1, "failed": 10**18 - 1}
+    for environment in ("e" * 16, "e" * 200, "two\nlines", "zażółć"):
+        subject = notice(SUMMARY | counts, environment=environment).subject
+        assert len(subject) < 100
+        assert subject.isascii()
+        assert subject.isprintable()
+
+
+def test_the_notice_of_a_thousand_failures_is_a_few_kilobytes() -> None:
+    videos = [{"media_id": f"{number:04d}" + "x" * 2000, "error": "E" * 2000} for number in range(1000)]
+    failures = {f"{number:03d}" + "E" * 300: 1 for number in range(1000)}
+    summary = SUMMARY | {"failed": 1000, "new_count": 1000, "failed_videos": videos, "failures": failures}
+
+    told = notice(summary)
+
+    assert len(json.dumps([told.subject, told.text])) < 8 * 1024
+    assert "  and 980 other errors\n" in told.text
+    assert f"Execution: {EXECUTION}" in told.text
+
+
+@pytest.mark.parametrize(
+    ("arn", "address"),
+    [
+        (
+            "arn:aws-cn:states:cn-north-1:123456789012:execution:sync:night",
+            "https://cn-north-1.console.amazonaws.cn/states/home?region=cn-north-1#/v2/executions/details/",
+        ),
+        (
+            "arn:aws-us-gov:states:us-gov-west-1:123456789012:execution:sync:night",
+            "https://us-gov-west-1.console.amazonaws-us-gov.com/states/home?region=us-gov-west-1#/v2/executions/details/",
+        ),
+    ],
+)
+def test_the_address_is_that_of_the_partition_s_own_console(arn: str, address: str) -> None:
+    assert notice(SUMMARY | {"execution_id": arn}).text.endswith(f"Execution: {arn}\n{address}{arn}")
+
+
+@pytest.mark.parametrize("execution_id", ["request-1", "arn:aws-iso:states:us-iso-east-1:1:execution:sync:night"])
+def test_no_address_is_made_up(execution_id: str) -> None:
+    assert notice(SUMMARY | {"execution_id": execution_id}).text.endswith(f"Execution: {execution_id}")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(
+            (name, None)
+            for name in ("execution_id", "total_found", "already_synced", "new_count", "synced", "deferred")
+        ),
+        ("bytes_transferred", "many"),
+        ("duration_seconds", -1),
+        ("failures", None),
+        ("failures", {"IntegrityError": "two"}),
+        ("failed_videos", None),
+        ("failed_videos", ["b"]),
+        ("failed_videos", [{"media_id": "b"}]),
+    ],
+)
+def test_a_notice_is_not_made_of_a_summary_that_lacks_what_it_tells(field: str, value: object) -> None:
+    with pytest.raises(InvalidEventError):
+        notice(SUMMARY | {field: value})
+
+
+def test_a_failure_without_a_name_is_refused() -> None:
+    with pytest.raises(InvalidEventError, match="stopped_by"):
+        failure_of(BLOCKED, None)
