@@ -90,6 +90,12 @@ template: setup ## The SAM template and the state machine
 bench: setup ## Measure the transfer engine beside its peers (about ten minutes)
 	@python -m bench
 
+# --- documents -------------------------------------------------------------------------------------------------------
+
+.PHONY: docs
+docs: setup ## Draw docs/dashboard.png again, from seven nights on a cloud on your machine (two minutes)
+	@python -m docs.tools.dashboard docs/dashboard.png
+
 # --- AWS -------------------------------------------------------------------------------------------------------------
 
 .PHONY: build

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from local.dashboard.readings import Reading, moved, query_rows, read_metrics
+from docs.tools.readings import Reading, moved, query_rows, read_metrics
 from local.engine.alarm_rule import AlarmRule, Datapoint, State
 from local.simulator import Fault
 from local.simulator.faults import FaultName

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
 
-from local.dashboard.readings import Reading
-from local.dashboard.widgets import Series, last_value, series_of
+from docs.tools.dashboard.widgets import Kind, Series, kind_of, last_value, series_of
+from docs.tools.readings import Reading
 
 _COLUMNS: Final = 24
 _COLUMN_INCHES: Final = 0.58
@@ -61,18 +61,18 @@ def draw(
     for widget in widgets:
         box = _Box(figure, widget, height)
         properties = widget["properties"]
-        match widget["type"]:
-            case "text":
+        match kind_of(widget):
+            case Kind.TEXT:
                 _draw_text(box, properties["markdown"])
-            case "log":
+            case Kind.NUMBERS:
+                _draw_numbers(box, properties, series_of(properties, readings, now=now))
+            case Kind.LINES:
+                _draw_lines(box, properties, series_of(properties, readings, now=now))
+            case Kind.TABLE:
                 _draw_table(box, properties["title"], rows_of_query[properties["query"]])
-            case "alarm":
+            case Kind.ALARMS:
                 names = [arn.rsplit(":", 1)[-1] for arn in properties["alarms"]]
                 _draw_alarms(box, properties["title"], {name: alarm_states[name] for name in names})
-            case _ if properties["view"] == "singleValue":
-                _draw_numbers(box, properties, series_of(properties, readings, now=now))
-            case _:
-                _draw_lines(box, properties, series_of(properties, readings, now=now))
     figure.savefig(file, format="png")
 
 

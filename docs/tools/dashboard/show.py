@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from docs.tools.dashboard.nights import NIGHTS, live_through
+from docs.tools.dashboard.picture import Rows, draw
+from docs.tools.readings import query_rows
 from local import cloud
 from local.cloud import Cloud
-from local.dashboard.nights import NIGHTS, live_through
-from local.dashboard.picture import Rows, draw
-from local.dashboard.readings import query_rows
 
 _SOURCE: Final = "SOURCE '"
 _LOOKED_BACK_SECONDS: Final = 3600
