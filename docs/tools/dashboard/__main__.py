@@ -14,6 +14,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from docs.tools.dashboard.widgets import WidgetError
+from docs.tools.logs_insights import QueryError
 from local.errors import LocalCloudError
 from local.state import REPOSITORY
 
@@ -50,7 +51,7 @@ def draw(
         signal.signal(number, signal.default_int_handler)
     try:
         show(state_directory=_STATE_DIRECTORY, file=file, report=_say)
-    except (LocalCloudError, WidgetError) as error:
+    except (LocalCloudError, WidgetError, QueryError) as error:
         _fail(str(error))
     except (BotoCoreError, ClientError) as error:
         _fail(f"The AWS engine refused or did not answer: {error}")

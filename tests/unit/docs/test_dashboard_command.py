@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from docs.tools.dashboard import __main__ as command_line
 from docs.tools.dashboard.widgets import WidgetError
+from docs.tools.logs_insights import QueryError
 from local.errors import StartError
 from local.state import REPOSITORY
 
@@ -60,6 +61,7 @@ def test_the_nights_are_lived_through_on_no_cloud_that_a_shell_works_with(
     [
         (StartError("The engine did not start"), "The engine did not start"),
         (WidgetError("Not known as a widget: type metric, view gauge"), "view gauge"),
+        (QueryError("The step 'invent b' is not known"), "'invent b' is not known"),
         (EndpointConnectionError(endpoint_url="https://127.0.0.1:1"), "refused or did not answer"),
         (PermissionError(13, "Permission denied"), "dashboard.png could not be drawn"),
     ],
