@@ -1,4 +1,8 @@
-"""The dashboard of the template can be drawn: a widget that the picture does not know is noticed here."""
+"""The dashboard of the template can be drawn: `make docs-check`.
+
+Not among the tests that pytest finds by itself, which do without matplotlib; one of those, on the same dashboard, is
+test_dashboard_definition.py.
+"""
 
 from __future__ import annotations
 
