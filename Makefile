@@ -90,6 +90,17 @@ template: setup ## The SAM template and the state machine
 bench: setup ## Measure the transfer engine beside its peers (about ten minutes)
 	@python -m bench
 
+# --- documents -------------------------------------------------------------------------------------------------------
+
+.PHONY: docs
+docs: docs-check ## Draw docs/dashboard.png again, from seven nights on a cloud on your machine (two minutes)
+	@python -m docs.tools.dashboard docs/dashboard.png
+
+.PHONY: docs-check
+docs-check: setup ## Whether the dashboard can be drawn; installs matplotlib, which nothing else needs (seconds)
+	@requirements/docs.sh
+	@python -m pytest -q tests/contract/dashboard_picture.py
+
 # --- AWS -------------------------------------------------------------------------------------------------------------
 
 .PHONY: build
@@ -108,7 +119,7 @@ setup: ## Make .venv from the lock files (every target that needs it does this b
 
 .PHONY: lock
 lock: setup ## Resolve the requirement files again (needs uv)
-	@for name in src/requirements requirements/dev requirements/sam requirements/lambda-runtime; do \
+	@for name in src/requirements requirements/dev requirements/docs requirements/sam requirements/lambda-runtime; do \
 	  uv pip compile --quiet --python .venv/bin/python --no-header --annotation-style line $$name.in -o $$name.txt; done
 
 .PHONY: clean

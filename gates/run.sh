@@ -91,7 +91,7 @@ try:
 except urllib.error.HTTPError:
     pass'
 if "$tools/python" -c "$is_reached" 2>/dev/null; then
-  for lock in src/requirements.txt requirements/dev.txt; do
+  for lock in src/requirements.txt requirements/dev.txt requirements/docs.txt; do
     gate "dependency audit of $lock" "$tools/pip-audit" --vulnerability-service osv --disable-pip --no-deps -r "$lock"
   done
 else

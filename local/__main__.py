@@ -218,23 +218,6 @@ def demo(*, media: MediaFile = None, state_directory: StateDirectory = None) -> 
         )
 
 
-@app.command()
-def dashboard(
-    *,
-    file: Annotated[Path, typer.Argument(metavar="FILE.png", dir_okay=False, help="The picture to write.")],
-    state_directory: StateDirectory = None,
-) -> None:
-    """Draw the deployed dashboard as it looks after seven nights, good and bad ones (two minutes).
-
-    Brings a cloud of its own up and takes it down. The runs and their metrics are real; only the nights' dates are not.
-    """
-    # Only this command draws: the library that does is slow to load.
-    from local.dashboard.show import show  # noqa: PLC0415
-
-    with _readable_errors():
-        show(state_directory=state_directory or default_state_directory() / "dashboard", file=file, report=_say)
-
-
 def _result_screen() -> Console:
     screen = Console()
     return screen if screen.is_terminal else Console(width=_WIDTH_WITHOUT_TERMINAL)

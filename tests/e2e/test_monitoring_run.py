@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from local.dashboard.readings import Reading, moved, query_rows, read_metrics
+from docs.tools.log_lines import read_lines
+from docs.tools.logs_insights import run_query
+from docs.tools.readings import Reading, moved, read_metrics
 from local.engine.alarm_rule import AlarmRule, Datapoint, State
 from local.simulator import Fault
 from local.simulator.faults import FaultName
@@ -42,7 +44,7 @@ def query(stack: Stack, name: str, since: float, **filled: str) -> list[dict[str
     for placeholder, value in filled.items():
         assert placeholder.replace("_", "-") in text
         text = text.replace(placeholder.replace("_", "-"), value)
-    return query_rows(stack.cloud, text, log_group_names=saved["logGroupNames"], since=since)
+    return run_query(text, read_lines(stack.cloud, saved["logGroupNames"], since=since))
 
 
 def alarm_states(stack: Stack) -> dict[str, str]:

@@ -26,6 +26,7 @@ esac
 """
 _BUILT: Tree = {".aws-sam": {"cache": b"1"}, ".mypy_cache": {"a": b"2"}, ".coverage": b"3"}
 _MADE_BY_SETUP: Tree = {".locks-installed": b"as it was once", "bin": {}, "old": b""}
+_SCRIPTS = ("requirements/setup.sh", "requirements/docs.sh", "gates/run.sh", "requirements/clean.sh")
 
 
 class WorkingCopy:
@@ -36,10 +37,19 @@ class WorkingCopy:
         self.home = folder / "home"
         self.python = folder / "python"
         self._calls = folder / "calls"
-        for name in ("requirements/setup.sh", "requirements/clean.sh", "gates/run.sh", "Makefile"):
+        for name in (
+            "requirements/setup.sh",
+            "requirements/clean.sh",
+            "requirements/docs.sh",
+            "gates/run.sh",
+            "Makefile",
+        ):
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(REPOSITORY / name, self.root / name)
-        for name in ("src/requirements", "requirements/dev", "requirements/sam", "requirements/lambda-runtime"):
+        for name in (
+            "src/requirements",
+            *(f"requirements/{lock}" for lock in ("dev", "docs", "sam", "lambda-runtime")),
+        ):
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             (self.root / f"{name}.txt").write_text(f"{name}==1.0\n", encoding="utf-8")
         (self.root / "gates" / "gates.txt").write_text("gates==1.0\n", encoding="utf-8")
@@ -96,7 +106,29 @@ def test_set_up_that_was_cut_off_can_be_done_again(copy: WorkingCopy) -> None:
     assert not (copy.root / ".venv" / "half").exists()
 
 
-@pytest.mark.parametrize("script", ["requirements/setup.sh", "gates/run.sh", "requirements/clean.sh"])
+def test_what_draws_is_installed_when_it_is_asked_for_and_again_when_a_pin_or_the_environment_changes(
+    copy: WorkingCopy,
+) -> None:
+    def installs() -> int:
+        return sum(call.endswith("-r requirements/docs.txt") for call in copy.calls)
+
+    for lock, expected in (("requirements/docs", 1), (None, 1), ("requirements/docs", 2), ("requirements/dev", 3)):
+        if lock:
+            with (copy.root / f"{lock}.txt").open("a", encoding="utf-8") as file:
+                file.write("one-more==1.0\n")
+        assert copy.run("requirements/setup.sh").returncode == 0
+        assert copy.run("requirements/docs.sh").returncode == 0
+        assert installs() == expected
+
+
+def test_what_draws_is_not_taken_for_installed_when_that_failed(copy: WorkingCopy) -> None:
+    copy.with_venv()
+    assert copy.run("requirements/docs.sh", PIP_FAILS="yes").returncode != 0
+    assert copy.run("requirements/docs.sh").returncode == 0
+    assert len(copy.calls) == 2
+
+
+@pytest.mark.parametrize("script", _SCRIPTS)
 @pytest.mark.parametrize(
     "venv",
     [{"bin": {"python": b"another's"}, "gates": {"notes": b"1"}}, Path("../anothers")],
@@ -116,7 +148,7 @@ def test_an_environment_that_set_up_has_not_made_is_left_alone(
     assert (contents(copy.root), contents(tmp_path / "anothers")) == before
 
 
-@pytest.mark.parametrize("script", ["requirements/setup.sh", "gates/run.sh", "requirements/clean.sh"])
+@pytest.mark.parametrize("script", _SCRIPTS)
 def test_an_exported_cdpath_leads_no_script_elsewhere(copy: WorkingCopy, script: str) -> None:
     (copy.home / "requirements").mkdir()
     (copy.home / "gates").mkdir()
@@ -126,10 +158,10 @@ def test_an_exported_cdpath_leads_no_script_elsewhere(copy: WorkingCopy, script:
     copy.run(script, CDPATH=str(copy.home))
 
     assert contents(copy.home) == before
-    assert not (copy.root / ".venv" / "old").exists() or script == "gates/run.sh"
+    assert not (copy.root / ".venv" / "old").exists() or script in {"gates/run.sh", "requirements/docs.sh"}
 
 
-@pytest.mark.parametrize("script", ["requirements/setup.sh", "gates/run.sh", "requirements/clean.sh"])
+@pytest.mark.parametrize("script", _SCRIPTS)
 def test_a_link_to_a_script_leads_it_nowhere(copy: WorkingCopy, script: str) -> None:
     plant(copy.home, {"bin": {"script": copy.root / script}, ".venv": {".locks-installed": b""}})
     before = contents(copy.home)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -127,29 +126,11 @@ def test_an_execution_that_fails_is_told_as_a_metric(engine: Engine) -> None:
     assert [point["Sum"] for point in told["Datapoints"]] == [1]
 
 
-def rows(engine: Engine, group: str, query: str) -> list[dict[str, Any]]:
-    logs, now = engine.client("logs"), int(time.time())
-    asked = logs.start_query(logGroupName=group, startTime=now - 3600, endTime=now + 60, queryString=query)
-    answer = logs.get_query_results(queryId=asked["queryId"])
-    return [{cell["field"]: cell["value"] for cell in row} for row in answer["results"]]
-
-
 @pytest.mark.gap
-def test_a_query_filters_by_fields_of_json_lines_and_calculates(engine: Engine) -> None:
-    lines = [{"kind": "done", "bytes": size, "seconds": 2} for size in (1_000_000, 3_000_000)]
-    group = put_lines(engine, *(json.dumps(line) for line in [*lines, {"kind": "start"}]), "no JSON")
-    query = """fields bytes, (bytes * 8 / seconds / 1000000) as mbps
-        | filter kind = "done" and ispresent(bytes) and seconds > 0
-        | stats avg(mbps) as average, max(mbps) as fastest"""
-
-    assert rows(engine, group, query) == [{"average": "8", "fastest": "12"}]
-
-
-@pytest.mark.gap
-def test_a_query_that_is_not_understood_is_refused(engine: Engine) -> None:
-    group = put_lines(engine, "{}")
-    with pytest.raises(engine.client("logs").exceptions.ClientError, match="MalformedQuery"):
-        rows(engine, group, "fields a | invent b")
+def test_a_query_is_refused_and_not_answered_without_the_steps_that_are_not_understood(engine: Engine) -> None:
+    logs, group, now = engine.client("logs"), put_lines(engine, "{}"), int(time.time())
+    with pytest.raises(logs.exceptions.ClientError, match="aws logs filter-log-events"):
+        logs.start_query(logGroupName=group, startTime=now - 60, endTime=now + 60, queryString="fields a | invent b")
 
 
 @pytest.mark.gap

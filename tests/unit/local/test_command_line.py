@@ -74,7 +74,6 @@ def test_down_when_nothing_is_up_says_so_and_makes_nothing(tmp_path: Path) -> No
 _COMMANDS = (
     ("up",),
     ("demo",),
-    ("dashboard", "picture.png"),
     ("run",),
     ("env",),
     ("mails",),

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from docs.tools.readings import Reading, moved, read_metrics, read_storage
 from local.cloud import Cloud
-from local.dashboard.readings import Reading, moved, read_metrics, read_storage
 from local.running import run
 from local.simulator import Fault, SimulatedItem, SimulatorAdmin, SourceFile
 from local.simulator.faults import FaultName

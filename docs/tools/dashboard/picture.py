@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
 
-from local.dashboard.readings import Reading
-from local.dashboard.widgets import Series, last_value, series_of
+from docs.tools.dashboard.widgets import Kind, Series, kind_of, last_value, series_of
+from docs.tools.readings import Reading
 
 _COLUMNS: Final = 24
 _COLUMN_INCHES: Final = 0.58
@@ -61,18 +61,18 @@ def draw(
     for widget in widgets:
         box = _Box(figure, widget, height)
         properties = widget["properties"]
-        match widget["type"]:
-            case "text":
+        match kind_of(widget):
+            case Kind.TEXT:
                 _draw_text(box, properties["markdown"])
-            case "log":
+            case Kind.NUMBERS:
+                _draw_numbers(box, properties, series_of(properties, readings, now=now))
+            case Kind.LINES:
+                _draw_lines(box, properties, series_of(properties, readings, now=now))
+            case Kind.TABLE:
                 _draw_table(box, properties["title"], rows_of_query[properties["query"]])
-            case "alarm":
+            case Kind.ALARMS:
                 names = [arn.rsplit(":", 1)[-1] for arn in properties["alarms"]]
                 _draw_alarms(box, properties["title"], {name: alarm_states[name] for name in names})
-            case _ if properties["view"] == "singleValue":
-                _draw_numbers(box, properties, series_of(properties, readings, now=now))
-            case _:
-                _draw_lines(box, properties, series_of(properties, readings, now=now))
     figure.savefig(file, format="png")
 
 
@@ -145,7 +145,7 @@ def _draw_lines(box: _Box, properties: Mapping[str, Any], series: Sequence[Serie
             moments = [datetime.fromtimestamp(moment, tz=UTC) for moment in line.points]
             color = line.color or _COLORS[number % len(_COLORS)]
             axes = right if line.is_on_right else left
-            axes.plot(moments, list(line.points.values()), color=color, marker="o", markersize=3, linewidth=1.2)  # type: ignore[arg-type]  # dates are fine
+            axes.plot(moments, list(line.points.values()), color=color, marker="o", markersize=3, linewidth=1.2)
     for line in properties.get("annotations", {}).get("horizontal", []):
         left.axhline(line["value"], color=_GREY, linewidth=0.8, linestyle="--")
         left.annotate(
@@ -164,8 +164,8 @@ def _draw_lines(box: _Box, properties: Mapping[str, Any], series: Sequence[Serie
 
 
 def _style(axes: Axes) -> None:
-    axes.xaxis.set_major_locator(DayLocator())  # type: ignore[no-untyped-call]  # matplotlib types a part of itself
-    axes.xaxis.set_major_formatter(DateFormatter("%d %b"))  # type: ignore[no-untyped-call]  # as above
+    axes.xaxis.set_major_locator(DayLocator())
+    axes.xaxis.set_major_formatter(DateFormatter("%d %b"))
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_formatter(FuncFormatter(_short))
     axes.tick_params(labelsize=_SMALL, length=0, colors=_GREY)
@@ -182,7 +182,7 @@ def _short(value: float, _position: int | None) -> str:
 def _draw_stack(axes: Axes, series: Sequence[Series]) -> None:
     moments = sorted({moment for line in series for moment in line.points})
     axes.stackplot(
-        [datetime.fromtimestamp(moment, tz=UTC) for moment in moments],  # type: ignore[arg-type]  # dates are fine
+        [datetime.fromtimestamp(moment, tz=UTC) for moment in moments],
         [[line.points.get(moment, 0.0) for moment in moments] for line in series],
         colors=_COLORS,
         alpha=0.7,

@@ -1,4 +1,4 @@
-"""What a widget shows, out of readings: plain rows, arithmetic, FILL, and SEARCH."""
+"""Of what kind a widget is, and what it shows, out of readings: plain rows, arithmetic, FILL, and SEARCH."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from local.dashboard.readings import Reading, moved
-from local.dashboard.widgets import Series, WidgetError, last_value, series_of
+from docs.tools.dashboard.widgets import Kind, Series, WidgetError, kind_of, last_value, series_of
+from docs.tools.readings import Reading, moved
 
 DAY = 86400
 
@@ -112,3 +112,24 @@ def test_one_number_is_the_latest() -> None:
 
 def test_a_night_is_moved_as_a_whole() -> None:
     assert [r.at for r in moved([told("Ok", 101, 1), told("Ok", 105, 1)], began_at=100, to=DAY)] == [DAY + 1, DAY + 5]
+
+
+def test_a_widget_is_of_the_kind_that_its_type_and_its_view_say() -> None:
+    assert kind_of({"type": "text", "properties": {"markdown": "# Ours"}}) is Kind.TEXT
+    assert kind_of({"type": "metric", "properties": {"view": "singleValue"}}) is Kind.NUMBERS
+    assert kind_of({"type": "metric", "properties": {"view": "timeSeries"}}) is Kind.LINES
+
+
+@pytest.mark.parametrize(
+    "widget",
+    [
+        {"type": "metric", "properties": {"view": "gauge"}},
+        {"type": "metric", "properties": {"view": "pie"}},
+        {"type": "log", "properties": {"view": "bar"}},
+        {"type": "custom", "properties": {"endpoint": "arn"}},
+    ],
+    ids=["gauge", "pie", "bars out of logs", "of our own"],
+)
+def test_a_kind_of_widget_that_is_not_known_is_not_taken_for_another(widget: dict[str, Any]) -> None:
+    with pytest.raises(WidgetError, match="Not known as a widget"):
+        kind_of(widget)

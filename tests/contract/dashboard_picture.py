@@ -1,4 +1,8 @@
-"""The dashboard of the template can be drawn: a widget that the picture does not know is noticed here."""
+"""The dashboard of the template can be drawn: `make docs-check`.
+
+Not among the tests that pytest finds by itself, which do without matplotlib; one of those, on the same dashboard, is
+test_dashboard_definition.py.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from docs.tools.dashboard.picture import draw
+from docs.tools.dashboard.widgets import WidgetError
+from docs.tools.readings import Reading
 from gopro_sync.telemetry.metrics import NAMESPACE, Metric
-from local.dashboard.picture import draw
-from local.dashboard.readings import Reading
-from local.dashboard.widgets import WidgetError
 from tests.support.deployment import dashboard_body
 
 NOW = 1_790_000_000.0
@@ -52,6 +56,15 @@ def test_every_widget_can_be_drawn(tmp_path: Path) -> None:
     rows = max(widget["y"] + widget["height"] for widget in dashboard["widgets"])
     width, height = drawn(dashboard, tmp_path / "dashboard.png")
     assert height / width == pytest.approx(rows * 0.40 / (24 * 0.58), rel=0.01)
+
+
+def test_a_widget_of_an_unknown_kind_is_an_error_and_no_picture(tmp_path: Path) -> None:
+    dashboard = dashboard_body()
+    (lines, *_) = [w for w in dashboard["widgets"] if w["properties"].get("view") == "timeSeries"]
+    lines["properties"]["view"] = "gauge"
+    with pytest.raises(WidgetError):
+        drawn(dashboard, tmp_path / "dashboard.png")
+    assert not (tmp_path / "dashboard.png").exists()
 
 
 def test_a_widget_with_something_unknown_is_an_error_and_no_picture(tmp_path: Path) -> None:

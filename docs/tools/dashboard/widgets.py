@@ -1,7 +1,8 @@
-"""What a metric widget of a dashboard shows: its rows, worked out of readings. Pure.
+"""Of what kind a widget of a dashboard is, and what one of metrics shows: its rows, worked out of readings. Pure.
 
-Known are plain rows, and expressions as far as our dashboard has them: arithmetic over the ids of other rows, FILL, and
-SEARCH over one schema. Anything else is an error, so that a wrong row is not drawn as if it were empty.
+Known are the kinds of :class:`Kind`, plain rows, and expressions as far as our dashboard has them: arithmetic over the
+ids of other rows, FILL, and SEARCH over one schema. Anything else is an error, so that a wrong row is not drawn as if
+it were empty.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 """
@@ -15,9 +16,10 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any, Final
 
-from local.dashboard.readings import Reading, statistic
+from docs.tools.readings import Reading, statistic
 
 type Points = Mapping[float, float]
 
@@ -36,6 +38,26 @@ _TERM: Final = re.compile(r'(\w+)="([^"]*)"')
 
 class WidgetError(Exception):
     """The definition asks for something that is not known here."""
+
+
+class Kind(Enum):
+    """What a widget looks like."""
+
+    TEXT = auto()
+    NUMBERS = auto()
+    LINES = auto()
+    TABLE = auto()
+    ALARMS = auto()
+
+
+# By type and view.
+_KINDS: Final[Mapping[tuple[str, str | None], Kind]] = {
+    ("text", None): Kind.TEXT,
+    ("metric", "singleValue"): Kind.NUMBERS,
+    ("metric", "timeSeries"): Kind.LINES,
+    ("log", "table"): Kind.TABLE,
+    ("alarm", None): Kind.ALARMS,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +88,18 @@ class _Row:
     def points_of(self) -> tuple[str, str, Mapping[str, str]]:
         namespace, name, *dimensions = self.path
         return namespace, name, dict(zip(dimensions[::2], dimensions[1::2], strict=True))
+
+
+def kind_of(widget: Mapping[str, Any]) -> Kind:
+    """What a widget looks like.
+
+    Raises:
+        WidgetError: like nothing that is known here.
+    """
+    kind = widget["type"], widget["properties"].get("view")
+    if kind not in _KINDS:
+        raise WidgetError(f"Not known as a widget: type {kind[0]}, view {kind[1]}")
+    return _KINDS[kind]
 
 
 def series_of(properties: Mapping[str, Any], readings: Sequence[Reading], *, now: float) -> list[Series]:

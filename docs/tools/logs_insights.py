@@ -49,7 +49,7 @@ class QueryError(Exception):
     """The query is not one that is understood."""
 
 
-def run_query(query: str, lines: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def run_query(query: str, lines: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
     """Answers a query.
 
     Args:
@@ -57,7 +57,7 @@ def run_query(query: str, lines: Iterable[Mapping[str, Any]]) -> list[dict[str, 
         lines: what the logs hold: ``@timestamp``, ``@message`` and so on; the fields of JSON messages are found too.
 
     Returns:
-        The rows, each from the name of a shown field to its value; what a line does not have is left out.
+        The rows, each from the name of a shown field to its value as a text; what a line does not have is left out.
 
     Raises:
         QueryError: a step or an expression that is not understood.
@@ -78,7 +78,11 @@ def run_query(query: str, lines: Iterable[Mapping[str, Any]]) -> list[dict[str, 
             found = database.execute(statement).fetchall()
         except sqlite3.Error as error:
             raise QueryError(f"{error} in: {query}") from error
-    return [{name: row[name] for name in shown if row[name] is not None} for row in found]
+    return [{name: _text(row[name]) for name in shown if row[name] is not None} for row in found]
+
+
+def _text(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _flat(line: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,7 +120,7 @@ def _statement(steps: Sequence[str], columns: Sequence[str]) -> tuple[str, list[
                 known = list(expressions)
             case "sort":
                 statement = f"SELECT * FROM ({statement}) ORDER BY {_translated(rest)}"
-            case "limit":
+            case "limit" if rest.isdecimal():
                 statement = f"{statement} LIMIT {int(rest)}"
             case _:
                 raise QueryError(f"The step {step!r} is not known")

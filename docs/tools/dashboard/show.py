@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from docs.tools.dashboard.nights import NIGHTS, live_through
+from docs.tools.dashboard.picture import Rows, draw
+from docs.tools.log_lines import read_lines
+from docs.tools.logs_insights import run_query
 from local import cloud
 from local.cloud import Cloud
-from local.dashboard.nights import NIGHTS, live_through
-from local.dashboard.picture import Rows, draw
-from local.dashboard.readings import query_rows
 
 _SOURCE: Final = "SOURCE '"
 _LOOKED_BACK_SECONDS: Final = 3600
@@ -29,6 +30,7 @@ def show(*, state_directory: Path, file: Path, report: Callable[[str], None]) ->
     Raises:
         LocalCloudError: the cloud did not come up.
         WidgetError: the dashboard has something that the picture does not know.
+        QueryError: a log widget asks for something that is not understood.
     """
     with cloud.running(state_directory=state_directory, report=report) as here:
         readings = live_through(here, NIGHTS, report=report)
@@ -54,7 +56,7 @@ def _dashboard(here: Cloud) -> dict[str, Any]:
 def _rows(here: Cloud, query: str) -> Rows:
     source, _, text = query.partition("|")
     group = source.removeprefix(_SOURCE).strip().rstrip("'")
-    return query_rows(here, text.strip(), log_group_names=[group], since=time.time() - _LOOKED_BACK_SECONDS)
+    return run_query(text, read_lines(here, [group], since=time.time() - _LOOKED_BACK_SECONDS))
 
 
 def _alarm_states(here: Cloud) -> dict[str, str]:

@@ -1,8 +1,7 @@
-"""What CloudWatch holds: metrics as small pieces that can be put together to any statistic of any period, and logs."""
+"""What CloudWatch holds: metrics as small pieces that can be put together to any statistic of any period."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -100,16 +99,6 @@ def read_storage(cloud: Cloud, *, at: float) -> Iterator[Reading]:
     for storage_type, size_bytes in sizes.items():
         dimensions = {"BucketName": bucket, "StorageType": storage_type}
         yield Reading.of_value("AWS/S3", "BucketSizeBytes", dimensions, at, size_bytes)
-
-
-def query_rows(cloud: Cloud, query: str, *, log_group_names: Sequence[str], since: float) -> list[dict[str, str]]:
-    """What Logs Insights answers, from the field to the value; of what was logged since then, in epoch seconds."""
-    logs = cloud.client("logs")
-    asked = logs.start_query(
-        logGroupNames=log_group_names, startTime=int(since), endTime=int(time.time()) + 60, queryString=query
-    )
-    rows = logs.get_query_results(queryId=asked["queryId"])["results"]
-    return [{cell["field"]: cell["value"] for cell in row} for row in rows]
 
 
 def _reading(metric: Mapping[str, Any], point: Mapping[str, Any]) -> Reading:

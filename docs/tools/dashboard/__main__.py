@@ -1,0 +1,75 @@
+"""``python -m docs.tools.dashboard FILE.png``: what ``make docs`` does once matplotlib is installed.
+
+Exit codes: 0 drawn; 1 it did not work, and stderr says why; 2 wrong usage; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import signal
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Final, NoReturn
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from docs.tools.dashboard.widgets import WidgetError
+from docs.tools.logs_insights import QueryError
+from local.errors import LocalCloudError
+from local.state import REPOSITORY
+
+_INTERRUPTED: Final = 130
+# Of a cloud that lives for the picture only: not where the shell, by its variable, has another one.
+_STATE_DIRECTORY: Final = REPOSITORY / ".local" / "dashboard"
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+def _in_a_folder(file: Path) -> Path:
+    if not file.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {file.parent}")
+    return file
+
+
+@app.command()
+def draw(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.png", dir_okay=False, callback=_in_a_folder, help="The picture to write.")
+    ],
+) -> None:
+    """Draw the deployed dashboard as it looks after seven nights, good and bad ones (two minutes).
+
+    Brings a cloud of its own up and takes it down. The runs and their metrics are real; only the nights' dates are not.
+    """
+    if find_spec("matplotlib") is None:
+        _fail("Nothing was drawn: matplotlib is not installed. `make docs` installs it, then draws docs/dashboard.png")
+    # Whatever else wants this module need not have what draws.
+    from docs.tools.dashboard.show import show  # noqa: PLC0415
+
+    # Set here, since a script's background jobs ignore SIGINT: an interruption takes the cloud down.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        show(state_directory=_STATE_DIRECTORY, file=file, report=_say)
+    except (LocalCloudError, WidgetError, QueryError) as error:
+        _fail(str(error))
+    except (BotoCoreError, ClientError) as error:
+        _fail(f"The AWS engine refused or did not answer: {error}")
+    except OSError as error:
+        _fail(f"{file} could not be drawn: {error}")
+    except KeyboardInterrupt:
+        _say("Interrupted.")
+        raise typer.Exit(_INTERRUPTED) from None
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _fail(line: str) -> NoReturn:
+    _say(line)
+    raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m docs.tools.dashboard")
