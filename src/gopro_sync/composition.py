@@ -107,22 +107,15 @@ def publish_alert(subject: str, message: str) -> None:
 
     Raises:
         AccessDeniedError: the role may not publish.
+        ConfigurationError: there is no such topic, or its key cannot be used.
         AlertError: SNS did not take it.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
-
+    from gopro_sync.aws_answers import Service, answer_of
     from gopro_sync.aws_clients import make_sns_client
-    from gopro_sync.errors import AccessDeniedError, AlertError
 
-    try:
-        make_sns_client().publish(TopicArn=settings().alerts_topic_arn, Subject=subject, Message=message)
-    except BotoCoreError as error:
-        raise AlertError(f"SNS did not take the message ({type(error).__name__})") from error
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if code in {"AuthorizationError", "AccessDenied", "KMSAccessDenied"}:
-            raise AccessDeniedError(f"AccessDenied: SNS refused Publish ({code})") from error
-        raise AlertError(f"SNS did not take the message ({code})") from error
+    client = make_sns_client()
+    with answer_of(Service.SNS, "Publish"):
+        client.publish(TopicArn=settings().alerts_topic_arn, Subject=subject, Message=message)
 
 
 @lru_cache(maxsize=1)

@@ -14,18 +14,17 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 from urllib.parse import urlencode
 
 import urllib3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from urllib3.exceptions import HTTPError
 
 from gopro_sync.archive.integrity import Crc64Nvme
 from gopro_sync.archive.net.pools import open_pool
-from gopro_sync.errors import AccessDeniedError, ConfigurationError, StorageError
-from gopro_sync.outside_values import retry_after_seconds
-from gopro_sync.timestamps import now_utc
+from gopro_sync.aws_answers import Service, Turn, TurnError, answer_of
+from gopro_sync.errors import ConfigurationError, StorageError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -34,19 +33,6 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
 IDLE_TIMEOUT_SECONDS: Final = 20.0  # for one block to leave, or for the answer after the last one
 _PRESIGNED_SECONDS = 3600  # only has to last until the request begins
-
-# What the role needs, by S3 operation: an operator finds the missing line of the policy by it.
-_IAM_ACTIONS = {
-    "CreateMultipartUpload": "s3:PutObject",
-    "UploadPart": "s3:PutObject",
-    "CompleteMultipartUpload": "s3:PutObject",
-    "PutObject": "s3:PutObject",
-    "ListParts": "s3:ListMultipartUploadParts",
-    "AbortMultipartUpload": "s3:AbortMultipartUpload",
-    "ListMultipartUploads": "s3:ListBucketMultipartUploads",
-    "HeadObject": "s3:GetObject (s3:ListBucket, if the object is absent)",
-}
-
 
 # These three are turns of the protocol, not failures of the system: `transfer` handles them all and none leaves it.
 
@@ -138,7 +124,7 @@ class BucketWriter:
 
     def create_upload(self, description: ObjectDescription) -> str:
         """Opens a multipart upload and returns its id."""
-        with _errors_of("CreateMultipartUpload"):
+        with _answer_of("CreateMultipartUpload"):
             answer = self._s3.create_multipart_upload(
                 Bucket=self._bucket,
                 Key=description.key,
@@ -158,7 +144,7 @@ class BucketWriter:
         Raises:
             UploadVanishedError: S3 does not know the upload.
         """
-        with _errors_of("UploadPart"):
+        with _answer_of("UploadPart"):
             url = self._s3.generate_presigned_url(
                 "upload_part",
                 Params={
@@ -171,7 +157,8 @@ class BucketWriter:
                 ExpiresIn=_PRESIGNED_SECONDS,
             )
         answer = self._put("UploadPart", url, size_bytes=size_bytes, blocks=blocks, headers={})
-        with _errors_of("UploadPart"):
+        _check("UploadPart", answer, Turn.UPLOAD_UNKNOWN)
+        with _answer_of("UploadPart"):
             return HeldPart(
                 etag=answer.headers["ETag"],
                 size_bytes=size_bytes,
@@ -185,7 +172,7 @@ class BucketWriter:
             UploadVanishedError: S3 does not know the upload.
         """
         held = dict[int, HeldPart]()
-        with _errors_of("ListParts"):
+        with _answer_of("ListParts", Turn.UPLOAD_UNKNOWN):
             pages = self._s3.get_paginator("list_parts").paginate(
                 Bucket=self._bucket, Key=key, UploadId=upload_id, **self._owner
             )
@@ -198,7 +185,7 @@ class BucketWriter:
 
     def open_uploads(self, key: str) -> list[str]:
         """Returns the ids of all uploads that are open for a key."""
-        with _errors_of("ListMultipartUploads"):
+        with _answer_of("ListMultipartUploads"):
             pages = self._s3.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self._bucket, Prefix=key, **self._owner
             )
@@ -215,7 +202,7 @@ class BucketWriter:
         completed: list[CompletedPartTypeDef] = [
             {"PartNumber": part.number, "ETag": part.etag, "ChecksumCRC64NVME": str(part.crc64nvme)} for part in parts
         ]
-        with _errors_of("CompleteMultipartUpload"):
+        with _answer_of("CompleteMultipartUpload", Turn.UPLOAD_UNKNOWN, Turn.CONDITION_FAILED, Turn.PARTS_REFUSED):
             self._s3.complete_multipart_upload(
                 Bucket=self._bucket,
                 Key=key,
@@ -232,7 +219,7 @@ class BucketWriter:
     def abort_upload(self, *, key: str, upload_id: str) -> None:
         """Gives up an upload and the parts that S3 holds of it; nothing happens if it is not there."""
         try:
-            with _errors_of("AbortMultipartUpload"):
+            with _answer_of("AbortMultipartUpload", Turn.UPLOAD_UNKNOWN):
                 self._s3.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload_id, **self._owner)
         except UploadVanishedError:
             return
@@ -244,7 +231,7 @@ class BucketWriter:
             ObjectExistsError: the key is taken.
         """
         tagging = urlencode(description.tags)
-        with _errors_of("PutObject"):
+        with _answer_of("PutObject"):
             url = self._s3.generate_presigned_url(
                 "put_object",
                 Params={
@@ -266,12 +253,13 @@ class BucketWriter:
             "x-amz-tagging": tagging,
             **{f"x-amz-meta-{name}": value for name, value in description.metadata.items()},
         }
-        self._put("PutObject", url, size_bytes=size_bytes, blocks=blocks, headers=headers)
+        answer = self._put("PutObject", url, size_bytes=size_bytes, blocks=blocks, headers=headers)
+        _check("PutObject", answer, Turn.CONDITION_FAILED)
 
     def describe_object(self, key: str) -> StoredObject | None:
         """Returns size, checksum and metadata of an object; None if there is none."""
         try:
-            with _errors_of("HeadObject"):
+            with answer_of(Service.S3, "HeadObject", Turn.NOT_THERE):
                 answer = self._s3.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED", **self._owner)
                 # A composite checksum is one of checksums, which says nothing that we could compare.
                 is_whole = answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
@@ -281,10 +269,8 @@ class BucketWriter:
                     crc64nvme=answer.get("ChecksumCRC64NVME") if is_whole else None,
                     metadata=answer.get("Metadata", {}),
                 )
-        except StorageError as error:
-            if isinstance(error.__cause__, ClientError) and _status_of(error.__cause__) == 404:
-                return None
-            raise
+        except TurnError:
+            return None
 
     def _put(
         self, operation: str, url: str, *, size_bytes: int, blocks: Iterable[bytes], headers: Mapping[str, str]
@@ -294,7 +280,7 @@ class BucketWriter:
         if "ExpectedBucketOwner" in self._owner:
             headers = {**headers, "x-amz-expected-bucket-owner": self._owner["ExpectedBucketOwner"]}
         try:
-            answer = self._http.request(
+            return self._http.request(
                 "PUT",
                 url,
                 body=blocks,
@@ -305,56 +291,35 @@ class BucketWriter:
             )
         except HTTPError as error:
             raise StorageError(f"S3 broke off {operation}: {type(error).__name__}") from error
-        if answer.status != 200:
-            code = re.search(rb"<Code>([A-Za-z0-9.]{1,60})</Code>", answer.data)
-            raise _failure(
-                operation,
-                code=code[1].decode() if code else str(answer.status),
-                status=answer.status,
-                retry_after=answer.headers.get("Retry-After"),
-            )
-        return answer
+
+
+_TURNS: Final = {
+    Turn.UPLOAD_UNKNOWN: UploadVanishedError,
+    Turn.CONDITION_FAILED: ObjectExistsError,
+    Turn.PARTS_REFUSED: PartsRefusedError,
+}
 
 
 @contextmanager
-def _errors_of(operation: str) -> Iterator[None]:
+def _answer_of(operation: str, *turns: Turn) -> Iterator[None]:
     try:
-        yield
-    except ClientError as error:
-        headers = error.response["ResponseMetadata"].get("HTTPHeaders", {})
-        raise _failure(
-            operation,
-            code=error.response["Error"]["Code"],
-            status=_status_of(error),
-            retry_after=headers.get("retry-after"),
-        ) from error
-    except BotoCoreError as error:
-        raise StorageError(f"S3 could not be asked for {operation}: {type(error).__name__}") from error
-    except (LookupError, RuntimeError, ValueError) as error:
-        # A header or field is missing; or it is neither the number nor the date that botocore takes it for, which it
-        # says with these bare errors (the RuntimeError is for dates out of range).
-        raise StorageError(f"S3 answered {operation} in a way that cannot be read: {type(error).__name__}") from error
+        with answer_of(Service.S3, operation, *turns):
+            yield
+    except TurnError as refused:
+        raise _TURNS[refused.turn](f"{operation}: {refused.code}") from refused
 
 
-def _status_of(error: ClientError) -> int:
-    return error.response["ResponseMetadata"]["HTTPStatusCode"]
-
-
-def _failure(operation: str, *, code: str, status: int, retry_after: str | None) -> Exception:
-    """The one place where S3's error codes become ours. HEAD has no body: its code is the status."""
-    if code in {"AccessDenied", "403", "AllAccessDisabled"}:
-        return AccessDeniedError(f"AccessDenied: S3 refused {operation}, which needs {_IAM_ACTIONS[operation]}")
-    if code == "NoSuchBucket":
-        return ConfigurationError(f"S3 answered {operation} with NoSuchBucket")
-    if code == "NoSuchUpload":
-        return UploadVanishedError(operation)
-    if status == 412:
-        return ObjectExistsError(operation)
-    if code in {"InvalidPart", "InvalidPartOrder", "BadDigest"}:
-        return PartsRefusedError(code)
-    # The rest may pass: SlowDown, InternalError, RequestTimeout, ExpiredToken, ConditionalRequestConflict (another
-    # write to this key is under way) ...
-    return StorageError(
-        f"S3 answered {operation} with {code} ({status})",
-        retry_after_seconds=retry_after_seconds(retry_after, now_utc()),
-    )
+def _check(operation: str, answer: urllib3.BaseHTTPResponse, *turns: Turn) -> None:
+    """Raises what an answer means that botocore has not read."""
+    if answer.status == 200:
+        return
+    code = re.search(rb"<Code>([A-Za-z0-9.]{1,60})</Code>", answer.data)
+    read: Any = {
+        "Error": {"Code": code[1].decode() if code else str(answer.status)},
+        "ResponseMetadata": {
+            "HTTPStatusCode": answer.status,
+            "HTTPHeaders": {name.lower(): value for name, value in answer.headers.items()},
+        },
+    }
+    with _answer_of(operation, *turns):
+        raise ClientError(read, operation)

@@ -19,11 +19,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from gopro_sync.aws_answers import Service, Turn, TurnError, answer_of
 from gopro_sync.errors import GoProUnavailableError, NetworkError, RetryableError, ThrottledError, TrackerError
 from gopro_sync.outside_values import whole_number_or_none
-from gopro_sync.table.tracker import as_domain_error, is_condition_failure
 from gopro_sync.table.values import from_attribute_value, to_attribute_value
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.timestamps import epoch_seconds
@@ -233,12 +231,8 @@ class SharedGate:
         """Return None if the condition held, and otherwise the record as it is."""
         try:
             self._update(expression, values, condition=condition)
-        except ClientError as error:
-            if not is_condition_failure(error):
-                raise as_domain_error(error) from error
-            # The stubs do not know that the old item comes with the refusal when it was asked for.
-            refusal: Any = error.response
-            return _plain(refusal.get("Item", {}))
+        except TurnError as refused:
+            return _plain(refused.answer.get("Item", {}))
         return None
 
     def _update(
@@ -254,10 +248,8 @@ class SharedGate:
             request["ExpressionAttributeValues"] = {name: to_attribute_value(value) for name, value in values.items()}
         if condition is not None:
             request |= {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
-        try:
+        with answer_of(Service.DYNAMODB, "UpdateItem", Turn.CONDITION_FAILED):
             answer = self._client.update_item(**request)
-        except BotoCoreError as error:
-            raise as_domain_error(error) from error
         return _plain(answer.get("Attributes", {}))
 
 

@@ -9,14 +9,13 @@ It is one record of the tracker's table under a key that no video has. It has no
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from gopro_sync.aws_answers import Service, Turn, TurnError, answer_of
 from gopro_sync.gopro.session.renewal import GuardMemory, Refusal
 from gopro_sync.outside_values import text_or_none, zoned_moment_or_none
-from gopro_sync.table.tracker import as_domain_error, is_condition_failure
 from gopro_sync.table.values import from_attribute_value, to_attribute_value
 from gopro_sync.timestamps import epoch_seconds, iso_utc
 
@@ -55,10 +54,8 @@ class SessionGuard:
                 {":until": epoch_seconds(now + _LEASE), ":now": epoch_seconds(now)},
                 condition="attribute_not_exists(lease_owner) OR lease_owner = :owner OR lease_expires_at < :now",
             )
-        except ClientError as error:
-            if is_condition_failure(error):
-                return None
-            raise as_domain_error(error) from error
+        except TurnError:
+            return None
         return _memory_of(attributes)
 
     def note_login(self) -> None:
@@ -84,16 +81,13 @@ class SessionGuard:
         self._update_held("SET refusal = :refusal REMOVE lease_owner, lease_expires_at", {":refusal": remembered})
 
     def _update_held(self, expression: str, values: Mapping[str, Any]) -> None:
-        try:
+        # Refused if another invocation has taken over, since the lease ran out: the record is its own now.
+        with suppress(TurnError):
             self._update(expression, values, condition="lease_owner = :owner")
-        except ClientError as error:
-            # Another invocation has taken over, since the lease ran out: the record is its own now.
-            if not is_condition_failure(error):
-                raise as_domain_error(error) from error
 
     def _update(self, expression: str, values: Mapping[str, Any], *, condition: str) -> Mapping[str, Any]:
         all_values = {":owner": self._owner, **values}
-        try:
+        with answer_of(Service.DYNAMODB, "UpdateItem", Turn.CONDITION_FAILED):
             answer = self._client.update_item(
                 TableName=self._table_name,
                 Key={"media_id": {"S": GUARD_KEY}},
@@ -102,8 +96,6 @@ class SessionGuard:
                 ExpressionAttributeValues={name: to_attribute_value(value) for name, value in all_values.items()},
                 ReturnValues="ALL_NEW",
             )
-        except BotoCoreError as error:
-            raise as_domain_error(error) from error
         return {name: from_attribute_value(value) for name, value in answer["Attributes"].items()}
 
 

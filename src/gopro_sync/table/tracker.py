@@ -19,10 +19,10 @@ from enum import StrEnum, unique
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
-from gopro_sync.errors import AccessDeniedError, ConfigurationError, GoProSyncError, MediaGoneError, TrackerError
+from gopro_sync.aws_answers import Service, Turn, TurnError, answer_of
+from gopro_sync.errors import MediaGoneError, TrackerError
 from gopro_sync.outside_values import whole_number_or_none, zoned_moment_or_none
 from gopro_sync.table.values import from_attribute_value, to_attribute_value
 from gopro_sync.timestamps import epoch_seconds, iso_utc
@@ -217,13 +217,10 @@ class Tracker:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         try:
-            answer = self._client.update_item(**request)
-        except ClientError as error:
-            if not is_condition_failure(error):
-                raise as_domain_error(error, media_id) from error
-            return self._claim_refused(error, media_id)
-        except BotoCoreError as error:
-            raise as_domain_error(error, media_id) from error
+            with answer_of(Service.DYNAMODB, "UpdateItem", Turn.CONDITION_FAILED, media_id=media_id):
+                answer = self._client.update_item(**request)
+        except TurnError as refused:
+            return self._claim_refused(refused, media_id)
         return Claim(outcome=ClaimOutcome.CLAIMED, record=_record_from_item(_plain(answer["Attributes"])))
 
     def save_progress(
@@ -305,11 +302,9 @@ class Tracker:
             ExpressionAttributeNames={"#status": "status"},
             ExpressionAttributeValues={":status": {"S": status}},
         )
-        try:
+        with answer_of(Service.DYNAMODB, "Query"):
             for page in pages:
                 yield from (_plain(item) for item in page["Items"])
-        except (ClientError, BotoCoreError) as error:
-            raise as_domain_error(error) from error
 
     def _get_batch(self, media_ids: Sequence[str]) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []
@@ -322,10 +317,8 @@ class Tracker:
 
         def get_pending() -> Mapping[str, Any]:
             nonlocal pending
-            try:
+            with answer_of(Service.DYNAMODB, "BatchGetItem"):
                 answer: BatchGetItemOutputTypeDef = self._client.batch_get_item(RequestItems=pending)
-            except (ClientError, BotoCoreError) as error:
-                raise as_domain_error(error) from error
             items.extend(_plain(item) for item in answer["Responses"].get(self._table_name, []))
             pending = answer.get("UnprocessedKeys", {})
             return pending
@@ -374,16 +367,12 @@ class Tracker:
             for video in videos
         ]
         try:
-            self._client.transact_write_items(TransactItems=cast("Any", puts))
-        except ClientError as error:
-            # The stubs do not know that the reasons come with the refusal, one for each item.
-            refusal: Any = error.response
-            reasons = refusal.get("CancellationReasons")
-            if refusal["Error"]["Code"] != "TransactionCanceledException" or not reasons:
-                raise as_domain_error(error) from error
-            return [video for video, reason in zip(videos, reasons, strict=True) if reason["Code"] != _HAS_RECORD]
-        except BotoCoreError as error:
-            raise as_domain_error(error) from error
+            with answer_of(Service.DYNAMODB, "TransactWriteItems", Turn.CANCELLED):
+                self._client.transact_write_items(TransactItems=cast("Any", puts))
+        except TurnError as refused:
+            with answer_of(Service.DYNAMODB, "TransactWriteItems"):
+                reasons = refused.answer["CancellationReasons"]  # one for each item
+                return [video for video, reason in zip(videos, reasons, strict=True) if reason["Code"] != _HAS_RECORD]
         return []
 
     def _pending_item(self, video: NewVideo) -> dict[str, Any]:
@@ -400,11 +389,10 @@ class Tracker:
         }
         return {name: value for name, value in item.items() if value is not None}
 
-    def _claim_refused(self, error: ClientError, media_id: str) -> Claim:
-        # The stubs do not know that the old item comes with the refusal when it was asked for.
-        old_item: Any = error.response.get("Item")
+    def _claim_refused(self, refused: TurnError, media_id: str) -> Claim:
+        old_item = refused.answer.get("Item")
         if not old_item:
-            raise TrackerError("The tracker has no record of this video", media_id=media_id) from error
+            raise TrackerError("The tracker has no record of this video", media_id=media_id) from refused
         record = _record_from_item(_plain(old_item))
         completed = record.status is Status.COMPLETED
         outcome = ClaimOutcome.ALREADY_COMPLETED if completed else ClaimOutcome.HELD_BY_ANOTHER
@@ -412,37 +400,17 @@ class Tracker:
 
     def _update_held(self, media_id: str, expression: str, values: Mapping[str, Any], names: Mapping[str, str]) -> None:
         try:
-            self._client.update_item(
-                TableName=self._table_name,
-                Key={"media_id": {"S": media_id}},
-                UpdateExpression=expression,
-                ConditionExpression="#status = :in_progress AND lease_owner = :owner",
-                ExpressionAttributeNames={"#status": "status", **names},
-                ExpressionAttributeValues=_attribute_values(values),
-            )
-        except ClientError as error:
-            if is_condition_failure(error):
-                raise TrackerError("Another run has taken this video over", media_id=media_id) from error
-            raise as_domain_error(error, media_id) from error
-        except BotoCoreError as error:
-            raise as_domain_error(error, media_id) from error
-
-
-def is_condition_failure(error: ClientError) -> bool:
-    """Say whether DynamoDB refused a write because its condition did not hold."""
-    return error.response["Error"]["Code"] == "ConditionalCheckFailedException"
-
-
-def as_domain_error(error: ClientError | BotoCoreError, media_id: str | None = None) -> GoProSyncError:
-    """Return the error of the closed set that DynamoDB's error stands for."""
-    if not isinstance(error, ClientError):
-        return TrackerError(f"DynamoDB could not be reached ({type(error).__name__})", media_id=media_id)
-    code = error.response["Error"]["Code"]
-    if code in {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"}:
-        return AccessDeniedError(f"AccessDenied: {error.response['Error'].get('Message', code)}", media_id=media_id)
-    if code == "ResourceNotFoundException":
-        return ConfigurationError("The tracker table does not exist")
-    return TrackerError(f"DynamoDB refused {error.operation_name} with {code}", media_id=media_id)
+            with answer_of(Service.DYNAMODB, "UpdateItem", Turn.CONDITION_FAILED, media_id=media_id):
+                self._client.update_item(
+                    TableName=self._table_name,
+                    Key={"media_id": {"S": media_id}},
+                    UpdateExpression=expression,
+                    ConditionExpression="#status = :in_progress AND lease_owner = :owner",
+                    ExpressionAttributeNames={"#status": "status", **names},
+                    ExpressionAttributeValues=_attribute_values(values),
+                )
+        except TurnError as refused:
+            raise TrackerError("Another run has taken this video over", media_id=media_id) from refused
 
 
 def _attribute_values(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -470,7 +470,7 @@ def test_a_session_that_could_not_be_stored_is_not_lost_silently(setting: Settin
     setting.gopro.set_settings(refresh_token_mode=RefreshTokenMode.ROTATE_AND_KILL)
     setting.put(**(LOGIN if has_password else CLIENT), refresh_token=signed_in(setting)["refresh_token"])
     setting.secrets.failures = ["InternalServiceError"]
-    with pytest.raises(SecretStoreError, match="InternalServiceError on PutSecretValue"):
+    with pytest.raises(SecretStoreError, match="PutSecretValue with InternalServiceError"):
         setting.ensure()
     if has_password:
         setting.assert_accepted(setting.ensure())

@@ -13,7 +13,7 @@ import pytest
 from moto import mock_aws
 
 from gopro_sync import composition
-from gopro_sync.errors import InvalidEventError, StorageError
+from gopro_sync.errors import ConfigurationError, InvalidEventError
 from gopro_sync.handlers import media_lister
 from gopro_sync.table.tracker import STATUS_INDEX
 from gopro_sync.telemetry.logs import EventType
@@ -215,5 +215,5 @@ def test_a_summary_of_another_shape_is_refused(aws: tuple[S3Client, DynamoDBClie
 def test_a_summary_that_cannot_be_kept_is_an_error(aws: tuple[S3Client, DynamoDBClient]) -> None:
     aws[0].delete_bucket(Bucket=BUCKET)
 
-    with pytest.raises(StorageError):
+    with pytest.raises(ConfigurationError, match="NoSuchBucket"):
         report(SUMMARY)
