@@ -218,8 +218,38 @@ _IAM_ACTIONS: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call that is being made, and whose answer is being read.
+
+    Attributes:
+        service: who is asked.
+        operation: what for, as AWS calls it.
+        media_id: which video it is about.
+    """
+
+    service: Service
+    operation: str
+    media_id: str | None
+
+    def field(self, answer: Mapping[str, Any], name: str) -> Any:
+        """Return a field that the answer, or a part of it, must have: with no other way to read one, none is forgotten.
+
+        Raises:
+            GoProSyncError: it is missing; the error is the service's own.
+        """
+        value = answer.get(name)
+        if value is None:
+            raise self.failure(f"{self.service} answered {self.operation} without {name}")
+        return value
+
+    def failure(self, message: str) -> GoProSyncError:
+        """Return the service's own error."""
+        return OTHERWISE[self.service].error(message, media_id=self.media_id)
+
+
 @contextmanager
-def answer_of(service: Service, operation: str, *turns: Turn, media_id: str | None = None) -> Iterator[None]:
+def answer_of(service: Service, operation: str, *turns: Turn, media_id: str | None = None) -> Iterator[Call]:
     """Make one call, and read its answer, within this: what goes wrong is raised as an error of this system.
 
     Args:
@@ -228,23 +258,26 @@ def answer_of(service: Service, operation: str, *turns: Turn, media_id: str | No
         turns: the turns that the caller reckons with.
         media_id: which video it is about.
 
+    Yields:
+        What the fields of the answer are read by.
+
     Raises:
         GoProSyncError: as the table says.
         TurnError: one of ``turns``.
     """
+    call = Call(service=service, operation=operation, media_id=media_id)
     try:
-        yield
+        yield call
     except ClientError as error:
         raise refusal(service, operation, *turns, answer=error.response, media_id=media_id) from error
     except BotoCoreError as error:
         # No credentials, no connection, or an answer that is none.
-        message = f"{service} could not be asked for {operation} ({type(error).__name__})"
-        raise OTHERWISE[service].error(message, media_id=media_id) from error
+        raise call.failure(f"{service} could not be asked for {operation} ({type(error).__name__})") from error
     except (LookupError, RuntimeError, ValueError) as error:
-        # A field is missing; or it is neither the number nor the date that botocore takes it for, which it says with
-        # these bare errors (the RuntimeError is for dates out of range).
-        message = f"{service} answered {operation} in a way that cannot be read ({type(error).__name__})"
-        raise OTHERWISE[service].error(message, media_id=media_id) from error
+        # A field is neither the number nor the date that botocore takes it for, which it says with these bare errors
+        # (the RuntimeError is for dates out of range).
+        unreadable = f"{service} answered {operation} in a way that cannot be read ({type(error).__name__})"
+        raise call.failure(unreadable) from error
 
 
 def refusal(

@@ -85,14 +85,32 @@ def test_what_a_person_reads_names_the_code(service: Service, code: str, meaning
         raise ClientError({"Error": {"Code": code}}, "AnOperation")
 
 
-def texts_beside_the_table() -> Iterator[tuple[str, str]]:
-    for file in sorted((ROOT / "src" / "gopro_sync").rglob("*.py")):
+# What looks like a field of an answer, and is none.
+NO_ANSWERS: Final = {("archive/bucket_writer.py", "self._owner['ExpectedBucketOwner']")}
+
+
+def nodes_beside_the_table() -> Iterator[tuple[str, ast.AST]]:
+    package = ROOT / "src" / "gopro_sync"
+    for file in sorted(package.rglob("*.py")):
         if file.name != "aws_answers.py":
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                    yield file.name, node.value
+                yield file.relative_to(package).as_posix(), node
 
 
 def test_no_code_is_read_beside_the_table() -> None:
     codes = {code for _, code, _ in ROWS}
-    assert [found for found in texts_beside_the_table() if found[1] in codes] == []
+    read = [(file, node.value) for file, node in nodes_beside_the_table() if isinstance(node, ast.Constant)]
+    assert [(file, text) for file, text in read if text in codes] == []
+
+
+def is_field_of_an_answer(node: ast.AST) -> bool:
+    """Whether it takes something by a name such as UploadId, as all are in the answers of these services."""
+    match node:
+        case ast.Subscript(slice=ast.Constant(value=str(name)), ctx=ast.Load()):
+            return name[:1].isupper() and not name.isupper()
+    return False
+
+
+def test_every_field_that_an_answer_must_have_is_read_in_the_one_way_that_names_it_when_it_is_missing() -> None:
+    taken = {(file, ast.unparse(node)) for file, node in nodes_beside_the_table() if is_field_of_an_answer(node)}
+    assert taken == NO_ANSWERS

@@ -23,7 +23,7 @@ from urllib3.exceptions import HTTPError
 
 from gopro_sync.archive.integrity import Crc64Nvme
 from gopro_sync.archive.net.pools import open_pool
-from gopro_sync.aws_answers import Service, Turn, TurnError, answer_of
+from gopro_sync.aws_answers import Call, Service, Turn, TurnError, answer_of
 from gopro_sync.errors import ConfigurationError, StorageError
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class BucketWriter:
 
     def create_upload(self, description: ObjectDescription) -> str:
         """Opens a multipart upload and returns its id."""
-        with _answer_of("CreateMultipartUpload"):
+        with _answer_of("CreateMultipartUpload") as call:
             answer = self._s3.create_multipart_upload(
                 Bucket=self._bucket,
                 Key=description.key,
@@ -136,7 +136,8 @@ class BucketWriter:
                 ChecksumType="FULL_OBJECT",
                 **self._owner,
             )
-            return answer["UploadId"]
+            upload_id: str = call.field(answer, "UploadId")
+            return upload_id
 
     def send_part(self, *, key: str, upload_id: str, number: int, size_bytes: int, blocks: Iterable[bytes]) -> HeldPart:
         """Streams one part. Errors raised by ``blocks`` pass unchanged.
@@ -158,9 +159,9 @@ class BucketWriter:
             )
         answer = self._put("UploadPart", url, size_bytes=size_bytes, blocks=blocks, headers={})
         _check("UploadPart", answer, Turn.UPLOAD_UNKNOWN)
-        with _answer_of("UploadPart"):
+        with _answer_of("UploadPart") as call:
             return HeldPart(
-                etag=answer.headers["ETag"],
+                etag=call.field(answer.headers, "ETag"),
                 size_bytes=size_bytes,
                 crc64nvme=answer.headers.get("x-amz-checksum-crc64nvme"),
             )
@@ -172,24 +173,31 @@ class BucketWriter:
             UploadVanishedError: S3 does not know the upload.
         """
         held = dict[int, HeldPart]()
-        with _answer_of("ListParts", Turn.UPLOAD_UNKNOWN):
+        with _answer_of("ListParts", Turn.UPLOAD_UNKNOWN) as call:
             pages = self._s3.get_paginator("list_parts").paginate(
                 Bucket=self._bucket, Key=key, UploadId=upload_id, **self._owner
             )
             for page in pages:
                 for part in page.get("Parts", []):
-                    held[part["PartNumber"]] = HeldPart(
-                        etag=part["ETag"], size_bytes=part["Size"], crc64nvme=part.get("ChecksumCRC64NVME")
+                    held[call.field(part, "PartNumber")] = HeldPart(
+                        etag=call.field(part, "ETag"),
+                        size_bytes=call.field(part, "Size"),
+                        crc64nvme=part.get("ChecksumCRC64NVME"),
                     )
         return held
 
     def open_uploads(self, key: str) -> list[str]:
         """Returns the ids of all uploads that are open for a key."""
-        with _answer_of("ListMultipartUploads"):
+        with _answer_of("ListMultipartUploads") as call:
             pages = self._s3.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self._bucket, Prefix=key, **self._owner
             )
-            return [upload["UploadId"] for page in pages for upload in page.get("Uploads", []) if upload["Key"] == key]
+            return [
+                call.field(upload, "UploadId")
+                for page in pages
+                for upload in page.get("Uploads", [])
+                if call.field(upload, "Key") == key
+            ]
 
     def complete_upload(self, *, key: str, upload_id: str, parts: Sequence[UploadedPart], whole: Crc64Nvme) -> None:
         """Makes the object out of its parts, which S3 compares with our sizes and checksums.
@@ -259,13 +267,13 @@ class BucketWriter:
     def describe_object(self, key: str) -> StoredObject | None:
         """Returns size, checksum and metadata of an object; None if there is none."""
         try:
-            with answer_of(Service.S3, "HeadObject", Turn.NOT_THERE):
+            with answer_of(Service.S3, "HeadObject", Turn.NOT_THERE) as call:
                 answer = self._s3.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED", **self._owner)
                 # A composite checksum is one of checksums, which says nothing that we could compare.
                 is_whole = answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
                 return StoredObject(
-                    size_bytes=answer["ContentLength"],
-                    etag=answer["ETag"].strip('"'),
+                    size_bytes=call.field(answer, "ContentLength"),
+                    etag=call.field(answer, "ETag").strip('"'),
                     crc64nvme=answer.get("ChecksumCRC64NVME") if is_whole else None,
                     metadata=answer.get("Metadata", {}),
                 )
@@ -301,10 +309,10 @@ _TURNS: Final = {
 
 
 @contextmanager
-def _answer_of(operation: str, *turns: Turn) -> Iterator[None]:
+def _answer_of(operation: str, *turns: Turn) -> Iterator[Call]:
     try:
-        with answer_of(Service.S3, operation, *turns):
-            yield
+        with answer_of(Service.S3, operation, *turns) as call:
+            yield call
     except TurnError as refused:
         raise _TURNS[refused.turn](f"{operation}: {refused.code}") from refused
 

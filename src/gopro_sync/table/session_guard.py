@@ -87,7 +87,7 @@ class SessionGuard:
 
     def _update(self, expression: str, values: Mapping[str, Any], *, condition: str) -> Mapping[str, Any]:
         all_values = {":owner": self._owner, **values}
-        with answer_of(Service.DYNAMODB, "UpdateItem", Turn.CONDITION_FAILED):
+        with answer_of(Service.DYNAMODB, "UpdateItem", Turn.CONDITION_FAILED) as call:
             answer = self._client.update_item(
                 TableName=self._table_name,
                 Key={"media_id": {"S": GUARD_KEY}},
@@ -96,7 +96,7 @@ class SessionGuard:
                 ExpressionAttributeValues={name: to_attribute_value(value) for name, value in all_values.items()},
                 ReturnValues="ALL_NEW",
             )
-        return {name: from_attribute_value(value) for name, value in answer["Attributes"].items()}
+        return {name: from_attribute_value(value) for name, value in call.field(answer, "Attributes").items()}
 
 
 def _memory_of(attributes: Mapping[str, Any]) -> GuardMemory:

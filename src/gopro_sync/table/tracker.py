@@ -217,11 +217,11 @@ class Tracker:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         try:
-            with answer_of(Service.DYNAMODB, "UpdateItem", Turn.CONDITION_FAILED, media_id=media_id):
+            with answer_of(Service.DYNAMODB, "UpdateItem", Turn.CONDITION_FAILED, media_id=media_id) as call:
                 answer = self._client.update_item(**request)
         except TurnError as refused:
             return self._claim_refused(refused, media_id)
-        return Claim(outcome=ClaimOutcome.CLAIMED, record=_record_from_item(_plain(answer["Attributes"])))
+        return Claim(outcome=ClaimOutcome.CLAIMED, record=_record_from_item(_plain(call.field(answer, "Attributes"))))
 
     def save_progress(
         self, media_id: str, *, owner: str, files: Sequence[ArchivedFile], upload: OpenUpload | None
@@ -302,9 +302,9 @@ class Tracker:
             ExpressionAttributeNames={"#status": "status"},
             ExpressionAttributeValues={":status": {"S": status}},
         )
-        with answer_of(Service.DYNAMODB, "Query"):
+        with answer_of(Service.DYNAMODB, "Query") as call:
             for page in pages:
-                yield from (_plain(item) for item in page["Items"])
+                yield from (_plain(item) for item in call.field(page, "Items"))
 
     def _get_batch(self, media_ids: Sequence[str]) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []
@@ -317,9 +317,9 @@ class Tracker:
 
         def get_pending() -> Mapping[str, Any]:
             nonlocal pending
-            with answer_of(Service.DYNAMODB, "BatchGetItem"):
+            with answer_of(Service.DYNAMODB, "BatchGetItem") as call:
                 answer: BatchGetItemOutputTypeDef = self._client.batch_get_item(RequestItems=pending)
-            items.extend(_plain(item) for item in answer["Responses"].get(self._table_name, []))
+            items.extend(_plain(item) for item in call.field(answer, "Responses").get(self._table_name, []))
             pending = answer.get("UnprocessedKeys", {})
             return pending
 
@@ -370,9 +370,13 @@ class Tracker:
             with answer_of(Service.DYNAMODB, "TransactWriteItems", Turn.CANCELLED):
                 self._client.transact_write_items(TransactItems=cast("Any", puts))
         except TurnError as refused:
-            with answer_of(Service.DYNAMODB, "TransactWriteItems"):
-                reasons = refused.answer["CancellationReasons"]  # one for each item
-                return [video for video, reason in zip(videos, reasons, strict=True) if reason["Code"] != _HAS_RECORD]
+            with answer_of(Service.DYNAMODB, "TransactWriteItems") as call:
+                reasons = call.field(refused.answer, "CancellationReasons")  # one for each item
+                return [
+                    video
+                    for video, reason in zip(videos, reasons, strict=True)
+                    if call.field(reason, "Code") != _HAS_RECORD
+                ]
         return []
 
     def _pending_item(self, video: NewVideo) -> dict[str, Any]:

@@ -42,8 +42,10 @@ def from_attribute_value(attribute: Mapping[str, Any]) -> Any:
     """Return a value of DynamoDB, of whatever type, as a plain one; a number that is not whole becomes a Decimal.
 
     Raises:
-        TrackerError: a type that DynamoDB did not have when this was written, or a number that is none.
+        TrackerError: no type, one that DynamoDB did not have when this was written, or a number that is none.
     """
+    if len(attribute) != 1:
+        raise TrackerError(f"DynamoDB sent a value of {len(attribute)} types")
     ((kind, value),) = attribute.items()
     match kind:
         case "S" | "B" | "BOOL":

@@ -170,12 +170,14 @@ class CredentialStore:
         Raises:
             ConfigurationError: the secret has no such version, or its value is malformed.
         """
-        with answer_of(Service.SECRETS_MANAGER, "GetSecretValue"):
+        with answer_of(Service.SECRETS_MANAGER, "GetSecretValue") as call:
             answer = self._client.get_secret_value(SecretId=self.secret_id, VersionStage=version_stage)
         secret_string = answer.get("SecretString")
         if not secret_string:
             raise ConfigurationError("The secret has no text value")
-        return StoredCredentials(credentials=Credentials.parse(secret_string), version_id=answer["VersionId"])
+        return StoredCredentials(
+            credentials=Credentials.parse(secret_string), version_id=call.field(answer, "VersionId")
+        )
 
     def load_pending(self, version_id: str) -> Credentials | None:
         """Reads a version that is being rotated; None as long as it has no value.
@@ -234,11 +236,11 @@ class CredentialStore:
         return versions
 
     def _put(self, credentials: Credentials, **arguments: Any) -> str:
-        with answer_of(Service.SECRETS_MANAGER, "PutSecretValue"):
+        with answer_of(Service.SECRETS_MANAGER, "PutSecretValue") as call:
             answer = self._client.put_secret_value(
                 SecretId=self.secret_id, SecretString=credentials.to_secret_string(), **arguments
             )
-        version_id: str = answer["VersionId"]
+        version_id: str = call.field(answer, "VersionId")
         return version_id
 
 
