@@ -103,6 +103,15 @@ def test_no_code_is_read_beside_the_table() -> None:
     assert [(file, text) for file, text in read if text in codes] == []
 
 
+def test_records_of_the_table_are_updated_in_one_place() -> None:
+    updates = [
+        file
+        for file, node in nodes_beside_the_table()
+        if isinstance(node, ast.Attribute) and node.attr == "update_item"
+    ]
+    assert updates == ["table/record_update.py"]
+
+
 def is_field_of_an_answer(node: ast.AST) -> bool:
     """Whether it takes something by a name such as UploadId, as all are in the answers of these services."""
     match node:

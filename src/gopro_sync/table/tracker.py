@@ -24,12 +24,13 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, 
 from gopro_sync.aws_answers import Service, Turn, TurnError, answer_of
 from gopro_sync.errors import MediaGoneError, TrackerError
 from gopro_sync.outside_values import whole_number_or_none, zoned_moment_or_none
-from gopro_sync.table.values import from_attribute_value, to_attribute_value
+from gopro_sync.table.record_update import update_record
+from gopro_sync.table.values import from_attribute_values, to_attribute_values
 from gopro_sync.timestamps import epoch_seconds, iso_utc
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import BatchGetItemOutputTypeDef, UpdateItemInputTypeDef
+    from mypy_boto3_dynamodb.type_defs import BatchGetItemOutputTypeDef
 
 STATUS_INDEX: Final = "status-sync_timestamp-index"
 _KEYS_PER_BATCH: Final = 100  # BatchGetItem's limit
@@ -193,35 +194,36 @@ class Tracker:
             TrackerError: the video has no record (besides the errors named at the class).
         """
         now = self._clock()
-        request: UpdateItemInputTypeDef = {
-            "TableName": self._table_name,
-            "Key": {"media_id": {"S": media_id}},
-            "UpdateExpression": "SET #status = :in_progress, lease_owner = :owner, lease_expires_at = :until, "
-            "execution_id = :owner, sync_timestamp = :now_text",
-            "ConditionExpression": "attribute_exists(media_id) AND (#status IN (:pending, :failed) "
+        outcome = update_record(
+            self._client,
+            self._table_name,
+            media_id,
+            "SET #status = :in_progress, lease_owner = :owner, lease_expires_at = :until, execution_id = :owner, "
+            "sync_timestamp = :now_text",
+            {
+                ":pending": Status.PENDING,
+                ":failed": Status.FAILED,
+                ":in_progress": Status.IN_PROGRESS,
+                ":owner": owner,
+                ":until": epoch_seconds(now + lease),
+                ":now": epoch_seconds(now),
+                ":now_text": iso_utc(now),
+            },
+            condition="attribute_exists(media_id) AND (#status IN (:pending, :failed) "
             "OR (#status = :in_progress AND (attribute_not_exists(lease_owner) OR lease_owner = :owner "
             "OR lease_expires_at < :now)))",
-            "ExpressionAttributeNames": {"#status": "status"},
-            "ExpressionAttributeValues": _attribute_values(
-                {
-                    ":pending": Status.PENDING,
-                    ":failed": Status.FAILED,
-                    ":in_progress": Status.IN_PROGRESS,
-                    ":owner": owner,
-                    ":until": epoch_seconds(now + lease),
-                    ":now": epoch_seconds(now),
-                    ":now_text": iso_utc(now),
-                }
-            ),
-            "ReturnValues": "ALL_NEW",
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
-        try:
-            with answer_of(Service.DYNAMODB, "UpdateItem", Turn.CONDITION_FAILED, media_id=media_id) as call:
-                answer = self._client.update_item(**request)
-        except TurnError as refused:
-            return self._claim_refused(refused, media_id)
-        return Claim(outcome=ClaimOutcome.CLAIMED, record=_record_from_item(_plain(call.field(answer, "Attributes"))))
+            names={"#status": "status"},
+            returns="ALL_NEW",
+            media_id=media_id,
+        )
+        if not outcome.record:
+            raise TrackerError("The tracker has no record of this video", media_id=media_id)
+        record = _record_from_item(outcome.record)
+        if outcome.is_done:
+            return Claim(outcome=ClaimOutcome.CLAIMED, record=record)
+        completed = record.status is Status.COMPLETED
+        refusal = ClaimOutcome.ALREADY_COMPLETED if completed else ClaimOutcome.HELD_BY_ANOTHER
+        return Claim(outcome=refusal, record=record)
 
     def save_progress(
         self, media_id: str, *, owner: str, files: Sequence[ArchivedFile], upload: OpenUpload | None
@@ -233,7 +235,6 @@ class Tracker:
         """
         values: dict[str, Any] = {
             ":owner": owner,
-            ":in_progress": Status.IN_PROGRESS,
             ":files": [asdict(file) for file in files],
         }
         if upload is None:
@@ -256,7 +257,6 @@ class Tracker:
         """
         values = {
             ":owner": owner,
-            ":in_progress": Status.IN_PROGRESS,
             ":completed": Status.COMPLETED,
             ":files": [asdict(file) for file in files],
             ":key": files[0].s3_key,
@@ -275,9 +275,7 @@ class Tracker:
         Raises:
             TrackerError: ``owner`` does not hold the video any more (besides the errors named at the class).
         """
-        self._update_held(
-            media_id, "REMOVE lease_owner, lease_expires_at", {":owner": owner, ":in_progress": Status.IN_PROGRESS}, {}
-        )
+        self._update_held(media_id, "REMOVE lease_owner, lease_expires_at", {":owner": owner}, {})
 
     def pending(self) -> PendingVideos:
         """Return how many videos are not archived, and since when the oldest waits.
@@ -304,7 +302,7 @@ class Tracker:
         )
         with answer_of(Service.DYNAMODB, "Query") as call:
             for page in pages:
-                yield from (_plain(item) for item in call.field(page, "Items"))
+                yield from (from_attribute_values(item) for item in call.field(page, "Items"))
 
     def _get_batch(self, media_ids: Sequence[str]) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []
@@ -319,7 +317,9 @@ class Tracker:
             nonlocal pending
             with answer_of(Service.DYNAMODB, "BatchGetItem") as call:
                 answer: BatchGetItemOutputTypeDef = self._client.batch_get_item(RequestItems=pending)
-            items.extend(_plain(item) for item in call.field(answer, "Responses").get(self._table_name, []))
+            items.extend(
+                from_attribute_values(item) for item in call.field(answer, "Responses").get(self._table_name, [])
+            )
             pending = answer.get("UnprocessedKeys", {})
             return pending
 
@@ -360,7 +360,7 @@ class Tracker:
             {
                 "Put": {
                     "TableName": self._table_name,
-                    "Item": _attribute_values(self._pending_item(video)),
+                    "Item": to_attribute_values(self._pending_item(video)),
                     "ConditionExpression": "attribute_not_exists(media_id)",
                 }
             }
@@ -393,36 +393,19 @@ class Tracker:
         }
         return {name: value for name, value in item.items() if value is not None}
 
-    def _claim_refused(self, refused: TurnError, media_id: str) -> Claim:
-        old_item = refused.answer.get("Item")
-        if not old_item:
-            raise TrackerError("The tracker has no record of this video", media_id=media_id) from refused
-        record = _record_from_item(_plain(old_item))
-        completed = record.status is Status.COMPLETED
-        outcome = ClaimOutcome.ALREADY_COMPLETED if completed else ClaimOutcome.HELD_BY_ANOTHER
-        return Claim(outcome=outcome, record=record)
-
     def _update_held(self, media_id: str, expression: str, values: Mapping[str, Any], names: Mapping[str, str]) -> None:
-        try:
-            with answer_of(Service.DYNAMODB, "UpdateItem", Turn.CONDITION_FAILED, media_id=media_id):
-                self._client.update_item(
-                    TableName=self._table_name,
-                    Key={"media_id": {"S": media_id}},
-                    UpdateExpression=expression,
-                    ConditionExpression="#status = :in_progress AND lease_owner = :owner",
-                    ExpressionAttributeNames={"#status": "status", **names},
-                    ExpressionAttributeValues=_attribute_values(values),
-                )
-        except TurnError as refused:
-            raise TrackerError("Another run has taken this video over", media_id=media_id) from refused
-
-
-def _attribute_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: to_attribute_value(value) for name, value in values.items()}
-
-
-def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: from_attribute_value(value) for name, value in item.items()}
+        outcome = update_record(
+            self._client,
+            self._table_name,
+            media_id,
+            expression,
+            {":in_progress": Status.IN_PROGRESS, **values},
+            condition="#status = :in_progress AND lease_owner = :owner",
+            names={"#status": "status", **names},
+            media_id=media_id,
+        )
+        if not outcome.is_done:
+            raise TrackerError("Another run has taken this video over", media_id=media_id)
 
 
 def _record_from_item(item: Mapping[str, Any]) -> TrackerRecord:

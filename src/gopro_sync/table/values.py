@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 
+def to_attribute_values(values: Mapping[str, Any]) -> dict[str, AttributeValueTypeDef]:
+    """Return plain values by name as DynamoDB takes them; errors as with `to_attribute_value`."""
+    return {name: to_attribute_value(value) for name, value in values.items()}
+
+
+def from_attribute_values(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return DynamoDB's values by name, an item's for example, as plain ones; errors as with `from_attribute_value`."""
+    return {name: from_attribute_value(attribute) for name, attribute in attributes.items()}
+
+
 def to_attribute_value(value: Any) -> AttributeValueTypeDef:
     """Return a plain value as DynamoDB takes it.
 
