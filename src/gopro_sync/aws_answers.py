@@ -46,7 +46,7 @@ class Service(StrEnum):
 class Tries(StrEnum):
     """Who makes a call again when it has failed so."""
 
-    BOTOCORE = "botocore: aws_clients.py says how often"
+    BOTOCORE = "botocore, but for the calls of a transfer: aws_clients.py"
     INVOCATION = "the transfer of the video, within the same invocation: archive/retries.py"
     STATE_MACHINE = "the state machine, with a new invocation"
     NEXT_RUN = "the next run"

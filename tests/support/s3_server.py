@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
-import boto3
 from awscrt import checksums
-from botocore.config import Config
+
+from gopro_sync.aws_clients import make_transfer_client
+from tests.support.aws_environment import aws_environment
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -170,17 +171,9 @@ class S3Server:
 
     @cached_property
     def client(self) -> S3Client:
-        """A client for this server that does not try again by itself."""
-        return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1").client(
-            "s3",
-            endpoint_url=self.endpoint_url,
-            config=Config(
-                signature_version="s3v4",
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-                retries={"total_max_attempts": 1},
-            ),
-        )
+        """The client of a transfer, as in production, for this server."""
+        with aws_environment(endpoint_url=self.endpoint_url):
+            return make_transfer_client()
 
     def forget(self) -> None:
         """Becomes as new."""

@@ -108,7 +108,7 @@ class BucketWriter:
     there is no such bucket.
 
     Args:
-        s3: boto3 client with ``Config(signature_version="s3v4")``.
+        s3: S3 client for control calls, which signs with v4.
         http: connections from ``storage_pool``.
         bucket: name of the bucket.
         expected_bucket_owner: account that must own the bucket, if that is to be checked.

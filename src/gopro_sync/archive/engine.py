@@ -37,7 +37,7 @@ class TransferEngine:
     """Copies files into one bucket.
 
     Args:
-        s3: boto3 client with ``Config(signature_version="s3v4")``, for control calls.
+        s3: S3 client for control calls, which signs with v4 and tries nothing again: ``make_transfer_client``.
         bucket: name of the bucket.
         source_http: connections to the CDN, from ``source_pool``.
         storage_http: connections to S3, from ``storage_pool``.

@@ -216,7 +216,7 @@ class FileTransfer:
         self._abort_forgotten_uploads()
         plan = self._plan(self._source_file.size_bytes, self._claim)
         self._upload = UploadState(
-            upload_id=self._writer.create_upload(self._description()),
+            upload_id=self._retries.call(lambda: self._writer.create_upload(self._description())),
             key=self._key,
             part_size_bytes=plan.part_size_bytes,
             size_bytes=plan.size_bytes,
@@ -240,7 +240,7 @@ class FileTransfer:
 
     def _held_parts(self, upload: UploadState) -> dict[int, PartInStorage]:
         """What earlier calls sent; a part of another size, or without a checksum to prove it by, is sent again."""
-        held = self._writer.list_parts(key=upload.key, upload_id=upload.upload_id)
+        held = self._listed(upload)
         parts = dict[int, PartInStorage]()
         for part in PartPlan(size_bytes=upload.size_bytes, part_size_bytes=upload.part_size_bytes):
             there = held.get(part.number)
@@ -251,6 +251,9 @@ class FileTransfer:
             parts[part.number] = PartInStorage(uploaded=uploaded, block_digests=None)
             self._on_progress(part.size_bytes)
         return parts
+
+    def _listed(self, upload: UploadState) -> dict[int, HeldPart]:
+        return self._retries.call(lambda: self._writer.list_parts(key=upload.key, upload_id=upload.upload_id))
 
     def _send_missing(self, plan: PartPlan, upload: UploadState, parts: dict[int, PartInStorage]) -> bool:
         """Sends what is not among ``parts`` and adds it there; returns whether that was all."""
@@ -294,7 +297,7 @@ class FileTransfer:
         if not self._parts_sent:
             raise self._no_progress()
         # The next call takes S3's checksums for granted, since it has not seen the bytes: this one has.
-        held = self._writer.list_parts(key=upload.key, upload_id=upload.upload_id)
+        held = self._listed(upload)
         for number, part in parts.items():
             if not part.is_held_as(held.get(number)):
                 self._abort_upload()
@@ -314,7 +317,7 @@ class FileTransfer:
         return self._verified_object()
 
     def _forget_refused(self, upload: UploadState, parts: dict[int, PartInStorage], refusal: PartsRefusedError) -> None:
-        held = self._writer.list_parts(key=upload.key, upload_id=upload.upload_id)
+        held = self._listed(upload)
         refused = [number for number, part in parts.items() if not part.is_held_as(held.get(number))]
         if not refused:
             raise IntegrityError(

@@ -19,6 +19,7 @@ from typing import Final, Literal
 
 from gopro_sync.archive.part_plan import MULTIPART_THRESHOLD_BYTES, plan_parts
 from gopro_sync.cost.prices import Charge, Prices
+from gopro_sync.transfer_rate import seconds_on_the_line
 
 DAYS_PER_MONTH: Final = 30
 RUNS_PER_MONTH: Final = 30
@@ -247,7 +248,7 @@ class MonthlyCost:
 
 def transfer_seconds(size_gb: float, *, megabits_per_second: float = DEFAULT_MEGABITS_PER_SECOND) -> float:
     """Return how long the downloader copies so many GB: as the line or the processor allows, whichever is slower."""
-    on_the_line = 8000 / megabits_per_second
+    on_the_line = seconds_on_the_line(BYTES_PER_GB, megabits_per_second)
     in_the_processor = CPU_SECONDS_PER_GB * MEGABYTES_PER_VCPU / DOWNLOADER_MEGABYTES
     return size_gb * max(on_the_line, in_the_processor)
 

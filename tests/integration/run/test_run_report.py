@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
 import pytest
 from moto import mock_aws
 
 from gopro_sync import composition
+from gopro_sync.aws_clients import make_dynamodb_client, make_s3_client
 from gopro_sync.errors import ConfigurationError, InvalidEventError
 from gopro_sync.handlers import media_lister
 from gopro_sync.table.tracker import STATUS_INDEX
@@ -47,7 +47,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[S3Client, DynamoDBCli
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     composition.forget()
     with mock_aws():
-        s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
+        s3, dynamodb = make_s3_client(), make_dynamodb_client()
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         dynamodb.create_table(
             TableName=TABLE,

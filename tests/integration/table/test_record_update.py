@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from gopro_sync.errors import ConfigurationError
 from gopro_sync.table.record_update import UpdateOutcome, update_record
+from tests.support.tracker_table import tracker_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -19,18 +18,8 @@ TABLE = "gopro-sync-tracker"
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDBClient]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="eu-central-1")
-        client.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "media_id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "media_id", "AttributeType": "S"}],
-        )
+def client() -> Iterator[DynamoDBClient]:
+    with tracker_table(TABLE) as client:
         client.put_item(TableName=TABLE, Item={"media_id": {"S": "m1"}, "count": {"N": "1"}})
         yield client
 

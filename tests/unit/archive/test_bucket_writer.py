@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, cast
 
-import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
-from botocore.config import Config
 from hypothesis import HealthCheck, given, settings
 from urllib3 import HTTPHeaderDict
 
 from gopro_sync.archive.bucket_writer import BucketWriter, HeldPart, ObjectDescription, StoredObject
+from gopro_sync.aws_clients import make_transfer_client
 from gopro_sync.errors import StorageError
+from tests.support.aws_environment import aws_environment
 from tests.support.odd_values import texts
 
 if TYPE_CHECKING:
@@ -35,13 +35,8 @@ class Storage:
     data: bytes = b""
 
     def __post_init__(self) -> None:
-        client = boto3.client(
-            "s3",
-            region_name="eu-central-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            config=Config(signature_version="s3v4", retries={"total_max_attempts": 1}),
-        )
+        with aws_environment():
+            client = make_transfer_client()
         client.meta.events.register("before-send.s3", self._answer_control_call)
         self.writer = BucketWriter(s3=client, http=cast("urllib3.PoolManager", self), bucket="archive")
 
