@@ -46,7 +46,6 @@ class Service(StrEnum):
 class Tries(StrEnum):
     """Who makes a call again when it has failed so."""
 
-    BOTOCORE = "botocore, but for the calls of a transfer: aws_clients.py"
     INVOCATION = "the transfer of the video, within the same invocation: archive/retries.py"
     STATE_MACHINE = "the state machine, with a new invocation"
     NEXT_RUN = "the next run"
@@ -64,6 +63,7 @@ class Turn(StrEnum):
     PARTS_REFUSED = "a part is lost or is another one"
 
 
+# Who tries again, in this order, after botocore, which goes by the code: ``by_botocore``.
 TRIED_AGAIN: Final[Mapping[type[GoProSyncError], tuple[Tries, ...]]] = {
     AccessDeniedError: (),  # a person has to act first
     ConfigurationError: (),
@@ -98,11 +98,6 @@ class Meaning:
     reads: str = _LATER
     by_botocore: bool = False
     turn: Turn | None = None
-
-    @property
-    def tried_again(self) -> tuple[Tries, ...]:
-        """Who tries again, in this order; nobody if a person has to act first."""
-        return ((Tries.BOTOCORE,) if self.by_botocore else ()) + TRIED_AGAIN[self.error]
 
 
 class TurnError(Exception):

@@ -109,12 +109,11 @@ class S3Upload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Request:
-    """A request as it was answered; ``part_number`` only for UploadPart, ``owner`` is who must own the bucket."""
+    """A request as it was answered; ``part_number`` only for UploadPart."""
 
     operation: Operation
     key: str
     part_number: int | None
-    owner: str | None
     status: int
 
 
@@ -279,7 +278,6 @@ class _S3Handler(BaseHTTPRequestHandler):
                     operation=operation,
                     key=self._key(),
                     part_number=part_number,
-                    owner=self.headers["x-amz-expected-bucket-owner"],
                     status=status,
                 )
             )

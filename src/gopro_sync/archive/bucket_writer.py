@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 import urllib3
@@ -87,10 +87,6 @@ class StoredObject:
     metadata: Mapping[str, str]
 
 
-class _Owner(TypedDict, total=False):
-    ExpectedBucketOwner: str
-
-
 def storage_pool(*, workers: int, ca_bundle: str | None = None) -> urllib3.PoolManager:
     """Makes the connections that carry bytes to S3.
 
@@ -111,16 +107,12 @@ class BucketWriter:
         s3: S3 client for control calls, which signs with v4.
         http: connections from ``storage_pool``.
         bucket: name of the bucket.
-        expected_bucket_owner: account that must own the bucket, if that is to be checked.
     """
 
-    def __init__(
-        self, *, s3: S3Client, http: urllib3.PoolManager, bucket: str, expected_bucket_owner: str | None = None
-    ) -> None:
+    def __init__(self, *, s3: S3Client, http: urllib3.PoolManager, bucket: str) -> None:
         self._s3 = s3
         self._http = http
         self._bucket = bucket
-        self._owner = _Owner(ExpectedBucketOwner=expected_bucket_owner) if expected_bucket_owner else _Owner()
 
     def create_upload(self, description: ObjectDescription) -> str:
         """Opens a multipart upload and returns its id."""
@@ -134,7 +126,6 @@ class BucketWriter:
                 StorageClass="STANDARD",
                 ChecksumAlgorithm="CRC64NVME",
                 ChecksumType="FULL_OBJECT",
-                **self._owner,
             )
             upload_id: str = call.field(answer, "UploadId")
             return upload_id
@@ -153,7 +144,6 @@ class BucketWriter:
                     "Key": key,
                     "UploadId": upload_id,
                     "PartNumber": number,
-                    **self._owner,
                 },
                 ExpiresIn=_PRESIGNED_SECONDS,
             )
@@ -174,9 +164,7 @@ class BucketWriter:
         """
         held = dict[int, HeldPart]()
         with _answer_of("ListParts", Turn.UPLOAD_UNKNOWN) as call:
-            pages = self._s3.get_paginator("list_parts").paginate(
-                Bucket=self._bucket, Key=key, UploadId=upload_id, **self._owner
-            )
+            pages = self._s3.get_paginator("list_parts").paginate(Bucket=self._bucket, Key=key, UploadId=upload_id)
             for page in pages:
                 for part in page.get("Parts", []):
                     held[call.field(part, "PartNumber")] = HeldPart(
@@ -189,9 +177,7 @@ class BucketWriter:
     def open_uploads(self, key: str) -> list[str]:
         """Returns the ids of all uploads that are open for a key."""
         with _answer_of("ListMultipartUploads") as call:
-            pages = self._s3.get_paginator("list_multipart_uploads").paginate(
-                Bucket=self._bucket, Prefix=key, **self._owner
-            )
+            pages = self._s3.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket, Prefix=key)
             return [
                 call.field(upload, "UploadId")
                 for page in pages
@@ -221,14 +207,13 @@ class BucketWriter:
                 # S3 takes the checksum of the whole only if its type is repeated here.
                 ChecksumType="FULL_OBJECT",
                 IfNoneMatch="*",
-                **self._owner,
             )
 
     def abort_upload(self, *, key: str, upload_id: str) -> None:
         """Gives up an upload and the parts that S3 holds of it; nothing happens if it is not there."""
         try:
             with _answer_of("AbortMultipartUpload", Turn.UPLOAD_UNKNOWN):
-                self._s3.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload_id, **self._owner)
+                self._s3.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload_id)
         except UploadVanishedError:
             return
 
@@ -250,7 +235,6 @@ class BucketWriter:
                     "Tagging": tagging,
                     "StorageClass": "STANDARD",
                     "IfNoneMatch": "*",
-                    **self._owner,
                 },
                 ExpiresIn=_PRESIGNED_SECONDS,
             )
@@ -268,7 +252,7 @@ class BucketWriter:
         """Returns size, checksum and metadata of an object; None if there is none."""
         try:
             with answer_of(Service.S3, "HeadObject", Turn.NOT_THERE) as call:
-                answer = self._s3.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED", **self._owner)
+                answer = self._s3.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED")
                 # A composite checksum is one of checksums, which says nothing that we could compare.
                 is_whole = answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
                 return StoredObject(
@@ -285,8 +269,6 @@ class BucketWriter:
     ) -> urllib3.BaseHTTPResponse:
         if "X-Amz-Signature=" not in url:
             raise ConfigurationError('The S3 client does not sign with v4: Config(signature_version="s3v4")')
-        if "ExpectedBucketOwner" in self._owner:
-            headers = {**headers, "x-amz-expected-bucket-owner": self._owner["ExpectedBucketOwner"]}
         try:
             return self._http.request(
                 "PUT",

@@ -78,7 +78,6 @@ class FileTransfer:
         clock: Callable[[], float],
         resume: UploadState | None,
         on_upload_created: Callable[[UploadState], None],
-        on_progress: Callable[[int], None],
     ) -> None:
         self._file = file
         self._source = source
@@ -91,7 +90,6 @@ class FileTransfer:
         self._checksum_required = checksum_required
         self._clock = clock
         self._on_upload_created = on_upload_created
-        self._on_progress = on_progress
 
         self._began = clock()
         self._key = resume.key if resume else file.key
@@ -170,7 +168,7 @@ class FileTransfer:
             self._retries.call(self._put_object)
         except OutOfTimeError as error:
             raise self._no_progress() from error
-        self._count(self._source_file.size_bytes)
+        self._bytes_sent += self._source_file.size_bytes
         self._parts_sent += 1
         return self._verified_object()
 
@@ -249,7 +247,6 @@ class FileTransfer:
             crc64nvme = Crc64Nvme.from_s3(there.crc64nvme, size_bytes=part.size_bytes)
             uploaded = UploadedPart(number=part.number, etag=there.etag, crc64nvme=crc64nvme)
             parts[part.number] = PartInStorage(uploaded=uploaded, block_digests=None)
-            self._on_progress(part.size_bytes)
         return parts
 
     def _listed(self, upload: UploadState) -> dict[int, HeldPart]:
@@ -262,7 +259,7 @@ class FileTransfer:
         def keep(sent: PartInStorage) -> None:
             parts[sent.uploaded.number] = sent
             self._parts_sent += 1
-            self._count(sent.uploaded.crc64nvme.size_bytes)
+            self._bytes_sent += sent.uploaded.crc64nvme.size_bytes
 
         def send(part: Part) -> PartInStorage:
             return self._retries.call(lambda: self._send_part(upload, part))
@@ -405,10 +402,6 @@ class FileTransfer:
         return NetworkError("Not one part could be copied in the time given", media_id=self._file.media_id)
 
     # --- report ------------------------------------------------------------------------------------------------------
-
-    def _count(self, size_bytes: int) -> None:
-        self._bytes_sent += size_bytes
-        self._on_progress(size_bytes)
 
     def _report(self, outcome: TransferOutcome, stored: StoredObject | None = None) -> TransferredFile:
         checksum = None if stored is None else stored.crc64nvme or str(self._whole)

@@ -216,13 +216,3 @@ def test_a_failed_clean_up_does_not_hide_what_led_to_it(bench: Bench) -> None:
     ]
     with pytest.raises(IntegrityError, match="BadDigest"):
         bench.transfer()
-
-
-def test_an_upload_is_abandoned_once_and_then_quietly(bench: Bench) -> None:
-    bench.s3.faults = [S3Fault(operation="UploadPart", status=403, code="AccessDenied", count=99)]
-    with pytest.raises(AccessDeniedError):
-        bench.transfer()
-    engine = bench.engine()
-    engine.abandon(bench.created[0])
-    assert bench.s3.uploads == {}
-    engine.abandon(bench.created[0])

@@ -186,6 +186,11 @@ def test_a_part_that_s3_takes_without_naming_its_etag_is_a_failure_of_s3(storage
         answered(storage).send_part()
 
 
+def test_an_upload_that_s3_knows_no_longer_is_given_up_quietly(storage: Storage) -> None:
+    data = b"<Error><Code>NoSuchUpload</Code><Message>no</Message></Error>"
+    answered(storage, status=404, data=data).writer.abort_upload(key=KEY, upload_id="u")
+
+
 CALLS: tuple[Callable[[Storage], object], ...] = (
     Storage.send_part,
     Storage.put_object,
