@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from gopro_sync.cost.model import CostLines, Deployment, MonthlyCost, MonthlyUsage, monthly_cost
-from gopro_sync.cost.prices import Charge, Prices
+from gopro_sync.cost.prices import Charge, Prices, looked_up_on
 
 _ROWS_OF_GROWTH = 4
 
@@ -39,7 +39,7 @@ class Forecast:
     @property
     def prices_date(self) -> str:
         """The day on which the oldest price was looked up, in ISO 8601."""
-        return min(price.date for price in self.prices.values()).isoformat()
+        return looked_up_on(self.prices).isoformat()
 
     def month(self, month: int, *, free_tier: bool = False) -> MonthlyCost:
         """Return the bill of one month, counted from 1."""

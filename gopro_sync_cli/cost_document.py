@@ -23,7 +23,7 @@ from gopro_sync.cost.model import (
     monthly_cost,
     transfer_seconds,
 )
-from gopro_sync.cost.prices import Charge, Price, load_prices
+from gopro_sync.cost.prices import Charge, Price, load_prices, looked_up_on
 from gopro_sync_cli.cost import Forecast, services_of, usd
 
 VOLUMES_GB: Final = (10, 100, 1000)
@@ -349,10 +349,10 @@ def _bold_over_target(total_usd: float) -> str:
 
 def _sources() -> str:
     rows = [[_unit_price(price), price.service, _free_units(price), _source(price)] for price in _PRICES.values()]
-    days = sorted({price.date.isoformat() for price in _PRICES.values()})
+    day = looked_up_on(_PRICES).isoformat()
     return f"""## Prices
 
-{_REGION}, looked up on {", ".join(days)} in stored copies of the pages that are named, not on live ones. AWS's own
+{_REGION}, looked up on {day} in stored copies of the pages that are named, not on live ones. AWS's own
 pages fill their tables in by script, so that most figures were read elsewhere; the pages on github.com print AWS's
 price list as it was then. *List* is AWS's page to compare with.
 

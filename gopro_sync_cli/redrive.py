@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 from rich.console import Console
 
+from gopro_sync.aws_answers import code_of
 from gopro_sync_cli.dead_letters import (
     LOOKING_SECONDS,
     MOST_VIDEOS,
@@ -250,7 +251,7 @@ def start_run(step_functions: SFNClient, state_machine_arn: str, media_ids: Sequ
 
 def _is_repetition(error: Exception) -> bool:
     """Whether the run of this name has started before, and is over: the SDK had repeated its request."""
-    return isinstance(error, ClientError) and error.response["Error"]["Code"] == "ExecutionAlreadyExists"
+    return isinstance(error, ClientError) and code_of(error) == "ExecutionAlreadyExists"
 
 
 def _is_refusal(error: Exception) -> bool:

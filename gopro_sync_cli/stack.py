@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from gopro_sync.aws_answers import code_of
 from gopro_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ def stack_outputs(cloudformation: CloudFormationClient, stack_name: str, *needed
     try:
         (stack,) = cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
     except ClientError as error:
-        answer: Any = error.response["Error"]
-        if answer["Code"] == "ValidationError":
+        if code_of(error) == "ValidationError":
             raise ConfigurationError(
                 f"There is no stack {stack_name!r} in this account and region; name yours with --stack-name"
             ) from error

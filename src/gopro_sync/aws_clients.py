@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
 
+# A failed call is tried again in one place, or the tries multiply: by botocore, but for the calls of a transfer. Those
+# are tried again by the transfer itself (archive/retries.py): it knows for how long the invocation still lasts, and it
+# waits for as long as S3 asks, which botocore does not.
 _CONTROL_CALLS: Final = Config(
     retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=20, max_pool_connections=16
 )
@@ -34,6 +37,8 @@ _STORAGE_CALLS: Final = _CONTROL_CALLS.merge(
     )
 )
 
+_TRIED_ONCE: Final = Config(retries={"mode": "standard", "total_max_attempts": 1})
+
 
 @lru_cache(maxsize=1)
 def _session() -> botocore.session.Session:
@@ -41,13 +46,24 @@ def _session() -> botocore.session.Session:
 
 
 def make_s3_client() -> S3Client:
-    """Return an S3 client for control calls and presigned URLs; the bytes themselves do not pass through it.
+    """Return an S3 client for files that are written with one call."""
+    return _s3_client(_STORAGE_CALLS)
+
+
+def make_transfer_client() -> S3Client:
+    """Return an S3 client for the control calls and presigned URLs of transfers; no bytes pass through it."""
+    return _s3_client(_STORAGE_CALLS.merge(_TRIED_ONCE))
+
+
+def _s3_client(config: Config) -> S3Client:
+    """Make an S3 client.
 
     Its URLs name the region. Left to itself botocore signs URLs for the global host, BUCKET.s3.amazonaws.com, which
     outside us-east-1 redirects (new buckets) or refuses (regions that were launched after March 2019).
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
     """
-    config = _STORAGE_CALLS if _has_own_endpoint() else _STORAGE_CALLS.merge(Config(s3={"addressing_style": "virtual"}))
+    if not _has_own_endpoint():
+        config = config.merge(Config(s3={"addressing_style": "virtual"}))
     return cast("S3Client", _session().create_client("s3", config=config))
 
 

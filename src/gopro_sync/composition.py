@@ -15,7 +15,13 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from gopro_sync.aws_clients import make_dynamodb_client, make_s3_client, make_secrets_client
+from gopro_sync.aws_clients import (
+    make_dynamodb_client,
+    make_s3_client,
+    make_secrets_client,
+    make_sns_client,
+    make_transfer_client,
+)
 from gopro_sync.gopro.session.credentials import CredentialStore
 from gopro_sync.gopro.session.session import Session
 from gopro_sync.settings import Settings, read_settings
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
     import httpx
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
 
     from gopro_sync.archive.engine import TransferEngine
     from gopro_sync.gopro.client import GoProClient
@@ -102,27 +109,9 @@ def mending_command() -> str:
     return f"./gopro-sync credentials set --secret-id {settings().credentials_secret_id}"
 
 
-def publish_alert(subject: str, message: str) -> None:
-    """Send a message to the people who get the alerts.
-
-    Raises:
-        AccessDeniedError: the role may not publish.
-        AlertError: SNS did not take it.
-    """
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    from gopro_sync.aws_clients import make_sns_client
-    from gopro_sync.errors import AccessDeniedError, AlertError
-
-    try:
-        make_sns_client().publish(TopicArn=settings().alerts_topic_arn, Subject=subject, Message=message)
-    except BotoCoreError as error:
-        raise AlertError(f"SNS did not take the message ({type(error).__name__})") from error
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if code in {"AuthorizationError", "AccessDenied", "KMSAccessDenied"}:
-            raise AccessDeniedError(f"AccessDenied: SNS refused Publish ({code})") from error
-        raise AlertError(f"SNS did not take the message ({code})") from error
+def sns_client() -> SNSClient:
+    """Return an SNS client."""
+    return make_sns_client()
 
 
 @lru_cache(maxsize=1)
@@ -177,7 +166,7 @@ def video_transfer(session: Session, seconds_left: Callable[[], float]) -> Video
 
 @lru_cache(maxsize=1)
 def s3_client() -> S3Client:
-    """Return the S3 client."""
+    """Return the S3 client of a run's files."""
     return make_s3_client()
 
 
@@ -250,7 +239,7 @@ def _engine() -> TransferEngine:
 
     workers = settings().transfer_workers
     return TransferEngine(
-        s3=s3_client(),
+        s3=make_transfer_client(),
         bucket=settings().archive_bucket_name,
         source_http=source_pool(
             workers=workers, allows_internal_addresses=is_on_this_machine(settings().gopro_api_base_url)

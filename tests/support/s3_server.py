@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
-import boto3
 from awscrt import checksums
-from botocore.config import Config
+
+from gopro_sync.aws_clients import make_transfer_client
+from tests.support.aws_environment import aws_environment
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -108,12 +109,11 @@ class S3Upload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Request:
-    """A request as it was answered; ``part_number`` only for UploadPart, ``owner`` is who must own the bucket."""
+    """A request as it was answered; ``part_number`` only for UploadPart."""
 
     operation: Operation
     key: str
     part_number: int | None
-    owner: str | None
     status: int
 
 
@@ -170,17 +170,9 @@ class S3Server:
 
     @cached_property
     def client(self) -> S3Client:
-        """A client for this server that does not try again by itself."""
-        return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1").client(
-            "s3",
-            endpoint_url=self.endpoint_url,
-            config=Config(
-                signature_version="s3v4",
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-                retries={"total_max_attempts": 1},
-            ),
-        )
+        """The client of a transfer, as in production, for this server."""
+        with aws_environment(endpoint_url=self.endpoint_url):
+            return make_transfer_client()
 
     def forget(self) -> None:
         """Becomes as new."""
@@ -286,7 +278,6 @@ class _S3Handler(BaseHTTPRequestHandler):
                     operation=operation,
                     key=self._key(),
                     part_number=part_number,
-                    owner=self.headers["x-amz-expected-bucket-owner"],
                     status=status,
                 )
             )

@@ -14,18 +14,17 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 import urllib3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from urllib3.exceptions import HTTPError
 
 from gopro_sync.archive.integrity import Crc64Nvme
 from gopro_sync.archive.net.pools import open_pool
-from gopro_sync.errors import AccessDeniedError, ConfigurationError, StorageError
-from gopro_sync.outside_values import retry_after_seconds
-from gopro_sync.timestamps import now_utc
+from gopro_sync.aws_answers import Call, Service, Turn, TurnError, answer_of
+from gopro_sync.errors import ConfigurationError, StorageError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -34,19 +33,6 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
 IDLE_TIMEOUT_SECONDS: Final = 20.0  # for one block to leave, or for the answer after the last one
 _PRESIGNED_SECONDS = 3600  # only has to last until the request begins
-
-# What the role needs, by S3 operation: an operator finds the missing line of the policy by it.
-_IAM_ACTIONS = {
-    "CreateMultipartUpload": "s3:PutObject",
-    "UploadPart": "s3:PutObject",
-    "CompleteMultipartUpload": "s3:PutObject",
-    "PutObject": "s3:PutObject",
-    "ListParts": "s3:ListMultipartUploadParts",
-    "AbortMultipartUpload": "s3:AbortMultipartUpload",
-    "ListMultipartUploads": "s3:ListBucketMultipartUploads",
-    "HeadObject": "s3:GetObject (s3:ListBucket, if the object is absent)",
-}
-
 
 # These three are turns of the protocol, not failures of the system: `transfer` handles them all and none leaves it.
 
@@ -101,10 +87,6 @@ class StoredObject:
     metadata: Mapping[str, str]
 
 
-class _Owner(TypedDict, total=False):
-    ExpectedBucketOwner: str
-
-
 def storage_pool(*, workers: int, ca_bundle: str | None = None) -> urllib3.PoolManager:
     """Makes the connections that carry bytes to S3.
 
@@ -122,23 +104,19 @@ class BucketWriter:
     there is no such bucket.
 
     Args:
-        s3: boto3 client with ``Config(signature_version="s3v4")``.
+        s3: S3 client for control calls, which signs with v4.
         http: connections from ``storage_pool``.
         bucket: name of the bucket.
-        expected_bucket_owner: account that must own the bucket, if that is to be checked.
     """
 
-    def __init__(
-        self, *, s3: S3Client, http: urllib3.PoolManager, bucket: str, expected_bucket_owner: str | None = None
-    ) -> None:
+    def __init__(self, *, s3: S3Client, http: urllib3.PoolManager, bucket: str) -> None:
         self._s3 = s3
         self._http = http
         self._bucket = bucket
-        self._owner = _Owner(ExpectedBucketOwner=expected_bucket_owner) if expected_bucket_owner else _Owner()
 
     def create_upload(self, description: ObjectDescription) -> str:
         """Opens a multipart upload and returns its id."""
-        with _errors_of("CreateMultipartUpload"):
+        with _answer_of("CreateMultipartUpload") as call:
             answer = self._s3.create_multipart_upload(
                 Bucket=self._bucket,
                 Key=description.key,
@@ -148,9 +126,9 @@ class BucketWriter:
                 StorageClass="STANDARD",
                 ChecksumAlgorithm="CRC64NVME",
                 ChecksumType="FULL_OBJECT",
-                **self._owner,
             )
-            return answer["UploadId"]
+            upload_id: str = call.field(answer, "UploadId")
+            return upload_id
 
     def send_part(self, *, key: str, upload_id: str, number: int, size_bytes: int, blocks: Iterable[bytes]) -> HeldPart:
         """Streams one part. Errors raised by ``blocks`` pass unchanged.
@@ -158,7 +136,7 @@ class BucketWriter:
         Raises:
             UploadVanishedError: S3 does not know the upload.
         """
-        with _errors_of("UploadPart"):
+        with _answer_of("UploadPart"):
             url = self._s3.generate_presigned_url(
                 "upload_part",
                 Params={
@@ -166,14 +144,14 @@ class BucketWriter:
                     "Key": key,
                     "UploadId": upload_id,
                     "PartNumber": number,
-                    **self._owner,
                 },
                 ExpiresIn=_PRESIGNED_SECONDS,
             )
         answer = self._put("UploadPart", url, size_bytes=size_bytes, blocks=blocks, headers={})
-        with _errors_of("UploadPart"):
+        _check("UploadPart", answer, Turn.UPLOAD_UNKNOWN)
+        with _answer_of("UploadPart") as call:
             return HeldPart(
-                etag=answer.headers["ETag"],
+                etag=call.field(answer.headers, "ETag"),
                 size_bytes=size_bytes,
                 crc64nvme=answer.headers.get("x-amz-checksum-crc64nvme"),
             )
@@ -185,24 +163,27 @@ class BucketWriter:
             UploadVanishedError: S3 does not know the upload.
         """
         held = dict[int, HeldPart]()
-        with _errors_of("ListParts"):
-            pages = self._s3.get_paginator("list_parts").paginate(
-                Bucket=self._bucket, Key=key, UploadId=upload_id, **self._owner
-            )
+        with _answer_of("ListParts", Turn.UPLOAD_UNKNOWN) as call:
+            pages = self._s3.get_paginator("list_parts").paginate(Bucket=self._bucket, Key=key, UploadId=upload_id)
             for page in pages:
                 for part in page.get("Parts", []):
-                    held[part["PartNumber"]] = HeldPart(
-                        etag=part["ETag"], size_bytes=part["Size"], crc64nvme=part.get("ChecksumCRC64NVME")
+                    held[call.field(part, "PartNumber")] = HeldPart(
+                        etag=call.field(part, "ETag"),
+                        size_bytes=call.field(part, "Size"),
+                        crc64nvme=part.get("ChecksumCRC64NVME"),
                     )
         return held
 
     def open_uploads(self, key: str) -> list[str]:
         """Returns the ids of all uploads that are open for a key."""
-        with _errors_of("ListMultipartUploads"):
-            pages = self._s3.get_paginator("list_multipart_uploads").paginate(
-                Bucket=self._bucket, Prefix=key, **self._owner
-            )
-            return [upload["UploadId"] for page in pages for upload in page.get("Uploads", []) if upload["Key"] == key]
+        with _answer_of("ListMultipartUploads") as call:
+            pages = self._s3.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket, Prefix=key)
+            return [
+                call.field(upload, "UploadId")
+                for page in pages
+                for upload in page.get("Uploads", [])
+                if call.field(upload, "Key") == key
+            ]
 
     def complete_upload(self, *, key: str, upload_id: str, parts: Sequence[UploadedPart], whole: Crc64Nvme) -> None:
         """Makes the object out of its parts, which S3 compares with our sizes and checksums.
@@ -215,7 +196,7 @@ class BucketWriter:
         completed: list[CompletedPartTypeDef] = [
             {"PartNumber": part.number, "ETag": part.etag, "ChecksumCRC64NVME": str(part.crc64nvme)} for part in parts
         ]
-        with _errors_of("CompleteMultipartUpload"):
+        with _answer_of("CompleteMultipartUpload", Turn.UPLOAD_UNKNOWN, Turn.CONDITION_FAILED, Turn.PARTS_REFUSED):
             self._s3.complete_multipart_upload(
                 Bucket=self._bucket,
                 Key=key,
@@ -226,14 +207,13 @@ class BucketWriter:
                 # S3 takes the checksum of the whole only if its type is repeated here.
                 ChecksumType="FULL_OBJECT",
                 IfNoneMatch="*",
-                **self._owner,
             )
 
     def abort_upload(self, *, key: str, upload_id: str) -> None:
         """Gives up an upload and the parts that S3 holds of it; nothing happens if it is not there."""
         try:
-            with _errors_of("AbortMultipartUpload"):
-                self._s3.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload_id, **self._owner)
+            with _answer_of("AbortMultipartUpload", Turn.UPLOAD_UNKNOWN):
+                self._s3.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload_id)
         except UploadVanishedError:
             return
 
@@ -244,7 +224,7 @@ class BucketWriter:
             ObjectExistsError: the key is taken.
         """
         tagging = urlencode(description.tags)
-        with _errors_of("PutObject"):
+        with _answer_of("PutObject"):
             url = self._s3.generate_presigned_url(
                 "put_object",
                 Params={
@@ -255,7 +235,6 @@ class BucketWriter:
                     "Tagging": tagging,
                     "StorageClass": "STANDARD",
                     "IfNoneMatch": "*",
-                    **self._owner,
                 },
                 ExpiresIn=_PRESIGNED_SECONDS,
             )
@@ -266,35 +245,32 @@ class BucketWriter:
             "x-amz-tagging": tagging,
             **{f"x-amz-meta-{name}": value for name, value in description.metadata.items()},
         }
-        self._put("PutObject", url, size_bytes=size_bytes, blocks=blocks, headers=headers)
+        answer = self._put("PutObject", url, size_bytes=size_bytes, blocks=blocks, headers=headers)
+        _check("PutObject", answer, Turn.CONDITION_FAILED)
 
     def describe_object(self, key: str) -> StoredObject | None:
         """Returns size, checksum and metadata of an object; None if there is none."""
         try:
-            with _errors_of("HeadObject"):
-                answer = self._s3.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED", **self._owner)
+            with answer_of(Service.S3, "HeadObject", Turn.NOT_THERE) as call:
+                answer = self._s3.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED")
                 # A composite checksum is one of checksums, which says nothing that we could compare.
                 is_whole = answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
                 return StoredObject(
-                    size_bytes=answer["ContentLength"],
-                    etag=answer["ETag"].strip('"'),
+                    size_bytes=call.field(answer, "ContentLength"),
+                    etag=call.field(answer, "ETag").strip('"'),
                     crc64nvme=answer.get("ChecksumCRC64NVME") if is_whole else None,
                     metadata=answer.get("Metadata", {}),
                 )
-        except StorageError as error:
-            if isinstance(error.__cause__, ClientError) and _status_of(error.__cause__) == 404:
-                return None
-            raise
+        except TurnError:
+            return None
 
     def _put(
         self, operation: str, url: str, *, size_bytes: int, blocks: Iterable[bytes], headers: Mapping[str, str]
     ) -> urllib3.BaseHTTPResponse:
         if "X-Amz-Signature=" not in url:
             raise ConfigurationError('The S3 client does not sign with v4: Config(signature_version="s3v4")')
-        if "ExpectedBucketOwner" in self._owner:
-            headers = {**headers, "x-amz-expected-bucket-owner": self._owner["ExpectedBucketOwner"]}
         try:
-            answer = self._http.request(
+            return self._http.request(
                 "PUT",
                 url,
                 body=blocks,
@@ -305,56 +281,35 @@ class BucketWriter:
             )
         except HTTPError as error:
             raise StorageError(f"S3 broke off {operation}: {type(error).__name__}") from error
-        if answer.status != 200:
-            code = re.search(rb"<Code>([A-Za-z0-9.]{1,60})</Code>", answer.data)
-            raise _failure(
-                operation,
-                code=code[1].decode() if code else str(answer.status),
-                status=answer.status,
-                retry_after=answer.headers.get("Retry-After"),
-            )
-        return answer
+
+
+_TURNS: Final = {
+    Turn.UPLOAD_UNKNOWN: UploadVanishedError,
+    Turn.CONDITION_FAILED: ObjectExistsError,
+    Turn.PARTS_REFUSED: PartsRefusedError,
+}
 
 
 @contextmanager
-def _errors_of(operation: str) -> Iterator[None]:
+def _answer_of(operation: str, *turns: Turn) -> Iterator[Call]:
     try:
-        yield
-    except ClientError as error:
-        headers = error.response["ResponseMetadata"].get("HTTPHeaders", {})
-        raise _failure(
-            operation,
-            code=error.response["Error"]["Code"],
-            status=_status_of(error),
-            retry_after=headers.get("retry-after"),
-        ) from error
-    except BotoCoreError as error:
-        raise StorageError(f"S3 could not be asked for {operation}: {type(error).__name__}") from error
-    except (LookupError, RuntimeError, ValueError) as error:
-        # A header or field is missing; or it is neither the number nor the date that botocore takes it for, which it
-        # says with these bare errors (the RuntimeError is for dates out of range).
-        raise StorageError(f"S3 answered {operation} in a way that cannot be read: {type(error).__name__}") from error
+        with answer_of(Service.S3, operation, *turns) as call:
+            yield call
+    except TurnError as refused:
+        raise _TURNS[refused.turn](f"{operation}: {refused.code}") from refused
 
 
-def _status_of(error: ClientError) -> int:
-    return error.response["ResponseMetadata"]["HTTPStatusCode"]
-
-
-def _failure(operation: str, *, code: str, status: int, retry_after: str | None) -> Exception:
-    """The one place where S3's error codes become ours. HEAD has no body: its code is the status."""
-    if code in {"AccessDenied", "403", "AllAccessDisabled"}:
-        return AccessDeniedError(f"AccessDenied: S3 refused {operation}, which needs {_IAM_ACTIONS[operation]}")
-    if code == "NoSuchBucket":
-        return ConfigurationError(f"S3 answered {operation} with NoSuchBucket")
-    if code == "NoSuchUpload":
-        return UploadVanishedError(operation)
-    if status == 412:
-        return ObjectExistsError(operation)
-    if code in {"InvalidPart", "InvalidPartOrder", "BadDigest"}:
-        return PartsRefusedError(code)
-    # The rest may pass: SlowDown, InternalError, RequestTimeout, ExpiredToken, ConditionalRequestConflict (another
-    # write to this key is under way) ...
-    return StorageError(
-        f"S3 answered {operation} with {code} ({status})",
-        retry_after_seconds=retry_after_seconds(retry_after, now_utc()),
-    )
+def _check(operation: str, answer: urllib3.BaseHTTPResponse, *turns: Turn) -> None:
+    """Raises what an answer means that botocore has not read."""
+    if answer.status == 200:
+        return
+    code = re.search(rb"<Code>([A-Za-z0-9.]{1,60})</Code>", answer.data)
+    read: Any = {
+        "Error": {"Code": code[1].decode() if code else str(answer.status)},
+        "ResponseMetadata": {
+            "HTTPStatusCode": answer.status,
+            "HTTPHeaders": {name.lower(): value for name, value in answer.headers.items()},
+        },
+    }
+    with _answer_of(operation, *turns):
+        raise ClientError(read, operation)

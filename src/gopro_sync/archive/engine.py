@@ -37,13 +37,12 @@ class TransferEngine:
     """Copies files into one bucket.
 
     Args:
-        s3: boto3 client with ``Config(signature_version="s3v4")``, for control calls.
+        s3: S3 client for control calls, which signs with v4 and tries nothing again: ``make_transfer_client``.
         bucket: name of the bucket.
         source_http: connections to the CDN, from ``source_pool``.
         storage_http: connections to S3, from ``storage_pool``.
         workers: how many parts of a file are copied at once.
         verify_source_etag: whether to compare with the source's ETag too (1.7 CPU seconds a GB for MD5).
-        expected_bucket_owner: account that must own the bucket, if that is to be checked.
         part_size_bytes: size of the parts, instead of a balanced one.
         require_storage_checksum: False only for S3-compatible stores that report no CRC64NVME.
         reserve_seconds: time kept free at the end of the budget, to complete, record and answer.
@@ -61,7 +60,6 @@ class TransferEngine:
         storage_http: urllib3.PoolManager,
         workers: int = 8,
         verify_source_etag: bool = False,
-        expected_bucket_owner: str | None = None,
         part_size_bytes: int | None = None,
         require_storage_checksum: bool = True,
         reserve_seconds: float = 30.0,
@@ -69,9 +67,7 @@ class TransferEngine:
         sleep: Callable[[float], None] | None = None,
         random: Callable[[], float] = random_fraction,
     ) -> None:
-        self._writer = BucketWriter(
-            s3=s3, http=storage_http, bucket=bucket, expected_bucket_owner=expected_bucket_owner
-        )
+        self._writer = BucketWriter(s3=s3, http=storage_http, bucket=bucket)
         self._source_http = source_http
         self._workers = workers
         self._verify_source_etag = verify_source_etag
@@ -90,7 +86,6 @@ class TransferEngine:
         resume: UploadState | None = None,
         seconds_left: Callable[[], float] = lambda: math.inf,
         on_upload_created: Callable[[UploadState], None] = lambda _: None,
-        on_progress: Callable[[int], None] = lambda _: None,
     ) -> TransferredFile:
         """Copies one file, or as much of it as time allows.
 
@@ -100,7 +95,6 @@ class TransferEngine:
             resume: the upload to go on with.
             seconds_left: time until the invocation is cut off.
             on_upload_created: told of each upload before its first byte is sent, so that it can be gone on with.
-            on_progress: told how many more bytes are now known to be in S3; called by one thread at a time.
 
         Returns:
             What was done. IN_PROGRESS without any progress only if there was no time left to begin with.
@@ -133,17 +127,7 @@ class TransferEngine:
             clock=self._clock,
             resume=resume,
             on_upload_created=on_upload_created,
-            on_progress=on_progress,
         ).run()
-
-    def abandon(self, upload: UploadState) -> None:
-        """Gives up an upload and frees its parts; nothing happens if it is there no longer.
-
-        Raises:
-            AccessDeniedError: the role does not allow it.
-            StorageError: S3 failed.
-        """
-        self._writer.abort_upload(key=upload.key, upload_id=upload.upload_id)
 
     def _plan(self, size_bytes: int, claim: EtagClaim | None) -> PartPlan:
         if self._part_size_bytes is not None:

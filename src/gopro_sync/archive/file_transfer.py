@@ -78,7 +78,6 @@ class FileTransfer:
         clock: Callable[[], float],
         resume: UploadState | None,
         on_upload_created: Callable[[UploadState], None],
-        on_progress: Callable[[int], None],
     ) -> None:
         self._file = file
         self._source = source
@@ -91,7 +90,6 @@ class FileTransfer:
         self._checksum_required = checksum_required
         self._clock = clock
         self._on_upload_created = on_upload_created
-        self._on_progress = on_progress
 
         self._began = clock()
         self._key = resume.key if resume else file.key
@@ -170,7 +168,7 @@ class FileTransfer:
             self._retries.call(self._put_object)
         except OutOfTimeError as error:
             raise self._no_progress() from error
-        self._count(self._source_file.size_bytes)
+        self._bytes_sent += self._source_file.size_bytes
         self._parts_sent += 1
         return self._verified_object()
 
@@ -216,7 +214,7 @@ class FileTransfer:
         self._abort_forgotten_uploads()
         plan = self._plan(self._source_file.size_bytes, self._claim)
         self._upload = UploadState(
-            upload_id=self._writer.create_upload(self._description()),
+            upload_id=self._retries.call(lambda: self._writer.create_upload(self._description())),
             key=self._key,
             part_size_bytes=plan.part_size_bytes,
             size_bytes=plan.size_bytes,
@@ -240,7 +238,7 @@ class FileTransfer:
 
     def _held_parts(self, upload: UploadState) -> dict[int, PartInStorage]:
         """What earlier calls sent; a part of another size, or without a checksum to prove it by, is sent again."""
-        held = self._writer.list_parts(key=upload.key, upload_id=upload.upload_id)
+        held = self._listed(upload)
         parts = dict[int, PartInStorage]()
         for part in PartPlan(size_bytes=upload.size_bytes, part_size_bytes=upload.part_size_bytes):
             there = held.get(part.number)
@@ -249,8 +247,10 @@ class FileTransfer:
             crc64nvme = Crc64Nvme.from_s3(there.crc64nvme, size_bytes=part.size_bytes)
             uploaded = UploadedPart(number=part.number, etag=there.etag, crc64nvme=crc64nvme)
             parts[part.number] = PartInStorage(uploaded=uploaded, block_digests=None)
-            self._on_progress(part.size_bytes)
         return parts
+
+    def _listed(self, upload: UploadState) -> dict[int, HeldPart]:
+        return self._retries.call(lambda: self._writer.list_parts(key=upload.key, upload_id=upload.upload_id))
 
     def _send_missing(self, plan: PartPlan, upload: UploadState, parts: dict[int, PartInStorage]) -> bool:
         """Sends what is not among ``parts`` and adds it there; returns whether that was all."""
@@ -259,7 +259,7 @@ class FileTransfer:
         def keep(sent: PartInStorage) -> None:
             parts[sent.uploaded.number] = sent
             self._parts_sent += 1
-            self._count(sent.uploaded.crc64nvme.size_bytes)
+            self._bytes_sent += sent.uploaded.crc64nvme.size_bytes
 
         def send(part: Part) -> PartInStorage:
             return self._retries.call(lambda: self._send_part(upload, part))
@@ -294,7 +294,7 @@ class FileTransfer:
         if not self._parts_sent:
             raise self._no_progress()
         # The next call takes S3's checksums for granted, since it has not seen the bytes: this one has.
-        held = self._writer.list_parts(key=upload.key, upload_id=upload.upload_id)
+        held = self._listed(upload)
         for number, part in parts.items():
             if not part.is_held_as(held.get(number)):
                 self._abort_upload()
@@ -314,7 +314,7 @@ class FileTransfer:
         return self._verified_object()
 
     def _forget_refused(self, upload: UploadState, parts: dict[int, PartInStorage], refusal: PartsRefusedError) -> None:
-        held = self._writer.list_parts(key=upload.key, upload_id=upload.upload_id)
+        held = self._listed(upload)
         refused = [number for number, part in parts.items() if not part.is_held_as(held.get(number))]
         if not refused:
             raise IntegrityError(
@@ -402,10 +402,6 @@ class FileTransfer:
         return NetworkError("Not one part could be copied in the time given", media_id=self._file.media_id)
 
     # --- report ------------------------------------------------------------------------------------------------------
-
-    def _count(self, size_bytes: int) -> None:
-        self._bytes_sent += size_bytes
-        self._on_progress(size_bytes)
 
     def _report(self, outcome: TransferOutcome, stored: StoredObject | None = None) -> TransferredFile:
         checksum = None if stored is None else stored.crc64nvme or str(self._whole)

@@ -97,9 +97,9 @@ def disambiguated_filename(filename: str, media_id: str) -> str:
     return f"{stem}_{_harmless_id(media_id)}{extension}"
 
 
-def object_key(*, uploaded_on: date, filename: str, prefix_root: str = PREFIX_ROOT) -> str:
-    """Returns ``{prefix_root}/{year}/{month}/{filename}``; the filename must be clean already."""
-    return f"{prefix_root}/{uploaded_on:%Y}/{uploaded_on:%m}/{filename}"
+def object_key(*, uploaded_on: date, filename: str) -> str:
+    """Returns ``{PREFIX_ROOT}/{year}/{month}/{filename}``; the filename must be clean already."""
+    return f"{PREFIX_ROOT}/{uploaded_on:%Y}/{uploaded_on:%m}/{filename}"
 
 
 def chapter_key(first_key: str, item_number: int) -> str:

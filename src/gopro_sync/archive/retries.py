@@ -15,7 +15,7 @@ LONGEST_WAIT_SECONDS = 20.0
 LONGEST_RETRY_AFTER_SECONDS = 60.0
 
 # The other retryable errors need another run or a fresh start, not another try of the same request.
-_PASSING_ERRORS = (NetworkError, ThrottledError, SourceResponseError, StorageError)
+PASSING_ERRORS = (NetworkError, ThrottledError, SourceResponseError, StorageError)
 
 
 class Retries:
@@ -37,7 +37,7 @@ class Retries:
     def call[T](self, work: Callable[[], T]) -> T:
         """Does the work, again if it fails with an error that may pass; raises its last error."""
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(_PASSING_ERRORS),
+            retry=tenacity.retry_if_exception_type(PASSING_ERRORS),
             stop=self._is_enough,
             wait=self._wait_seconds,
             sleep=self._sleep,

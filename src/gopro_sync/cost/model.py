@@ -19,6 +19,7 @@ from typing import Final, Literal
 
 from gopro_sync.archive.part_plan import MULTIPART_THRESHOLD_BYTES, plan_parts
 from gopro_sync.cost.prices import Charge, Prices
+from gopro_sync.transfer_rate import seconds_on_the_line
 
 DAYS_PER_MONTH: Final = 30
 RUNS_PER_MONTH: Final = 30
@@ -158,7 +159,6 @@ class RunUsage:
         bytes_transferred: what was sent to S3.
         downloader_seconds: of all calls of the downloader together (``transfer_seconds`` estimates it).
         duration_seconds: of the whole run; custom metrics are charged by the hours in which they are sent.
-        files_archived: chapters; None if each video is one file.
     """
 
     library_items: int
@@ -168,7 +168,6 @@ class RunUsage:
     bytes_transferred: int
     downloader_seconds: float
     duration_seconds: float
-    files_archived: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,21 +246,18 @@ class MonthlyCost:
 
 def transfer_seconds(size_gb: float, *, megabits_per_second: float = DEFAULT_MEGABITS_PER_SECOND) -> float:
     """Return how long the downloader copies so many GB: as the line or the processor allows, whichever is slower."""
-    on_the_line = 8000 / megabits_per_second
+    on_the_line = seconds_on_the_line(BYTES_PER_GB, megabits_per_second)
     in_the_processor = CPU_SECONDS_PER_GB * MEGABYTES_PER_VCPU / DOWNLOADER_MEGABYTES
     return size_gb * max(on_the_line, in_the_processor)
 
 
-def expected_usage(
-    *, library_items: int, videos: int, size_bytes: int, deployment: Deployment | None = None
-) -> RunUsage:
+def expected_usage(*, library_items: int, videos: int, size_bytes: int) -> RunUsage:
     """Return what a run is expected to use, if it archives everything on a line of 50 Mbit/s a video.
 
     Args:
         library_items: media items that GoPro lists.
         videos: how many it archives.
         size_bytes: of all of them.
-        deployment: the stack; the default one if None.
     """
     seconds = transfer_seconds(size_bytes / BYTES_PER_GB) + videos * _DOWNLOADER_SECONDS_PER_CALL
     return RunUsage(
@@ -269,7 +265,7 @@ def expected_usage(
         videos_archived=videos,
         bytes_transferred=size_bytes,
         downloader_seconds=seconds,
-        duration_seconds=seconds / (deployment or Deployment()).concurrent_downloads,
+        duration_seconds=seconds / Deployment().concurrent_downloads,
     )
 
 
@@ -287,14 +283,13 @@ def cost_of_run(usage: RunUsage, prices: Prices, deployment: Deployment | None =
         deployment: the stack; the default one if None.
     """
     videos = usage.videos_archived + usage.videos_deferred
-    files = usage.videos_deferred + (usage.videos_archived if usage.files_archived is None else usage.files_archived)
     work = _Work(
         runs=1,
         videos=videos,
         failed_videos=usage.videos_failed,
         further_calls=usage.downloader_seconds // _LONGEST_CALL_SECONDS,
-        files=files,
-        file_bytes=usage.bytes_transferred // files if files else 0,
+        files=videos,  # a run is not asked for its chapters: most videos are one file
+        file_bytes=usage.bytes_transferred // videos if videos else 0,
         downloader_seconds=usage.downloader_seconds,
         lookups=usage.library_items,
         hours=_clock_hours(usage.duration_seconds),

@@ -121,5 +121,10 @@ def _price(
     )
 
 
+def looked_up_on(prices: Prices) -> date:
+    """Return the day on which the prices were looked up: the earliest, if there are several."""
+    return min(price.date for price in prices.values())
+
+
 def _day(text: str) -> date:
     return date.fromisoformat(text)

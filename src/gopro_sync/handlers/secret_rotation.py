@@ -19,6 +19,7 @@ from gopro_sync.errors import InvalidEventError
 from gopro_sync.event_fields import JsonObject, required_text
 from gopro_sync.gopro.session.credentials import CURRENT, PENDING, CredentialMode, CredentialStore
 from gopro_sync.handlers.entry_point import STATUS_OK
+from gopro_sync.telemetry.alerts import publish_alert
 from gopro_sync.telemetry.logs import EventType, logger
 
 
@@ -76,10 +77,12 @@ def _create(store: CredentialStore, version_id: str, context: LambdaContext) -> 
         return  # the step comes again
     credentials = composition.renewal(owner=context.aws_request_id).prepare_rotation(version_id)
     if credentials.mode is CredentialMode.PASTED_TOKEN:
-        composition.publish_alert(
-            "GoPro Sync: replace the pasted token",
-            "The secret holds a token that was pasted from a browser. Nothing but a person can replace it, so this "
-            "rotation keeps it as it is. Runs go on for as long as GoPro accepts it.\n\n"
+        publish_alert(
+            composition.sns_client(),
+            composition.settings().alerts_topic_arn,
+            subject="GoPro Sync: replace the pasted token",
+            message="The secret holds a token that was pasted from a browser. Nothing but a person can replace it, so "
+            "this rotation keeps it as it is. Runs go on for as long as GoPro accepts it.\n\n"
             f"To replace it, run: {composition.mending_command()}\n\n"
             "With the e-mail address and password, or with a refresh token, the system would renew it by itself.",
         )

@@ -5,7 +5,7 @@ Called again by the state machine for as long as it answers ``IN_PROGRESS`` or, 
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -29,8 +29,7 @@ from gopro_sync.run.video import VideoRequest, VideoResult
 from gopro_sync.table.tracker import NewVideo
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.telemetry.metrics import emit_video_archived
-
-_BITS_PER_BYTE: Final = 8
+from gopro_sync.transfer_rate import megabits_per_second
 
 
 @entry_point(EventType.VIDEO_DOWNLOAD_FAILED, prepare=composition.prepare_video_downloader)
@@ -129,7 +128,7 @@ def _answer(request: VideoRequest, result: VideoResult) -> dict[str, Any]:
         "bytes_transferred": result.bytes_archived,
         "bytes_sent": result.bytes_sent,
         "transfer_duration_seconds": round(result.duration_seconds, 3),
-        "throughput_mbps": _megabits_per_second(result),
+        "throughput_mbps": round(megabits_per_second(result.bytes_sent, result.duration_seconds), 1),
         "chapters": len(result.files),
     }
     if result.reason is not None:
@@ -139,9 +138,3 @@ def _answer(request: VideoRequest, result: VideoResult) -> dict[str, Any]:
     if result.files:
         answer |= {"s3_key": result.files[0].s3_key, "s3_etag": result.files[0].s3_etag}
     return answer
-
-
-def _megabits_per_second(result: VideoResult) -> float:
-    if not result.duration_seconds:
-        return 0.0
-    return round(result.bytes_sent * _BITS_PER_BYTE / 1e6 / result.duration_seconds, 1)

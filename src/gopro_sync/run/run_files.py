@@ -6,9 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from gopro_sync.errors import AccessDeniedError, StorageError
+from gopro_sync.aws_answers import Service, answer_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -29,6 +27,7 @@ def write_manifest(
 
     Raises:
         AccessDeniedError: S3 refused.
+        ConfigurationError: there is no such bucket, or its key cannot be used.
         StorageError: S3 failed after botocore's own retries.
     """
     key = f"runs/{run_id(execution_id)}/manifest.json"
@@ -41,18 +40,12 @@ def write_summary(s3: S3Client, *, bucket: str, execution_id: str, summary: Mapp
 
     Raises:
         AccessDeniedError: S3 refused.
+        ConfigurationError: there is no such bucket, or its key cannot be used.
         StorageError: S3 failed after botocore's own retries.
     """
     _write(s3, bucket, f"runs/{run_id(execution_id)}/summary.json", json.dumps(summary, indent=2) + "\n")
 
 
 def _write(s3: S3Client, bucket: str, key: str, text: str) -> None:
-    try:
+    with answer_of(Service.S3, "PutObject"):
         s3.put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType="application/json")
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if code == "AccessDenied":
-            raise AccessDeniedError(f"AccessDenied: S3 refused to write {key}") from error
-        raise StorageError(f"S3 refused to write {key} with {code}") from error
-    except BotoCoreError as error:
-        raise StorageError(f"S3 could not be reached to write {key} ({type(error).__name__})") from error

@@ -17,14 +17,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
-
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from gopro_sync.errors import GoProUnavailableError, NetworkError, RetryableError, ThrottledError, TrackerError
 from gopro_sync.outside_values import whole_number_or_none
-from gopro_sync.table.tracker import as_domain_error, is_condition_failure
-from gopro_sync.table.values import from_attribute_value, to_attribute_value
+from gopro_sync.table.record_update import update_record
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.timestamps import epoch_seconds
 
@@ -231,38 +228,13 @@ class SharedGate:
 
     def _update_if(self, expression: str, condition: str, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return None if the condition held, and otherwise the record as it is."""
-        try:
-            self._update(expression, values, condition=condition)
-        except ClientError as error:
-            if not is_condition_failure(error):
-                raise as_domain_error(error) from error
-            # The stubs do not know that the old item comes with the refusal when it was asked for.
-            refusal: Any = error.response
-            return _plain(refusal.get("Item", {}))
-        return None
+        outcome = update_record(self._client, self._table_name, GATE_KEY, expression, values, condition=condition)
+        return None if outcome.is_done else outcome.record
 
     def _update(
-        self, expression: str, values: Mapping[str, Any], *, condition: str | None = None, returns: str = "NONE"
+        self, expression: str, values: Mapping[str, Any], *, returns: Literal["ALL_OLD", "ALL_NEW"]
     ) -> Mapping[str, Any]:
-        request: dict[str, Any] = {
-            "TableName": self._table_name,
-            "Key": {"media_id": {"S": GATE_KEY}},
-            "UpdateExpression": expression,
-            "ReturnValues": returns,
-        }
-        if values:
-            request["ExpressionAttributeValues"] = {name: to_attribute_value(value) for name, value in values.items()}
-        if condition is not None:
-            request |= {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
-        try:
-            answer = self._client.update_item(**request)
-        except BotoCoreError as error:
-            raise as_domain_error(error) from error
-        return _plain(answer.get("Attributes", {}))
-
-
-def _plain(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {name: from_attribute_value(value) for name, value in attributes.items()}
+        return update_record(self._client, self._table_name, GATE_KEY, expression, values, returns=returns).record
 
 
 def _number(record: Mapping[str, Any], name: str) -> int:

@@ -12,12 +12,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from gopro_sync.gopro.session.renewal import GuardMemory, Refusal
 from gopro_sync.outside_values import text_or_none, zoned_moment_or_none
-from gopro_sync.table.tracker import as_domain_error, is_condition_failure
-from gopro_sync.table.values import from_attribute_value, to_attribute_value
+from gopro_sync.table.record_update import UpdateOutcome, update_record
 from gopro_sync.timestamps import epoch_seconds, iso_utc
 
 if TYPE_CHECKING:
@@ -49,17 +46,12 @@ class SessionGuard:
     def take(self) -> GuardMemory | None:
         """Takes the lease and returns what is remembered; None if another invocation holds it."""
         now = self._clock()
-        try:
-            attributes = self._update(
-                "SET lease_owner = :owner, lease_expires_at = :until",
-                {":until": epoch_seconds(now + _LEASE), ":now": epoch_seconds(now)},
-                condition="attribute_not_exists(lease_owner) OR lease_owner = :owner OR lease_expires_at < :now",
-            )
-        except ClientError as error:
-            if is_condition_failure(error):
-                return None
-            raise as_domain_error(error) from error
-        return _memory_of(attributes)
+        outcome = self._update(
+            "SET lease_owner = :owner, lease_expires_at = :until",
+            {":until": epoch_seconds(now + _LEASE), ":now": epoch_seconds(now)},
+            condition="attribute_not_exists(lease_owner) OR lease_owner = :owner OR lease_expires_at < :now",
+        )
+        return _memory_of(outcome.record) if outcome.is_done else None
 
     def note_login(self) -> None:
         """Remembers that a password login is being made now."""
@@ -84,27 +76,19 @@ class SessionGuard:
         self._update_held("SET refusal = :refusal REMOVE lease_owner, lease_expires_at", {":refusal": remembered})
 
     def _update_held(self, expression: str, values: Mapping[str, Any]) -> None:
-        try:
-            self._update(expression, values, condition="lease_owner = :owner")
-        except ClientError as error:
-            # Another invocation has taken over, since the lease ran out: the record is its own now.
-            if not is_condition_failure(error):
-                raise as_domain_error(error) from error
+        # Not done if another invocation has taken over, since the lease ran out: the record is its own now.
+        self._update(expression, values, condition="lease_owner = :owner")
 
-    def _update(self, expression: str, values: Mapping[str, Any], *, condition: str) -> Mapping[str, Any]:
-        all_values = {":owner": self._owner, **values}
-        try:
-            answer = self._client.update_item(
-                TableName=self._table_name,
-                Key={"media_id": {"S": GUARD_KEY}},
-                UpdateExpression=expression,
-                ConditionExpression=condition,
-                ExpressionAttributeValues={name: to_attribute_value(value) for name, value in all_values.items()},
-                ReturnValues="ALL_NEW",
-            )
-        except BotoCoreError as error:
-            raise as_domain_error(error) from error
-        return {name: from_attribute_value(value) for name, value in answer["Attributes"].items()}
+    def _update(self, expression: str, values: Mapping[str, Any], *, condition: str) -> UpdateOutcome:
+        return update_record(
+            self._client,
+            self._table_name,
+            GUARD_KEY,
+            expression,
+            {":owner": self._owner, **values},
+            condition=condition,
+            returns="ALL_NEW",
+        )
 
 
 def _memory_of(attributes: Mapping[str, Any]) -> GuardMemory:

@@ -19,17 +19,18 @@ from enum import StrEnum, unique
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
-from gopro_sync.errors import AccessDeniedError, ConfigurationError, GoProSyncError, MediaGoneError, TrackerError
+from gopro_sync.aws_answers import Service, Turn, TurnError, answer_of
+from gopro_sync.errors import MediaGoneError, TrackerError
 from gopro_sync.outside_values import whole_number_or_none, zoned_moment_or_none
-from gopro_sync.table.values import from_attribute_value, to_attribute_value
+from gopro_sync.table.record_update import update_record
+from gopro_sync.table.values import from_attribute_values, to_attribute_values
 from gopro_sync.timestamps import epoch_seconds, iso_utc
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import BatchGetItemOutputTypeDef, UpdateItemInputTypeDef
+    from mypy_boto3_dynamodb.type_defs import BatchGetItemOutputTypeDef
 
 STATUS_INDEX: Final = "status-sync_timestamp-index"
 _KEYS_PER_BATCH: Final = 100  # BatchGetItem's limit
@@ -193,38 +194,36 @@ class Tracker:
             TrackerError: the video has no record (besides the errors named at the class).
         """
         now = self._clock()
-        request: UpdateItemInputTypeDef = {
-            "TableName": self._table_name,
-            "Key": {"media_id": {"S": media_id}},
-            "UpdateExpression": "SET #status = :in_progress, lease_owner = :owner, lease_expires_at = :until, "
-            "execution_id = :owner, sync_timestamp = :now_text",
-            "ConditionExpression": "attribute_exists(media_id) AND (#status IN (:pending, :failed) "
+        outcome = update_record(
+            self._client,
+            self._table_name,
+            media_id,
+            "SET #status = :in_progress, lease_owner = :owner, lease_expires_at = :until, execution_id = :owner, "
+            "sync_timestamp = :now_text",
+            {
+                ":pending": Status.PENDING,
+                ":failed": Status.FAILED,
+                ":in_progress": Status.IN_PROGRESS,
+                ":owner": owner,
+                ":until": epoch_seconds(now + lease),
+                ":now": epoch_seconds(now),
+                ":now_text": iso_utc(now),
+            },
+            condition="attribute_exists(media_id) AND (#status IN (:pending, :failed) "
             "OR (#status = :in_progress AND (attribute_not_exists(lease_owner) OR lease_owner = :owner "
             "OR lease_expires_at < :now)))",
-            "ExpressionAttributeNames": {"#status": "status"},
-            "ExpressionAttributeValues": _attribute_values(
-                {
-                    ":pending": Status.PENDING,
-                    ":failed": Status.FAILED,
-                    ":in_progress": Status.IN_PROGRESS,
-                    ":owner": owner,
-                    ":until": epoch_seconds(now + lease),
-                    ":now": epoch_seconds(now),
-                    ":now_text": iso_utc(now),
-                }
-            ),
-            "ReturnValues": "ALL_NEW",
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
-        try:
-            answer = self._client.update_item(**request)
-        except ClientError as error:
-            if not is_condition_failure(error):
-                raise as_domain_error(error, media_id) from error
-            return self._claim_refused(error, media_id)
-        except BotoCoreError as error:
-            raise as_domain_error(error, media_id) from error
-        return Claim(outcome=ClaimOutcome.CLAIMED, record=_record_from_item(_plain(answer["Attributes"])))
+            names={"#status": "status"},
+            returns="ALL_NEW",
+            media_id=media_id,
+        )
+        if not outcome.record:
+            raise TrackerError("The tracker has no record of this video", media_id=media_id)
+        record = _record_from_item(outcome.record)
+        if outcome.is_done:
+            return Claim(outcome=ClaimOutcome.CLAIMED, record=record)
+        completed = record.status is Status.COMPLETED
+        refusal = ClaimOutcome.ALREADY_COMPLETED if completed else ClaimOutcome.HELD_BY_ANOTHER
+        return Claim(outcome=refusal, record=record)
 
     def save_progress(
         self, media_id: str, *, owner: str, files: Sequence[ArchivedFile], upload: OpenUpload | None
@@ -236,7 +235,6 @@ class Tracker:
         """
         values: dict[str, Any] = {
             ":owner": owner,
-            ":in_progress": Status.IN_PROGRESS,
             ":files": [asdict(file) for file in files],
         }
         if upload is None:
@@ -259,7 +257,6 @@ class Tracker:
         """
         values = {
             ":owner": owner,
-            ":in_progress": Status.IN_PROGRESS,
             ":completed": Status.COMPLETED,
             ":files": [asdict(file) for file in files],
             ":key": files[0].s3_key,
@@ -278,9 +275,7 @@ class Tracker:
         Raises:
             TrackerError: ``owner`` does not hold the video any more (besides the errors named at the class).
         """
-        self._update_held(
-            media_id, "REMOVE lease_owner, lease_expires_at", {":owner": owner, ":in_progress": Status.IN_PROGRESS}, {}
-        )
+        self._update_held(media_id, "REMOVE lease_owner, lease_expires_at", {":owner": owner}, {})
 
     def pending(self) -> PendingVideos:
         """Return how many videos are not archived, and since when the oldest waits.
@@ -305,11 +300,9 @@ class Tracker:
             ExpressionAttributeNames={"#status": "status"},
             ExpressionAttributeValues={":status": {"S": status}},
         )
-        try:
+        with answer_of(Service.DYNAMODB, "Query") as call:
             for page in pages:
-                yield from (_plain(item) for item in page["Items"])
-        except (ClientError, BotoCoreError) as error:
-            raise as_domain_error(error) from error
+                yield from (from_attribute_values(item) for item in call.field(page, "Items"))
 
     def _get_batch(self, media_ids: Sequence[str]) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []
@@ -322,11 +315,11 @@ class Tracker:
 
         def get_pending() -> Mapping[str, Any]:
             nonlocal pending
-            try:
+            with answer_of(Service.DYNAMODB, "BatchGetItem") as call:
                 answer: BatchGetItemOutputTypeDef = self._client.batch_get_item(RequestItems=pending)
-            except (ClientError, BotoCoreError) as error:
-                raise as_domain_error(error) from error
-            items.extend(_plain(item) for item in answer["Responses"].get(self._table_name, []))
+            items.extend(
+                from_attribute_values(item) for item in call.field(answer, "Responses").get(self._table_name, [])
+            )
             pending = answer.get("UnprocessedKeys", {})
             return pending
 
@@ -367,23 +360,23 @@ class Tracker:
             {
                 "Put": {
                     "TableName": self._table_name,
-                    "Item": _attribute_values(self._pending_item(video)),
+                    "Item": to_attribute_values(self._pending_item(video)),
                     "ConditionExpression": "attribute_not_exists(media_id)",
                 }
             }
             for video in videos
         ]
         try:
-            self._client.transact_write_items(TransactItems=cast("Any", puts))
-        except ClientError as error:
-            # The stubs do not know that the reasons come with the refusal, one for each item.
-            refusal: Any = error.response
-            reasons = refusal.get("CancellationReasons")
-            if refusal["Error"]["Code"] != "TransactionCanceledException" or not reasons:
-                raise as_domain_error(error) from error
-            return [video for video, reason in zip(videos, reasons, strict=True) if reason["Code"] != _HAS_RECORD]
-        except BotoCoreError as error:
-            raise as_domain_error(error) from error
+            with answer_of(Service.DYNAMODB, "TransactWriteItems", Turn.CANCELLED):
+                self._client.transact_write_items(TransactItems=cast("Any", puts))
+        except TurnError as refused:
+            with answer_of(Service.DYNAMODB, "TransactWriteItems") as call:
+                reasons = call.field(refused.answer, "CancellationReasons")  # one for each item
+                return [
+                    video
+                    for video, reason in zip(videos, reasons, strict=True)
+                    if call.field(reason, "Code") != _HAS_RECORD
+                ]
         return []
 
     def _pending_item(self, video: NewVideo) -> dict[str, Any]:
@@ -400,57 +393,19 @@ class Tracker:
         }
         return {name: value for name, value in item.items() if value is not None}
 
-    def _claim_refused(self, error: ClientError, media_id: str) -> Claim:
-        # The stubs do not know that the old item comes with the refusal when it was asked for.
-        old_item: Any = error.response.get("Item")
-        if not old_item:
-            raise TrackerError("The tracker has no record of this video", media_id=media_id) from error
-        record = _record_from_item(_plain(old_item))
-        completed = record.status is Status.COMPLETED
-        outcome = ClaimOutcome.ALREADY_COMPLETED if completed else ClaimOutcome.HELD_BY_ANOTHER
-        return Claim(outcome=outcome, record=record)
-
     def _update_held(self, media_id: str, expression: str, values: Mapping[str, Any], names: Mapping[str, str]) -> None:
-        try:
-            self._client.update_item(
-                TableName=self._table_name,
-                Key={"media_id": {"S": media_id}},
-                UpdateExpression=expression,
-                ConditionExpression="#status = :in_progress AND lease_owner = :owner",
-                ExpressionAttributeNames={"#status": "status", **names},
-                ExpressionAttributeValues=_attribute_values(values),
-            )
-        except ClientError as error:
-            if is_condition_failure(error):
-                raise TrackerError("Another run has taken this video over", media_id=media_id) from error
-            raise as_domain_error(error, media_id) from error
-        except BotoCoreError as error:
-            raise as_domain_error(error, media_id) from error
-
-
-def is_condition_failure(error: ClientError) -> bool:
-    """Say whether DynamoDB refused a write because its condition did not hold."""
-    return error.response["Error"]["Code"] == "ConditionalCheckFailedException"
-
-
-def as_domain_error(error: ClientError | BotoCoreError, media_id: str | None = None) -> GoProSyncError:
-    """Return the error of the closed set that DynamoDB's error stands for."""
-    if not isinstance(error, ClientError):
-        return TrackerError(f"DynamoDB could not be reached ({type(error).__name__})", media_id=media_id)
-    code = error.response["Error"]["Code"]
-    if code in {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"}:
-        return AccessDeniedError(f"AccessDenied: {error.response['Error'].get('Message', code)}", media_id=media_id)
-    if code == "ResourceNotFoundException":
-        return ConfigurationError("The tracker table does not exist")
-    return TrackerError(f"DynamoDB refused {error.operation_name} with {code}", media_id=media_id)
-
-
-def _attribute_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: to_attribute_value(value) for name, value in values.items()}
-
-
-def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: from_attribute_value(value) for name, value in item.items()}
+        outcome = update_record(
+            self._client,
+            self._table_name,
+            media_id,
+            expression,
+            {":in_progress": Status.IN_PROGRESS, **values},
+            condition="#status = :in_progress AND lease_owner = :owner",
+            names={"#status": "status", **names},
+            media_id=media_id,
+        )
+        if not outcome.is_done:
+            raise TrackerError("Another run has taken this video over", media_id=media_id)
 
 
 def _record_from_item(item: Mapping[str, Any]) -> TrackerRecord:

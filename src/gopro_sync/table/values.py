@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 
+def to_attribute_values(values: Mapping[str, Any]) -> dict[str, AttributeValueTypeDef]:
+    """Return plain values by name as DynamoDB takes them; errors as with `to_attribute_value`."""
+    return {name: to_attribute_value(value) for name, value in values.items()}
+
+
+def from_attribute_values(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return DynamoDB's values by name, an item's for example, as plain ones; errors as with `from_attribute_value`."""
+    return {name: from_attribute_value(attribute) for name, attribute in attributes.items()}
+
+
 def to_attribute_value(value: Any) -> AttributeValueTypeDef:
     """Return a plain value as DynamoDB takes it.
 
@@ -42,8 +52,10 @@ def from_attribute_value(attribute: Mapping[str, Any]) -> Any:
     """Return a value of DynamoDB, of whatever type, as a plain one; a number that is not whole becomes a Decimal.
 
     Raises:
-        TrackerError: a type that DynamoDB did not have when this was written, or a number that is none.
+        TrackerError: no type, one that DynamoDB did not have when this was written, or a number that is none.
     """
+    if len(attribute) != 1:
+        raise TrackerError(f"DynamoDB sent a value of {len(attribute)} types")
     ((kind, value),) = attribute.items()
     match kind:
         case "S" | "B" | "BOOL":

@@ -13,11 +13,11 @@ from typing import Final
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from gopro_sync.telemetry.logs import logger
+from gopro_sync.transfer_rate import megabits_per_second
 
 NAMESPACE: Final = "GoProSync"
 ENVIRONMENT: Final = "Environment"
 ERROR_TYPE: Final = "ErrorType"
-_BITS_PER_BYTE: Final = 8
 
 
 @unique
@@ -79,8 +79,8 @@ def emit_video_archived(size_bytes: int, duration_seconds: float, *, environment
     emit(Metric.BYTES_TRANSFERRED, size_bytes, environment=environment)
     emit(Metric.TRANSFER_DURATION, duration_seconds, environment=environment)
     if duration_seconds > 0:
-        megabits_per_second = size_bytes * _BITS_PER_BYTE / 1e6 / duration_seconds
-        emit(Metric.TRANSFER_THROUGHPUT, megabits_per_second, environment=environment)
+        rate = megabits_per_second(size_bytes, duration_seconds)
+        emit(Metric.TRANSFER_THROUGHPUT, rate, environment=environment)
 
 
 def emit_failures(failures: Mapping[str, int], *, environment: str) -> None:

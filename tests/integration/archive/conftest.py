@@ -30,7 +30,6 @@ class Bench:
     s3: S3Server
     slept: list[float] = field(default_factory=list)
     created: list[UploadState] = field(default_factory=list)
-    progress: list[int] = field(default_factory=list)
     seconds_left: Callable[[], float] = lambda: 900.0
     sign: Callable[[], str] | None = None
     record: Callable[[UploadState], None] | None = None
@@ -68,7 +67,6 @@ class Bench:
             resume=resume,
             seconds_left=self.seconds_left,
             on_upload_created=self.record or self.created.append,
-            on_progress=self.progress.append,
         )
 
     def assert_archived(self, key: str = KEY) -> None:

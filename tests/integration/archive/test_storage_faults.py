@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gopro_sync.archive import bucket_writer as multipart_upload
-from gopro_sync.archive.engine import TransferOutcome
+from gopro_sync.archive.engine import TransferOutcome, UploadState
+from gopro_sync.archive.retries import ATTEMPTS
 from gopro_sync.errors import AccessDeniedError, ConfigurationError, IntegrityError, StorageError
 from tests.integration.archive.conftest import KEY, Bench
 from tests.support.s3_server import Effect, Operation, S3Fault, S3Object
@@ -48,6 +49,32 @@ def test_a_lasting_error_has_a_name_and_the_upload_stays_open(bench: Bench) -> N
     with pytest.raises(StorageError, match=r"UploadPart with SlowDown \(503\)"):
         bench.transfer()
     assert list(bench.s3.uploads) == [bench.created[0].upload_id]
+
+
+@pytest.mark.parametrize("operation", ["CreateMultipartUpload", "CompleteMultipartUpload", "HeadObject"])
+def test_a_lasting_error_is_met_as_often_as_the_transfer_tries_and_no_tries_multiply(
+    bench: Bench, operation: Operation
+) -> None:
+    bench.s3.faults = [S3Fault(operation=operation, status=503, code="SlowDown", count=99)]
+    with pytest.raises(StorageError, match=f"{operation} with"):
+        bench.transfer()
+    assert bench.s3.count(operation, 503) == ATTEMPTS
+
+
+@pytest.mark.parametrize("operation", ["CreateMultipartUpload", "ListParts"])
+def test_a_passing_error_before_the_first_part_is_tried_again(bench: Bench, operation: Operation) -> None:
+    upload = interrupted_upload(bench) if operation == "ListParts" else None
+    bench.s3.faults = [S3Fault(operation=operation, status=503, code="SlowDown", count=2)]
+    assert bench.transfer(resume=upload).outcome is TransferOutcome.COMPLETED
+    bench.assert_archived()
+
+
+def interrupted_upload(bench: Bench) -> UploadState:
+    """An upload that an earlier call left open when its third part could not be sent."""
+    bench.s3.faults = [S3Fault(operation="UploadPart", status=403, code="AccessDenied", count=99, skip=2)]
+    with pytest.raises(AccessDeniedError):
+        bench.transfer()
+    return bench.created[0]
 
 
 @pytest.mark.parametrize("operation", ["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "HeadObject"])
@@ -189,13 +216,3 @@ def test_a_failed_clean_up_does_not_hide_what_led_to_it(bench: Bench) -> None:
     ]
     with pytest.raises(IntegrityError, match="BadDigest"):
         bench.transfer()
-
-
-def test_an_upload_is_abandoned_once_and_then_quietly(bench: Bench) -> None:
-    bench.s3.faults = [S3Fault(operation="UploadPart", status=403, code="AccessDenied", count=99)]
-    with pytest.raises(AccessDeniedError):
-        bench.transfer()
-    engine = bench.engine()
-    engine.abandon(bench.created[0])
-    assert bench.s3.uploads == {}
-    engine.abandon(bench.created[0])

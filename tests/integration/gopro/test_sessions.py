@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-import boto3
 import httpx
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
+from gopro_sync.aws_clients import make_dynamodb_client, make_secrets_client
 from gopro_sync.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -38,6 +37,7 @@ from gopro_sync.table.session_guard import GUARD_KEY, SessionGuard
 from local.simulator import Library, Simulator, SimulatorAdmin
 from local.simulator.faults import Endpoint, Fault, FaultName
 from local.simulator.settings import RefreshTokenMode
+from tests.support.tracker_table import tracker_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -158,16 +158,9 @@ class Setting:
 
 @pytest.fixture
 def setting() -> Iterator[Setting]:
-    with Simulator(Library([])) as simulator, mock_aws():
-        secrets = boto3.client("secretsmanager", region_name="eu-central-1")
+    with Simulator(Library([])) as simulator, tracker_table(TABLE) as dynamodb:
+        secrets = make_secrets_client()
         secrets.create_secret(Name=SECRET)
-        dynamodb = boto3.client("dynamodb", region_name="eu-central-1")
-        dynamodb.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": "media_id", "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": "media_id", "KeyType": "HASH"}],
-        )
         yield Setting(
             gopro=SimulatorAdmin(simulator.api_url),
             gopro_url=simulator.api_url,
@@ -470,7 +463,7 @@ def test_a_session_that_could_not_be_stored_is_not_lost_silently(setting: Settin
     setting.gopro.set_settings(refresh_token_mode=RefreshTokenMode.ROTATE_AND_KILL)
     setting.put(**(LOGIN if has_password else CLIENT), refresh_token=signed_in(setting)["refresh_token"])
     setting.secrets.failures = ["InternalServiceError"]
-    with pytest.raises(SecretStoreError, match="InternalServiceError on PutSecretValue"):
+    with pytest.raises(SecretStoreError, match="PutSecretValue with InternalServiceError"):
         setting.ensure()
     if has_password:
         setting.assert_accepted(setting.ensure())
@@ -486,9 +479,7 @@ def test_the_guard_keeps_no_secret(setting: Setting) -> None:
     setting.pass_time(hours=24)
     with pytest.raises(AuthenticationError):
         setting.ensure()
-    item = boto3.client("dynamodb", region_name="eu-central-1").get_item(
-        TableName=TABLE, Key={"media_id": {"S": GUARD_KEY}}
-    )["Item"]
+    item = make_dynamodb_client().get_item(TableName=TABLE, Key={"media_id": {"S": GUARD_KEY}})["Item"]
     assert item["refusal"]["M"]["since"]["S"] == f"{setting.now:%Y-%m-%dT%H:%M:%SZ}"
     kept = json.dumps(item)
     for secret in (credentials.auth_token, credentials.refresh_token, LOGIN["password"], CLIENT["client_secret"]):

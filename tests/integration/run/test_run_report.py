@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
 import pytest
 from moto import mock_aws
 
 from gopro_sync import composition
-from gopro_sync.errors import InvalidEventError, StorageError
+from gopro_sync.aws_clients import make_dynamodb_client, make_s3_client
+from gopro_sync.errors import ConfigurationError, InvalidEventError
 from gopro_sync.handlers import media_lister
 from gopro_sync.table.tracker import STATUS_INDEX
 from gopro_sync.telemetry.logs import EventType
@@ -56,7 +56,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[S3Client, DynamoDBCli
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     composition.forget()
     with mock_aws():
-        s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
+        s3, dynamodb = make_s3_client(), make_dynamodb_client()
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         dynamodb.create_table(
             TableName=TABLE,
@@ -280,5 +280,5 @@ def test_a_summary_of_another_shape_is_refused(aws: tuple[S3Client, DynamoDBClie
 def test_a_summary_that_cannot_be_kept_is_an_error(aws: tuple[S3Client, DynamoDBClient]) -> None:
     aws[0].delete_bucket(Bucket=BUCKET)
 
-    with pytest.raises(StorageError):
+    with pytest.raises(ConfigurationError, match="NoSuchBucket"):
         report(SUMMARY)

@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import httpx
 import pytest
 import urllib3
-from moto import mock_aws
 
 from gopro_sync.archive.bucket_writer import storage_pool
 from gopro_sync.archive.engine import TransferEngine
@@ -37,6 +35,7 @@ from gopro_sync.table.tracker import NewVideo, Status, Tracker
 from local.simulator import Fault, Library, SimulatedItem, Simulator, SourceFile
 from local.simulator.faults import Endpoint, FaultName
 from tests.support.s3_server import S3Fault, S3Server
+from tests.support.tracker_table import tracker_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -138,19 +137,9 @@ class World:
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with Simulator() as gopro, S3Server() as s3, mock_aws(), open_http_client() as http:
+def world() -> Iterator[World]:
+    with Simulator() as gopro, S3Server() as s3, tracker_table(TABLE) as dynamodb, open_http_client() as http:
         source_http, storage_http = source_pool(workers=4, allows_internal_addresses=True), storage_pool(workers=4)
-        dynamodb = boto3.client("dynamodb", region_name="eu-central-1")
-        dynamodb.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "media_id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "media_id", "AttributeType": "S"}],
-        )
         yield World(
             gopro=gopro, s3=s3, dynamodb=dynamodb, http=http, source_http=source_http, storage_http=storage_http
         )

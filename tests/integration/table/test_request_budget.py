@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
+from gopro_sync.aws_clients import make_dynamodb_client
 from gopro_sync.errors import AccessDeniedError, GoProUnavailableError, NetworkError, ThrottledError, TrackerError
 from gopro_sync.table.request_budget import GATE_KEY, SharedGate
+from tests.support.tracker_table import tracker_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -63,9 +63,7 @@ class Night:
 
     def put(self, **attributes: Any) -> None:
         """Writes the shared record by hand."""
-        boto3.client("dynamodb", region_name="eu-central-1").put_item(
-            TableName=TABLE, Item={"media_id": {"S": GATE_KEY}, **attributes}
-        )
+        make_dynamodb_client().put_item(TableName=TABLE, Item={"media_id": {"S": GATE_KEY}, **attributes})
 
     def later(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
@@ -80,18 +78,8 @@ class Night:
 
 
 @pytest.fixture
-def night(monkeypatch: pytest.MonkeyPatch) -> Iterator[Night]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="eu-central-1")
-        client.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "media_id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "media_id", "AttributeType": "S"}],
-        )
+def night() -> Iterator[Night]:
+    with tracker_table(TABLE) as client:
         yield Night(dynamodb=AtomicDynamoDB(client))
 
 

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from botocore.stub import Stubber
-from moto import mock_aws
 
+from gopro_sync.aws_clients import make_dynamodb_client
 from gopro_sync.errors import AccessDeniedError, ConfigurationError, TrackerError
 from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, NewVideo, OpenUpload, Status, Tracker
+from tests.support.aws_environment import aws_environment
+from tests.support.tracker_table import tracker_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -52,17 +53,7 @@ class Clock:
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDBClient]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="eu-central-1")
-        client.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "media_id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "media_id", "AttributeType": "S"}],
-        )
+    with tracker_table(TABLE) as client:
         transact, lock = client.transact_write_items, threading.Lock()
 
         def one_at_a_time(**request: Any) -> Any:
@@ -260,7 +251,8 @@ def test_many_records_are_read_in_batches_and_unknown_ones_are_simply_absent(tra
 
 
 def test_keys_that_dynamodb_left_unprocessed_are_asked_for_again(clock: Clock, waits: list[float]) -> None:
-    client = boto3.client("dynamodb", region_name="eu-central-1", aws_access_key_id="t", aws_secret_access_key="t")
+    with aws_environment():
+        client = make_dynamodb_client()
     tracker = Tracker(client, TABLE, clock=clock, sleep=waits.append)
     keys = {"Keys": [{"media_id": {"S": "m2"}}], "ConsistentRead": True}
     items = [{"media_id": {"S": name}, "status": {"S": "PENDING"}} for name in ("m1", "m2")]
@@ -275,7 +267,8 @@ def test_keys_that_dynamodb_left_unprocessed_are_asked_for_again(clock: Clock, w
 
 
 def test_a_lasting_backlog_of_unprocessed_keys_is_an_error_and_not_a_missing_record(clock: Clock) -> None:
-    client = boto3.client("dynamodb", region_name="eu-central-1", aws_access_key_id="t", aws_secret_access_key="t")
+    with aws_environment():
+        client = make_dynamodb_client()
     tracker = Tracker(client, TABLE, clock=clock, sleep=lambda _seconds: None)
     unprocessed = {TABLE: {"Keys": [{"media_id": {"S": "m1"}}], "ConsistentRead": True}}
     with Stubber(client) as stub:
@@ -295,7 +288,8 @@ def test_a_lasting_backlog_of_unprocessed_keys_is_an_error_and_not_a_missing_rec
     ],
 )
 def test_dynamodbs_refusals_become_this_systems_errors(clock: Clock, code: str, expected: type[Exception]) -> None:
-    client = boto3.client("dynamodb", region_name="eu-central-1", aws_access_key_id="t", aws_secret_access_key="t")
+    with aws_environment():
+        client = make_dynamodb_client()
     tracker = Tracker(client, TABLE, clock=clock, sleep=lambda _seconds: None)
     with Stubber(client) as stub:
         stub.add_client_error("update_item", code, "not allowed", http_status_code=400)
@@ -345,7 +339,8 @@ def test_a_record_that_was_changed_by_hand_is_named(
 def test_a_pending_video_whose_upload_time_was_changed_by_hand_is_counted_and_has_no_age(
     clock: Clock, upload_date: dict[str, Any]
 ) -> None:
-    client = boto3.client("dynamodb", region_name="eu-central-1", aws_access_key_id="t", aws_secret_access_key="t")
+    with aws_environment():
+        client = make_dynamodb_client()
     tracker = Tracker(client, TABLE, clock=clock, sleep=lambda _seconds: None)
     with Stubber(client) as stub:
         stub.add_response(

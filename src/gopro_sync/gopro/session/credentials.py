@@ -13,15 +13,8 @@ from enum import StrEnum, unique
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from gopro_sync.errors import (
-    AccessDeniedError,
-    ConfigurationError,
-    GoProSyncError,
-    SecretStoreError,
-    SessionRefusedError,
-)
+from gopro_sync.aws_answers import Service, Turn, TurnError, answer_of
+from gopro_sync.errors import ConfigurationError, SessionRefusedError
 from gopro_sync.gopro.session.session import Session
 from gopro_sync.outside_values import zoned_moment_or_none
 from gopro_sync.timestamps import iso_utc
@@ -31,9 +24,6 @@ if TYPE_CHECKING:
 
 CURRENT: Final = "AWSCURRENT"
 PENDING: Final = "AWSPENDING"
-
-_MISCONFIGURED = frozenset({"ResourceNotFoundException", "InvalidRequestException", "InvalidParameterException"})
-_DENIED = frozenset({"AccessDeniedException", "AccessDenied", "DecryptionFailure"})
 
 
 @unique
@@ -180,14 +170,14 @@ class CredentialStore:
         Raises:
             ConfigurationError: the secret has no such version, or its value is malformed.
         """
-        try:
+        with answer_of(Service.SECRETS_MANAGER, "GetSecretValue") as call:
             answer = self._client.get_secret_value(SecretId=self.secret_id, VersionStage=version_stage)
-        except (ClientError, BotoCoreError) as error:
-            raise _error_for(error, "GetSecretValue") from error
         secret_string = answer.get("SecretString")
         if not secret_string:
             raise ConfigurationError("The secret has no text value")
-        return StoredCredentials(credentials=Credentials.parse(secret_string), version_id=answer["VersionId"])
+        return StoredCredentials(
+            credentials=Credentials.parse(secret_string), version_id=call.field(answer, "VersionId")
+        )
 
     def load_pending(self, version_id: str) -> Credentials | None:
         """Reads a version that is being rotated; None as long as it has no value.
@@ -199,13 +189,12 @@ class CredentialStore:
             ConfigurationError: its value is malformed.
         """
         try:
-            answer = self._client.get_secret_value(SecretId=self.secret_id, VersionId=version_id, VersionStage=PENDING)
-        except ClientError as error:
-            if _code_of(error) == "ResourceNotFoundException":
-                return None
-            raise _error_for(error, "GetSecretValue") from error
-        except BotoCoreError as error:
-            raise _error_for(error, "GetSecretValue") from error
+            with answer_of(Service.SECRETS_MANAGER, "GetSecretValue", Turn.NOT_THERE):
+                answer = self._client.get_secret_value(
+                    SecretId=self.secret_id, VersionId=version_id, VersionStage=PENDING
+                )
+        except TurnError:
+            return None
         secret_string = answer.get("SecretString")
         return Credentials.parse(secret_string) if secret_string else None
 
@@ -224,15 +213,13 @@ class CredentialStore:
             return
         if current is None:
             raise ConfigurationError("The secret has no current version")
-        try:
+        with answer_of(Service.SECRETS_MANAGER, "UpdateSecretVersionStage"):
             self._client.update_secret_version_stage(
                 SecretId=self.secret_id,
                 VersionStage=CURRENT,
                 MoveToVersionId=version_id,
                 RemoveFromVersionId=current,
             )
-        except (ClientError, BotoCoreError) as error:
-            raise _error_for(error, "UpdateSecretVersionStage") from error
 
     def stages_of(self, version_id: str) -> list[str] | None:
         """Returns the labels of a version; None if the secret has no such version."""
@@ -243,37 +230,18 @@ class CredentialStore:
         return next((version for version, stages in self._versions().items() if stage in stages), None)
 
     def _versions(self) -> Mapping[str, list[str]]:
-        try:
+        with answer_of(Service.SECRETS_MANAGER, "DescribeSecret"):
             answer = self._client.describe_secret(SecretId=self.secret_id)
-        except (ClientError, BotoCoreError) as error:
-            raise _error_for(error, "DescribeSecret") from error
         versions: Mapping[str, list[str]] = answer.get("VersionIdsToStages", {})  # absent while there is none
         return versions
 
     def _put(self, credentials: Credentials, **arguments: Any) -> str:
-        try:
+        with answer_of(Service.SECRETS_MANAGER, "PutSecretValue") as call:
             answer = self._client.put_secret_value(
                 SecretId=self.secret_id, SecretString=credentials.to_secret_string(), **arguments
             )
-        except (ClientError, BotoCoreError) as error:
-            raise _error_for(error, "PutSecretValue") from error
-        version_id: str = answer["VersionId"]
+        version_id: str = call.field(answer, "VersionId")
         return version_id
-
-
-def _error_for(error: ClientError | BotoCoreError, operation: str) -> GoProSyncError:
-    if not isinstance(error, ClientError):
-        return SecretStoreError(f"Secrets Manager did not answer ({type(error).__name__})")
-    code = _code_of(error)
-    if code in _MISCONFIGURED:
-        return ConfigurationError(f"The secret cannot be used ({code} on {operation}): it is missing, deleted or empty")
-    if code in _DENIED:
-        return AccessDeniedError(f"Access to the secret was refused ({code} on {operation})")
-    return SecretStoreError(f"Secrets Manager failed ({code} on {operation})")
-
-
-def _code_of(error: ClientError) -> str:
-    return error.response.get("Error", {}).get("Code", "without a code")
 
 
 def _json_object(secret_string: str) -> dict[str, Any]:

@@ -1,0 +1,321 @@
+"""What AWS's answers mean to this system: one table of the codes of each service.
+
+A row says which error of ``errors.py`` a code is, what a person reads, and where the call is tried again. Whoever makes
+a call does so within ``answer_of``, and nothing else leaves than errors of this system.
+
+Where the codes are from: the error shapes of botocore's models, and for S3, whose model has few of them,
+https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html. An answer without a body, such as any to
+HeadObject, has its status as its code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from gopro_sync.errors import (
+    AccessDeniedError,
+    AlertError,
+    ConfigurationError,
+    GoProSyncError,
+    RetryableError,
+    SecretStoreError,
+    StorageError,
+    TrackerError,
+)
+from gopro_sync.outside_values import retry_after_seconds
+from gopro_sync.timestamps import now_utc
+
+
+@unique
+class Service(StrEnum):
+    """The services that are asked, as people call them."""
+
+    S3 = "S3"
+    DYNAMODB = "DynamoDB"
+    SECRETS_MANAGER = "Secrets Manager"
+    SNS = "SNS"
+
+
+@unique
+class Tries(StrEnum):
+    """Who makes a call again when it has failed so."""
+
+    INVOCATION = "the transfer of the video, within the same invocation: archive/retries.py"
+    STATE_MACHINE = "the state machine, with a new invocation"
+    NEXT_RUN = "the next run"
+    ROTATION = "Secrets Manager, which repeats the step of a rotation"
+
+
+@unique
+class Turn(StrEnum):
+    """A refusal that some callers reckon with: to them it is a turn of the work, to all others the row's error."""
+
+    CONDITION_FAILED = "the condition of the write does not hold"
+    CANCELLED = "one of the writes of a transaction was refused, and so none was made"
+    NOT_THERE = "what was asked for does not exist"
+    UPLOAD_UNKNOWN = "the multipart upload is completed, aborted or expired"
+    PARTS_REFUSED = "a part is lost or is another one"
+
+
+# Who tries again, in this order, after botocore, which goes by the code: ``by_botocore``.
+TRIED_AGAIN: Final[Mapping[type[GoProSyncError], tuple[Tries, ...]]] = {
+    AccessDeniedError: (),  # a person has to act first
+    ConfigurationError: (),
+    StorageError: (Tries.INVOCATION, Tries.STATE_MACHINE, Tries.NEXT_RUN),
+    TrackerError: (Tries.STATE_MACHINE, Tries.NEXT_RUN),
+    SecretStoreError: (Tries.STATE_MACHINE, Tries.NEXT_RUN),
+    AlertError: (Tries.ROTATION,),
+}
+
+_LATER: Final = "{service} answered {operation} with {code}{status}"
+_BUSY: Final = f"{_LATER}: it asks for fewer requests"
+_DENIED: Final = "AccessDenied: {service} refused {operation}, which needs {action} ({code}{said})"
+_NO_KEY: Final = (
+    "{service} cannot use the stack's key for {operation} ({code}): enable it in KMS, or cancel its deletion"
+)
+_NOT_USABLE: Final = "The secret cannot be used ({code} on {operation}): it is missing, deleted or empty"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """What a code means.
+
+    Attributes:
+        error: what is raised.
+        reads: the message; ``service``, ``operation``, ``code``, ``status`` (in brackets), ``action`` (the permission)
+            and ``said`` (AWS's own words, after a colon) are filled in.
+        by_botocore: whether botocore tries again at once, before anybody else.
+        turn: what it is to a caller that reckons with it.
+    """
+
+    error: type[GoProSyncError]
+    reads: str = _LATER
+    by_botocore: bool = False
+    turn: Turn | None = None
+
+
+class TurnError(Exception):
+    """A caller met the turn that it reckons with; none leaves the module of that caller.
+
+    Attributes:
+        turn: which.
+        code: AWS's code.
+        answer: the refusal, of the form that botocore reads it into.
+    """
+
+    def __init__(self, turn: Turn, code: str, answer: Mapping[str, Any]) -> None:
+        super().__init__(f"{turn} ({code})")
+        self.turn = turn
+        self.code = code
+        self.answer = answer
+
+
+_DENIAL: Final = Meaning(error=AccessDeniedError, reads=_DENIED)
+_KEY_UNUSABLE: Final = Meaning(error=ConfigurationError, reads=_NO_KEY)
+
+MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
+    Service.S3: {
+        "AccessDenied": _DENIAL,
+        "AllAccessDisabled": _DENIAL,
+        "403": _DENIAL,
+        "NoSuchBucket": Meaning(error=ConfigurationError, reads="There is no such bucket ({code} on {operation})"),
+        "KMS.DisabledException": _KEY_UNUSABLE,
+        "KMS.KMSInvalidStateException": _KEY_UNUSABLE,
+        "KMS.NotFoundException": _KEY_UNUSABLE,
+        "404": Meaning(error=StorageError, turn=Turn.NOT_THERE),
+        "NoSuchUpload": Meaning(error=StorageError, turn=Turn.UPLOAD_UNKNOWN),
+        # By the code, too: it may come in an answer that began with status 200.
+        "PreconditionFailed": Meaning(error=StorageError, turn=Turn.CONDITION_FAILED),
+        "412": Meaning(error=StorageError, turn=Turn.CONDITION_FAILED),
+        "InvalidPart": Meaning(error=StorageError, turn=Turn.PARTS_REFUSED),
+        "InvalidPartOrder": Meaning(error=StorageError, turn=Turn.PARTS_REFUSED),
+        "BadDigest": Meaning(error=StorageError, turn=Turn.PARTS_REFUSED),
+        "SlowDown": Meaning(error=StorageError, reads=_BUSY, by_botocore=True),
+        "RequestTimeout": Meaning(error=StorageError, by_botocore=True),
+        "InternalError": Meaning(error=StorageError, by_botocore=True),
+        "ServiceUnavailable": Meaning(error=StorageError, by_botocore=True),
+        "ConditionalRequestConflict": Meaning(
+            error=StorageError, reads=f"{_LATER}: another write to the key is under way"
+        ),
+        "ExpiredToken": Meaning(error=StorageError, reads=f"{_LATER}: the role's credentials have ended"),
+        "RequestTimeTooSkewed": Meaning(
+            error=StorageError, reads=f"{_LATER}: its clock and that of this function differ"
+        ),
+    },
+    Service.DYNAMODB: {
+        "AccessDeniedException": _DENIAL,
+        "AccessDenied": _DENIAL,
+        "UnauthorizedOperation": _DENIAL,
+        "ResourceNotFoundException": Meaning(
+            error=ConfigurationError, reads="The tracker table does not exist ({code} on {operation})"
+        ),
+        "ConditionalCheckFailedException": Meaning(error=TrackerError, turn=Turn.CONDITION_FAILED),
+        "TransactionCanceledException": Meaning(error=TrackerError, turn=Turn.CANCELLED),
+        "ThrottlingException": Meaning(error=TrackerError, reads=_BUSY, by_botocore=True),
+        "ProvisionedThroughputExceededException": Meaning(error=TrackerError, reads=_BUSY, by_botocore=True),
+        "RequestLimitExceeded": Meaning(error=TrackerError, reads=_BUSY, by_botocore=True),
+        "InternalServerError": Meaning(error=TrackerError, by_botocore=True),
+    },
+    Service.SECRETS_MANAGER: {
+        "AccessDeniedException": _DENIAL,
+        "AccessDenied": _DENIAL,
+        "DecryptionFailure": _DENIAL,
+        # "Check that the key is available, enabled, and not in an invalid state": the model's own words.
+        "EncryptionFailure": _KEY_UNUSABLE,
+        "ResourceNotFoundException": Meaning(error=ConfigurationError, reads=_NOT_USABLE, turn=Turn.NOT_THERE),
+        "InvalidRequestException": Meaning(error=ConfigurationError, reads=_NOT_USABLE),
+        "InvalidParameterException": Meaning(error=ConfigurationError, reads=_NOT_USABLE),
+        "ThrottlingException": Meaning(error=SecretStoreError, reads=_BUSY, by_botocore=True),
+        "InternalServiceError": Meaning(error=SecretStoreError, by_botocore=True),
+    },
+    Service.SNS: {
+        "AuthorizationError": _DENIAL,
+        "AccessDenied": _DENIAL,
+        "KMSAccessDenied": _DENIAL,
+        "KMSDisabled": _KEY_UNUSABLE,
+        "KMSInvalidState": _KEY_UNUSABLE,
+        "KMSNotFound": _KEY_UNUSABLE,
+        "NotFound": Meaning(error=ConfigurationError, reads="The topic of the alerts does not exist ({code})"),
+        "Throttled": Meaning(error=AlertError, reads=_BUSY),
+        "InternalError": Meaning(error=AlertError, by_botocore=True),
+    },
+}
+
+# A code that is in no row, no answer, or one that cannot be read: time may mend it.
+OTHERWISE: Final[Mapping[Service, Meaning]] = {
+    Service.S3: Meaning(error=StorageError),
+    Service.DYNAMODB: Meaning(error=TrackerError),
+    Service.SECRETS_MANAGER: Meaning(error=SecretStoreError),
+    Service.SNS: Meaning(error=AlertError),
+}
+
+_IAM_PREFIXES: Final = {
+    Service.S3: "s3",
+    Service.DYNAMODB: "dynamodb",
+    Service.SECRETS_MANAGER: "secretsmanager",
+    Service.SNS: "sns",
+}
+# The operations whose permission has another name: an operator finds the missing line of the policy by it.
+_IAM_ACTIONS: Final = {
+    "CreateMultipartUpload": "s3:PutObject",
+    "UploadPart": "s3:PutObject",
+    "CompleteMultipartUpload": "s3:PutObject",
+    "ListParts": "s3:ListMultipartUploadParts",
+    "ListMultipartUploads": "s3:ListBucketMultipartUploads",
+    "HeadObject": "s3:GetObject (s3:ListBucket, if the object is absent)",
+    "TransactWriteItems": "dynamodb:PutItem",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call that is being made, and whose answer is being read.
+
+    Attributes:
+        service: who is asked.
+        operation: what for, as AWS calls it.
+        media_id: which video it is about.
+    """
+
+    service: Service
+    operation: str
+    media_id: str | None
+
+    def field(self, answer: Mapping[str, Any], name: str) -> Any:
+        """Return a field that the answer, or a part of it, must have: with no other way to read one, none is forgotten.
+
+        Raises:
+            GoProSyncError: it is missing; the error is the service's own.
+        """
+        value = answer.get(name)
+        if value is None:
+            raise self.failure(f"{self.service} answered {self.operation} without {name}")
+        return value
+
+    def failure(self, message: str) -> GoProSyncError:
+        """Return the service's own error."""
+        return OTHERWISE[self.service].error(message, media_id=self.media_id)
+
+
+@contextmanager
+def answer_of(service: Service, operation: str, *turns: Turn, media_id: str | None = None) -> Iterator[Call]:
+    """Make one call, and read its answer, within this: what goes wrong is raised as an error of this system.
+
+    Args:
+        service: who is asked.
+        operation: what for, as AWS calls it.
+        turns: the turns that the caller reckons with.
+        media_id: which video it is about.
+
+    Yields:
+        What the fields of the answer are read by.
+
+    Raises:
+        GoProSyncError: as the table says.
+        TurnError: one of ``turns``.
+    """
+    call = Call(service=service, operation=operation, media_id=media_id)
+    try:
+        yield call
+    except ClientError as error:
+        raise refusal(service, operation, *turns, answer=error.response, media_id=media_id) from error
+    except BotoCoreError as error:
+        # No credentials, no connection, or an answer that is none.
+        raise call.failure(f"{service} could not be asked for {operation} ({type(error).__name__})") from error
+    except (LookupError, RuntimeError, ValueError) as error:
+        # A field is neither the number nor the date that botocore takes it for, which it says with these bare errors
+        # (the RuntimeError is for dates out of range).
+        unreadable = f"{service} answered {operation} in a way that cannot be read ({type(error).__name__})"
+        raise call.failure(unreadable) from error
+
+
+def refusal(
+    service: Service,
+    operation: str,
+    *turns: Turn,
+    answer: Mapping[str, Any],
+    media_id: str | None = None,
+) -> GoProSyncError | TurnError:
+    """Return what a refusal means.
+
+    Args:
+        service: who refused.
+        operation: what, as AWS calls it.
+        turns: the turns that the caller reckons with.
+        answer: the refusal, of the form that botocore reads it into.
+        media_id: which video it is about.
+    """
+    code = _code_in(answer)
+    told = answer.get("ResponseMetadata", {})
+    meaning = MEANINGS[service].get(code, OTHERWISE[service])
+    if meaning.turn is not None and meaning.turn in turns:
+        return TurnError(meaning.turn, code, answer)
+    said = answer.get("Error", {}).get("Message")
+    message = meaning.reads.format(
+        service=service,
+        operation=operation,
+        code=code,
+        status=f" ({told['HTTPStatusCode']})" if "HTTPStatusCode" in told else "",
+        action=_IAM_ACTIONS.get(operation, f"{_IAM_PREFIXES[service]}:{operation}"),
+        said=f": {said}" if said else "",
+    )
+    if issubclass(meaning.error, RetryableError):
+        asked = retry_after_seconds(told.get("HTTPHeaders", {}).get("retry-after"), now_utc())
+        return meaning.error(message, media_id=media_id, retry_after_seconds=asked)
+    return meaning.error(message, media_id=media_id)
+
+
+def code_of(error: ClientError) -> str:
+    """Return AWS's code of a refusal; ``no code`` if it names none."""
+    return _code_in(error.response)
+
+
+def _code_in(answer: Mapping[str, Any]) -> str:
+    code: str = answer.get("Error", {}).get("Code") or "no code"
+    return code

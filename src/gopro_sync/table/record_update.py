@@ -1,0 +1,78 @@
+"""One write to one record of the table: an update, as a rule under a condition, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from gopro_sync.aws_answers import Service, Turn, TurnError, answer_of
+from gopro_sync.table.values import from_attribute_values, to_attribute_values
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateOutcome:
+    """What came of an update.
+
+    Attributes:
+        is_done: whether the condition held, and the record was written.
+        record: if it was, what was asked for; otherwise the record as it is, empty if there is none.
+    """
+
+    is_done: bool
+    record: Mapping[str, Any]
+
+
+def update_record(
+    client: DynamoDBClient,
+    table_name: str,
+    key: str,
+    expression: str,
+    values: Mapping[str, Any],
+    *,
+    condition: str | None = None,
+    names: Mapping[str, str] | None = None,
+    returns: Literal["NONE", "ALL_OLD", "ALL_NEW"] = "NONE",
+    media_id: str | None = None,
+) -> UpdateOutcome:
+    """Update a record if a condition holds.
+
+    Args:
+        client: a DynamoDB client.
+        table_name: the table.
+        key: the record's key.
+        expression: the update.
+        values: what its placeholders, and those of the condition, stand for: plain values.
+        condition: what must hold of the record; None writes it in any case.
+        names: what the placeholders of attribute names stand for.
+        returns: which record to return: none, the one before or the one after.
+        media_id: the video that an error names.
+
+    Raises:
+        AccessDeniedError: the role may not do it.
+        ConfigurationError: there is no such table.
+        TrackerError: DynamoDB failed after botocore's own retries.
+    """
+    request: dict[str, Any] = {
+        "TableName": table_name,
+        "Key": to_attribute_values({"media_id": key}),
+        "UpdateExpression": expression,
+        "ReturnValues": returns,
+    }
+    if values:
+        request["ExpressionAttributeValues"] = to_attribute_values(values)
+    if names:
+        request["ExpressionAttributeNames"] = names
+    if condition is not None:
+        request |= {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    try:
+        with answer_of(Service.DYNAMODB, "UpdateItem", Turn.CONDITION_FAILED, media_id=media_id) as call:
+            answer = client.update_item(**request)
+            # There may have been no record before; after it there is one.
+            attributes = call.field(answer, "Attributes") if returns == "ALL_NEW" else answer.get("Attributes", {})
+    except TurnError as refused:
+        return UpdateOutcome(is_done=False, record=from_attribute_values(refused.answer.get("Item", {})))
+    return UpdateOutcome(is_done=True, record=from_attribute_values(attributes))

@@ -1,0 +1,29 @@
+"""moto's DynamoDB with the tracker's table, asked by a client as in production."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from moto import mock_aws
+
+from gopro_sync.aws_clients import make_dynamodb_client
+from tests.support.aws_environment import aws_environment
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@contextmanager
+def tracker_table(name: str) -> Iterator[DynamoDBClient]:
+    """moto's DynamoDB with the tracker's table, without its index."""
+    with aws_environment(), mock_aws():
+        client = make_dynamodb_client()
+        client.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "media_id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "media_id", "AttributeType": "S"}],
+        )
+        yield client

@@ -1,0 +1,134 @@
+"""Whatever AWS answers becomes an error of this system that says what happened."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gopro_sync.aws_answers import MEANINGS, OTHERWISE, Service, Turn, TurnError, answer_of
+from gopro_sync.errors import (
+    AccessDeniedError,
+    AlertError,
+    ConfigurationError,
+    GoProSyncError,
+    SecretStoreError,
+    StorageError,
+    TrackerError,
+)
+
+
+def refused(code: str, *, status: int = 400, message: str | None = None) -> ClientError:
+    error = {"Code": code} | ({} if message is None else {"Message": message})
+    told = {"HTTPStatusCode": status, "HTTPHeaders": {"retry-after": "7"}}
+    return ClientError({"Error": error, "ResponseMetadata": told}, "PutObject")  # type: ignore[typeddict-item]
+
+
+def told(service: Service, operation: str, error: Exception, *turns: Turn) -> GoProSyncError:
+    with pytest.raises(GoProSyncError) as raised, answer_of(service, operation, *turns, media_id="m1"):
+        raise error
+    assert raised.value.media_id == "m1"
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    ("service", "code"),
+    [
+        (Service.S3, "KMS.DisabledException"),
+        (Service.S3, "KMS.KMSInvalidStateException"),
+        (Service.S3, "KMS.NotFoundException"),
+        (Service.SECRETS_MANAGER, "EncryptionFailure"),
+        (Service.SNS, "KMSDisabled"),
+        (Service.SNS, "KMSInvalidState"),
+        (Service.SNS, "KMSNotFound"),
+    ],
+)
+def test_a_key_that_is_disabled_or_being_deleted_is_not_tried_again_and_named(service: Service, code: str) -> None:
+    error = told(service, "PutObject", refused(code))
+    assert isinstance(error, ConfigurationError)
+    assert "enable it in KMS, or cancel its deletion" in error.message
+
+
+def test_a_topic_that_was_deleted_is_a_matter_of_configuration() -> None:
+    assert isinstance(told(Service.SNS, "Publish", refused("NotFound", status=404)), ConfigurationError)
+
+
+def test_clocks_that_differ_are_not_the_roles_fault() -> None:
+    error = told(Service.S3, "UploadPart", refused("RequestTimeTooSkewed", status=403))
+    assert isinstance(error, StorageError)
+    assert error.message == (
+        "S3 answered UploadPart with RequestTimeTooSkewed (403): its clock and that of this function differ"
+    )
+
+
+@pytest.mark.parametrize("status", [200, 412, 500])
+def test_a_condition_that_failed_is_known_by_its_code_whatever_the_status(status: int) -> None:
+    with pytest.raises(TurnError) as raised, answer_of(Service.S3, "PutObject", Turn.CONDITION_FAILED):
+        raise refused("PreconditionFailed", status=status)
+    assert raised.value.turn is Turn.CONDITION_FAILED
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "code", "needs"),
+    [
+        (Service.S3, "UploadPart", "AccessDenied", "s3:PutObject"),
+        (Service.S3, "ListParts", "403", "s3:ListMultipartUploadParts"),
+        (Service.DYNAMODB, "UpdateItem", "AccessDeniedException", "dynamodb:UpdateItem"),
+        (Service.DYNAMODB, "TransactWriteItems", "AccessDeniedException", "dynamodb:PutItem"),
+        (Service.SECRETS_MANAGER, "GetSecretValue", "DecryptionFailure", "secretsmanager:GetSecretValue"),
+        (Service.SNS, "Publish", "AuthorizationError", "sns:Publish"),
+    ],
+)
+def test_a_denial_names_the_permission_and_repeats_aws(service: Service, operation: str, code: str, needs: str) -> None:
+    error = told(service, operation, refused(code, message="no {policy} allows it"))
+    assert isinstance(error, AccessDeniedError)
+    assert error.message == (
+        f"AccessDenied: {service} refused {operation}, which needs {needs} ({code}: no {{policy}} allows it)"
+    )
+
+
+@pytest.mark.parametrize("turn", [turn for turn in Turn if turn is not Turn.NOT_THERE])
+def test_a_turn_is_an_error_to_a_caller_that_does_not_reckon_with_it(turn: Turn) -> None:
+    for service, codes in MEANINGS.items():
+        for code in (code for code, meaning in codes.items() if meaning.turn is turn):
+            error = told(service, "PutObject", refused(code), *(other for other in Turn if other is not turn))
+            assert type(error) is OTHERWISE[service].error
+
+
+def test_a_pause_that_is_asked_for_is_passed_on() -> None:
+    error = told(Service.S3, "PutObject", refused("SlowDown", status=503))
+    assert isinstance(error, StorageError)
+    assert error.retry_after_seconds == 7
+
+
+PASSING = {
+    Service.S3: StorageError,
+    Service.DYNAMODB: TrackerError,
+    Service.SECRETS_MANAGER: SecretStoreError,
+    Service.SNS: AlertError,
+}
+
+
+@pytest.mark.parametrize("service", Service)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        refused("NewCode"),
+        ClientError({}, "PutObject"),
+        EndpointConnectionError(endpoint_url="https://aws.example"),
+        KeyError("ETag"),
+        ValueError("no number"),
+        RuntimeError("no date"),
+    ],
+)
+def test_what_the_table_does_not_know_may_pass_and_has_the_services_name(service: Service, fault: Exception) -> None:
+    error = told(service, "AnOperation", fault)
+    assert type(error) is PASSING[service]
+    assert f"{service}" in error.message
+    assert "AnOperation" in error.message
+
+
+@given(st.sampled_from(Service), st.text(), st.text())
+def test_no_code_and_no_message_raises_anything_else(service: Service, code: str, message: str) -> None:
+    told(service, "AnOperation", refused(code, message=message))
