@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Any, Final
 
-from gopro_sync.archive.object_key import LibraryItem, assign_keys
+from gopro_sync.archive.object_key import assign_keys
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.library.drift import DriftFinding
 from gopro_sync.gopro.library.listing import LibraryListing
@@ -218,17 +218,7 @@ def _log_skipped(media_id: str | None, reason: SkipReason, problem: str) -> None
 
 def _keys(items: Sequence[MediaItem], records: Mapping[str, TrackerRecord]) -> dict[str, str]:
     recorded = {media_id: record.s3_key for media_id, record in records.items() if record.s3_key is not None}
-    library = [
-        LibraryItem(
-            media_id=item.media_id,
-            filename=item.filename,
-            file_extension=item.file_extension,
-            uploaded_at=item.created_at,
-            chapter_count=item.item_count,
-        )
-        for item in items
-    ]
-    return assign_keys(library, recorded)
+    return assign_keys(items, recorded)
 
 
 def _new_video(video: VideoToArchive) -> NewVideo:
