@@ -22,7 +22,8 @@ from gopro_sync.errors import (
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.library.download import OriginalFile, choose_originals
 from gopro_sync.table.request_budget import SharedGate
-from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, NewVideo, OpenUpload, Tracker, TrackerRecord
+from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, OpenUpload, Tracker, TrackerRecord
+from gopro_sync.table.video import Video
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.telemetry.tracing import Part, subsegment
 from gopro_sync.timestamps import iso_utc
@@ -48,22 +49,18 @@ class VideoStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VideoRequest:
-    """One video to archive.
+class Invocation:
+    """In whose name a video is archived, and until when.
 
     Attributes:
-        video: what is known of it; its ``s3_key`` holds unless the tracker already has another one.
-        item_count: how many chapters GoPro lists.
-        captured_at: the camera's clock, if known.
         owner: the run; the lease is taken in its name.
         deadline: when the run has to be over; None for a video that is invoked by itself.
+        seconds_left: returns how long this invocation may still run.
     """
 
-    video: NewVideo
-    item_count: int
-    captured_at: datetime | None
     owner: str
     deadline: datetime | None
+    seconds_left: Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +96,7 @@ class VideoTransfer:
         tracker: where the videos' states are.
         engine: copies one file.
         clock: returns the time, aware.
-        seconds_left: how long this invocation may still run.
+        invocation: in whose name, and until when.
     """
 
     def __init__(
@@ -110,16 +107,17 @@ class VideoTransfer:
         tracker: Tracker,
         engine: TransferEngine,
         clock: Callable[[], datetime],
-        seconds_left: Callable[[], float],
+        invocation: Invocation,
     ) -> None:
         self._client = client
         self._gate = gate
         self._tracker = tracker
         self._engine = engine
         self._clock = clock
-        self._invocation_seconds_left = seconds_left
+        self._owner, self._deadline = invocation.owner, invocation.deadline
+        self._invocation_seconds_left = invocation.seconds_left
 
-    def archive(self, request: VideoRequest) -> VideoResult:
+    def archive(self, video: Video) -> VideoResult:
         """Bring the video as far as time allows; COMPLETED only when every chapter is in S3, verified.
 
         Raises:
@@ -127,101 +125,101 @@ class VideoTransfer:
                 by the next attempt.
         """
         started = self._clock()
-        if self._seconds_left(request) < _LEAST_USEFUL_SECONDS:
+        if self._seconds_left() < _LEAST_USEFUL_SECONDS:
             return self._report(
-                EventType.VIDEO_DOWNLOAD_DEFERRED, request, VideoStatus.DEFERRED, started, reason=_RUN_IS_OVER
+                EventType.VIDEO_DOWNLOAD_DEFERRED, video, VideoStatus.DEFERRED, started, reason=_RUN_IS_OVER
             )
-        with subsegment(Part.TRACKER, run=request.owner, media_id=request.video.media_id):
+        with subsegment(Part.TRACKER, run=self._owner, media_id=video.media_id):
             claim = self._tracker.claim(
-                request.video.media_id,
-                owner=request.owner,
+                video.media_id,
+                owner=self._owner,
                 lease=timedelta(seconds=self._invocation_seconds_left()) + _LEASE_MARGIN,
             )
         if claim.outcome is ClaimOutcome.ALREADY_COMPLETED:
             return self._report(
-                EventType.VIDEO_ALREADY_ARCHIVED, request, VideoStatus.COMPLETED, started, files=claim.record.files
+                EventType.VIDEO_ALREADY_ARCHIVED, video, VideoStatus.COMPLETED, started, files=claim.record.files
             )
         if claim.outcome is ClaimOutcome.HELD_BY_ANOTHER:
             return self._report(
-                EventType.VIDEO_DOWNLOAD_DEFERRED, request, VideoStatus.DEFERRED, started, reason=_HELD_BY_ANOTHER
+                EventType.VIDEO_DOWNLOAD_DEFERRED, video, VideoStatus.DEFERRED, started, reason=_HELD_BY_ANOTHER
             )
         try:
-            return self._archive_claimed(request, claim.record, started)
+            return self._archive_claimed(video, claim.record, started)
         except (SessionRefusedError, ConfigurationError):
             # Not the video's fault: whoever goes on, in this run or the next, need not wait for the lease to expire.
-            self._tracker.release(request.video.media_id, owner=request.owner)
+            self._tracker.release(video.media_id, owner=self._owner)
             raise
         except GoProUnavailableError as error:
-            self._tracker.release(request.video.media_id, owner=request.owner)
-            return self._waiting(request, error, started)
+            self._tracker.release(video.media_id, owner=self._owner)
+            return self._waiting(video, error, started)
         except (NetworkError, ThrottledError) as error:
-            self._gate.after_failure(error, request.video.media_id)
+            self._gate.after_failure(error, video.media_id)
             raise
 
-    def _waiting(self, request: VideoRequest, error: GoProUnavailableError, started: datetime) -> VideoResult:
+    def _waiting(self, video: Video, error: GoProUnavailableError, started: datetime) -> VideoResult:
         # The state machine waits without paying for a function. Where the run has no time for it, the error says so.
         wait_seconds = max(_SHORTEST_WAIT_SECONDS, math.ceil(error.retry_after_seconds or 0))
-        if request.deadline is not None:
-            time_left = (request.deadline - self._clock()).total_seconds()
+        if self._deadline is not None:
+            time_left = (self._deadline - self._clock()).total_seconds()
             if time_left - wait_seconds < _LEAST_USEFUL_SECONDS:
                 raise error
         return self._report(
             EventType.VIDEO_DOWNLOAD_WAITING,
-            request,
+            video,
             VideoStatus.WAITING,
             started,
             reason=error.message,
             wait_seconds=wait_seconds,
         )
 
-    def _archive_claimed(self, request: VideoRequest, record: TrackerRecord, started: datetime) -> VideoResult:
-        media_id = request.video.media_id
-        urls = _SignedUrls(lambda: self._originals(request))
+    def _archive_claimed(self, video: Video, record: TrackerRecord, started: datetime) -> VideoResult:
+        media_id = video.media_id
+        urls = _SignedUrls(lambda: self._originals(video))
         files = {file.item_number: file for file in record.files}
         bytes_sent = 0
         for original in urls.originals:
             if original.item_number in files:
                 continue
-            with subsegment(Part.TRANSFER, run=request.owner, media_id=media_id):
-                transferred = self._archive_chapter(request, record, original.item_number, urls, files)
+            with subsegment(Part.TRANSFER, run=self._owner, media_id=media_id):
+                transferred = self._archive_chapter(video, record, original.item_number, urls, files)
             bytes_sent += transferred.bytes_sent
             if transferred.outcome is TransferOutcome.IN_PROGRESS:
-                return self._paused(request, _in_order(files), bytes_sent, started)
+                return self._paused(video, _in_order(files), bytes_sent, started)
             files[original.item_number] = _archived_file(original.item_number, transferred)
             if original is not urls.originals[-1]:
-                self._tracker.save_progress(media_id, owner=request.owner, files=_in_order(files), upload=None)
+                self._tracker.save_progress(media_id, owner=self._owner, files=_in_order(files), upload=None)
         finished = _in_order(files)
-        with subsegment(Part.TRACKER, run=request.owner, media_id=media_id):
-            self._tracker.complete(media_id, owner=request.owner, files=finished)
+        with subsegment(Part.TRACKER, run=self._owner, media_id=media_id):
+            self._tracker.complete(media_id, owner=self._owner, files=finished)
         return self._report(
             EventType.VIDEO_DOWNLOAD_COMPLETE,
-            request,
+            video,
             VideoStatus.COMPLETED,
             started,
             files=finished,
             bytes_sent=bytes_sent,
         )
 
-    def _originals(self, request: VideoRequest) -> tuple[OriginalFile, ...]:
-        with subsegment(Part.GOPRO_API, run=request.owner, media_id=request.video.media_id):
-            descriptor = self._client.get_download(request.video.media_id)
-        return choose_originals(descriptor, request.item_count)
+    def _originals(self, video: Video) -> tuple[OriginalFile, ...]:
+        with subsegment(Part.GOPRO_API, run=self._owner, media_id=video.media_id):
+            descriptor = self._client.get_download(video.media_id)
+        return choose_originals(descriptor, video.item_count)
 
     def _archive_chapter(
         self,
-        request: VideoRequest,
+        video: Video,
         record: TrackerRecord,
         item_number: int,
         urls: _SignedUrls,
         files: dict[int, ArchivedFile],
     ) -> TransferredFile:
-        media_id = request.video.media_id
-        key = chapter_key(record.s3_key or request.video.s3_key, item_number)
+        media_id = video.media_id
+        key = chapter_key(record.s3_key or video.s3_key, item_number)
         finished = _in_order(files)
 
         def remember(upload: UploadState) -> None:
             self._tracker.save_progress(
-                media_id, owner=request.owner, files=finished, upload=_open_upload(item_number, upload)
+                media_id, owner=self._owner, files=finished, upload=_open_upload(item_number, upload)
             )
 
         return self._engine.transfer(
@@ -230,40 +228,36 @@ class VideoTransfer:
                 item_number=item_number,
                 key=key,
                 fallback_key=fallback_key(key, media_id),
-                tags=object_tags(request.video.upload_date),
-                captured_at=request.captured_at,
+                tags=object_tags(video.uploaded_at),
+                captured_at=video.captured_at,
             ),
             resolve_url=lambda: urls.take(item_number),
             resume=_upload_state(record.upload, item_number),
-            seconds_left=lambda: self._seconds_left(request),
+            seconds_left=self._seconds_left,
             on_upload_created=remember,
         )
 
-    def _seconds_left(self, request: VideoRequest) -> float:
+    def _seconds_left(self) -> float:
         left = self._invocation_seconds_left()
-        if request.deadline is None:
+        if self._deadline is None:
             return left
-        return min(left, (request.deadline - self._clock()).total_seconds())
+        return min(left, (self._deadline - self._clock()).total_seconds())
 
-    def _paused(
-        self, request: VideoRequest, files: Sequence[ArchivedFile], bytes_sent: int, started: datetime
-    ) -> VideoResult:
+    def _paused(self, video: Video, files: Sequence[ArchivedFile], bytes_sent: int, started: datetime) -> VideoResult:
         event, status, reason = EventType.VIDEO_DOWNLOAD_PAUSED, VideoStatus.IN_PROGRESS, None
-        if self._run_is_over(request):
+        if self._run_is_over():
             # Nobody will call again in this run; the next one need not wait for the lease to expire.
-            self._tracker.release(request.video.media_id, owner=request.owner)
+            self._tracker.release(video.media_id, owner=self._owner)
             event, status, reason = EventType.VIDEO_DOWNLOAD_DEFERRED, VideoStatus.DEFERRED, _RUN_IS_OVER
-        return self._report(event, request, status, started, files=files, bytes_sent=bytes_sent, reason=reason)
+        return self._report(event, video, status, started, files=files, bytes_sent=bytes_sent, reason=reason)
 
-    def _run_is_over(self, request: VideoRequest) -> bool:
-        return (
-            request.deadline is not None and (request.deadline - self._clock()).total_seconds() < _LEAST_USEFUL_SECONDS
-        )
+    def _run_is_over(self) -> bool:
+        return self._deadline is not None and (self._deadline - self._clock()).total_seconds() < _LEAST_USEFUL_SECONDS
 
     def _report(
         self,
         event_type: EventType,
-        request: VideoRequest,
+        video: Video,
         status: VideoStatus,
         started: datetime,
         *,
@@ -285,7 +279,7 @@ class VideoTransfer:
             event_type.replace("_", " "),
             extra={
                 "event_type": event_type,
-                "media_id": request.video.media_id,
+                "media_id": video.media_id,
                 "s3_key": files[0].s3_key if files else None,
                 "file_size_bytes": _size_bytes(files),
                 "bytes_transferred": bytes_sent,

@@ -26,6 +26,7 @@ from gopro_sync.errors import MediaGoneError, TrackerError
 from gopro_sync.outside_values import whole_number_or_none, zoned_moment_or_none
 from gopro_sync.table.record_update import update_record
 from gopro_sync.table.values import from_attribute_values, to_attribute_values
+from gopro_sync.table.video import Video
 from gopro_sync.timestamps import epoch_seconds, iso_utc
 
 if TYPE_CHECKING:
@@ -47,18 +48,6 @@ class Status(StrEnum):
     IN_PROGRESS = "IN_PROGRESS"
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewVideo:
-    """What is known of a video when it is first recorded; None is what GoPro or the event did not say."""
-
-    media_id: str
-    filename: str
-    s3_key: str
-    upload_date: datetime | None
-    size_bytes: int | None
-    duration_seconds: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +166,7 @@ class Tracker:
                 records[record.media_id] = record
         return records
 
-    def add_pending(self, videos: Sequence[NewVideo]) -> None:
+    def add_pending(self, videos: Sequence[Video]) -> None:
         """Record videos as PENDING; one that has a record already keeps it as it is.
 
         In hundreds: a call for each would take a first run of ten thousand videos half a minute of a function's small
@@ -335,7 +324,7 @@ class Tracker:
             raise TrackerError("DynamoDB left keys unread, again and again") from error
         return items
 
-    def _put_batch(self, videos: Sequence[NewVideo]) -> None:
+    def _put_batch(self, videos: Sequence[Video]) -> None:
         left = list(videos)
 
         def put_left() -> bool:
@@ -354,7 +343,7 @@ class Tracker:
         except RetryError as error:
             raise TrackerError("DynamoDB did not record new videos, again and again") from error
 
-    def _put_those_without_record(self, videos: Sequence[NewVideo]) -> list[NewVideo]:
+    def _put_those_without_record(self, videos: Sequence[Video]) -> list[Video]:
         """Return those that are to be tried again: all but the ones that another run has recorded meanwhile."""
         puts = [
             {
@@ -379,16 +368,16 @@ class Tracker:
                 ]
         return []
 
-    def _pending_item(self, video: NewVideo) -> dict[str, Any]:
+    def _pending_item(self, video: Video) -> dict[str, Any]:
         item = {
             "media_id": video.media_id,
             "status": Status.PENDING,
             "filename": video.filename,
             "s3_key": video.s3_key,
-            "upload_date": None if video.upload_date is None else iso_utc(video.upload_date),
+            "upload_date": None if video.uploaded_at is None else iso_utc(video.uploaded_at),
             "file_size": video.size_bytes,
-            "duration_seconds": video.duration_seconds,
-            "retry_count": 0,
+            "duration_seconds": None if video.duration_seconds is None else round(video.duration_seconds),
+            "retry_count": video.retry_count,
             "sync_timestamp": iso_utc(self._clock()),
         }
         return {name: value for name, value in item.items() if value is not None}

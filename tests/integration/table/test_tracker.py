@@ -15,7 +15,8 @@ from botocore.stub import Stubber
 
 from gopro_sync.aws_clients import make_dynamodb_client
 from gopro_sync.errors import AccessDeniedError, ConfigurationError, TrackerError
-from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, NewVideo, OpenUpload, Status, Tracker
+from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, OpenUpload, Status, Tracker
+from gopro_sync.table.video import Video
 from tests.support.aws_environment import aws_environment
 from tests.support.tracker_table import tracker_table
 
@@ -79,16 +80,16 @@ def tracker(client: DynamoDBClient, clock: Clock, waits: list[float]) -> Tracker
     return Tracker(client, TABLE, clock=clock, sleep=waits.append)
 
 
-def video(media_id: str = "m1", **changes: Any) -> NewVideo:
+def video(media_id: str = "m1", **changes: Any) -> Video:
     fields = {
         "media_id": media_id,
         "filename": "GX010456.MP4",
         "s3_key": "gopro-videos/2026/05/GX010456.MP4",
-        "upload_date": datetime(2026, 5, 1, 18, 2, tzinfo=UTC),
+        "uploaded_at": datetime(2026, 5, 1, 18, 2, tzinfo=UTC),
         "size_bytes": 123,
         "duration_seconds": 7,
     }
-    return NewVideo(**{**fields, **changes})
+    return Video(**{**fields, **changes})
 
 
 def item(client: DynamoDBClient, media_id: str = "m1") -> dict[str, Any]:
