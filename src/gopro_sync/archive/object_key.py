@@ -51,7 +51,7 @@ class NamedItem(Protocol):
         """Extension that GoPro gives without a dot, used if there is no filename."""
 
     @property
-    def created_at(self) -> datetime:
+    def uploaded_at(self) -> datetime:
         """When the item reached GoPro Cloud; aware."""
 
     @property
@@ -139,7 +139,7 @@ def assign_keys(items: Iterable[NamedItem], recorded: Mapping[str, str]) -> dict
         claimed.update(_chapter_keys(key, by_id[media_id].item_count if media_id in by_id else 1))
 
     new_items = (item for item in by_id.values() if item.media_id not in recorded)
-    for item in sorted(new_items, key=lambda item: (item.created_at, item.media_id)):
+    for item in sorted(new_items, key=lambda item: (item.uploaded_at, item.media_id)):
         # The candidates never end, and each one differs, so one is free.
         assigned[item.media_id] = next(
             key for key in _candidate_keys(item) if claimed.isdisjoint(_chapter_keys(key, item.item_count))
@@ -150,7 +150,7 @@ def assign_keys(items: Iterable[NamedItem], recorded: Mapping[str, str]) -> dict
 
 def _candidate_keys(item: NamedItem) -> Iterator[str]:
     filename = _filename_of(item)
-    uploaded_on = item.created_at.astimezone(UTC).date()
+    uploaded_on = item.uploaded_at.astimezone(UTC).date()
     yield object_key(uploaded_on=uploaded_on, filename=filename)
     yield object_key(uploaded_on=uploaded_on, filename=disambiguated_filename(filename, item.media_id))
     # Only if somebody named a file like another one's disambiguated name.

@@ -191,7 +191,7 @@ def _video(item: MediaItem, s3_key: str, record: TrackerRecord | None) -> Video:
         media_id=item.media_id,
         filename=item.filename or s3_key.rsplit("/", 1)[-1],
         s3_key=s3_key,
-        uploaded_at=item.created_at,
+        uploaded_at=item.uploaded_at,
         captured_at=item.captured_at,
         size_bytes=item.size_bytes,
         duration_seconds=item.duration_seconds,

@@ -316,15 +316,15 @@ def _size_bytes(files: Sequence[ArchivedFile]) -> int:
     return sum(file.size_bytes for file in files)
 
 
-def object_tags(upload_date: datetime | None) -> dict[str, str]:
+def object_tags(uploaded_at: datetime | None) -> dict[str, str]:
     """Return the tags of a video's objects; the lifecycle rules of template.yaml go by them.
 
     Args:
-        upload_date: when GoPro got the video, if that is known.
+        uploaded_at: when GoPro got the video, if that is known.
     """
     tags = {"Source": "GoPro", "AutoSync": "True"}
-    if upload_date is not None:
-        tags["UploadDate"] = iso_utc(upload_date)[:10]
+    if uploaded_at is not None:
+        tags["UploadDate"] = iso_utc(uploaded_at)[:10]
     return tags
 
 

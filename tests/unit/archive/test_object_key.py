@@ -30,7 +30,7 @@ class Item:
     media_id: str
     filename: str | None = "GX010456.MP4"
     file_extension: str | None = "MP4"
-    created_at: datetime = JUNE
+    uploaded_at: datetime = JUNE
     item_count: int = 1
 
 
@@ -116,7 +116,7 @@ def test_fallback_key_carries_the_media_id_once() -> None:
 
 
 def test_the_oldest_of_a_group_gets_the_plain_key_whatever_the_order() -> None:
-    library = [Item("young", created_at=JUNE + timedelta(days=1)), Item("old"), Item("older-id", created_at=JUNE)]
+    library = [Item("young", uploaded_at=JUNE + timedelta(days=1)), Item("old"), Item("older-id", uploaded_at=JUNE)]
     expected = {
         "old": "gopro-videos/2026/06/GX010456.MP4",
         "older-id": "gopro-videos/2026/06/GX010456_older-id.MP4",
@@ -127,18 +127,18 @@ def test_the_oldest_of_a_group_gets_the_plain_key_whatever_the_order() -> None:
 
 
 def test_same_name_in_another_month_is_no_collision() -> None:
-    keys = assign_keys([Item("a"), Item("b", created_at=JUNE + timedelta(days=30))], {})
+    keys = assign_keys([Item("a"), Item("b", uploaded_at=JUNE + timedelta(days=30))], {})
     assert keys["b"] == "gopro-videos/2026/07/GX010456.MP4"
 
 
 def test_month_is_the_month_in_utc() -> None:
     just_july_in_tokyo = datetime(2026, 7, 1, 3, tzinfo=timezone(timedelta(hours=9)))
-    assert assign_keys([Item("a", created_at=just_july_in_tokyo)], {})["a"] == "gopro-videos/2026/06/GX010456.MP4"
+    assert assign_keys([Item("a", uploaded_at=just_july_in_tokyo)], {})["a"] == "gopro-videos/2026/06/GX010456.MP4"
 
 
 def test_a_recorded_key_never_changes_even_if_an_older_item_appears() -> None:
     recorded = {"young": "gopro-videos/2026/06/GX010456.MP4"}
-    keys = assign_keys([Item("young"), Item("old", created_at=JUNE - timedelta(days=9))], recorded)
+    keys = assign_keys([Item("young"), Item("old", uploaded_at=JUNE - timedelta(days=9))], recorded)
     assert keys["young"] == recorded["young"]
     assert keys["old"] == "gopro-videos/2026/06/GX010456_old.MP4"
 
@@ -149,12 +149,12 @@ def test_a_recorded_key_is_claimed_though_its_item_was_deleted_at_gopro() -> Non
 
 
 def test_a_later_chapter_claims_its_key_too() -> None:
-    library = [Item("three", item_count=3), Item("single", "GX020456.MP4", created_at=JUNE + timedelta(hours=1))]
+    library = [Item("three", item_count=3), Item("single", "GX020456.MP4", uploaded_at=JUNE + timedelta(hours=1))]
     assert assign_keys(library, {})["single"] == "gopro-videos/2026/06/GX020456_single.MP4"
 
 
 def test_a_file_named_like_another_ones_disambiguated_name_does_not_take_its_place() -> None:
-    library = [Item("1", "GX010456_b.MP4"), Item("a"), Item("b", created_at=JUNE + timedelta(hours=1))]
+    library = [Item("1", "GX010456_b.MP4"), Item("a"), Item("b", uploaded_at=JUNE + timedelta(hours=1))]
     assert assign_keys(library, {})["b"] == "gopro-videos/2026/06/GX010456_b-2.MP4"
 
 
@@ -188,7 +188,7 @@ def test_an_item_without_a_usable_filename_is_named_by_its_id(
             media_id=st.one_of(any_text.filter(bool), st.sampled_from(["a", "b", "../c", "..", "x" * 500])),
             filename=st.one_of(st.none(), any_text, st.sampled_from(["GX010456.MP4", "GX020456.MP4", "../a", "/"])),
             file_extension=st.one_of(st.none(), any_text),
-            created_at=st.sampled_from([JUNE, JUNE + timedelta(days=1)]),
+            uploaded_at=st.sampled_from([JUNE, JUNE + timedelta(days=1)]),
             item_count=st.integers(0, 4),
         ),
         max_size=12,

@@ -19,7 +19,7 @@ MAY: Final = datetime(2026, 5, 1, tzinfo=UTC)
 
 def item(media_id: str, **fields: Any) -> MediaItem:
     standard = {"type": "Video", "ready_to_view": "ready", "filename": f"{media_id}.MP4", "file_extension": "MP4"}
-    return MediaItem(**{"media_id": media_id, "created_at": MAY, **standard, **fields})
+    return MediaItem(**{"media_id": media_id, "uploaded_at": MAY, **standard, **fields})
 
 
 class FakeClient:
