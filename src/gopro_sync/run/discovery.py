@@ -182,7 +182,7 @@ def _log_skipped(media_id: str | None, reason: SkipReason, problem: str) -> None
 
 
 def _keys(items: Sequence[MediaItem], records: Mapping[str, TrackerRecord]) -> dict[str, str]:
-    recorded = {media_id: record.s3_key for media_id, record in records.items() if record.s3_key is not None}
+    recorded = {media_id: record.video.s3_key for media_id, record in records.items() if record.video.s3_key}
     return assign_keys(items, recorded)
 
 
@@ -196,5 +196,5 @@ def _video(item: MediaItem, s3_key: str, record: TrackerRecord | None) -> Video:
         size_bytes=item.size_bytes,
         duration_seconds=item.duration_seconds,
         item_count=item.item_count,
-        retry_count=0 if record is None else record.retry_count,
+        retry_count=0 if record is None else record.video.retry_count,
     )

@@ -214,7 +214,7 @@ class VideoTransfer:
         files: dict[int, ArchivedFile],
     ) -> TransferredFile:
         media_id = video.media_id
-        key = chapter_key(record.s3_key or video.s3_key, item_number)
+        key = chapter_key(record.video.s3_key or video.s3_key, item_number)
         finished = _in_order(files)
 
         def remember(upload: UploadState) -> None:

@@ -23,7 +23,7 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, 
 
 from gopro_sync.aws_answers import Service, Turn, TurnError, answer_of
 from gopro_sync.errors import MediaGoneError, TrackerError
-from gopro_sync.outside_values import whole_number_or_none, zoned_moment_or_none
+from gopro_sync.outside_values import seconds_or_none, text_or_none, whole_number_or_none, zoned_moment_or_none
 from gopro_sync.table.record_update import update_record
 from gopro_sync.table.values import from_attribute_values, to_attribute_values
 from gopro_sync.table.video import Video
@@ -77,16 +77,24 @@ class OpenUpload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackerRecord:
-    """A video as the tracker has it."""
+    """A video as the tracker has it, and how far it has come.
 
-    media_id: str
+    Attributes:
+        video: as it was recorded; what the record does not have, or what somebody made unreadable, is empty or None.
+        status: where it stands.
+        lease_owner: the run that is at work on it, if any.
+        lease_expires_at: until when, in seconds since 1970.
+        files: the chapters that are in S3.
+        upload: the multipart upload that is under way, if any.
+        next_attempt_after: when a failed video is due again.
+    """
+
+    video: Video
     status: Status
-    s3_key: str | None
     lease_owner: str | None
     lease_expires_at: int | None
     files: tuple[ArchivedFile, ...]
     upload: OpenUpload | None
-    retry_count: int
     next_attempt_after: datetime | None
 
     def is_postponed(self, now: datetime) -> bool:
@@ -163,7 +171,7 @@ class Tracker:
         for batch in batched(dict.fromkeys(media_ids), _KEYS_PER_BATCH):
             for item in self._get_batch(batch):
                 record = _record_from_item(item)
-                records[record.media_id] = record
+                records[record.video.media_id] = record
         return records
 
     def add_pending(self, videos: Sequence[Video]) -> None:
@@ -401,20 +409,32 @@ def _record_from_item(item: Mapping[str, Any]) -> TrackerRecord:
     try:
         upload = item.get("upload")
         return TrackerRecord(
-            media_id=item["media_id"],
+            video=_video_from_item(item),
             status=Status(item["status"]),
-            s3_key=_text(item, "s3_key"),
             lease_owner=_text(item, "lease_owner"),
             lease_expires_at=None if item.get("lease_expires_at") is None else _whole_number(item, "lease_expires_at"),
             files=tuple(ArchivedFile(**_fields(file)) for file in item.get("files", [])),
             upload=None if upload is None else OpenUpload(**_fields(upload)),
-            retry_count=_whole_number(item, "retry_count") if "retry_count" in item else 0,
             next_attempt_after=None if item.get("next_attempt_after") is None else _moment(item, "next_attempt_after"),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise TrackerError(
             f"The tracker's record has been changed by hand and cannot be read ({error})", media_id=item.get("media_id")
         ) from error
+
+
+def _video_from_item(item: Mapping[str, Any]) -> Video:
+    # Strict only where a mistake would do harm: another key would be a second object, and what is for people, such as
+    # the name, may have been changed by people.
+    return Video(
+        media_id=item["media_id"],
+        filename=text_or_none(item.get("filename")) or "",
+        s3_key=_text(item, "s3_key") or "",
+        uploaded_at=zoned_moment_or_none(item.get("upload_date")),
+        size_bytes=whole_number_or_none(item.get("file_size")),
+        duration_seconds=seconds_or_none(item.get("duration_seconds")),
+        retry_count=_whole_number(item, "retry_count") if "retry_count" in item else 0,
+    )
 
 
 def _fields(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -228,6 +228,22 @@ def test_a_death_between_completion_and_record_makes_no_second_object(
     world.assert_archived_whole()
 
 
+@pytest.mark.parametrize("key", [None, {"NULL": True}, {"S": ""}])
+def test_a_video_whose_record_has_lost_its_key_gets_one_and_is_archived(
+    world: World, key: dict[str, Any] | None
+) -> None:
+    world.put(recording(MIB))
+    world.dynamodb.put_item(
+        TableName=TABLE,
+        Item={"media_id": {"S": "m1"}, "status": {"S": "PENDING"}, **({} if key is None else {"s3_key": key})},
+    )
+
+    result = world.archive(world.discover())
+
+    assert result.files[0].s3_key == "gopro-videos/2026/05/GX010456.MP4"
+    world.assert_archived_whole()
+
+
 def test_another_run_leaves_a_leased_video_alone_and_takes_it_when_the_lease_is_over(world: World) -> None:
     world.put(recording(MIB))
     found = world.discover()
@@ -376,7 +392,7 @@ def test_discovery_records_each_new_video_once_oldest_first(world: World) -> Non
     assert (found.total_found, found.remaining, found.already_synced) == (7, 4, 0)
     records = world.tracker.get_many([item.media_id for item in items])
     assert {record.status for record in records.values()} == {Status.PENDING}
-    assert len({record.s3_key for record in records.values()}) == 7
+    assert len({record.video.s3_key for record in records.values()}) == 7
     assert world.discover(max_videos=3) == found
 
 
