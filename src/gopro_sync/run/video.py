@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from typing import Final
@@ -40,12 +40,25 @@ _SHORTEST_WAIT_SECONDS: Final = 5
 
 @unique
 class VideoStatus(StrEnum):
-    """What the state machine is told about a video."""
+    """What the state machine is told about a video.
+
+    COMPLETED: all chapters are in S3, verified. IN_PROGRESS: call again. WAITING: call again, but not before the wait
+    is over. DEFERRED: left to a later run.
+    """
 
     COMPLETED = "COMPLETED"
     IN_PROGRESS = "IN_PROGRESS"
     WAITING = "WAITING"
     DEFERRED = "DEFERRED"
+
+
+_STATUS: Final = {
+    EventType.VIDEO_ALREADY_ARCHIVED: VideoStatus.COMPLETED,
+    EventType.VIDEO_DOWNLOAD_COMPLETE: VideoStatus.COMPLETED,
+    EventType.VIDEO_DOWNLOAD_PAUSED: VideoStatus.IN_PROGRESS,
+    EventType.VIDEO_DOWNLOAD_WAITING: VideoStatus.WAITING,
+    EventType.VIDEO_DOWNLOAD_DEFERRED: VideoStatus.DEFERRED,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,26 +78,38 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoResult:
-    """How far the video came.
+    """How far the video came in one invocation.
 
     Attributes:
-        status: COMPLETED (all chapters verified in S3), IN_PROGRESS (call again), WAITING (call again, but not before
-            ``wait_seconds`` are over) or DEFERRED (left to a later run).
+        event: what has happened to it, as the log tells.
         files: the chapters that are in S3, the first one first.
         bytes_sent: what this invocation sent to S3.
-        bytes_archived: the size of the video if this invocation archived it, whichever invocation sent the bytes.
-        duration_seconds: how long this invocation took.
         reason: why the video was deferred, or has to wait.
         wait_seconds: for how long, if it has to wait.
+        duration_seconds: how long this invocation took.
     """
 
-    status: VideoStatus
-    files: tuple[ArchivedFile, ...]
-    bytes_sent: int
-    bytes_archived: int
-    duration_seconds: float
+    event: EventType
+    files: tuple[ArchivedFile, ...] = ()
+    bytes_sent: int = 0
     reason: str | None = None
     wait_seconds: int | None = None
+    duration_seconds: float = 0.0
+
+    @property
+    def status(self) -> VideoStatus:
+        """What is to be done with the video next."""
+        return _STATUS[self.event]
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of all chapters that are in S3."""
+        return sum(file.size_bytes for file in self.files)
+
+    @property
+    def bytes_archived(self) -> int:
+        """The size of the video if this invocation archived it, whichever invocation sent the bytes."""
+        return self.size_bytes if self.event is EventType.VIDEO_DOWNLOAD_COMPLETE else 0
 
 
 class VideoTransfer:
@@ -125,10 +150,13 @@ class VideoTransfer:
                 by the next attempt.
         """
         started = self._clock()
+        result = replace(self._result_of(video), duration_seconds=(self._clock() - started).total_seconds())
+        _tell(video, result)
+        return result
+
+    def _result_of(self, video: Video) -> VideoResult:
         if self._seconds_left() < _LEAST_USEFUL_SECONDS:
-            return self._report(
-                EventType.VIDEO_DOWNLOAD_DEFERRED, video, VideoStatus.DEFERRED, started, reason=_RUN_IS_OVER
-            )
+            return VideoResult(event=EventType.VIDEO_DOWNLOAD_DEFERRED, reason=_RUN_IS_OVER)
         with subsegment(Part.TRACKER, run=self._owner, media_id=video.media_id):
             claim = self._tracker.claim(
                 video.media_id,
@@ -136,43 +164,30 @@ class VideoTransfer:
                 lease=timedelta(seconds=self._invocation_seconds_left()) + _LEASE_MARGIN,
             )
         if claim.outcome is ClaimOutcome.ALREADY_COMPLETED:
-            return self._report(
-                EventType.VIDEO_ALREADY_ARCHIVED, video, VideoStatus.COMPLETED, started, files=claim.record.files
-            )
+            return VideoResult(event=EventType.VIDEO_ALREADY_ARCHIVED, files=claim.record.files)
         if claim.outcome is ClaimOutcome.HELD_BY_ANOTHER:
-            return self._report(
-                EventType.VIDEO_DOWNLOAD_DEFERRED, video, VideoStatus.DEFERRED, started, reason=_HELD_BY_ANOTHER
-            )
+            return VideoResult(event=EventType.VIDEO_DOWNLOAD_DEFERRED, reason=_HELD_BY_ANOTHER)
         try:
-            return self._archive_claimed(video, claim.record, started)
+            return self._archive_claimed(video, claim.record)
         except (SessionRefusedError, ConfigurationError):
             # Not the video's fault: whoever goes on, in this run or the next, need not wait for the lease to expire.
             self._tracker.release(video.media_id, owner=self._owner)
             raise
         except GoProUnavailableError as error:
             self._tracker.release(video.media_id, owner=self._owner)
-            return self._waiting(video, error, started)
+            return self._waiting(error)
         except (NetworkError, ThrottledError) as error:
             self._gate.after_failure(error, video.media_id)
             raise
 
-    def _waiting(self, video: Video, error: GoProUnavailableError, started: datetime) -> VideoResult:
+    def _waiting(self, error: GoProUnavailableError) -> VideoResult:
         # The state machine waits without paying for a function. Where the run has no time for it, the error says so.
         wait_seconds = max(_SHORTEST_WAIT_SECONDS, math.ceil(error.retry_after_seconds or 0))
-        if self._deadline is not None:
-            time_left = (self._deadline - self._clock()).total_seconds()
-            if time_left - wait_seconds < _LEAST_USEFUL_SECONDS:
-                raise error
-        return self._report(
-            EventType.VIDEO_DOWNLOAD_WAITING,
-            video,
-            VideoStatus.WAITING,
-            started,
-            reason=error.message,
-            wait_seconds=wait_seconds,
-        )
+        if self._run_seconds_left() - wait_seconds < _LEAST_USEFUL_SECONDS:
+            raise error
+        return VideoResult(event=EventType.VIDEO_DOWNLOAD_WAITING, reason=error.message, wait_seconds=wait_seconds)
 
-    def _archive_claimed(self, video: Video, record: TrackerRecord, started: datetime) -> VideoResult:
+    def _archive_claimed(self, video: Video, record: TrackerRecord) -> VideoResult:
         media_id = video.media_id
         urls = _SignedUrls(lambda: self._originals(video))
         files = {file.item_number: file for file in record.files}
@@ -184,21 +199,14 @@ class VideoTransfer:
                 transferred = self._archive_chapter(video, record, original.item_number, urls, files)
             bytes_sent += transferred.bytes_sent
             if transferred.outcome is TransferOutcome.IN_PROGRESS:
-                return self._paused(video, _in_order(files), bytes_sent, started)
+                return self._paused(video, _in_order(files), bytes_sent)
             files[original.item_number] = _archived_file(original.item_number, transferred)
             if original is not urls.originals[-1]:
                 self._tracker.save_progress(media_id, owner=self._owner, files=_in_order(files), upload=None)
         finished = _in_order(files)
         with subsegment(Part.TRACKER, run=self._owner, media_id=media_id):
             self._tracker.complete(media_id, owner=self._owner, files=finished)
-        return self._report(
-            EventType.VIDEO_DOWNLOAD_COMPLETE,
-            video,
-            VideoStatus.COMPLETED,
-            started,
-            files=finished,
-            bytes_sent=bytes_sent,
-        )
+        return VideoResult(event=EventType.VIDEO_DOWNLOAD_COMPLETE, files=finished, bytes_sent=bytes_sent)
 
     def _originals(self, video: Video) -> tuple[OriginalFile, ...]:
         with subsegment(Part.GOPRO_API, run=self._owner, media_id=video.media_id):
@@ -238,56 +246,34 @@ class VideoTransfer:
         )
 
     def _seconds_left(self) -> float:
-        left = self._invocation_seconds_left()
-        if self._deadline is None:
-            return left
-        return min(left, (self._deadline - self._clock()).total_seconds())
+        return min(self._invocation_seconds_left(), self._run_seconds_left())
 
-    def _paused(self, video: Video, files: Sequence[ArchivedFile], bytes_sent: int, started: datetime) -> VideoResult:
-        event, status, reason = EventType.VIDEO_DOWNLOAD_PAUSED, VideoStatus.IN_PROGRESS, None
-        if self._run_is_over():
-            # Nobody will call again in this run; the next one need not wait for the lease to expire.
-            self._tracker.release(video.media_id, owner=self._owner)
-            event, status, reason = EventType.VIDEO_DOWNLOAD_DEFERRED, VideoStatus.DEFERRED, _RUN_IS_OVER
-        return self._report(event, video, status, started, files=files, bytes_sent=bytes_sent, reason=reason)
+    def _run_seconds_left(self) -> float:
+        return math.inf if self._deadline is None else (self._deadline - self._clock()).total_seconds()
 
-    def _run_is_over(self) -> bool:
-        return self._deadline is not None and (self._deadline - self._clock()).total_seconds() < _LEAST_USEFUL_SECONDS
-
-    def _report(
-        self,
-        event_type: EventType,
-        video: Video,
-        status: VideoStatus,
-        started: datetime,
-        *,
-        files: Sequence[ArchivedFile] = (),
-        bytes_sent: int = 0,
-        reason: str | None = None,
-        wait_seconds: int | None = None,
-    ) -> VideoResult:
-        result = VideoResult(
-            status=status,
-            files=tuple(files),
-            bytes_sent=bytes_sent,
-            bytes_archived=_size_bytes(files) if event_type is EventType.VIDEO_DOWNLOAD_COMPLETE else 0,
-            duration_seconds=(self._clock() - started).total_seconds(),
-            reason=reason,
-            wait_seconds=wait_seconds,
+    def _paused(self, video: Video, files: tuple[ArchivedFile, ...], bytes_sent: int) -> VideoResult:
+        if self._run_seconds_left() >= _LEAST_USEFUL_SECONDS:
+            return VideoResult(event=EventType.VIDEO_DOWNLOAD_PAUSED, files=files, bytes_sent=bytes_sent)
+        # Nobody will call again in this run; the next one need not wait for the lease to expire.
+        self._tracker.release(video.media_id, owner=self._owner)
+        return VideoResult(
+            event=EventType.VIDEO_DOWNLOAD_DEFERRED, files=files, bytes_sent=bytes_sent, reason=_RUN_IS_OVER
         )
-        logger.info(
-            event_type.replace("_", " "),
-            extra={
-                "event_type": event_type,
-                "media_id": video.media_id,
-                "s3_key": files[0].s3_key if files else None,
-                "file_size_bytes": _size_bytes(files),
-                "bytes_transferred": bytes_sent,
-                "transfer_duration_seconds": round(result.duration_seconds, 3),
-                "reason": reason,
-            },
-        )
-        return result
+
+
+def _tell(video: Video, result: VideoResult) -> None:
+    logger.info(
+        result.event.replace("_", " "),
+        extra={
+            "event_type": result.event,
+            "media_id": video.media_id,
+            "s3_key": result.files[0].s3_key if result.files else None,
+            "file_size_bytes": result.size_bytes,
+            "bytes_transferred": result.bytes_sent,
+            "transfer_duration_seconds": round(result.duration_seconds, 3),
+            "reason": result.reason,
+        },
+    )
 
 
 class _SignedUrls:
@@ -310,10 +296,6 @@ class _SignedUrls:
 
 def _in_order(files: dict[int, ArchivedFile]) -> tuple[ArchivedFile, ...]:
     return tuple(files[item_number] for item_number in sorted(files))
-
-
-def _size_bytes(files: Sequence[ArchivedFile]) -> int:
-    return sum(file.size_bytes for file in files)
 
 
 def object_tags(uploaded_at: datetime | None) -> dict[str, str]:
