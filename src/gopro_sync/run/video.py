@@ -330,7 +330,7 @@ def _open_upload(item_number: int, upload: UploadState) -> OpenUpload:
         item_number=item_number,
         s3_key=upload.key,
         upload_id=upload.upload_id,
-        part_size=upload.part_size_bytes,
+        part_size_bytes=upload.part_size_bytes,
         size_bytes=upload.size_bytes,
         source_etag=upload.source_etag,
     )
@@ -342,7 +342,7 @@ def _upload_state(upload: OpenUpload | None, item_number: int) -> UploadState | 
     return UploadState(
         upload_id=upload.upload_id,
         key=upload.s3_key,
-        part_size_bytes=upload.part_size,
+        part_size_bytes=upload.part_size_bytes,
         size_bytes=upload.size_bytes,
         source_etag=upload.source_etag,
     )

@@ -70,7 +70,7 @@ class OpenUpload:
     item_number: int
     s3_key: str
     upload_id: str
-    part_size: int
+    part_size_bytes: int
     size_bytes: int
     source_etag: str | None
 
@@ -238,7 +238,7 @@ class Tracker:
             expression = "SET files = :files REMOVE #upload"
         else:
             expression = "SET files = :files, #upload = :upload"
-            values[":upload"] = asdict(upload)
+            values[":upload"] = _item_of_upload(upload)
         self._update_held(media_id, expression, values, {"#upload": "upload"})
 
     def complete(self, media_id: str, *, owner: str, files: Sequence[ArchivedFile]) -> None:
@@ -414,7 +414,7 @@ def _record_from_item(item: Mapping[str, Any]) -> TrackerRecord:
             lease_owner=_text(item, "lease_owner"),
             lease_expires_at=None if item.get("lease_expires_at") is None else _whole_number(item, "lease_expires_at"),
             files=tuple(ArchivedFile(**_fields(file)) for file in item.get("files", [])),
-            upload=None if upload is None else OpenUpload(**_fields(upload)),
+            upload=None if upload is None else _upload_from_item(upload),
             next_attempt_after=None if item.get("next_attempt_after") is None else _moment(item, "next_attempt_after"),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -435,6 +435,16 @@ def _video_from_item(item: Mapping[str, Any]) -> Video:
         duration_seconds=seconds_or_none(item.get("duration_seconds")),
         retry_count=_whole_number(item, "retry_count") if "retry_count" in item else 0,
     )
+
+
+def _item_of_upload(upload: OpenUpload) -> dict[str, Any]:
+    fields = asdict(upload)
+    return {"part_size": fields.pop("part_size_bytes"), **fields}
+
+
+def _upload_from_item(item: Mapping[str, Any]) -> OpenUpload:
+    fields = _fields(item)
+    return OpenUpload(part_size_bytes=fields.pop("part_size"), **fields)
 
 
 def _fields(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from botocore.stub import Stubber
@@ -38,10 +38,18 @@ UPLOAD = OpenUpload(
     item_number=2,
     s3_key="gopro-videos/2026/05/GX020456.MP4",
     upload_id="upload-1",
-    part_size=5 << 20,
+    part_size_bytes=5 << 20,
     size_bytes=200 << 20,
     source_etag=None,
 )
+UPLOAD_ITEM: Final[dict[str, Any]] = {
+    "item_number": {"N": "2"},
+    "s3_key": {"S": "gopro-videos/2026/05/GX020456.MP4"},
+    "upload_id": {"S": "upload-1"},
+    "part_size": {"N": "5242880"},
+    "size_bytes": {"N": "209715200"},
+    "source_etag": {"NULL": True},
+}
 
 
 class Clock:
@@ -145,14 +153,6 @@ def test_a_record_of_an_earlier_version_is_read(tracker: Tracker, client: Dynamo
         "checksum_crc64nvme": {"S": "AAAAAAAAAAA="},
         "etag_proof": {"S": "matched"},
     }
-    upload = {
-        "item_number": {"N": "2"},
-        "s3_key": {"S": "gopro-videos/2026/05/GX020456.MP4"},
-        "upload_id": {"S": "upload-1"},
-        "part_size": {"N": "5242880"},
-        "size_bytes": {"N": "209715200"},
-        "source_etag": {"NULL": True},
-    }
     client.put_item(
         TableName=TABLE,
         Item={
@@ -169,7 +169,7 @@ def test_a_record_of_an_earlier_version_is_read(tracker: Tracker, client: Dynamo
             "lease_expires_at": {"N": "1777684200"},
             "execution_id": {"S": "run-1"},
             "files": {"L": [{"M": file}]},
-            "upload": {"M": upload},
+            "upload": {"M": UPLOAD_ITEM},
             "error_type": {"S": "NetworkError"},
             "error_message": {"S": "The connection broke off"},
             "next_attempt_after": {"S": "2026-05-03T01:10:00Z"},
@@ -282,6 +282,17 @@ def test_a_run_may_claim_its_own_video_again_after_its_function_was_killed(track
     assert again.outcome is ClaimOutcome.CLAIMED
     assert again.record.files == (FILE,)
     assert again.record.upload == UPLOAD
+
+
+def test_the_upload_that_is_under_way_has_the_attributes_that_it_always_had(
+    tracker: Tracker, client: DynamoDBClient
+) -> None:
+    tracker.add_pending([video()])
+    tracker.claim("m1", owner="run-1", lease=LEASE)
+
+    tracker.save_progress("m1", owner="run-1", files=[], upload=UPLOAD)
+
+    assert item(client)["upload"] == UPLOAD_ITEM
 
 
 def test_who_lost_the_video_can_neither_complete_nor_change_it(
@@ -413,7 +424,9 @@ CHANGES_BY_HAND: list[dict[str, Any]] = [
     {"files": {"S": "none"}},
     {"files": {"L": [{"S": "one"}]}},
     {"files": {"L": [{"M": {"item_number": {"N": "1"}}}]}},
-    {"upload": {"M": {**{name: {"S": "x"} for name in UPLOAD.__slots__}, "part_size": {"S": "large"}}}},
+    {"upload": {"M": {**UPLOAD_ITEM, "part_size": {"S": "large"}}}},
+    {"upload": {"M": {**UPLOAD_ITEM, "part_size_bytes": {"N": "5242880"}}}},
+    {"upload": {"M": {name: value for name, value in UPLOAD_ITEM.items() if name != "part_size"}}},
     {"upload": {"L": []}},
 ]
 
