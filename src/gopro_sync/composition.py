@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from gopro_sync.gopro.client import GoProClient
     from gopro_sync.gopro.http import RetryPolicy
     from gopro_sync.gopro.session.renewal import Renewal
-    from gopro_sync.run.video import VideoTransfer
+    from gopro_sync.run.video import Invocation, VideoTransfer
     from gopro_sync.table.request_budget import SharedGate
     from gopro_sync.table.tracker import Tracker
 
@@ -149,8 +148,8 @@ def gopro_client(session: Session, gate: SharedGate | None = None) -> GoProClien
     return GoProClient(_http_client(), session, base_url=settings().gopro_api_base_url, gate=gate)
 
 
-def video_transfer(session: Session, seconds_left: Callable[[], float]) -> VideoTransfer:
-    """Return what archives one video within ``seconds_left``."""
+def video_transfer(session: Session, invocation: Invocation) -> VideoTransfer:
+    """Return what archives one video in the name of ``invocation`` and within its time."""
     from gopro_sync.run.video import VideoTransfer
 
     gate = gopro_gate()
@@ -160,7 +159,7 @@ def video_transfer(session: Session, seconds_left: Callable[[], float]) -> Video
         tracker=tracker(),
         engine=_engine(),
         clock=now_utc,
-        seconds_left=seconds_left,
+        invocation=invocation,
     )
 
 

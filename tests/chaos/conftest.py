@@ -29,6 +29,7 @@ from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.http import open_http_client
 from gopro_sync.gopro.session.session import Session
 from gopro_sync.run.discovery import Discovery, discover
+from gopro_sync.run.video_event import as_event
 from gopro_sync.table.tracker import Tracker
 from gopro_sync.timestamps import iso_utc
 from local.simulator import Library, SimulatedItem, Simulator, SourceFile
@@ -239,12 +240,15 @@ class World:
     def _execution_id(self) -> str:
         return f"arn:aws:states:eu-central-1:123456789012:execution:gopro-sync-orchestrator:night-{self.nights}"
 
-    def _discover(self) -> Discovery:
-        client = GoProClient(
+    @property
+    def _client(self) -> GoProClient:
+        return GoProClient(
             self.http, Session(auth_token=self.gopro.credential["auth_token"]), base_url=self.gopro.api_url
         )
+
+    def _discover(self) -> Discovery:
         tracker = Tracker(self.dynamodb, TABLE, clock=lambda: self.now, sleep=lambda _: None)
-        return discover(client, tracker, owner=self._execution_id, max_videos=1000, now=self.now)
+        return discover(self._client, tracker, owner=self._execution_id, max_videos=1000, now=self.now)
 
     def _note_status(self) -> None:
         # The request budget is kept in the same table, so not every write is a change of this record.
@@ -264,7 +268,10 @@ class World:
             case "MediaLister":
                 return {"Payload": self._list()}
             case "getObject":
-                return [video.as_manifest_item() for video in self._discover().videos]
+                return [
+                    as_event(video, download_url=self._client.download_url(video.media_id))
+                    for video in self._discover().videos
+                ]
             case "VideoDownloader":
                 return {"Payload": self._download(arguments["Payload"])}
             case "updateItem":

@@ -11,7 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, NewVideo, Status, Tracker
+from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, Status, Tracker
+from gopro_sync.table.video import Video
 from tests.support.deployment import Stack, resource, state_machine
 from tests.support.state_machine import ENTERED_AT, EXECUTION_ARN, TaskError, run
 
@@ -63,11 +64,11 @@ def tracker(client: DynamoDBClient, *, at: datetime = NOW) -> Tracker:
 
 
 def add(client: DynamoDBClient) -> None:
-    video = NewVideo(
+    video = Video(
         media_id=MEDIA_ID,
         filename="a.MP4",
         s3_key=FILE.s3_key,
-        upload_date=datetime(2026, 2, 28, tzinfo=UTC),
+        uploaded_at=datetime(2026, 2, 28, tzinfo=UTC),
         size_bytes=123,
         duration_seconds=None,
     )

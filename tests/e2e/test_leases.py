@@ -9,15 +9,16 @@ from datetime import timedelta
 import pytest
 
 from gopro_sync.errors import TrackerError
-from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, NewVideo, Tracker
+from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, Tracker
+from gopro_sync.table.video import Video
 from gopro_sync.timestamps import now_utc
 from tests.e2e.conftest import Stack
 
-NEW_VIDEO = NewVideo(
+NEW_VIDEO = Video(
     media_id="m1",
     filename="GX010001.MP4",
     s3_key="gopro-videos/2026/05/GX010001.MP4",
-    upload_date=None,
+    uploaded_at=None,
     size_bytes=None,
     duration_seconds=None,
 )

@@ -24,11 +24,12 @@ from gopro_sync.errors import (
 from gopro_sync.gopro.session.credentials import CredentialStore
 from gopro_sync.table.request_budget import SharedGate
 from gopro_sync.table.session_guard import SessionGuard
-from gopro_sync.table.tracker import NewVideo, Tracker
+from gopro_sync.table.tracker import Tracker
+from gopro_sync.table.video import Video
 
 NOW: Final = datetime(2026, 5, 1, 2, 0, tzinfo=UTC)
-VIDEO: Final = NewVideo(
-    media_id="m1", filename="GX010001.MP4", s3_key="k", upload_date=NOW, size_bytes=1, duration_seconds=1
+VIDEO: Final = Video(
+    media_id="m1", filename="GX010001.MP4", s3_key="k", uploaded_at=NOW, size_bytes=1, duration_seconds=1
 )
 DESCRIPTION: Final = ObjectDescription(key="k", content_type="video/mp4", tags={}, metadata={})
 RECORD: Final = {

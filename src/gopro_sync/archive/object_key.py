@@ -11,8 +11,8 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Protocol
 from urllib.parse import quote
 
 PREFIX_ROOT = "gopro-videos"
@@ -35,23 +35,28 @@ _NUMBERED_CHAPTER = re.compile(
 _FIRST_OF_OLD_FAMILY = re.compile(r"(?P<g>G)O(?P<p>P)R(?P<rest>\d{4}(?:_.*)?)", re.IGNORECASE | re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LibraryItem:
-    """What the key of a media item depends on.
+class NamedItem(Protocol):
+    """What the key of a media item depends on."""
 
-    Args:
-        media_id: GoPro's id of the media item.
-        filename: name that GoPro gives, if any; not trusted.
-        file_extension: extension that GoPro gives without a dot, used if there is no filename.
-        uploaded_at: when the item reached GoPro Cloud; aware.
-        chapter_count: how many chapters the recording has.
-    """
+    @property
+    def media_id(self) -> str:
+        """GoPro's id of the media item."""
 
-    media_id: str
-    filename: str | None
-    file_extension: str | None
-    uploaded_at: datetime
-    chapter_count: int = 1
+    @property
+    def filename(self) -> str | None:
+        """Name that GoPro gives, if any; not trusted."""
+
+    @property
+    def file_extension(self) -> str | None:
+        """Extension that GoPro gives without a dot, used if there is no filename."""
+
+    @property
+    def uploaded_at(self) -> datetime:
+        """When the item reached GoPro Cloud; aware."""
+
+    @property
+    def item_count(self) -> int:
+        """How many chapters the recording has."""
 
 
 def clean_filename(name: str) -> str:
@@ -117,7 +122,7 @@ def fallback_key(key: str, media_id: str) -> str:
     return f"{folder}{slash}{disambiguated_filename(filename, media_id)}"
 
 
-def assign_keys(items: Iterable[LibraryItem], recorded: Mapping[str, str]) -> dict[str, str]:
+def assign_keys(items: Iterable[NamedItem], recorded: Mapping[str, str]) -> dict[str, str]:
     """Gives every media item of a library the key of its first chapter.
 
     Args:
@@ -131,19 +136,19 @@ def assign_keys(items: Iterable[LibraryItem], recorded: Mapping[str, str]) -> di
     assigned = dict(recorded)
     claimed = set[str]()
     for media_id, key in recorded.items():
-        claimed.update(_chapter_keys(key, by_id[media_id].chapter_count if media_id in by_id else 1))
+        claimed.update(_chapter_keys(key, by_id[media_id].item_count if media_id in by_id else 1))
 
     new_items = (item for item in by_id.values() if item.media_id not in recorded)
     for item in sorted(new_items, key=lambda item: (item.uploaded_at, item.media_id)):
         # The candidates never end, and each one differs, so one is free.
         assigned[item.media_id] = next(
-            key for key in _candidate_keys(item) if claimed.isdisjoint(_chapter_keys(key, item.chapter_count))
+            key for key in _candidate_keys(item) if claimed.isdisjoint(_chapter_keys(key, item.item_count))
         )
-        claimed.update(_chapter_keys(assigned[item.media_id], item.chapter_count))
+        claimed.update(_chapter_keys(assigned[item.media_id], item.item_count))
     return assigned
 
 
-def _candidate_keys(item: LibraryItem) -> Iterator[str]:
+def _candidate_keys(item: NamedItem) -> Iterator[str]:
     filename = _filename_of(item)
     uploaded_on = item.uploaded_at.astimezone(UTC).date()
     yield object_key(uploaded_on=uploaded_on, filename=filename)
@@ -154,12 +159,12 @@ def _candidate_keys(item: LibraryItem) -> Iterator[str]:
         yield object_key(uploaded_on=uploaded_on, filename=name)
 
 
-def _chapter_keys(first_key: str, chapter_count: int) -> list[str]:
-    last = min(max(chapter_count, 1), _MOST_CLAIMED_CHAPTERS)
+def _chapter_keys(first_key: str, item_count: int) -> list[str]:
+    last = min(max(item_count, 1), _MOST_CLAIMED_CHAPTERS)
     return [chapter_key(first_key, item_number) for item_number in range(1, last + 1)]
 
 
-def _filename_of(item: LibraryItem) -> str:
+def _filename_of(item: NamedItem) -> str:
     try:
         return clean_filename(item.filename or "")
     except ValueError:

@@ -19,11 +19,13 @@ from gopro_sync.errors import ThrottledError
 from gopro_sync.event_fields import JsonObject, optional_text, optional_time
 from gopro_sync.handlers.entry_point import STATUS_OK, entry_point, execution_id_of
 from gopro_sync.handlers.session_source import session_for
-from gopro_sync.run.discovery import Discovery, VideoToArchive, discover
+from gopro_sync.run.discovery import Discovery, discover
 from gopro_sync.run.drift_report import report_drift
 from gopro_sync.run.report import report
 from gopro_sync.run.run_files import write_manifest
 from gopro_sync.run.run_input import RunInput, read_run_input
+from gopro_sync.run.video_event import as_event
+from gopro_sync.table.video import Video
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.timestamps import iso_utc, now_utc
 
@@ -59,8 +61,9 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     started_at = optional_time(event, "run_started_at") or now_utc()
     gate = composition.gopro_gate(taken_at_once=_PAGES_TAKEN_AT_ONCE, patience_seconds=_PATIENCE_SECONDS)
     try:
+        client = composition.gopro_client(session_for(event), gate)
         found = discover(
-            composition.gopro_client(session_for(event), gate),
+            client,
             composition.tracker(),
             owner=execution_id_of(event, context),
             max_videos=max_videos,
@@ -91,7 +94,8 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         )
     if asked.is_dry_run:
         return answer | {"dry_run": _what_would_happen(found)}
-    return answer | _videos(event, found, started_at)
+    videos = [as_event(video, download_url=client.download_url(video.media_id)) for video in found.videos]
+    return answer | _handed_over(event, videos, started_at)
 
 
 def _report(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
@@ -109,12 +113,12 @@ def _report(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
 def _what_would_happen(found: Discovery) -> dict[str, Any]:
     """Say it of this run and, where its limit leaves some for later, of all the runs that it takes."""
     whole = {"backlog": _forecast(found, (*found.videos, *found.later_videos))} if found.later_videos else {}
-    first = [{"media_id": video.item.media_id, "s3_key": video.s3_key} for video in found.videos[:_VIDEOS_SHOWN]]
+    first = [{"media_id": video.media_id, "s3_key": video.s3_key} for video in found.videos[:_VIDEOS_SHOWN]]
     return {**_forecast(found, found.videos), **whole, "first_videos": first}
 
 
-def _forecast(found: Discovery, videos: Sequence[VideoToArchive]) -> dict[str, Any]:
-    sizes = [video.item.size_bytes for video in videos]
+def _forecast(found: Discovery, videos: Sequence[Video]) -> dict[str, Any]:
+    sizes = [video.size_bytes for video in videos]
     size_bytes = sum(size for size in sizes if size is not None)
     usage = expected_usage(library_items=found.total_found, videos=len(videos), size_bytes=size_bytes)
     prices = load_prices()
@@ -147,18 +151,17 @@ def _unavailable(found: Discovery) -> dict[str, Any]:
     }
 
 
-def _videos(event: JsonObject, found: Discovery, started_at: datetime) -> dict[str, Any]:
-    items = [video.as_manifest_item() for video in found.videos]
+def _handed_over(event: JsonObject, videos: Sequence[JsonObject], started_at: datetime) -> dict[str, Any]:
     execution_id = optional_text(event, "execution_id")
     if execution_id is None:
-        return {"new_videos": items}
+        return {"new_videos": videos}
     manifest = None
-    if items:
+    if videos:
         manifest = write_manifest(
             composition.s3_client(),
             bucket=composition.settings().archive_bucket_name,
             execution_id=execution_id,
-            items=items,
+            items=videos,
         )
     run_time = timedelta(seconds=composition.settings().run_time_seconds)
     return {"manifest": manifest, "run_deadline": iso_utc(started_at + run_time)}

@@ -10,23 +10,16 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync import composition
-from gopro_sync.archive.object_key import PREFIX_ROOT, clean_filename
 from gopro_sync.errors import InvalidEventError, SourceMissingError
-from gopro_sync.event_fields import (
-    JsonObject,
-    optional_count,
-    optional_seconds,
-    optional_text,
-    optional_time,
-    required_text,
-)
+from gopro_sync.event_fields import JsonObject, optional_seconds, optional_text, optional_time, required_text
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.library.drift import sources_missing
 from gopro_sync.handlers.entry_point import STATUS_OK, entry_point, execution_id_of
 from gopro_sync.handlers.session_source import session_for
 from gopro_sync.run.drift_report import report_drift
-from gopro_sync.run.video import VideoRequest, VideoResult
-from gopro_sync.table.tracker import NewVideo
+from gopro_sync.run.video import Invocation, VideoResult
+from gopro_sync.run.video_event import video_of
+from gopro_sync.table.video import Video
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.telemetry.metrics import emit_video_archived
 from gopro_sync.transfer_rate import megabits_per_second
@@ -44,70 +37,38 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         InvalidEventError: a field is missing or of the wrong shape, or names another bucket or another host.
         GoProSyncError: what the session, the GoPro API, the tracker and the transfer raise.
     """
-    request = _request(event, context)
+    video = video_of(event)
+    invocation = Invocation(
+        owner=execution_id_of(event, context),
+        deadline=optional_time(event, "run_deadline"),
+        seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+    )
     # Not as `extra` of single lines: the standard library keeps `filename` for itself there.
-    logger.append_keys(media_id=request.video.media_id, filename=request.video.filename)
+    logger.append_keys(media_id=video.media_id, filename=video.filename)
     session = session_for(event)
     _refuse_foreign_addresses(event, composition.gopro_client(session))
     logger.info(
         "Video download starts",
         extra={
             "event_type": EventType.VIDEO_DOWNLOAD_START,
-            "file_size_bytes": request.video.size_bytes,
+            "file_size_bytes": video.size_bytes,
             "s3_bucket": composition.settings().archive_bucket_name,
-            "s3_key": request.video.s3_key,
+            "s3_key": video.s3_key,
         },
     )
     if "execution_id" not in event:
         # The lister records what it finds; a video that is invoked by itself may not have been listed yet.
-        composition.tracker().add_pending([request.video])
-    transfer = composition.video_transfer(session, lambda: context.get_remaining_time_in_millis() / 1000)
+        composition.tracker().add_pending([video])
+    transfer = composition.video_transfer(session, invocation)
     try:
-        result = transfer.archive(request)
+        result = transfer.archive(video)
     except SourceMissingError:
         report_drift([sources_missing()], environment=composition.settings().environment)
         raise
     if result.bytes_archived:
         seconds = result.duration_seconds + (optional_seconds(event, "seconds_before") or 0.0)
         emit_video_archived(result.bytes_archived, seconds, environment=composition.settings().environment)
-    return _answer(request, result)
-
-
-def _request(event: JsonObject, context: LambdaContext) -> VideoRequest:
-    media_id = required_text(event, "media_id")
-    s3_key = _s3_key(event)
-    duration = optional_seconds(event, "duration")
-    return VideoRequest(
-        video=NewVideo(
-            media_id=media_id,
-            filename=optional_text(event, "filename") or s3_key.rsplit("/", 1)[-1],
-            s3_key=s3_key,
-            upload_date=optional_time(event, "upload_date"),
-            size_bytes=optional_count(event, "file_size"),
-            duration_seconds=None if duration is None else round(duration),
-        ),
-        item_count=optional_count(event, "item_count") or 1,
-        captured_at=optional_time(event, "captured_at"),
-        owner=execution_id_of(event, context),
-        deadline=optional_time(event, "run_deadline"),
-    )
-
-
-def _s3_key(event: JsonObject) -> str:
-    key = optional_text(event, "s3_key")
-    if key is None:
-        prefix = required_text(event, "s3_prefix").rstrip("/")
-        key = f"{prefix}/{_cleaned(required_text(event, 'filename'))}"
-    if not key.startswith(f"{PREFIX_ROOT}/") or ".." in key.split("/"):
-        raise InvalidEventError(f"The event's S3 key is not under {PREFIX_ROOT}/")
-    return key
-
-
-def _cleaned(filename: str) -> str:
-    try:
-        return clean_filename(filename)
-    except ValueError as error:
-        raise InvalidEventError("The event's field 'filename' is no name of a file") from error
+    return _answer(video, result)
 
 
 def _refuse_foreign_addresses(event: JsonObject, client: GoProClient) -> None:
@@ -120,11 +81,11 @@ def _refuse_foreign_addresses(event: JsonObject, client: GoProClient) -> None:
         raise InvalidEventError("The event's field 'download_url' is not the API address of this media item's download")
 
 
-def _answer(request: VideoRequest, result: VideoResult) -> dict[str, Any]:
+def _answer(video: Video, result: VideoResult) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "statusCode": STATUS_OK,
         "status": result.status,
-        "media_id": request.video.media_id,
+        "media_id": video.media_id,
         "bytes_transferred": result.bytes_archived,
         "bytes_sent": result.bytes_sent,
         "transfer_duration_seconds": round(result.duration_seconds, 3),

@@ -7,51 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
-from typing import Any, Final
+from typing import Final
 
-from gopro_sync.archive.object_key import LibraryItem, assign_keys
+from gopro_sync.archive.object_key import assign_keys
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.library.drift import DriftFinding
 from gopro_sync.gopro.library.listing import LibraryListing
 from gopro_sync.gopro.library.media import MediaItem, SkipReason, classify
 from gopro_sync.run.selection import Selection
-from gopro_sync.table.tracker import NewVideo, Status, Tracker, TrackerRecord
+from gopro_sync.table.tracker import Status, Tracker, TrackerRecord
+from gopro_sync.table.video import Video
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.telemetry.tracing import Part, subsegment
-from gopro_sync.timestamps import iso_utc
 
 NOT_IN_LIBRARY: Final = "not_in_library"
 _EVERYTHING: Final = Selection()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VideoToArchive:
-    """One video that this run is to archive."""
-
-    item: MediaItem
-    s3_key: str
-    download_url: str
-    retry_count: int
-
-    @property
-    def filename(self) -> str:
-        """GoPro's name, or the last part of the key where GoPro has none."""
-        return self.item.filename or self.s3_key.rsplit("/", 1)[-1]
-
-    def as_manifest_item(self) -> dict[str, Any]:
-        """Return the video as the manifest and the downloader's event spell it; sizes in bytes, duration in seconds."""
-        return {
-            "media_id": self.item.media_id,
-            "filename": self.filename,
-            "download_url": self.download_url,
-            "file_size": self.item.size_bytes,
-            "upload_date": iso_utc(self.item.created_at),
-            "duration": self.item.duration_seconds,
-            "captured_at": None if self.item.captured_at is None else iso_utc(self.item.captured_at),
-            "item_count": self.item.item_count,
-            "s3_key": self.s3_key,
-            "retry_count": self.retry_count,
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +41,8 @@ class Discovery:
         drift: in what GoPro's answers differ from those that the client was written against.
     """
 
-    videos: tuple[VideoToArchive, ...]
-    later_videos: tuple[VideoToArchive, ...]
+    videos: tuple[Video, ...]
+    later_videos: tuple[Video, ...]
     already_synced: int
     leased: int
     postponed: int
@@ -124,18 +94,13 @@ def discover(
     keys = _keys(items, records)
     standing = {item.media_id: _standing(item, records.get(item.media_id), selection, owner, now) for item in items}
     videos = [
-        VideoToArchive(
-            item=item,
-            s3_key=keys[item.media_id],
-            download_url=client.download_url(item.media_id),
-            retry_count=records[item.media_id].retry_count if item.media_id in records else 0,
-        )
+        _video(item, keys[item.media_id], records.get(item.media_id))
         for item in items
         if standing[item.media_id] is _Standing.TO_ARCHIVE
     ]
     if records_what_is_new:
         with subsegment(Part.TRACKER, run=owner):
-            tracker.add_pending([_new_video(video) for video in videos if video.item.media_id not in records])
+            tracker.add_pending([video for video in videos if video.media_id not in records])
     counts = Counter(standing.values())
     return Discovery(
         videos=tuple(videos[:max_videos]),
@@ -217,27 +182,19 @@ def _log_skipped(media_id: str | None, reason: SkipReason, problem: str) -> None
 
 
 def _keys(items: Sequence[MediaItem], records: Mapping[str, TrackerRecord]) -> dict[str, str]:
-    recorded = {media_id: record.s3_key for media_id, record in records.items() if record.s3_key is not None}
-    library = [
-        LibraryItem(
-            media_id=item.media_id,
-            filename=item.filename,
-            file_extension=item.file_extension,
-            uploaded_at=item.created_at,
-            chapter_count=item.item_count,
-        )
-        for item in items
-    ]
-    return assign_keys(library, recorded)
+    recorded = {media_id: record.video.s3_key for media_id, record in records.items() if record.video.s3_key}
+    return assign_keys(items, recorded)
 
 
-def _new_video(video: VideoToArchive) -> NewVideo:
-    duration = video.item.duration_seconds
-    return NewVideo(
-        media_id=video.item.media_id,
-        filename=video.filename,
-        s3_key=video.s3_key,
-        upload_date=video.item.created_at,
-        size_bytes=video.item.size_bytes,
-        duration_seconds=None if duration is None else round(duration),
+def _video(item: MediaItem, s3_key: str, record: TrackerRecord | None) -> Video:
+    return Video(
+        media_id=item.media_id,
+        filename=item.filename or s3_key.rsplit("/", 1)[-1],
+        s3_key=s3_key,
+        uploaded_at=item.uploaded_at,
+        captured_at=item.captured_at,
+        size_bytes=item.size_bytes,
+        duration_seconds=item.duration_seconds,
+        item_count=item.item_count,
+        retry_count=0 if record is None else record.video.retry_count,
     )

@@ -47,7 +47,7 @@ class Selection:
         return (
             (self.media_ids is None or item.media_id in self.media_ids)
             and (self.media_types is None or item.type in self.media_types)
-            and _is_between(item.created_at, self.uploaded_since, self.uploaded_until)
+            and _is_between(item.uploaded_at, self.uploaded_since, self.uploaded_until)
             and _is_between(item.captured_at, self.captured_since, self.captured_until)
         )
 

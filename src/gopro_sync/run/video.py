@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from typing import Final
@@ -22,7 +22,8 @@ from gopro_sync.errors import (
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.library.download import OriginalFile, choose_originals
 from gopro_sync.table.request_budget import SharedGate
-from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, NewVideo, OpenUpload, Tracker, TrackerRecord
+from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, OpenUpload, Tracker, TrackerRecord
+from gopro_sync.table.video import Video
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.telemetry.tracing import Part, subsegment
 from gopro_sync.timestamps import iso_utc
@@ -39,7 +40,11 @@ _SHORTEST_WAIT_SECONDS: Final = 5
 
 @unique
 class VideoStatus(StrEnum):
-    """What the state machine is told about a video."""
+    """What the state machine is told about a video.
+
+    COMPLETED: all chapters are in S3, verified. IN_PROGRESS: call again. WAITING: call again, but not before the wait
+    is over. DEFERRED: left to a later run.
+    """
 
     COMPLETED = "COMPLETED"
     IN_PROGRESS = "IN_PROGRESS"
@@ -47,47 +52,64 @@ class VideoStatus(StrEnum):
     DEFERRED = "DEFERRED"
 
 
+_STATUS: Final = {
+    EventType.VIDEO_ALREADY_ARCHIVED: VideoStatus.COMPLETED,
+    EventType.VIDEO_DOWNLOAD_COMPLETE: VideoStatus.COMPLETED,
+    EventType.VIDEO_DOWNLOAD_PAUSED: VideoStatus.IN_PROGRESS,
+    EventType.VIDEO_DOWNLOAD_WAITING: VideoStatus.WAITING,
+    EventType.VIDEO_DOWNLOAD_DEFERRED: VideoStatus.DEFERRED,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VideoRequest:
-    """One video to archive.
+class Invocation:
+    """In whose name a video is archived, and until when.
 
     Attributes:
-        video: what is known of it; its ``s3_key`` holds unless the tracker already has another one.
-        item_count: how many chapters GoPro lists.
-        captured_at: the camera's clock, if known.
         owner: the run; the lease is taken in its name.
         deadline: when the run has to be over; None for a video that is invoked by itself.
+        seconds_left: returns how long this invocation may still run.
     """
 
-    video: NewVideo
-    item_count: int
-    captured_at: datetime | None
     owner: str
     deadline: datetime | None
+    seconds_left: Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoResult:
-    """How far the video came.
+    """How far the video came in one invocation.
 
     Attributes:
-        status: COMPLETED (all chapters verified in S3), IN_PROGRESS (call again), WAITING (call again, but not before
-            ``wait_seconds`` are over) or DEFERRED (left to a later run).
+        event: what has happened to it, as the log tells.
         files: the chapters that are in S3, the first one first.
         bytes_sent: what this invocation sent to S3.
-        bytes_archived: the size of the video if this invocation archived it, whichever invocation sent the bytes.
-        duration_seconds: how long this invocation took.
         reason: why the video was deferred, or has to wait.
         wait_seconds: for how long, if it has to wait.
+        duration_seconds: how long this invocation took.
     """
 
-    status: VideoStatus
-    files: tuple[ArchivedFile, ...]
-    bytes_sent: int
-    bytes_archived: int
-    duration_seconds: float
+    event: EventType
+    files: tuple[ArchivedFile, ...] = ()
+    bytes_sent: int = 0
     reason: str | None = None
     wait_seconds: int | None = None
+    duration_seconds: float = 0.0
+
+    @property
+    def status(self) -> VideoStatus:
+        """What is to be done with the video next."""
+        return _STATUS[self.event]
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of all chapters that are in S3."""
+        return sum(file.size_bytes for file in self.files)
+
+    @property
+    def bytes_archived(self) -> int:
+        """The size of the video if this invocation archived it, whichever invocation sent the bytes."""
+        return self.size_bytes if self.event is EventType.VIDEO_DOWNLOAD_COMPLETE else 0
 
 
 class VideoTransfer:
@@ -99,7 +121,7 @@ class VideoTransfer:
         tracker: where the videos' states are.
         engine: copies one file.
         clock: returns the time, aware.
-        seconds_left: how long this invocation may still run.
+        invocation: in whose name, and until when.
     """
 
     def __init__(
@@ -110,16 +132,17 @@ class VideoTransfer:
         tracker: Tracker,
         engine: TransferEngine,
         clock: Callable[[], datetime],
-        seconds_left: Callable[[], float],
+        invocation: Invocation,
     ) -> None:
         self._client = client
         self._gate = gate
         self._tracker = tracker
         self._engine = engine
         self._clock = clock
-        self._invocation_seconds_left = seconds_left
+        self._owner, self._deadline = invocation.owner, invocation.deadline
+        self._invocation_seconds_left = invocation.seconds_left
 
-    def archive(self, request: VideoRequest) -> VideoResult:
+    def archive(self, video: Video) -> VideoResult:
         """Bring the video as far as time allows; COMPLETED only when every chapter is in S3, verified.
 
         Raises:
@@ -127,101 +150,84 @@ class VideoTransfer:
                 by the next attempt.
         """
         started = self._clock()
-        if self._seconds_left(request) < _LEAST_USEFUL_SECONDS:
-            return self._report(
-                EventType.VIDEO_DOWNLOAD_DEFERRED, request, VideoStatus.DEFERRED, started, reason=_RUN_IS_OVER
-            )
-        with subsegment(Part.TRACKER, run=request.owner, media_id=request.video.media_id):
+        result = replace(self._result_of(video), duration_seconds=(self._clock() - started).total_seconds())
+        _tell(video, result)
+        return result
+
+    def _result_of(self, video: Video) -> VideoResult:
+        if self._seconds_left() < _LEAST_USEFUL_SECONDS:
+            return VideoResult(event=EventType.VIDEO_DOWNLOAD_DEFERRED, reason=_RUN_IS_OVER)
+        with subsegment(Part.TRACKER, run=self._owner, media_id=video.media_id):
             claim = self._tracker.claim(
-                request.video.media_id,
-                owner=request.owner,
+                video.media_id,
+                owner=self._owner,
                 lease=timedelta(seconds=self._invocation_seconds_left()) + _LEASE_MARGIN,
             )
         if claim.outcome is ClaimOutcome.ALREADY_COMPLETED:
-            return self._report(
-                EventType.VIDEO_ALREADY_ARCHIVED, request, VideoStatus.COMPLETED, started, files=claim.record.files
-            )
+            return VideoResult(event=EventType.VIDEO_ALREADY_ARCHIVED, files=claim.record.files)
         if claim.outcome is ClaimOutcome.HELD_BY_ANOTHER:
-            return self._report(
-                EventType.VIDEO_DOWNLOAD_DEFERRED, request, VideoStatus.DEFERRED, started, reason=_HELD_BY_ANOTHER
-            )
+            return VideoResult(event=EventType.VIDEO_DOWNLOAD_DEFERRED, reason=_HELD_BY_ANOTHER)
         try:
-            return self._archive_claimed(request, claim.record, started)
+            return self._archive_claimed(video, claim.record)
         except (SessionRefusedError, ConfigurationError):
             # Not the video's fault: whoever goes on, in this run or the next, need not wait for the lease to expire.
-            self._tracker.release(request.video.media_id, owner=request.owner)
+            self._tracker.release(video.media_id, owner=self._owner)
             raise
         except GoProUnavailableError as error:
-            self._tracker.release(request.video.media_id, owner=request.owner)
-            return self._waiting(request, error, started)
+            self._tracker.release(video.media_id, owner=self._owner)
+            return self._waiting(error)
         except (NetworkError, ThrottledError) as error:
-            self._gate.after_failure(error, request.video.media_id)
+            self._gate.after_failure(error, video.media_id)
             raise
 
-    def _waiting(self, request: VideoRequest, error: GoProUnavailableError, started: datetime) -> VideoResult:
+    def _waiting(self, error: GoProUnavailableError) -> VideoResult:
         # The state machine waits without paying for a function. Where the run has no time for it, the error says so.
         wait_seconds = max(_SHORTEST_WAIT_SECONDS, math.ceil(error.retry_after_seconds or 0))
-        if request.deadline is not None:
-            time_left = (request.deadline - self._clock()).total_seconds()
-            if time_left - wait_seconds < _LEAST_USEFUL_SECONDS:
-                raise error
-        return self._report(
-            EventType.VIDEO_DOWNLOAD_WAITING,
-            request,
-            VideoStatus.WAITING,
-            started,
-            reason=error.message,
-            wait_seconds=wait_seconds,
-        )
+        if self._run_seconds_left() - wait_seconds < _LEAST_USEFUL_SECONDS:
+            raise error
+        return VideoResult(event=EventType.VIDEO_DOWNLOAD_WAITING, reason=error.message, wait_seconds=wait_seconds)
 
-    def _archive_claimed(self, request: VideoRequest, record: TrackerRecord, started: datetime) -> VideoResult:
-        media_id = request.video.media_id
-        urls = _SignedUrls(lambda: self._originals(request))
+    def _archive_claimed(self, video: Video, record: TrackerRecord) -> VideoResult:
+        media_id = video.media_id
+        urls = _SignedUrls(lambda: self._originals(video))
         files = {file.item_number: file for file in record.files}
         bytes_sent = 0
         for original in urls.originals:
             if original.item_number in files:
                 continue
-            with subsegment(Part.TRANSFER, run=request.owner, media_id=media_id):
-                transferred = self._archive_chapter(request, record, original.item_number, urls, files)
+            with subsegment(Part.TRANSFER, run=self._owner, media_id=media_id):
+                transferred = self._archive_chapter(video, record, original.item_number, urls, files)
             bytes_sent += transferred.bytes_sent
             if transferred.outcome is TransferOutcome.IN_PROGRESS:
-                return self._paused(request, _in_order(files), bytes_sent, started)
+                return self._paused(video, _in_order(files), bytes_sent)
             files[original.item_number] = _archived_file(original.item_number, transferred)
             if original is not urls.originals[-1]:
-                self._tracker.save_progress(media_id, owner=request.owner, files=_in_order(files), upload=None)
+                self._tracker.save_progress(media_id, owner=self._owner, files=_in_order(files), upload=None)
         finished = _in_order(files)
-        with subsegment(Part.TRACKER, run=request.owner, media_id=media_id):
-            self._tracker.complete(media_id, owner=request.owner, files=finished)
-        return self._report(
-            EventType.VIDEO_DOWNLOAD_COMPLETE,
-            request,
-            VideoStatus.COMPLETED,
-            started,
-            files=finished,
-            bytes_sent=bytes_sent,
-        )
+        with subsegment(Part.TRACKER, run=self._owner, media_id=media_id):
+            self._tracker.complete(media_id, owner=self._owner, files=finished)
+        return VideoResult(event=EventType.VIDEO_DOWNLOAD_COMPLETE, files=finished, bytes_sent=bytes_sent)
 
-    def _originals(self, request: VideoRequest) -> tuple[OriginalFile, ...]:
-        with subsegment(Part.GOPRO_API, run=request.owner, media_id=request.video.media_id):
-            descriptor = self._client.get_download(request.video.media_id)
-        return choose_originals(descriptor, request.item_count)
+    def _originals(self, video: Video) -> tuple[OriginalFile, ...]:
+        with subsegment(Part.GOPRO_API, run=self._owner, media_id=video.media_id):
+            descriptor = self._client.get_download(video.media_id)
+        return choose_originals(descriptor, video.item_count)
 
     def _archive_chapter(
         self,
-        request: VideoRequest,
+        video: Video,
         record: TrackerRecord,
         item_number: int,
         urls: _SignedUrls,
         files: dict[int, ArchivedFile],
     ) -> TransferredFile:
-        media_id = request.video.media_id
-        key = chapter_key(record.s3_key or request.video.s3_key, item_number)
+        media_id = video.media_id
+        key = chapter_key(record.video.s3_key or video.s3_key, item_number)
         finished = _in_order(files)
 
         def remember(upload: UploadState) -> None:
             self._tracker.save_progress(
-                media_id, owner=request.owner, files=finished, upload=_open_upload(item_number, upload)
+                media_id, owner=self._owner, files=finished, upload=_open_upload(item_number, upload)
             )
 
         return self._engine.transfer(
@@ -230,70 +236,44 @@ class VideoTransfer:
                 item_number=item_number,
                 key=key,
                 fallback_key=fallback_key(key, media_id),
-                tags=object_tags(request.video.upload_date),
-                captured_at=request.captured_at,
+                tags=object_tags(video.uploaded_at),
+                captured_at=video.captured_at,
             ),
             resolve_url=lambda: urls.take(item_number),
             resume=_upload_state(record.upload, item_number),
-            seconds_left=lambda: self._seconds_left(request),
+            seconds_left=self._seconds_left,
             on_upload_created=remember,
         )
 
-    def _seconds_left(self, request: VideoRequest) -> float:
-        left = self._invocation_seconds_left()
-        if request.deadline is None:
-            return left
-        return min(left, (request.deadline - self._clock()).total_seconds())
+    def _seconds_left(self) -> float:
+        return min(self._invocation_seconds_left(), self._run_seconds_left())
 
-    def _paused(
-        self, request: VideoRequest, files: Sequence[ArchivedFile], bytes_sent: int, started: datetime
-    ) -> VideoResult:
-        event, status, reason = EventType.VIDEO_DOWNLOAD_PAUSED, VideoStatus.IN_PROGRESS, None
-        if self._run_is_over(request):
-            # Nobody will call again in this run; the next one need not wait for the lease to expire.
-            self._tracker.release(request.video.media_id, owner=request.owner)
-            event, status, reason = EventType.VIDEO_DOWNLOAD_DEFERRED, VideoStatus.DEFERRED, _RUN_IS_OVER
-        return self._report(event, request, status, started, files=files, bytes_sent=bytes_sent, reason=reason)
+    def _run_seconds_left(self) -> float:
+        return math.inf if self._deadline is None else (self._deadline - self._clock()).total_seconds()
 
-    def _run_is_over(self, request: VideoRequest) -> bool:
-        return (
-            request.deadline is not None and (request.deadline - self._clock()).total_seconds() < _LEAST_USEFUL_SECONDS
+    def _paused(self, video: Video, files: tuple[ArchivedFile, ...], bytes_sent: int) -> VideoResult:
+        if self._run_seconds_left() >= _LEAST_USEFUL_SECONDS:
+            return VideoResult(event=EventType.VIDEO_DOWNLOAD_PAUSED, files=files, bytes_sent=bytes_sent)
+        # Nobody will call again in this run; the next one need not wait for the lease to expire.
+        self._tracker.release(video.media_id, owner=self._owner)
+        return VideoResult(
+            event=EventType.VIDEO_DOWNLOAD_DEFERRED, files=files, bytes_sent=bytes_sent, reason=_RUN_IS_OVER
         )
 
-    def _report(
-        self,
-        event_type: EventType,
-        request: VideoRequest,
-        status: VideoStatus,
-        started: datetime,
-        *,
-        files: Sequence[ArchivedFile] = (),
-        bytes_sent: int = 0,
-        reason: str | None = None,
-        wait_seconds: int | None = None,
-    ) -> VideoResult:
-        result = VideoResult(
-            status=status,
-            files=tuple(files),
-            bytes_sent=bytes_sent,
-            bytes_archived=_size_bytes(files) if event_type is EventType.VIDEO_DOWNLOAD_COMPLETE else 0,
-            duration_seconds=(self._clock() - started).total_seconds(),
-            reason=reason,
-            wait_seconds=wait_seconds,
-        )
-        logger.info(
-            event_type.replace("_", " "),
-            extra={
-                "event_type": event_type,
-                "media_id": request.video.media_id,
-                "s3_key": files[0].s3_key if files else None,
-                "file_size_bytes": _size_bytes(files),
-                "bytes_transferred": bytes_sent,
-                "transfer_duration_seconds": round(result.duration_seconds, 3),
-                "reason": reason,
-            },
-        )
-        return result
+
+def _tell(video: Video, result: VideoResult) -> None:
+    logger.info(
+        result.event.replace("_", " "),
+        extra={
+            "event_type": result.event,
+            "media_id": video.media_id,
+            "s3_key": result.files[0].s3_key if result.files else None,
+            "file_size_bytes": result.size_bytes,
+            "bytes_transferred": result.bytes_sent,
+            "transfer_duration_seconds": round(result.duration_seconds, 3),
+            "reason": result.reason,
+        },
+    )
 
 
 class _SignedUrls:
@@ -318,19 +298,15 @@ def _in_order(files: dict[int, ArchivedFile]) -> tuple[ArchivedFile, ...]:
     return tuple(files[item_number] for item_number in sorted(files))
 
 
-def _size_bytes(files: Sequence[ArchivedFile]) -> int:
-    return sum(file.size_bytes for file in files)
-
-
-def object_tags(upload_date: datetime | None) -> dict[str, str]:
+def object_tags(uploaded_at: datetime | None) -> dict[str, str]:
     """Return the tags of a video's objects; the lifecycle rules of template.yaml go by them.
 
     Args:
-        upload_date: when GoPro got the video, if that is known.
+        uploaded_at: when GoPro got the video, if that is known.
     """
     tags = {"Source": "GoPro", "AutoSync": "True"}
-    if upload_date is not None:
-        tags["UploadDate"] = iso_utc(upload_date)[:10]
+    if uploaded_at is not None:
+        tags["UploadDate"] = iso_utc(uploaded_at)[:10]
     return tags
 
 
@@ -354,7 +330,7 @@ def _open_upload(item_number: int, upload: UploadState) -> OpenUpload:
         item_number=item_number,
         s3_key=upload.key,
         upload_id=upload.upload_id,
-        part_size=upload.part_size_bytes,
+        part_size_bytes=upload.part_size_bytes,
         size_bytes=upload.size_bytes,
         source_etag=upload.source_etag,
     )
@@ -366,7 +342,7 @@ def _upload_state(upload: OpenUpload | None, item_number: int) -> UploadState | 
     return UploadState(
         upload_id=upload.upload_id,
         key=upload.s3_key,
-        part_size_bytes=upload.part_size,
+        part_size_bytes=upload.part_size_bytes,
         size_bytes=upload.size_bytes,
         source_etag=upload.source_etag,
     )

@@ -23,9 +23,10 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, 
 
 from gopro_sync.aws_answers import Service, Turn, TurnError, answer_of
 from gopro_sync.errors import MediaGoneError, TrackerError
-from gopro_sync.outside_values import whole_number_or_none, zoned_moment_or_none
+from gopro_sync.outside_values import seconds_or_none, text_or_none, whole_number_or_none, zoned_moment_or_none
 from gopro_sync.table.record_update import update_record
 from gopro_sync.table.values import from_attribute_values, to_attribute_values
+from gopro_sync.table.video import Video
 from gopro_sync.timestamps import epoch_seconds, iso_utc
 
 if TYPE_CHECKING:
@@ -50,18 +51,6 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewVideo:
-    """What is known of a video when it is first recorded; None is what GoPro or the event did not say."""
-
-    media_id: str
-    filename: str
-    s3_key: str
-    upload_date: datetime | None
-    size_bytes: int | None
-    duration_seconds: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ArchivedFile:
     """One chapter that is in S3, verified: the proof that the tracker keeps."""
 
@@ -81,23 +70,31 @@ class OpenUpload:
     item_number: int
     s3_key: str
     upload_id: str
-    part_size: int
+    part_size_bytes: int
     size_bytes: int
     source_etag: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackerRecord:
-    """A video as the tracker has it."""
+    """A video as the tracker has it, and how far it has come.
 
-    media_id: str
+    Attributes:
+        video: as it was recorded; what the record does not have, or what somebody made unreadable, is empty or None.
+        status: where it stands.
+        lease_owner: the run that is at work on it, if any.
+        lease_expires_at: until when, in seconds since 1970.
+        files: the chapters that are in S3.
+        upload: the multipart upload that is under way, if any.
+        next_attempt_after: when a failed video is due again.
+    """
+
+    video: Video
     status: Status
-    s3_key: str | None
     lease_owner: str | None
     lease_expires_at: int | None
     files: tuple[ArchivedFile, ...]
     upload: OpenUpload | None
-    retry_count: int
     next_attempt_after: datetime | None
 
     def is_postponed(self, now: datetime) -> bool:
@@ -174,10 +171,10 @@ class Tracker:
         for batch in batched(dict.fromkeys(media_ids), _KEYS_PER_BATCH):
             for item in self._get_batch(batch):
                 record = _record_from_item(item)
-                records[record.media_id] = record
+                records[record.video.media_id] = record
         return records
 
-    def add_pending(self, videos: Sequence[NewVideo]) -> None:
+    def add_pending(self, videos: Sequence[Video]) -> None:
         """Record videos as PENDING; one that has a record already keeps it as it is.
 
         In hundreds: a call for each would take a first run of ten thousand videos half a minute of a function's small
@@ -241,7 +238,7 @@ class Tracker:
             expression = "SET files = :files REMOVE #upload"
         else:
             expression = "SET files = :files, #upload = :upload"
-            values[":upload"] = asdict(upload)
+            values[":upload"] = _item_of_upload(upload)
         self._update_held(media_id, expression, values, {"#upload": "upload"})
 
     def complete(self, media_id: str, *, owner: str, files: Sequence[ArchivedFile]) -> None:
@@ -335,7 +332,7 @@ class Tracker:
             raise TrackerError("DynamoDB left keys unread, again and again") from error
         return items
 
-    def _put_batch(self, videos: Sequence[NewVideo]) -> None:
+    def _put_batch(self, videos: Sequence[Video]) -> None:
         left = list(videos)
 
         def put_left() -> bool:
@@ -354,7 +351,7 @@ class Tracker:
         except RetryError as error:
             raise TrackerError("DynamoDB did not record new videos, again and again") from error
 
-    def _put_those_without_record(self, videos: Sequence[NewVideo]) -> list[NewVideo]:
+    def _put_those_without_record(self, videos: Sequence[Video]) -> list[Video]:
         """Return those that are to be tried again: all but the ones that another run has recorded meanwhile."""
         puts = [
             {
@@ -379,16 +376,16 @@ class Tracker:
                 ]
         return []
 
-    def _pending_item(self, video: NewVideo) -> dict[str, Any]:
+    def _pending_item(self, video: Video) -> dict[str, Any]:
         item = {
             "media_id": video.media_id,
             "status": Status.PENDING,
             "filename": video.filename,
             "s3_key": video.s3_key,
-            "upload_date": None if video.upload_date is None else iso_utc(video.upload_date),
+            "upload_date": None if video.uploaded_at is None else iso_utc(video.uploaded_at),
             "file_size": video.size_bytes,
-            "duration_seconds": video.duration_seconds,
-            "retry_count": 0,
+            "duration_seconds": None if video.duration_seconds is None else round(video.duration_seconds),
+            "retry_count": video.retry_count,
             "sync_timestamp": iso_utc(self._clock()),
         }
         return {name: value for name, value in item.items() if value is not None}
@@ -412,20 +409,42 @@ def _record_from_item(item: Mapping[str, Any]) -> TrackerRecord:
     try:
         upload = item.get("upload")
         return TrackerRecord(
-            media_id=item["media_id"],
+            video=_video_from_item(item),
             status=Status(item["status"]),
-            s3_key=_text(item, "s3_key"),
             lease_owner=_text(item, "lease_owner"),
             lease_expires_at=None if item.get("lease_expires_at") is None else _whole_number(item, "lease_expires_at"),
             files=tuple(ArchivedFile(**_fields(file)) for file in item.get("files", [])),
-            upload=None if upload is None else OpenUpload(**_fields(upload)),
-            retry_count=_whole_number(item, "retry_count") if "retry_count" in item else 0,
+            upload=None if upload is None else _upload_from_item(upload),
             next_attempt_after=None if item.get("next_attempt_after") is None else _moment(item, "next_attempt_after"),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise TrackerError(
             f"The tracker's record has been changed by hand and cannot be read ({error})", media_id=item.get("media_id")
         ) from error
+
+
+def _video_from_item(item: Mapping[str, Any]) -> Video:
+    # Strict only where a mistake would do harm: another key would be a second object, and what is for people, such as
+    # the name, may have been changed by people.
+    return Video(
+        media_id=item["media_id"],
+        filename=text_or_none(item.get("filename")) or "",
+        s3_key=_text(item, "s3_key") or "",
+        uploaded_at=zoned_moment_or_none(item.get("upload_date")),
+        size_bytes=whole_number_or_none(item.get("file_size")),
+        duration_seconds=seconds_or_none(item.get("duration_seconds")),
+        retry_count=_whole_number(item, "retry_count") if "retry_count" in item else 0,
+    )
+
+
+def _item_of_upload(upload: OpenUpload) -> dict[str, Any]:
+    fields = asdict(upload)
+    return {"part_size": fields.pop("part_size_bytes"), **fields}
+
+
+def _upload_from_item(item: Mapping[str, Any]) -> OpenUpload:
+    fields = _fields(item)
+    return OpenUpload(part_size_bytes=fields.pop("part_size"), **fields)
 
 
 def _fields(fields: Mapping[str, Any]) -> dict[str, Any]:

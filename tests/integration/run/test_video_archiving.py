@@ -29,9 +29,9 @@ from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.http import RetryPolicy, open_http_client
 from gopro_sync.gopro.session.session import Session
 from gopro_sync.run.discovery import Discovery, discover
-from gopro_sync.run.video import VideoRequest, VideoResult, VideoStatus, VideoTransfer
+from gopro_sync.run.video import Invocation, VideoResult, VideoStatus, VideoTransfer
 from gopro_sync.table.request_budget import GATE_KEY, SharedGate
-from gopro_sync.table.tracker import NewVideo, Status, Tracker
+from gopro_sync.table.tracker import Status, Tracker
 from local.simulator import Fault, Library, SimulatedItem, Simulator, SourceFile
 from local.simulator.faults import Endpoint, FaultName
 from tests.support.s3_server import S3Fault, S3Server
@@ -105,24 +105,9 @@ class World:
             tracker=self.tracker,
             engine=engine,
             clock=lambda: self.now,
-            seconds_left=self.seconds_left,
+            invocation=Invocation(owner=owner, deadline=deadline, seconds_left=self.seconds_left),
         )
-        return transfer.archive(
-            VideoRequest(
-                video=NewVideo(
-                    media_id=video.item.media_id,
-                    filename=video.filename,
-                    s3_key=video.s3_key,
-                    upload_date=video.item.created_at,
-                    size_bytes=video.item.size_bytes,
-                    duration_seconds=None,
-                ),
-                item_count=video.item.item_count,
-                captured_at=video.item.captured_at,
-                owner=owner,
-                deadline=deadline,
-            )
-        )
+        return transfer.archive(video)
 
     def record(self) -> dict[str, Any]:
         (item,) = [item for item in self.dynamodb.scan(TableName=TABLE)["Items"] if item["media_id"] != {"S": GATE_KEY}]
@@ -240,6 +225,22 @@ def test_a_death_between_completion_and_record_makes_no_second_object(
 
     assert result.status is VideoStatus.COMPLETED
     assert len(world.s3.parts_sent()) == sent
+    world.assert_archived_whole()
+
+
+@pytest.mark.parametrize("key", [None, {"NULL": True}, {"S": ""}])
+def test_a_video_whose_record_has_lost_its_key_gets_one_and_is_archived(
+    world: World, key: dict[str, Any] | None
+) -> None:
+    world.put(recording(MIB))
+    world.dynamodb.put_item(
+        TableName=TABLE,
+        Item={"media_id": {"S": "m1"}, "status": {"S": "PENDING"}, **({} if key is None else {"s3_key": key})},
+    )
+
+    result = world.archive(world.discover())
+
+    assert result.files[0].s3_key == "gopro-videos/2026/05/GX010456.MP4"
     world.assert_archived_whole()
 
 
@@ -387,11 +388,11 @@ def test_discovery_records_each_new_video_once_oldest_first(world: World) -> Non
 
     found = world.discover(max_videos=3)
 
-    assert [video.item.media_id for video in found.videos] == ["m1", "m2", "m3"]
+    assert [video.media_id for video in found.videos] == ["m1", "m2", "m3"]
     assert (found.total_found, found.remaining, found.already_synced) == (7, 4, 0)
     records = world.tracker.get_many([item.media_id for item in items])
     assert {record.status for record in records.values()} == {Status.PENDING}
-    assert len({record.s3_key for record in records.values()}) == 7
+    assert len({record.video.s3_key for record in records.values()}) == 7
     assert world.discover(max_videos=3) == found
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from botocore.stub import Stubber
 
 from gopro_sync.aws_clients import make_dynamodb_client
 from gopro_sync.errors import AccessDeniedError, ConfigurationError, TrackerError
-from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, NewVideo, OpenUpload, Status, Tracker
+from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, OpenUpload, Status, Tracker, TrackerRecord
+from gopro_sync.table.video import Video
 from tests.support.aws_environment import aws_environment
 from tests.support.tracker_table import tracker_table
 
@@ -37,10 +38,18 @@ UPLOAD = OpenUpload(
     item_number=2,
     s3_key="gopro-videos/2026/05/GX020456.MP4",
     upload_id="upload-1",
-    part_size=5 << 20,
+    part_size_bytes=5 << 20,
     size_bytes=200 << 20,
     source_etag=None,
 )
+UPLOAD_ITEM: Final[dict[str, Any]] = {
+    "item_number": {"N": "2"},
+    "s3_key": {"S": "gopro-videos/2026/05/GX020456.MP4"},
+    "upload_id": {"S": "upload-1"},
+    "part_size": {"N": "5242880"},
+    "size_bytes": {"N": "209715200"},
+    "source_etag": {"NULL": True},
+}
 
 
 class Clock:
@@ -79,16 +88,16 @@ def tracker(client: DynamoDBClient, clock: Clock, waits: list[float]) -> Tracker
     return Tracker(client, TABLE, clock=clock, sleep=waits.append)
 
 
-def video(media_id: str = "m1", **changes: Any) -> NewVideo:
+def video(media_id: str = "m1", **changes: Any) -> Video:
     fields = {
         "media_id": media_id,
         "filename": "GX010456.MP4",
         "s3_key": "gopro-videos/2026/05/GX010456.MP4",
-        "upload_date": datetime(2026, 5, 1, 18, 2, tzinfo=UTC),
+        "uploaded_at": datetime(2026, 5, 1, 18, 2, tzinfo=UTC),
         "size_bytes": 123,
         "duration_seconds": 7,
     }
-    return NewVideo(**{**fields, **changes})
+    return Video(**{**fields, **changes})
 
 
 def item(client: DynamoDBClient, media_id: str = "m1") -> dict[str, Any]:
@@ -122,6 +131,90 @@ def test_a_new_video_is_recorded_with_the_attributes_of_the_specification(
         "retry_count": "0",
         "sync_timestamp": "2026-05-02T01:00:00Z",
     }
+
+
+def test_what_is_recorded_of_a_video_is_read_as_the_same_video(tracker: Tracker) -> None:
+    known = video(duration_seconds=7.0, retry_count=3)
+    bare = Video(media_id="m2", filename="a.MP4", s3_key="gopro-videos/2026/05/a.MP4")
+    tracker.add_pending([known, bare])
+
+    records = tracker.get_many(["m1", "m2"])
+
+    assert {media_id: record.video for media_id, record in records.items()} == {"m1": known, "m2": bare}
+
+
+def test_a_record_of_an_earlier_version_is_read(tracker: Tracker, client: DynamoDBClient) -> None:
+    file = {
+        "item_number": {"N": "1"},
+        "s3_key": {"S": "gopro-videos/2026/05/GX010456.MP4"},
+        "size_bytes": {"N": "123"},
+        "source_etag": {"S": '"aa-1"'},
+        "s3_etag": {"S": '"bb-1"'},
+        "checksum_crc64nvme": {"S": "AAAAAAAAAAA="},
+        "etag_proof": {"S": "matched"},
+    }
+    client.put_item(
+        TableName=TABLE,
+        Item={
+            "media_id": {"S": "m1"},
+            "status": {"S": "FAILED"},
+            "filename": {"S": "GX010456.MP4"},
+            "s3_key": {"S": "gopro-videos/2026/05/GX010456.MP4"},
+            "upload_date": {"S": "2026-05-01T18:02:00Z"},
+            "file_size": {"N": "209715323"},
+            "duration_seconds": {"N": "7"},
+            "retry_count": {"N": "2"},
+            "sync_timestamp": {"S": "2026-05-02T01:10:00Z"},
+            "lease_owner": {"S": "run-1"},
+            "lease_expires_at": {"N": "1777684200"},
+            "execution_id": {"S": "run-1"},
+            "files": {"L": [{"M": file}]},
+            "upload": {"M": UPLOAD_ITEM},
+            "error_type": {"S": "NetworkError"},
+            "error_message": {"S": "The connection broke off"},
+            "next_attempt_after": {"S": "2026-05-03T01:10:00Z"},
+            "ttl": {"N": "1809220200"},
+        },
+    )
+
+    assert tracker.get_many(["m1"])["m1"] == TrackerRecord(
+        video=Video(
+            media_id="m1",
+            filename="GX010456.MP4",
+            s3_key="gopro-videos/2026/05/GX010456.MP4",
+            uploaded_at=datetime(2026, 5, 1, 18, 2, tzinfo=UTC),
+            size_bytes=209_715_323,
+            duration_seconds=7.0,
+            retry_count=2,
+        ),
+        status=Status.FAILED,
+        lease_owner="run-1",
+        lease_expires_at=1_777_684_200,
+        files=(FILE,),
+        upload=UPLOAD,
+        next_attempt_after=datetime(2026, 5, 3, 1, 10, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"filename": {"N": "5"}},
+        {"upload_date": {"S": "yesterday"}},
+        {"upload_date": {"N": "5"}},
+        {"file_size": {"N": "1.5"}},
+        {"file_size": {"S": "large"}},
+        {"duration_seconds": {"N": "-1"}},
+    ],
+)
+def test_a_record_in_which_somebody_changed_what_only_people_read_is_read_all_the_same(
+    tracker: Tracker, client: DynamoDBClient, change: dict[str, Any]
+) -> None:
+    client.put_item(TableName=TABLE, Item={"media_id": {"S": "m1"}, "status": {"S": "PENDING"}, **change})
+
+    record = tracker.get_many(["m1"])["m1"]
+
+    assert (record.status, record.video) == (Status.PENDING, Video(media_id="m1", filename="", s3_key=""))
 
 
 def test_an_unknown_size_is_left_out_and_not_written_as_zero(tracker: Tracker, client: DynamoDBClient) -> None:
@@ -189,6 +282,17 @@ def test_a_run_may_claim_its_own_video_again_after_its_function_was_killed(track
     assert again.outcome is ClaimOutcome.CLAIMED
     assert again.record.files == (FILE,)
     assert again.record.upload == UPLOAD
+
+
+def test_the_upload_that_is_under_way_has_the_attributes_that_it_always_had(
+    tracker: Tracker, client: DynamoDBClient
+) -> None:
+    tracker.add_pending([video()])
+    tracker.claim("m1", owner="run-1", lease=LEASE)
+
+    tracker.save_progress("m1", owner="run-1", files=[], upload=UPLOAD)
+
+    assert item(client)["upload"] == UPLOAD_ITEM
 
 
 def test_who_lost_the_video_can_neither_complete_nor_change_it(
@@ -320,7 +424,9 @@ CHANGES_BY_HAND: list[dict[str, Any]] = [
     {"files": {"S": "none"}},
     {"files": {"L": [{"S": "one"}]}},
     {"files": {"L": [{"M": {"item_number": {"N": "1"}}}]}},
-    {"upload": {"M": {**{name: {"S": "x"} for name in UPLOAD.__slots__}, "part_size": {"S": "large"}}}},
+    {"upload": {"M": {**UPLOAD_ITEM, "part_size": {"S": "large"}}}},
+    {"upload": {"M": {**UPLOAD_ITEM, "part_size_bytes": {"N": "5242880"}}}},
+    {"upload": {"M": {name: value for name, value in UPLOAD_ITEM.items() if name != "part_size"}}},
     {"upload": {"L": []}},
 ]
 

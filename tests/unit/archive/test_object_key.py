@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
@@ -9,7 +10,6 @@ from hypothesis import strategies as st
 
 from gopro_sync.archive.object_key import (
     MAX_CLEAN_NAME_BYTES,
-    LibraryItem,
     assign_keys,
     chapter_filename,
     chapter_key,
@@ -23,9 +23,15 @@ JUNE = datetime(2026, 6, 14, 9, 30, tzinfo=UTC)
 any_text = st.text(st.characters(codec=None), max_size=300)  # lone surrogates too
 
 
-def item(media_id: str, filename: str | None = "GX010456.MP4", **fields: object) -> LibraryItem:
-    defaults: dict[str, object] = {"file_extension": "MP4", "uploaded_at": JUNE, "chapter_count": 1}
-    return LibraryItem(media_id=media_id, filename=filename, **(defaults | fields))  # type: ignore[arg-type]  # test shorthand
+@dataclass(frozen=True)
+class Item:
+    """A row of a library, with what a key depends on."""
+
+    media_id: str
+    filename: str | None = "GX010456.MP4"
+    file_extension: str | None = "MP4"
+    uploaded_at: datetime = JUNE
+    item_count: int = 1
 
 
 @pytest.mark.parametrize(
@@ -110,7 +116,7 @@ def test_fallback_key_carries_the_media_id_once() -> None:
 
 
 def test_the_oldest_of_a_group_gets_the_plain_key_whatever_the_order() -> None:
-    library = [item("young", uploaded_at=JUNE + timedelta(days=1)), item("old"), item("older-id", uploaded_at=JUNE)]
+    library = [Item("young", uploaded_at=JUNE + timedelta(days=1)), Item("old"), Item("older-id", uploaded_at=JUNE)]
     expected = {
         "old": "gopro-videos/2026/06/GX010456.MP4",
         "older-id": "gopro-videos/2026/06/GX010456_older-id.MP4",
@@ -121,39 +127,39 @@ def test_the_oldest_of_a_group_gets_the_plain_key_whatever_the_order() -> None:
 
 
 def test_same_name_in_another_month_is_no_collision() -> None:
-    keys = assign_keys([item("a"), item("b", uploaded_at=JUNE + timedelta(days=30))], {})
+    keys = assign_keys([Item("a"), Item("b", uploaded_at=JUNE + timedelta(days=30))], {})
     assert keys["b"] == "gopro-videos/2026/07/GX010456.MP4"
 
 
 def test_month_is_the_month_in_utc() -> None:
     just_july_in_tokyo = datetime(2026, 7, 1, 3, tzinfo=timezone(timedelta(hours=9)))
-    assert assign_keys([item("a", uploaded_at=just_july_in_tokyo)], {})["a"] == "gopro-videos/2026/06/GX010456.MP4"
+    assert assign_keys([Item("a", uploaded_at=just_july_in_tokyo)], {})["a"] == "gopro-videos/2026/06/GX010456.MP4"
 
 
 def test_a_recorded_key_never_changes_even_if_an_older_item_appears() -> None:
     recorded = {"young": "gopro-videos/2026/06/GX010456.MP4"}
-    keys = assign_keys([item("young"), item("old", uploaded_at=JUNE - timedelta(days=9))], recorded)
+    keys = assign_keys([Item("young"), Item("old", uploaded_at=JUNE - timedelta(days=9))], recorded)
     assert keys["young"] == recorded["young"]
     assert keys["old"] == "gopro-videos/2026/06/GX010456_old.MP4"
 
 
 def test_a_recorded_key_is_claimed_though_its_item_was_deleted_at_gopro() -> None:
-    keys = assign_keys([item("new")], {"gone": "gopro-videos/2026/06/GX010456.MP4"})
+    keys = assign_keys([Item("new")], {"gone": "gopro-videos/2026/06/GX010456.MP4"})
     assert keys["new"] == "gopro-videos/2026/06/GX010456_new.MP4"
 
 
 def test_a_later_chapter_claims_its_key_too() -> None:
-    library = [item("three", chapter_count=3), item("single", "GX020456.MP4", uploaded_at=JUNE + timedelta(hours=1))]
+    library = [Item("three", item_count=3), Item("single", "GX020456.MP4", uploaded_at=JUNE + timedelta(hours=1))]
     assert assign_keys(library, {})["single"] == "gopro-videos/2026/06/GX020456_single.MP4"
 
 
 def test_a_file_named_like_another_ones_disambiguated_name_does_not_take_its_place() -> None:
-    library = [item("1", "GX010456_b.MP4"), item("a"), item("b", uploaded_at=JUNE + timedelta(hours=1))]
+    library = [Item("1", "GX010456_b.MP4"), Item("a"), Item("b", uploaded_at=JUNE + timedelta(hours=1))]
     assert assign_keys(library, {})["b"] == "gopro-videos/2026/06/GX010456_b-2.MP4"
 
 
 def test_a_number_of_chapters_that_no_recording_has_does_not_fill_the_memory() -> None:
-    keys = assign_keys([item("ab01", chapter_count=10**18 - 1), item("cd02")], {})
+    keys = assign_keys([Item("ab01", item_count=10**18 - 1), Item("cd02")], {})
     assert keys == {"ab01": "gopro-videos/2026/06/GX010456.MP4", "cd02": "gopro-videos/2026/06/GX010456_cd02.MP4"}
 
 
@@ -171,26 +177,26 @@ def test_a_number_of_chapters_that_no_recording_has_does_not_fill_the_memory() -
 def test_an_item_without_a_usable_filename_is_named_by_its_id(
     filename: str | None, extension: str | None, expected: str
 ) -> None:
-    keys = assign_keys([item("ab01", filename, file_extension=extension)], {})
+    keys = assign_keys([Item("ab01", filename, file_extension=extension)], {})
     assert keys["ab01"] == f"gopro-videos/2026/06/{expected}"
 
 
 @given(
     st.lists(
         st.builds(
-            LibraryItem,
+            Item,
             media_id=st.one_of(any_text.filter(bool), st.sampled_from(["a", "b", "../c", "..", "x" * 500])),
             filename=st.one_of(st.none(), any_text, st.sampled_from(["GX010456.MP4", "GX020456.MP4", "../a", "/"])),
             file_extension=st.one_of(st.none(), any_text),
             uploaded_at=st.sampled_from([JUNE, JUNE + timedelta(days=1)]),
-            chapter_count=st.integers(0, 4),
+            item_count=st.integers(0, 4),
         ),
         max_size=12,
     )
 )
-def test_whatever_gopro_says_every_chapter_has_its_own_harmless_key(library: list[LibraryItem]) -> None:
+def test_whatever_gopro_says_every_chapter_has_its_own_harmless_key(library: list[Item]) -> None:
     keys = assign_keys(library, {})
-    counts = {one.media_id: max(one.chapter_count, 1) for one in library}
+    counts = {one.media_id: max(one.item_count, 1) for one in library}
     chapters = [chapter_key(keys[i], n) for i, count in counts.items() for n in range(1, count + 1)]
     assert len(set(chapters)) == len(chapters)
     for key in chapters:

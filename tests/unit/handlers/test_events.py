@@ -82,7 +82,9 @@ def test_the_lister_names_the_field_that_is_wrong(field: str, value: Any) -> Non
         ("upload_date", "2026-13-01"),
         ("duration", "long"),
         ("duration", float("nan")),
+        ("captured_at", "2026-05-01T18:02:44"),
         ("item_count", 1.5),
+        ("retry_count", "many"),
         ("run_deadline", 5),
     ],
 )

@@ -11,14 +11,15 @@ from gopro_sync.gopro.library.listing import LibraryListing
 from gopro_sync.gopro.library.media import MalformedRow, MediaItem
 from gopro_sync.run.discovery import Discovery, discover
 from gopro_sync.run.selection import Selection
-from gopro_sync.table.tracker import NewVideo, Tracker
+from gopro_sync.table.tracker import Tracker
+from gopro_sync.table.video import Video
 
 MAY: Final = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 def item(media_id: str, **fields: Any) -> MediaItem:
     standard = {"type": "Video", "ready_to_view": "ready", "filename": f"{media_id}.MP4", "file_extension": "MP4"}
-    return MediaItem(**{"media_id": media_id, "created_at": MAY, **standard, **fields})
+    return MediaItem(**{"media_id": media_id, "uploaded_at": MAY, **standard, **fields})
 
 
 class FakeClient:
@@ -33,9 +34,6 @@ class FakeClient:
     def list_library(self) -> LibraryListing:
         return self._listing
 
-    def download_url(self, media_id: str) -> str:
-        return f"https://api.gopro.com/media/{media_id}/download"
-
 
 class EmptyTracker:
     """A tracker without a record, which notes what it is given."""
@@ -47,7 +45,7 @@ class EmptyTracker:
         del media_ids
         return {}
 
-    def add_pending(self, videos: Sequence[NewVideo]) -> None:
+    def add_pending(self, videos: Sequence[Video]) -> None:
         self.added += [video.media_id for video in videos]
 
 
@@ -64,7 +62,7 @@ def find(*rows: MediaItem | MalformedRow, media_ids: Iterable[str] | None = None
 
 def test_an_id_that_the_library_does_not_know_is_named() -> None:
     found = find(item("a"), item("b"), media_ids=["a", "gone", "typo"])
-    assert [video.item.media_id for video in found.videos] == ["a"]
+    assert [video.media_id for video in found.videos] == ["a"]
     assert found.unavailable == {"gone": "not_in_library", "typo": "not_in_library"}
 
 

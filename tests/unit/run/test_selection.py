@@ -16,7 +16,14 @@ MAY = datetime(2026, 5, 1, tzinfo=UTC)
 
 def item(**fields: Any) -> MediaItem:
     return MediaItem(
-        **{"media_id": "m1", "type": "Video", "ready_to_view": "ready", "created_at": MAY, "captured_at": MAY, **fields}
+        **{
+            "media_id": "m1",
+            "type": "Video",
+            "ready_to_view": "ready",
+            "uploaded_at": MAY,
+            "captured_at": MAY,
+            **fields,
+        }
     )
 
 

@@ -189,5 +189,5 @@ def _listing(rows: Iterable[MediaItem | MalformedRow], drift: tuple[DriftFinding
             items.append(row)
         else:
             malformed.append(row)
-    items.sort(key=lambda item: (item.created_at, item.media_id))
+    items.sort(key=lambda item: (item.uploaded_at, item.media_id))
     return LibraryListing(items=tuple(items), malformed=tuple(malformed), drift=drift)

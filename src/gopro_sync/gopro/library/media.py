@@ -96,7 +96,7 @@ class MediaItem:
         media_id: GoPro's opaque id.
         type: GoPro's word for the kind of item; empty when GoPro sent none.
         ready_to_view: GoPro's word for the state; empty when GoPro sent none.
-        created_at: when it was uploaded.
+        uploaded_at: when it reached GoPro Cloud; ``created_at`` in GoPro's listing.
         filename: the camera's name, or what the user renamed it to. Not unique, and of the first chapter only.
         file_extension: as GoPro sends it, in either case; ``json`` for edits.
         size_bytes: all chapters together; can be some kB off, so only an estimate.
@@ -108,7 +108,7 @@ class MediaItem:
     media_id: str
     type: str
     ready_to_view: str
-    created_at: datetime
+    uploaded_at: datetime
     filename: str | None = None
     file_extension: str | None = None
     size_bytes: int | None = None
@@ -146,15 +146,15 @@ def parse_row(row: object) -> MediaItem | MalformedRow:
     media_id = row.get("id")
     if not isinstance(media_id, str) or not is_media_id(media_id):
         return MalformedRow(media_id=None, problem="the row has no usable id")
-    created_at = moment_or_none(row.get("created_at"))
-    if created_at is None:
+    uploaded_at = moment_or_none(row.get("created_at"))
+    if uploaded_at is None:
         return MalformedRow(media_id=media_id, problem="the row has no readable created_at")
     duration_milliseconds = whole_number_or_none(row.get("source_duration"))
     return MediaItem(
         media_id=media_id,
         type=_word(row.get("type")),
         ready_to_view=_word(row.get("ready_to_view")),
-        created_at=created_at,
+        uploaded_at=uploaded_at,
         filename=text_or_none(row.get("filename")),
         file_extension=_word(row.get("file_extension")) or None,
         size_bytes=whole_number_or_none(row.get("file_size")),

@@ -43,7 +43,7 @@ def test_a_row_is_read_whole() -> None:
         media_id="64d2b7f0a1b2c3d4e5f60718",
         type="Chaptered",
         ready_to_view="ready",
-        created_at=datetime(2026, 5, 1, 18, 2, 44, tzinfo=UTC),
+        uploaded_at=datetime(2026, 5, 1, 18, 2, 44, tzinfo=UTC),
         filename="GX010456.MP4",
         file_extension="MP4",
         size_bytes=11_811_160_064,

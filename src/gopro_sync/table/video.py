@@ -1,0 +1,33 @@
+"""The video: what is known of one recording from the moment it is to be archived."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Video:
+    """One video that is to be archived, all its chapters; None is what GoPro or the event did not say.
+
+    Attributes:
+        media_id: GoPro's id.
+        filename: GoPro's name, or the last part of the key where GoPro has none.
+        s3_key: where chapter 1 belongs in the bucket, unless the tracker has recorded another key for it before.
+        uploaded_at: when it reached GoPro Cloud; aware.
+        captured_at: the camera's clock; aware. The tracker does not keep it.
+        size_bytes: all chapters together, as GoPro's listing has it: an estimate.
+        duration_seconds: the length of the recording; the tracker keeps whole seconds.
+        item_count: how many chapters GoPro lists; at least 1. The tracker does not keep it.
+        retry_count: how many runs have failed with it.
+    """
+
+    media_id: str
+    filename: str
+    s3_key: str
+    uploaded_at: datetime | None = None
+    captured_at: datetime | None = None
+    size_bytes: int | None = None
+    duration_seconds: float | None = None
+    item_count: int = 1
+    retry_count: int = 0
