@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
     from gopro_sync.archive.engine import TransferEngine
+    from gopro_sync.archive.part_plan import PartLimits
     from gopro_sync.gopro.client import GoProClient
     from gopro_sync.gopro.http import RetryPolicy
     from gopro_sync.gopro.session.renewal import Renewal
@@ -247,4 +248,12 @@ def _engine() -> TransferEngine:
         storage_http=storage_pool(workers=workers),
         workers=workers,
         verify_source_etag=settings().verify_source_etag,
+        limits=part_limits(),
     )
+
+
+def part_limits() -> PartLimits:
+    """Return which files are cut, and into which parts: S3's own limits."""
+    from gopro_sync.archive.part_plan import PartLimits
+
+    return PartLimits()

@@ -14,14 +14,14 @@ import math
 import time
 from collections.abc import Callable
 from random import random as random_fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import urllib3
 
 from gopro_sync.archive.bucket_writer import BucketWriter
 from gopro_sync.archive.file_transfer import FileTransfer
 from gopro_sync.archive.integrity import EtagClaim, read_etag_claim
-from gopro_sync.archive.part_plan import PartPlan, plan_aligned_parts, plan_parts
+from gopro_sync.archive.part_plan import PartLimits, PartPlan, plan_aligned_parts, plan_parts
 from gopro_sync.archive.retries import Retries
 from gopro_sync.archive.source import SignedUrl, Source
 from gopro_sync.archive.transfer_records import FileToArchive, TransferOutcome, TransferredFile, UploadState
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 __all__ = ["FileToArchive", "TransferEngine", "TransferOutcome", "TransferredFile", "UploadState"]
+
+_S3_LIMITS: Final = PartLimits()
 
 
 class TransferEngine:
@@ -44,6 +46,7 @@ class TransferEngine:
         workers: how many parts of a file are copied at once.
         verify_source_etag: whether to compare with the source's ETag too (1.7 CPU seconds a GB for MD5).
         part_size_bytes: size of the parts, instead of a balanced one.
+        limits: which files are cut, and into which parts they can be.
         require_storage_checksum: False only for S3-compatible stores that report no CRC64NVME.
         reserve_seconds: time kept free at the end of the budget, to complete, record and answer.
         clock: seconds, never going backwards.
@@ -61,6 +64,7 @@ class TransferEngine:
         workers: int = 8,
         verify_source_etag: bool = False,
         part_size_bytes: int | None = None,
+        limits: PartLimits = _S3_LIMITS,
         require_storage_checksum: bool = True,
         reserve_seconds: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
@@ -72,6 +76,7 @@ class TransferEngine:
         self._workers = workers
         self._verify_source_etag = verify_source_etag
         self._part_size_bytes = part_size_bytes
+        self._limits = limits
         self._require_storage_checksum = require_storage_checksum
         self._reserve_seconds = reserve_seconds
         self._clock = clock
@@ -116,12 +121,18 @@ class TransferEngine:
         workers = PartWorkers(count=self._workers, budget=budget, clock=self._clock)
         return FileTransfer(
             file,
-            source=Source(http=self._source_http, signed_url=SignedUrl(resolve_url), media_id=file.media_id),
+            source=Source(
+                http=self._source_http,
+                signed_url=SignedUrl(resolve_url),
+                media_id=file.media_id,
+                largest_file_bytes=self._limits.largest_object_bytes,
+            ),
             writer=self._writer,
             workers=workers,
             budget=budget,
             retries=Retries(sleep=self._sleep or workers.sleep, random=self._random, seconds_left=budget.seconds),
             plan=self._plan,
+            limits=self._limits,
             read_claim=read_etag_claim if self._verify_source_etag else None,
             checksum_required=self._require_storage_checksum,
             clock=self._clock,
@@ -131,7 +142,7 @@ class TransferEngine:
 
     def _plan(self, size_bytes: int, claim: EtagClaim | None) -> PartPlan:
         if self._part_size_bytes is not None:
-            return PartPlan(size_bytes=size_bytes, part_size_bytes=self._part_size_bytes)
+            return PartPlan(size_bytes=size_bytes, part_size_bytes=self._part_size_bytes, limits=self._limits)
         if claim is not None and claim.block_bytes < size_bytes:
-            return plan_aligned_parts(size_bytes, source_part_bytes=claim.block_bytes)
-        return plan_parts(size_bytes, workers=self._workers)
+            return plan_aligned_parts(size_bytes, source_part_bytes=claim.block_bytes, limits=self._limits)
+        return plan_parts(size_bytes, workers=self._workers, limits=self._limits)

@@ -26,7 +26,7 @@ from gopro_sync.archive.integrity import (
     check_stored_object,
     join_crc64nvme,
 )
-from gopro_sync.archive.part_plan import MULTIPART_THRESHOLD_BYTES, Part, PartPlan, is_possible
+from gopro_sync.archive.part_plan import Part, PartLimits, PartPlan, is_possible
 from gopro_sync.archive.retries import Retries
 from gopro_sync.archive.source import Source, SourceFile
 from gopro_sync.archive.transfer_records import FileToArchive, TransferOutcome, TransferredFile, UploadState
@@ -73,6 +73,7 @@ class FileTransfer:
         budget: TimeBudget,
         retries: Retries,
         plan: Callable[[int, EtagClaim | None], PartPlan],
+        limits: PartLimits,
         read_claim: Callable[[str | None, int], EtagClaim | None] | None,
         checksum_required: bool,
         clock: Callable[[], float],
@@ -86,6 +87,7 @@ class FileTransfer:
         self._budget = budget
         self._retries = retries
         self._plan = plan
+        self._limits = limits
         self._read_claim = read_claim
         self._checksum_required = checksum_required
         self._clock = clock
@@ -137,14 +139,14 @@ class FileTransfer:
             return self._report(TransferOutcome.IN_PROGRESS)
         if self._upload is not None and not self._can_go_on_with(self._upload):
             self._abort_upload()
-        if self._source_file.size_bytes > MULTIPART_THRESHOLD_BYTES:
+        if self._source_file.size_bytes > self._limits.multipart_threshold_bytes:
             return self._send_in_parts()
         return self._send_whole()
 
     def _can_go_on_with(self, upload: UploadState) -> bool:
         """Whether it is of this file, and of parts that S3 takes: what was remembered of it may have been changed."""
         is_of_source = (upload.size_bytes, upload.source_etag) == (self._source_file.size_bytes, self._source_file.etag)
-        return is_of_source and is_possible(upload.size_bytes, upload.part_size_bytes)
+        return is_of_source and is_possible(upload.size_bytes, upload.part_size_bytes, limits=self._limits)
 
     def _description(self) -> ObjectDescription:
         # The CRC64NVME is not among the metadata: they are fixed before the first byte. S3 keeps it with the object.
@@ -198,7 +200,7 @@ class FileTransfer:
     def _send_in_parts(self) -> TransferredFile:
         upload, parts = self._open_upload()
         self._upload_part_bytes = upload.part_size_bytes
-        plan = PartPlan(size_bytes=upload.size_bytes, part_size_bytes=upload.part_size_bytes)
+        plan = self._plan_of(upload)
         for _ in range(_COMPLETION_ROUNDS):
             if not self._send_missing(plan, upload, parts):
                 return self._pause(upload, parts)
@@ -240,7 +242,7 @@ class FileTransfer:
         """What earlier calls sent; a part of another size, or without a checksum to prove it by, is sent again."""
         held = self._listed(upload)
         parts = dict[int, PartInStorage]()
-        for part in PartPlan(size_bytes=upload.size_bytes, part_size_bytes=upload.part_size_bytes):
+        for part in self._plan_of(upload):
             there = held.get(part.number)
             if there is None or there.size_bytes != part.size_bytes or there.crc64nvme is None:
                 continue
@@ -248,6 +250,9 @@ class FileTransfer:
             uploaded = UploadedPart(number=part.number, etag=there.etag, crc64nvme=crc64nvme)
             parts[part.number] = PartInStorage(uploaded=uploaded, block_digests=None)
         return parts
+
+    def _plan_of(self, upload: UploadState) -> PartPlan:
+        return PartPlan(size_bytes=upload.size_bytes, part_size_bytes=upload.part_size_bytes, limits=self._limits)
 
     def _listed(self, upload: UploadState) -> dict[int, HeldPart]:
         return self._retries.call(lambda: self._writer.list_parts(key=upload.key, upload_id=upload.upload_id))

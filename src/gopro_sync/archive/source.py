@@ -22,7 +22,7 @@ from urllib3.exceptions import HTTPError
 
 from gopro_sync.archive.net.addresses import InternalAddressError, restrict_to_public_addresses
 from gopro_sync.archive.net.pools import BLOCK_BYTES, open_pool
-from gopro_sync.archive.part_plan import MAX_OBJECT_BYTES, Part
+from gopro_sync.archive.part_plan import Part
 from gopro_sync.errors import (
     GoProApiChangedError,
     GoProSyncError,
@@ -149,6 +149,7 @@ class Source:
         http: connections to the CDN, from ``source_pool``.
         signed_url: where the file is.
         media_id: for error messages.
+        largest_file_bytes: the most that an object in S3 may have.
         clock: returns the time, aware, for ``Retry-After`` dates.
     """
 
@@ -158,11 +159,13 @@ class Source:
         http: urllib3.PoolManager,
         signed_url: SignedUrl,
         media_id: str,
+        largest_file_bytes: int,
         clock: Callable[[], datetime] = now_utc,
     ) -> None:
         self._http = http
         self._signed_url = signed_url
         self._media_id = media_id
+        self._largest_file_bytes = largest_file_bytes
         self._clock = clock
 
     def probe(self) -> SourceFile:
@@ -178,7 +181,7 @@ class Source:
             file = self._stated_file(answer)
             self._check_range(answer, offset=0, size_bytes=1)
             answer.read_exactly(1)
-        if file.size_bytes > MAX_OBJECT_BYTES:
+        if file.size_bytes > self._largest_file_bytes:
             raise self._unexpected(answer, f"states {file.size_bytes} bytes, more than an object in S3 may have")
         return file
 

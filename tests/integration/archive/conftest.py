@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gopro_sync.archive import file_transfer
 from gopro_sync.archive.bucket_writer import storage_pool
 from gopro_sync.archive.engine import FileToArchive, TransferEngine, TransferredFile, UploadState
+from gopro_sync.archive.part_plan import PartLimits
 from gopro_sync.archive.source import source_pool
 from tests.support.s3_server import S3Server
 from tests.support.source_server import SourceServer
@@ -30,6 +30,7 @@ class Bench:
     s3: S3Server
     slept: list[float] = field(default_factory=list)
     created: list[UploadState] = field(default_factory=list)
+    limits: PartLimits = field(default_factory=PartLimits)
     seconds_left: Callable[[], float] = lambda: 900.0
     sign: Callable[[], str] | None = None
     record: Callable[[UploadState], None] | None = None
@@ -39,6 +40,7 @@ class Bench:
         defaults: dict[str, object] = {
             "workers": 2,
             "part_size_bytes": 5 * MIB,
+            "limits": self.limits,
             "sleep": self.slept.append,
             "random": lambda: 0.5,
             "source_http": source_pool(workers=2, allows_internal_addresses=True),
@@ -95,11 +97,10 @@ def s3(s3_server: S3Server) -> S3Server:
 
 
 @pytest.fixture
-def bench(video: bytes, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+def bench(video: bytes, s3: S3Server) -> Iterator[Bench]:
     """Multipart from 10 MiB on, so that no test needs 100 MB."""
-    monkeypatch.setattr(file_transfer, "MULTIPART_THRESHOLD_BYTES", 10 * MIB)
     with SourceServer(video) as source:
-        yield Bench(source=source, s3=s3)
+        yield Bench(source=source, s3=s3, limits=PartLimits(multipart_threshold_bytes=10 * MIB))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from gopro_sync.archive.engine import TransferOutcome
 from gopro_sync.archive.integrity import SourceEtagProof
-from gopro_sync.archive.part_plan import MULTIPART_THRESHOLD_BYTES
+from gopro_sync.archive.part_plan import PartLimits
 from gopro_sync.errors import ConfigurationError, IntegrityError, KeyConflictError
 from tests.integration.archive.conftest import FALLBACK_KEY, KEY, MIB, Bench
 from tests.support.s3_server import S3Fault, S3Server
@@ -82,7 +82,7 @@ def test_what_was_sent_adds_up_to_the_file(bench: Bench) -> None:
 
 
 def test_threshold_is_decimal_100_mb() -> None:
-    assert MULTIPART_THRESHOLD_BYTES == 100_000_000
+    assert PartLimits().multipart_threshold_bytes == 100_000_000
 
 
 @pytest.mark.parametrize(("extra_bytes", "operation"), [(0, "PutObject"), (1, "CompleteMultipartUpload")])
