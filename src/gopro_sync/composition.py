@@ -236,6 +236,8 @@ def _engine() -> TransferEngine:
     from gopro_sync.archive.bucket_writer import storage_pool
     from gopro_sync.archive.engine import TransferEngine
     from gopro_sync.archive.source import source_pool
+    from gopro_sync.archive.surroundings import Surroundings
+    from gopro_sync.archive.thread_crew import ThreadCrew
     from gopro_sync.gopro.http import is_on_this_machine
 
     workers = settings().transfer_workers
@@ -249,6 +251,7 @@ def _engine() -> TransferEngine:
         workers=workers,
         verify_source_etag=settings().verify_source_etag,
         limits=part_limits(),
+        surroundings=Surroundings(clock=time.monotonic, wall_clock=now_utc, random=random.random, crew=ThreadCrew),
     )
 
 

@@ -11,9 +11,7 @@ next attempt goes to the fallback key.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
-from random import random as random_fraction
 from typing import TYPE_CHECKING, Final
 
 import urllib3
@@ -24,6 +22,7 @@ from gopro_sync.archive.integrity import EtagClaim, read_etag_claim
 from gopro_sync.archive.part_plan import PartLimits, PartPlan, plan_aligned_parts, plan_parts
 from gopro_sync.archive.retries import Retries
 from gopro_sync.archive.source import SignedUrl, Source
+from gopro_sync.archive.surroundings import Surroundings
 from gopro_sync.archive.transfer_records import FileToArchive, TransferOutcome, TransferredFile, UploadState
 from gopro_sync.archive.workers import PartWorkers, TimeBudget
 
@@ -49,9 +48,7 @@ class TransferEngine:
         limits: which files are cut, and into which parts they can be.
         require_storage_checksum: False only for S3-compatible stores that report no CRC64NVME.
         reserve_seconds: time kept free at the end of the budget, to complete, record and answer.
-        clock: seconds, never going backwards.
-        sleep: waits before another try; by default a wait that ends when the work is stopped.
-        random: gives a number in [0, 1), to spread the tries.
+        surroundings: time, chance, and who copies the parts.
     """
 
     def __init__(
@@ -61,15 +58,13 @@ class TransferEngine:
         bucket: str,
         source_http: urllib3.PoolManager,
         storage_http: urllib3.PoolManager,
+        surroundings: Surroundings,
         workers: int = 8,
         verify_source_etag: bool = False,
         part_size_bytes: int | None = None,
         limits: PartLimits = _S3_LIMITS,
         require_storage_checksum: bool = True,
         reserve_seconds: float = 30.0,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] | None = None,
-        random: Callable[[], float] = random_fraction,
     ) -> None:
         self._writer = BucketWriter(s3=s3, http=storage_http, bucket=bucket)
         self._source_http = source_http
@@ -79,9 +74,7 @@ class TransferEngine:
         self._limits = limits
         self._require_storage_checksum = require_storage_checksum
         self._reserve_seconds = reserve_seconds
-        self._clock = clock
-        self._sleep = sleep
-        self._random = random
+        self._surroundings = surroundings
 
     def transfer(
         self,
@@ -96,7 +89,7 @@ class TransferEngine:
 
         Args:
             file: what to copy, and where to.
-            resolve_url: asks GoPro for a freshly signed GET URL; called by one thread at a time.
+            resolve_url: asks GoPro for a freshly signed GET URL; called by one worker at a time.
             resume: the upload to go on with.
             seconds_left: time until the invocation is cut off.
             on_upload_created: told of each upload before its first byte is sent, so that it can be gone on with.
@@ -118,24 +111,27 @@ class TransferEngine:
             Exception: errors of the callbacks pass unchanged.
         """
         budget = TimeBudget(seconds_left=seconds_left, reserve_seconds=self._reserve_seconds)
-        workers = PartWorkers(count=self._workers, budget=budget, clock=self._clock)
+        around = self._surroundings
+        crew = around.crew(self._workers)
+        workers = PartWorkers(crew=crew, budget=budget, clock=around.clock)
         return FileTransfer(
             file,
             source=Source(
                 http=self._source_http,
-                signed_url=SignedUrl(resolve_url),
+                signed_url=SignedUrl(resolve_url, wall_clock=around.wall_clock, lock=crew.new_lock()),
                 media_id=file.media_id,
                 largest_file_bytes=self._limits.largest_object_bytes,
+                wall_clock=around.wall_clock,
             ),
             writer=self._writer,
             workers=workers,
             budget=budget,
-            retries=Retries(sleep=self._sleep or workers.sleep, random=self._random, seconds_left=budget.seconds),
+            retries=Retries(sleep=crew.sleep, random=around.random, seconds_left=budget.seconds),
             plan=self._plan,
             limits=self._limits,
             read_claim=read_etag_claim if self._verify_source_etag else None,
             checksum_required=self._require_storage_checksum,
-            clock=self._clock,
+            clock=around.clock,
             resume=resume,
             on_upload_created=on_upload_created,
         ).run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,6 +14,9 @@ from gopro_sync.archive.bucket_writer import storage_pool
 from gopro_sync.archive.engine import FileToArchive, TransferEngine, TransferredFile, UploadState
 from gopro_sync.archive.part_plan import PartLimits
 from gopro_sync.archive.source import source_pool
+from gopro_sync.archive.surroundings import Crew, Surroundings
+from gopro_sync.timestamps import now_utc
+from tests.support.crews import WaitlessCrew
 from tests.support.s3_server import S3Server
 from tests.support.source_server import SourceServer
 
@@ -30,10 +34,16 @@ class Bench:
     s3: S3Server
     slept: list[float] = field(default_factory=list)
     created: list[UploadState] = field(default_factory=list)
+    clock: Callable[[], float] = time.monotonic
     limits: PartLimits = field(default_factory=PartLimits)
     seconds_left: Callable[[], float] = lambda: 900.0
+    crew: Callable[[int], Crew] | None = None
     sign: Callable[[], str] | None = None
     record: Callable[[UploadState], None] | None = None
+
+    def waitless_crew(self, count: int) -> Crew:
+        """Threads; their waits are noted instead of waited."""
+        return WaitlessCrew(count, self.slept.append)
 
     def engine(self, **options: object) -> TransferEngine:
         """An engine with two workers whose waits take no time."""
@@ -41,8 +51,9 @@ class Bench:
             "workers": 2,
             "part_size_bytes": 5 * MIB,
             "limits": self.limits,
-            "sleep": self.slept.append,
-            "random": lambda: 0.5,
+            "surroundings": Surroundings(
+                clock=self.clock, wall_clock=now_utc, random=lambda: 0.5, crew=self.crew or self.waitless_crew
+            ),
             "source_http": source_pool(workers=2, allows_internal_addresses=True),
         }
         return TransferEngine(

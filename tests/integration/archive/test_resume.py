@@ -168,7 +168,8 @@ class TestTimeBudget:
     def test_no_part_is_begun_that_would_not_end_in_time(self, bench: Bench) -> None:
         ticks = itertools.count(step=50)  # each look at the clock is 50 seconds later: a part takes 50
         bench.seconds_left = lambda: 30 + 74.0  # enough for a part of 50 seconds, but not with the margin
-        first = bench.transfer(workers=1, clock=lambda: float(next(ticks)))
+        bench.clock = lambda: float(next(ticks))
+        first = bench.transfer(workers=1)
         assert (first.outcome, first.parts_sent) == (TransferOutcome.IN_PROGRESS, 1)
 
     def test_a_part_under_way_is_given_up_when_time_is_over(self, bench: Bench) -> None:
