@@ -19,17 +19,18 @@ import urllib3
 from gopro_sync.archive.bucket_writer import BucketWriter
 from gopro_sync.archive.file_transfer import FileTransfer
 from gopro_sync.archive.integrity import EtagClaim, read_etag_claim
+from gopro_sync.archive.open_upload import OpenUpload
 from gopro_sync.archive.part_plan import PartLimits, PartPlan, plan_aligned_parts, plan_parts
 from gopro_sync.archive.retries import Retries
 from gopro_sync.archive.source import SignedUrl, Source
 from gopro_sync.archive.surroundings import Surroundings
-from gopro_sync.archive.transfer_records import FileToArchive, TransferOutcome, TransferredFile, UploadState
+from gopro_sync.archive.transfer_records import ArchivedObject, FileToArchive, Paused, TransferOutcome
 from gopro_sync.archive.workers import PartWorkers, TimeBudget
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-__all__ = ["FileToArchive", "TransferEngine", "TransferOutcome", "TransferredFile", "UploadState"]
+__all__ = ["ArchivedObject", "FileToArchive", "OpenUpload", "Paused", "TransferEngine", "TransferOutcome"]
 
 _S3_LIMITS: Final = PartLimits()
 
@@ -81,10 +82,10 @@ class TransferEngine:
         file: FileToArchive,
         *,
         resolve_url: Callable[[], str],
-        resume: UploadState | None = None,
+        resume: OpenUpload | None = None,
         seconds_left: Callable[[], float] = lambda: math.inf,
-        on_upload_created: Callable[[UploadState], None] = lambda _: None,
-    ) -> TransferredFile:
+        on_upload_created: Callable[[OpenUpload], None] = lambda _: None,
+    ) -> ArchivedObject | Paused:
         """Copies one file, or as much of it as time allows.
 
         Args:
@@ -95,7 +96,7 @@ class TransferEngine:
             on_upload_created: told of each upload before its first byte is sent, so that it can be gone on with.
 
         Returns:
-            What was done. IN_PROGRESS without any progress only if there was no time left to begin with.
+            The object, or how far it came. Paused without any progress only if there was no time left to begin with.
 
         Raises:
             NetworkError, ThrottledError, SourceResponseError, SourceUrlExpiredError: the CDN fails persistently, or not
@@ -131,7 +132,6 @@ class TransferEngine:
             limits=self._limits,
             read_claim=read_etag_claim if self._verify_source_etag else None,
             checksum_required=self._require_storage_checksum,
-            clock=around.clock,
             resume=resume,
             on_upload_created=on_upload_created,
         ).run()

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gopro_sync.archive.bucket_writer import storage_pool
-from gopro_sync.archive.engine import FileToArchive, TransferEngine, TransferredFile, UploadState
+from gopro_sync.archive.engine import ArchivedObject, FileToArchive, OpenUpload, Paused, TransferEngine
 from gopro_sync.archive.part_plan import PartLimits
 from gopro_sync.archive.source import source_pool
 from gopro_sync.archive.surroundings import Crew, Surroundings
@@ -33,13 +33,13 @@ class Bench:
     source: SourceServer
     s3: S3Server
     slept: list[float] = field(default_factory=list)
-    created: list[UploadState] = field(default_factory=list)
+    created: list[OpenUpload] = field(default_factory=list)
     clock: Callable[[], float] = time.monotonic
     limits: PartLimits = field(default_factory=PartLimits)
     seconds_left: Callable[[], float] = lambda: 900.0
     crew: Callable[[int], Crew] | None = None
     sign: Callable[[], str] | None = None
-    record: Callable[[UploadState], None] | None = None
+    record: Callable[[OpenUpload], None] | None = None
 
     def waitless_crew(self, count: int) -> Crew:
         """Threads; their waits are noted instead of waited."""
@@ -64,9 +64,23 @@ class Bench:
         )
 
     def transfer(
-        self, *, resume: UploadState | None = None, media_id: str = "ab01", **options: object
-    ) -> TransferredFile:
-        """Copies the source's file to ``KEY``."""
+        self, *, resume: OpenUpload | None = None, media_id: str = "ab01", **options: object
+    ) -> ArchivedObject:
+        """Copies the source's file to ``KEY``, to its end."""
+        result = self.call(resume=resume, media_id=media_id, **options)
+        assert isinstance(result, ArchivedObject)
+        return result
+
+    def pause(self, *, resume: OpenUpload | None = None, **options: object) -> Paused:
+        """Copies the source's file to ``KEY``, as far as time allows, which is not its end."""
+        result = self.call(resume=resume, media_id="ab01", **options)
+        assert isinstance(result, Paused)
+        return result
+
+    def call(
+        self, *, resume: OpenUpload | None = None, media_id: str = "ab01", **options: object
+    ) -> ArchivedObject | Paused:
+        """Copies the source's file to ``KEY``, or as much of it as time allows."""
         return self.engine(**options).transfer(
             FileToArchive(
                 media_id=media_id,
