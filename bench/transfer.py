@@ -12,8 +12,10 @@ import argparse
 import gc
 import json
 import os
+import random
 import resource
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -32,7 +34,10 @@ from botocore.exceptions import BotoCoreError
 from gopro_sync.archive.bucket_writer import storage_pool
 from gopro_sync.archive.source import source_pool
 from gopro_sync.archive.engine import FileToArchive, TransferEngine
+from gopro_sync.archive.surroundings import Surroundings
+from gopro_sync.archive.thread_crew import ThreadCrew
 from gopro_sync.errors import GoProSyncError
+from gopro_sync.timestamps import now_utc
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -52,6 +57,7 @@ def main() -> int:
                 workers=arguments.workers, ca_bundle=arguments.ca_bundle, allows_internal_addresses=True
             ),
             storage_http=storage_pool(workers=arguments.workers, ca_bundle=arguments.ca_bundle),
+            surroundings=Surroundings(clock=time.monotonic, wall_clock=now_utc, random=random.random, crew=ThreadCrew),
             workers=arguments.workers,
             part_size_bytes=arguments.part_size,
             verify_source_etag=arguments.verify_source_etag,

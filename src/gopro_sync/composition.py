@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
     from gopro_sync.archive.engine import TransferEngine
+    from gopro_sync.archive.part_plan import PartLimits
     from gopro_sync.gopro.client import GoProClient
     from gopro_sync.gopro.http import RetryPolicy
     from gopro_sync.gopro.session.renewal import Renewal
@@ -234,6 +235,8 @@ def _engine() -> TransferEngine:
     from gopro_sync.archive.bucket_writer import storage_pool
     from gopro_sync.archive.engine import TransferEngine
     from gopro_sync.archive.source import source_pool
+    from gopro_sync.archive.surroundings import Surroundings
+    from gopro_sync.archive.thread_crew import ThreadCrew
     from gopro_sync.gopro.http import is_on_this_machine
 
     workers = settings().transfer_workers
@@ -246,4 +249,13 @@ def _engine() -> TransferEngine:
         storage_http=storage_pool(workers=workers),
         workers=workers,
         verify_source_etag=settings().verify_source_etag,
+        limits=part_limits(),
+        surroundings=Surroundings(clock=time.monotonic, wall_clock=now_utc, random=random.random, crew=ThreadCrew),
     )
+
+
+def part_limits() -> PartLimits:
+    """Return which files are cut, and into which parts: S3's own limits."""
+    from gopro_sync.archive.part_plan import PartLimits
+
+    return PartLimits()

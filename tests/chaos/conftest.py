@@ -34,7 +34,7 @@ from gopro_sync.table.tracker import Tracker
 from gopro_sync.timestamps import iso_utc
 from local.simulator import Library, SimulatedItem, Simulator, SourceFile
 from tests.chaos import downloader_process
-from tests.chaos.downloader_process import MULTIPART_THRESHOLD_BYTES, Invocation, Raised
+from tests.chaos.downloader_process import LIMITS, Invocation, Raised
 from tests.support.deployment import ROOT, Stack, state_machine
 from tests.support.dynamodb_server import DynamoDBServer
 from tests.support.s3_server import S3Part, S3Server, S3Upload
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 WORKERS: Final = 3
 # The smallest that S3 takes. GoPro's files were once uploaded in such parts, too, so ours follow theirs.
-PART_SIZE_BYTES: Final = 5 * 1024 * 1024
+PART_SIZE_BYTES: Final = LIMITS.smallest_part_bytes
 TABLE: Final = Stack().name_of("TrackerTable")
 LEGAL_CHANGES: Final = {
     ("PENDING", "IN_PROGRESS"),
@@ -222,7 +222,7 @@ class World:
         assert set(pairwise(self.statuses)) <= LEGAL_CHANGES
         assert self.s3.uploads == {}
         sizes = [source.size_bytes for source in self.gopro.admin.sources()]
-        needed = sum(-(-size // PART_SIZE_BYTES) for size in sizes if size > MULTIPART_THRESHOLD_BYTES)
+        needed = sum(-(-size // PART_SIZE_BYTES) for size in sizes if size > LIMITS.multipart_threshold_bytes)
         assert needed <= len(self.s3.parts_sent()) <= needed + WORKERS * self.killed
         for upload, held in self._held_at_death:
             sent_again = [number for number, part in held.items() if upload.parts[number] is not part]

@@ -11,13 +11,13 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from gopro_sync import composition
-from gopro_sync.archive import file_transfer
+from gopro_sync.archive.part_plan import PartLimits
 from gopro_sync.errors import GoProSyncError
 from gopro_sync.handlers.video_downloader import handler
 from tests.support.lambda_context import FakeLambdaContext
 
 # A life of the function is short, and yet its workers have several parts to send, one after the other.
-MULTIPART_THRESHOLD_BYTES: Final = 15 * 1024 * 1024
+LIMITS: Final = PartLimits(multipart_threshold_bytes=15 * 1024 * 1024)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ def run(invocation: Invocation, answer: Connection) -> None:
     os.environ.update(invocation.environment)
     with (
         patch.object(composition, "now_utc", lambda: invocation.now),
-        patch.object(file_transfer, "MULTIPART_THRESHOLD_BYTES", MULTIPART_THRESHOLD_BYTES),
+        patch.object(composition, "part_limits", lambda: LIMITS),
     ):
         try:
             answer.send(handler(invocation.event, FakeLambdaContext()))

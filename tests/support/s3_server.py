@@ -22,6 +22,7 @@ from xml.sax.saxutils import escape
 
 from awscrt import checksums
 
+from gopro_sync.archive.part_plan import PartLimits
 from gopro_sync.aws_clients import make_transfer_client
 from tests.support.aws_environment import aws_environment
 
@@ -49,8 +50,6 @@ Effect = Literal[
     "slow",  # act after `seconds`
 ]
 _Answer = tuple[int, dict[str, str], bytes]  # status, headers, body
-
-MIN_PART_BYTES = 5 * 1024 * 1024
 
 
 @dataclass(slots=True, kw_only=True)
@@ -130,12 +129,14 @@ class S3Server:
         keeps_data: False keeps sizes and checksums only, for measurements.
         tells_part_checksums: whether UploadPart answers with the checksum that S3 computed.
         page_size: how many parts ListParts tells at once.
+        limits: of the parts that it takes.
         watch: told of each request's moments, from the thread that serves it.
     """
 
     keeps_data: bool = True
     tells_part_checksums: bool = False
     page_size: int = 1000
+    limits: PartLimits = field(default_factory=PartLimits)
     faults: list[S3Fault] = field(default_factory=list)
     objects: dict[str, S3Object] = field(default_factory=dict)
     uploads: dict[str, S3Upload] = field(default_factory=dict)
@@ -177,6 +178,7 @@ class S3Server:
     def forget(self) -> None:
         """Becomes as new."""
         self.keeps_data, self.tells_part_checksums, self.page_size = True, False, 1000
+        self.limits = PartLimits()
         self.faults, self.objects, self.uploads, self.requests = [], {}, {}, []
 
     def count(self, operation: Operation, status: int = 200) -> int:
@@ -331,6 +333,10 @@ class _S3Handler(BaseHTTPRequestHandler):
 
     def _keep_part(self, body: _Body) -> _Answer:
         upload = self._upload()
+        if not 1 <= int(self._query()["partNumber"]) <= self.s3.limits.most_parts:
+            raise _RefusedError(400, "InvalidArgument")
+        if body.size_bytes > self.s3.limits.largest_part_bytes:
+            raise _RefusedError(400, "EntityTooLarge")
         part = S3Part(data=body.data, size_bytes=body.size_bytes, crc=body.crc, etag=f'"{body.crc:032x}"')
         if self.fault and self.fault.effect == "corrupt":
             corrupt = bytes([body.data[0] ^ 1]) + body.data[1:]
@@ -393,7 +399,7 @@ class _S3Handler(BaseHTTPRequestHandler):
                 raise _RefusedError(400, "InvalidPartOrder")
             if part is None or (part.etag, part.crc64nvme) != (said["ETag"], said["ChecksumCRC64NVME"]):
                 raise _RefusedError(400, "InvalidPart")
-            if position < len(named) and part.size_bytes < MIN_PART_BYTES:
+            if position < len(named) and part.size_bytes < self.s3.limits.smallest_part_bytes:
                 raise _RefusedError(400, "EntityTooSmall")
             parts.append(part)
         return parts
@@ -401,6 +407,8 @@ class _S3Handler(BaseHTTPRequestHandler):
     def _put(self, body: _Body) -> _Answer:
         if self._key() in self.s3.objects and self.headers["If-None-Match"] == "*":
             raise _RefusedError(412, "PreconditionFailed")
+        if body.size_bytes > self.s3.limits.largest_part_bytes:
+            raise _RefusedError(400, "EntityTooLarge")
         data, crc = body.data, body.crc
         if self.fault and self.fault.effect == "corrupt":
             data = bytes([data[0] ^ 1]) + data[1:]

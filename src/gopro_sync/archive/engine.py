@@ -11,26 +11,28 @@ next attempt goes to the fallback key.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
-from random import random as random_fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import urllib3
 
 from gopro_sync.archive.bucket_writer import BucketWriter
 from gopro_sync.archive.file_transfer import FileTransfer
 from gopro_sync.archive.integrity import EtagClaim, read_etag_claim
-from gopro_sync.archive.part_plan import PartPlan, plan_aligned_parts, plan_parts
+from gopro_sync.archive.open_upload import OpenUpload
+from gopro_sync.archive.part_plan import PartLimits, PartPlan, plan_aligned_parts, plan_parts
 from gopro_sync.archive.retries import Retries
 from gopro_sync.archive.source import SignedUrl, Source
-from gopro_sync.archive.transfer_records import FileToArchive, TransferOutcome, TransferredFile, UploadState
+from gopro_sync.archive.surroundings import Surroundings
+from gopro_sync.archive.transfer_records import ArchivedObject, FileToArchive, Paused, TransferOutcome
 from gopro_sync.archive.workers import PartWorkers, TimeBudget
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-__all__ = ["FileToArchive", "TransferEngine", "TransferOutcome", "TransferredFile", "UploadState"]
+__all__ = ["ArchivedObject", "FileToArchive", "OpenUpload", "Paused", "TransferEngine", "TransferOutcome"]
+
+_S3_LIMITS: Final = PartLimits()
 
 
 class TransferEngine:
@@ -44,11 +46,10 @@ class TransferEngine:
         workers: how many parts of a file are copied at once.
         verify_source_etag: whether to compare with the source's ETag too (1.7 CPU seconds a GB for MD5).
         part_size_bytes: size of the parts, instead of a balanced one.
+        limits: which files are cut, and into which parts they can be.
         require_storage_checksum: False only for S3-compatible stores that report no CRC64NVME.
         reserve_seconds: time kept free at the end of the budget, to complete, record and answer.
-        clock: seconds, never going backwards.
-        sleep: waits before another try; by default a wait that ends when the work is stopped.
-        random: gives a number in [0, 1), to spread the tries.
+        surroundings: time, chance, and who copies the parts.
     """
 
     def __init__(
@@ -58,46 +59,44 @@ class TransferEngine:
         bucket: str,
         source_http: urllib3.PoolManager,
         storage_http: urllib3.PoolManager,
+        surroundings: Surroundings,
         workers: int = 8,
         verify_source_etag: bool = False,
         part_size_bytes: int | None = None,
+        limits: PartLimits = _S3_LIMITS,
         require_storage_checksum: bool = True,
         reserve_seconds: float = 30.0,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] | None = None,
-        random: Callable[[], float] = random_fraction,
     ) -> None:
         self._writer = BucketWriter(s3=s3, http=storage_http, bucket=bucket)
         self._source_http = source_http
         self._workers = workers
         self._verify_source_etag = verify_source_etag
         self._part_size_bytes = part_size_bytes
+        self._limits = limits
         self._require_storage_checksum = require_storage_checksum
         self._reserve_seconds = reserve_seconds
-        self._clock = clock
-        self._sleep = sleep
-        self._random = random
+        self._surroundings = surroundings
 
     def transfer(
         self,
         file: FileToArchive,
         *,
         resolve_url: Callable[[], str],
-        resume: UploadState | None = None,
+        resume: OpenUpload | None = None,
         seconds_left: Callable[[], float] = lambda: math.inf,
-        on_upload_created: Callable[[UploadState], None] = lambda _: None,
-    ) -> TransferredFile:
+        on_upload_created: Callable[[OpenUpload], None] = lambda _: None,
+    ) -> ArchivedObject | Paused:
         """Copies one file, or as much of it as time allows.
 
         Args:
             file: what to copy, and where to.
-            resolve_url: asks GoPro for a freshly signed GET URL; called by one thread at a time.
+            resolve_url: asks GoPro for a freshly signed GET URL; called by one worker at a time.
             resume: the upload to go on with.
             seconds_left: time until the invocation is cut off.
             on_upload_created: told of each upload before its first byte is sent, so that it can be gone on with.
 
         Returns:
-            What was done. IN_PROGRESS without any progress only if there was no time left to begin with.
+            The object, or how far it came. Paused without any progress only if there was no time left to begin with.
 
         Raises:
             NetworkError, ThrottledError, SourceResponseError, SourceUrlExpiredError: the CDN fails persistently, or not
@@ -113,25 +112,33 @@ class TransferEngine:
             Exception: errors of the callbacks pass unchanged.
         """
         budget = TimeBudget(seconds_left=seconds_left, reserve_seconds=self._reserve_seconds)
-        workers = PartWorkers(count=self._workers, budget=budget, clock=self._clock)
+        around = self._surroundings
+        crew = around.crew(self._workers)
+        workers = PartWorkers(crew=crew, budget=budget, clock=around.clock)
         return FileTransfer(
             file,
-            source=Source(http=self._source_http, signed_url=SignedUrl(resolve_url), media_id=file.media_id),
+            source=Source(
+                http=self._source_http,
+                signed_url=SignedUrl(resolve_url, wall_clock=around.wall_clock, lock=crew.new_lock()),
+                media_id=file.media_id,
+                largest_file_bytes=self._limits.largest_object_bytes,
+                wall_clock=around.wall_clock,
+            ),
             writer=self._writer,
             workers=workers,
             budget=budget,
-            retries=Retries(sleep=self._sleep or workers.sleep, random=self._random, seconds_left=budget.seconds),
+            retries=Retries(sleep=crew.sleep, random=around.random, seconds_left=budget.seconds),
             plan=self._plan,
+            limits=self._limits,
             read_claim=read_etag_claim if self._verify_source_etag else None,
             checksum_required=self._require_storage_checksum,
-            clock=self._clock,
             resume=resume,
             on_upload_created=on_upload_created,
         ).run()
 
     def _plan(self, size_bytes: int, claim: EtagClaim | None) -> PartPlan:
         if self._part_size_bytes is not None:
-            return PartPlan(size_bytes=size_bytes, part_size_bytes=self._part_size_bytes)
+            return PartPlan(size_bytes=size_bytes, part_size_bytes=self._part_size_bytes, limits=self._limits)
         if claim is not None and claim.block_bytes < size_bytes:
-            return plan_aligned_parts(size_bytes, source_part_bytes=claim.block_bytes)
-        return plan_parts(size_bytes, workers=self._workers)
+            return plan_aligned_parts(size_bytes, source_part_bytes=claim.block_bytes, limits=self._limits)
+        return plan_parts(size_bytes, workers=self._workers, limits=self._limits)

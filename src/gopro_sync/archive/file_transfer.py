@@ -26,10 +26,11 @@ from gopro_sync.archive.integrity import (
     check_stored_object,
     join_crc64nvme,
 )
-from gopro_sync.archive.part_plan import MULTIPART_THRESHOLD_BYTES, Part, PartPlan, is_possible
+from gopro_sync.archive.open_upload import OpenUpload
+from gopro_sync.archive.part_plan import Part, PartLimits, PartPlan, is_possible
 from gopro_sync.archive.retries import Retries
 from gopro_sync.archive.source import Source, SourceFile
-from gopro_sync.archive.transfer_records import FileToArchive, TransferOutcome, TransferredFile, UploadState
+from gopro_sync.archive.transfer_records import ArchivedObject, FileToArchive, Paused, TransferOutcome
 from gopro_sync.archive.workers import OutOfTimeError, PartWorkers, TimeBudget
 from gopro_sync.errors import (
     AccessDeniedError,
@@ -73,11 +74,11 @@ class FileTransfer:
         budget: TimeBudget,
         retries: Retries,
         plan: Callable[[int, EtagClaim | None], PartPlan],
+        limits: PartLimits,
         read_claim: Callable[[str | None, int], EtagClaim | None] | None,
         checksum_required: bool,
-        clock: Callable[[], float],
-        resume: UploadState | None,
-        on_upload_created: Callable[[UploadState], None],
+        resume: OpenUpload | None,
+        on_upload_created: Callable[[OpenUpload], None],
     ) -> None:
         self._file = file
         self._source = source
@@ -86,13 +87,12 @@ class FileTransfer:
         self._budget = budget
         self._retries = retries
         self._plan = plan
+        self._limits = limits
         self._read_claim = read_claim
         self._checksum_required = checksum_required
-        self._clock = clock
         self._on_upload_created = on_upload_created
 
-        self._began = clock()
-        self._key = resume.key if resume else file.key
+        self._key = resume.s3_key if resume else file.key
         self._upload = resume
         self._forgiven = set[type[Exception]]()
         self._bytes_sent = 0
@@ -103,7 +103,7 @@ class FileTransfer:
         self._whole: Crc64Nvme | None = None
         self._etag_proof = SourceEtagProof.NOT_CHECKED
 
-    def run(self) -> TransferredFile:
+    def run(self) -> ArchivedObject | Paused:
         """Copies the file, with at most one fresh start for each thing that calls for one."""
         while True:
             try:
@@ -127,24 +127,24 @@ class FileTransfer:
 
     # --- one attempt -------------------------------------------------------------------------------------------------
 
-    def _attempt(self) -> TransferredFile:
+    def _attempt(self) -> ArchivedObject | Paused:
         self._source_file = self._retries.call(self._source.probe)
         self._claim = None
         self._whole = None
         if self._read_claim is not None:
             self._claim = self._read_claim(self._source_file.etag, self._source_file.size_bytes)
         if self._budget.seconds() <= 0:
-            return self._report(TransferOutcome.IN_PROGRESS)
+            return self._paused()
         if self._upload is not None and not self._can_go_on_with(self._upload):
             self._abort_upload()
-        if self._source_file.size_bytes > MULTIPART_THRESHOLD_BYTES:
+        if self._source_file.size_bytes > self._limits.multipart_threshold_bytes:
             return self._send_in_parts()
         return self._send_whole()
 
-    def _can_go_on_with(self, upload: UploadState) -> bool:
+    def _can_go_on_with(self, upload: OpenUpload) -> bool:
         """Whether it is of this file, and of parts that S3 takes: what was remembered of it may have been changed."""
         is_of_source = (upload.size_bytes, upload.source_etag) == (self._source_file.size_bytes, self._source_file.etag)
-        return is_of_source and is_possible(upload.size_bytes, upload.part_size_bytes)
+        return is_of_source and is_possible(upload.size_bytes, upload.part_size_bytes, limits=self._limits)
 
     def _description(self) -> ObjectDescription:
         # The CRC64NVME is not among the metadata: they are fixed before the first byte. S3 keeps it with the object.
@@ -162,7 +162,7 @@ class FileTransfer:
 
     # --- small files: one PutObject ----------------------------------------------------------------------------------
 
-    def _send_whole(self) -> TransferredFile:
+    def _send_whole(self) -> ArchivedObject:
         self._upload_part_bytes = self._source_file.size_bytes
         try:
             self._retries.call(self._put_object)
@@ -195,10 +195,10 @@ class FileTransfer:
 
     # --- large files: multipart --------------------------------------------------------------------------------------
 
-    def _send_in_parts(self) -> TransferredFile:
+    def _send_in_parts(self) -> ArchivedObject | Paused:
         upload, parts = self._open_upload()
         self._upload_part_bytes = upload.part_size_bytes
-        plan = PartPlan(size_bytes=upload.size_bytes, part_size_bytes=upload.part_size_bytes)
+        plan = self._plan_of(upload)
         for _ in range(_COMPLETION_ROUNDS):
             if not self._send_missing(plan, upload, parts):
                 return self._pause(upload, parts)
@@ -208,14 +208,15 @@ class FileTransfer:
                 self._forget_refused(upload, parts, refusal)
         raise StorageError("S3 loses parts again and again", media_id=self._file.media_id)
 
-    def _open_upload(self) -> tuple[UploadState, dict[int, PartInStorage]]:
+    def _open_upload(self) -> tuple[OpenUpload, dict[int, PartInStorage]]:
         if self._upload is not None:
             return self._upload, self._held_parts(self._upload)
         self._abort_forgotten_uploads()
         plan = self._plan(self._source_file.size_bytes, self._claim)
-        self._upload = UploadState(
+        self._upload = OpenUpload(
             upload_id=self._retries.call(lambda: self._writer.create_upload(self._description())),
-            key=self._key,
+            s3_key=self._key,
+            item_number=self._file.item_number,
             part_size_bytes=plan.part_size_bytes,
             size_bytes=plan.size_bytes,
             source_etag=self._source_file.etag,
@@ -236,11 +237,11 @@ class FileTransfer:
                 if not self._writer.list_parts(key=self._key, upload_id=upload_id):
                     self._writer.abort_upload(key=self._key, upload_id=upload_id)
 
-    def _held_parts(self, upload: UploadState) -> dict[int, PartInStorage]:
+    def _held_parts(self, upload: OpenUpload) -> dict[int, PartInStorage]:
         """What earlier calls sent; a part of another size, or without a checksum to prove it by, is sent again."""
         held = self._listed(upload)
         parts = dict[int, PartInStorage]()
-        for part in PartPlan(size_bytes=upload.size_bytes, part_size_bytes=upload.part_size_bytes):
+        for part in self._plan_of(upload):
             there = held.get(part.number)
             if there is None or there.size_bytes != part.size_bytes or there.crc64nvme is None:
                 continue
@@ -249,10 +250,13 @@ class FileTransfer:
             parts[part.number] = PartInStorage(uploaded=uploaded, block_digests=None)
         return parts
 
-    def _listed(self, upload: UploadState) -> dict[int, HeldPart]:
-        return self._retries.call(lambda: self._writer.list_parts(key=upload.key, upload_id=upload.upload_id))
+    def _plan_of(self, upload: OpenUpload) -> PartPlan:
+        return PartPlan(size_bytes=upload.size_bytes, part_size_bytes=upload.part_size_bytes, limits=self._limits)
 
-    def _send_missing(self, plan: PartPlan, upload: UploadState, parts: dict[int, PartInStorage]) -> bool:
+    def _listed(self, upload: OpenUpload) -> dict[int, HeldPart]:
+        return self._retries.call(lambda: self._writer.list_parts(key=upload.s3_key, upload_id=upload.upload_id))
+
+    def _send_missing(self, plan: PartPlan, upload: OpenUpload, parts: dict[int, PartInStorage]) -> bool:
         """Sends what is not among ``parts`` and adds it there; returns whether that was all."""
         missing = [part for part in plan if part.number not in parts]
 
@@ -266,12 +270,12 @@ class FileTransfer:
 
         return self._workers.send_all(missing, send, on_sent=keep)
 
-    def _send_part(self, upload: UploadState, part: Part) -> PartInStorage:
+    def _send_part(self, upload: OpenUpload, part: Part) -> PartInStorage:
         self._workers.check()
         hasher = StreamHasher(self._md5_block_bytes(upload))
         with self._source.open(self._source_file, part) as answer:
             held = self._writer.send_part(
-                key=upload.key,
+                key=upload.s3_key,
                 upload_id=upload.upload_id,
                 number=part.number,
                 size_bytes=part.size_bytes,
@@ -285,12 +289,12 @@ class FileTransfer:
             raise StorageError(f"S3 received other bytes of part {part.number}", media_id=self._file.media_id)
         return sent
 
-    def _md5_block_bytes(self, upload: UploadState) -> int | None:
+    def _md5_block_bytes(self, upload: OpenUpload) -> int | None:
         if self._claim is None or not self._claim.fits(upload.part_size_bytes):
             return None
         return self._claim.block_bytes
 
-    def _pause(self, upload: UploadState, parts: dict[int, PartInStorage]) -> TransferredFile:
+    def _pause(self, upload: OpenUpload, parts: dict[int, PartInStorage]) -> Paused:
         if not self._parts_sent:
             raise self._no_progress()
         # The next call takes S3's checksums for granted, since it has not seen the bytes: this one has.
@@ -299,21 +303,21 @@ class FileTransfer:
             if not part.is_held_as(held.get(number)):
                 self._abort_upload()
                 raise StorageError(f"S3 holds other bytes of part {number}", media_id=self._file.media_id)
-        return self._report(TransferOutcome.IN_PROGRESS)
+        return self._paused()
 
-    def _complete(self, upload: UploadState, parts: list[PartInStorage]) -> TransferredFile:
+    def _complete(self, upload: OpenUpload, parts: list[PartInStorage]) -> ArchivedObject:
         uploaded = [part.uploaded for part in parts]
         whole = self._whole = join_crc64nvme(part.crc64nvme for part in uploaded)
         self._judge_source_etag(_all_digests(parts))
         self._retries.call(
             lambda: self._writer.complete_upload(
-                key=upload.key, upload_id=upload.upload_id, parts=uploaded, whole=whole
+                key=upload.s3_key, upload_id=upload.upload_id, parts=uploaded, whole=whole
             )
         )
         self._upload = None
         return self._verified_object()
 
-    def _forget_refused(self, upload: UploadState, parts: dict[int, PartInStorage], refusal: PartsRefusedError) -> None:
+    def _forget_refused(self, upload: OpenUpload, parts: dict[int, PartInStorage], refusal: PartsRefusedError) -> None:
         held = self._listed(upload)
         refused = [number for number, part in parts.items() if not part.is_held_as(held.get(number))]
         if not refused:
@@ -338,7 +342,7 @@ class FileTransfer:
         if self._claim is not None and block_digests is not None:
             self._etag_proof = self._claim.judge(block_digests, media_id=self._file.media_id)
 
-    def _verified_object(self) -> TransferredFile:
+    def _verified_object(self) -> ArchivedObject:
         stored = self._retries.call(self._stored_object)
         if self._whole is None:
             raise ValueError("an object is verified after its bytes were read")
@@ -349,7 +353,7 @@ class FileTransfer:
             checksum_required=self._checksum_required,
             media_id=self._file.media_id,
         )
-        return self._report(TransferOutcome.COMPLETED, stored)
+        return self._archived(TransferOutcome.COMPLETED, stored)
 
     def _stored_object(self) -> StoredObject:
         stored = self._writer.describe_object(self._key)
@@ -359,12 +363,12 @@ class FileTransfer:
 
     # --- turns -------------------------------------------------------------------------------------------------------
 
-    def _already_archived(self) -> TransferredFile | None:
+    def _already_archived(self) -> ArchivedObject | None:
         """Recognises the same video under the key: written by an earlier call that could not record it."""
         stored = self._retries.call(lambda: self._writer.describe_object(self._key))
         if stored is None or not self._is_same_video(stored):
             return None
-        return self._report(TransferOutcome.ALREADY_ARCHIVED, stored)
+        return self._archived(TransferOutcome.ALREADY_ARCHIVED, stored)
 
     def _is_same_video(self, stored: StoredObject) -> bool:
         if stored.size_bytes != self._source_file.size_bytes or not self._identity().items() <= stored.metadata.items():
@@ -395,7 +399,7 @@ class FileTransfer:
             return
         # What led here matters more than a failed clean-up; a lifecycle rule removes what stays.
         with suppress(StorageError, AccessDeniedError):
-            self._writer.abort_upload(key=self._upload.key, upload_id=self._upload.upload_id)
+            self._writer.abort_upload(key=self._upload.s3_key, upload_id=self._upload.upload_id)
         self._upload = None
 
     def _no_progress(self) -> NetworkError:
@@ -403,20 +407,25 @@ class FileTransfer:
 
     # --- report ------------------------------------------------------------------------------------------------------
 
-    def _report(self, outcome: TransferOutcome, stored: StoredObject | None = None) -> TransferredFile:
-        checksum = None if stored is None else stored.crc64nvme or str(self._whole)
-        return TransferredFile(
+    def _archived(self, outcome: TransferOutcome, stored: StoredObject) -> ArchivedObject:
+        return ArchivedObject(
             outcome=outcome,
             key=self._key,
             size_bytes=self._source_file.size_bytes,
             bytes_sent=self._bytes_sent,
             parts_sent=self._parts_sent,
             part_size_bytes=self._upload_part_bytes,
-            s3_etag=stored.etag if stored else None,
+            s3_etag=stored.etag,
             source_etag=self._source_file.etag,
-            checksum_crc64nvme=checksum,
+            checksum_crc64nvme=stored.crc64nvme or str(self._whole),
             etag_proof=self._etag_proof,
-            duration_seconds=self._clock() - self._began,
+        )
+
+    def _paused(self) -> Paused:
+        return Paused(
+            bytes_sent=self._bytes_sent,
+            parts_sent=self._parts_sent,
+            part_size_bytes=self._upload_part_bytes,
             upload=self._upload,
         )
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gopro_sync.archive.part_plan import MAX_PART_BYTES, MIB, MIN_PART_BYTES
+from gopro_sync.archive.part_plan import MIB, PartLimits
 from gopro_sync.errors import IntegrityError
 from gopro_sync.outside_values import whole_number_or_none
 
@@ -179,8 +179,9 @@ def read_etag_claim(etag: str | None, size_bytes: int) -> EtagClaim | None:
 
 def source_part_candidates(size_bytes: int, part_count: int) -> list[int]:
     """Returns all part sizes in whole MiB that cut ``size_bytes`` into ``part_count`` (two or more) parts."""
-    smallest = max(MIN_PART_BYTES, -(-size_bytes // part_count))
-    largest = min(MAX_PART_BYTES, (size_bytes - 1) // (part_count - 1))
+    limits = PartLimits()  # the source lies in AWS's S3, wherever the archive does
+    smallest = max(limits.smallest_part_bytes, -(-size_bytes // part_count))
+    largest = min(limits.largest_part_bytes, (size_bytes - 1) // (part_count - 1))
     return list(range(-(-smallest // MIB) * MIB, largest + 1, MIB))
 
 

@@ -1,7 +1,4 @@
-"""How a file is cut into the parts of a multipart upload. Pure arithmetic in bytes.
-
-S3's limits ("Amazon S3 multipart upload limits"): 10,000 parts, 5 MiB to 5 GiB each, the last one may be smaller.
-"""
+"""How a file is cut into the parts of a multipart upload. Pure arithmetic in bytes."""
 
 from __future__ import annotations
 
@@ -11,17 +8,46 @@ from dataclasses import dataclass
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 
-# "Files over 100 MB are multipart": decimal, as cameras and GoPro count.
-MULTIPART_THRESHOLD_BYTES = 100 * 1000 * 1000
-MIN_PART_BYTES = 5 * MIB
-MAX_PART_BYTES = 5 * GIB
-MAX_PARTS = 10_000
-# S3 takes larger objects since the end of 2025; no camera file comes near, so the limit that every S3 has is kept.
-MAX_OBJECT_BYTES = 5 * 1024 * GIB
 
-# A failed part is read and sent again: 50 MiB keeps that cheap. Larger parts are not faster, since no part is buffered.
-USUAL_MAX_PART_BYTES = 50 * MIB
-_GRANULE_BYTES = 64 * 1024
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartLimits:
+    """Where a file begins to be cut, and into which parts it can be; as it stands, for S3.
+
+    S3's limits ("Amazon S3 multipart upload limits"): 10,000 parts, 5 MiB to 5 GiB each, the last one may be smaller.
+
+    Args:
+        multipart_threshold_bytes: the largest file that goes in one piece. "Files over 100 MB are multipart": decimal,
+            as cameras and GoPro count.
+        smallest_part_bytes: the least that a part may have, unless it is the last one.
+        usual_part_bytes: the most that a part has as long as ``most_parts`` suffice. A failed part is read and sent
+            again: 50 MiB keeps that cheap. Larger parts are not faster, since no part is buffered.
+        largest_part_bytes: the most that a part may have, and a file in one piece.
+        most_parts: how many parts an upload may have.
+        largest_object_bytes: the most that an object may have. S3 takes larger ones since the end of 2025; no camera
+            file comes near, so the limit that every S3 has is kept.
+        granule_bytes: what the parts' size is a multiple of, where nothing else decides it.
+
+    Raises:
+        ValueError: the limits contradict each other.
+    """
+
+    multipart_threshold_bytes: int = 100 * 1000 * 1000
+    smallest_part_bytes: int = 5 * MIB
+    usual_part_bytes: int = 50 * MIB
+    largest_part_bytes: int = 5 * GIB
+    most_parts: int = 10_000
+    largest_object_bytes: int = 5 * 1024 * GIB
+    granule_bytes: int = 64 * 1024
+
+    def __post_init__(self) -> None:
+        if not 0 < self.smallest_part_bytes <= self.usual_part_bytes <= self.largest_part_bytes:
+            raise ValueError("the smallest, the usual and the largest part grow in this order, from 1 byte on")
+        if not 0 <= self.multipart_threshold_bytes <= self.largest_part_bytes:
+            raise ValueError("a file in one piece is no larger than the largest part")
+        if self.most_parts < 1 or self.granule_bytes < 1:
+            raise ValueError("an upload has at least one part, and its size is counted in bytes")
+        if not 0 < self.largest_object_bytes <= self.most_parts * self.largest_part_bytes:
+            raise ValueError("the largest object fits into as many of the largest parts as there may be")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,16 +69,18 @@ class PartPlan:
 
     size_bytes: int
     part_size_bytes: int
+    limits: PartLimits
 
     def __post_init__(self) -> None:
-        if not 0 < self.size_bytes <= MAX_OBJECT_BYTES:
-            raise ValueError(f"an object has 1 to {MAX_OBJECT_BYTES} bytes, not {self.size_bytes}")
-        if not 0 < self.part_size_bytes <= MAX_PART_BYTES:
-            raise ValueError(f"a part has at most {MAX_PART_BYTES} bytes, not {self.part_size_bytes}")
-        if self.part_count > 1 and self.part_size_bytes < MIN_PART_BYTES:
-            raise ValueError(f"only the last part may have under {MIN_PART_BYTES} bytes, not {self.part_size_bytes}")
-        if self.part_count > MAX_PARTS:
-            raise ValueError(f"an upload has at most {MAX_PARTS} parts, not {self.part_count}")
+        most, least = self.limits.largest_part_bytes, self.limits.smallest_part_bytes
+        if not 0 < self.size_bytes <= self.limits.largest_object_bytes:
+            raise ValueError(f"an object has 1 to {self.limits.largest_object_bytes} bytes, not {self.size_bytes}")
+        if not 0 < self.part_size_bytes <= most:
+            raise ValueError(f"a part has at most {most} bytes, not {self.part_size_bytes}")
+        if self.part_count > 1 and self.part_size_bytes < least:
+            raise ValueError(f"only the last part may have under {least} bytes, not {self.part_size_bytes}")
+        if self.part_count > self.limits.most_parts:
+            raise ValueError(f"an upload has at most {self.limits.most_parts} parts, not {self.part_count}")
 
     @property
     def part_count(self) -> int:
@@ -66,16 +94,16 @@ class PartPlan:
             yield Part(number=number, offset=offset, size_bytes=size_bytes)
 
 
-def is_possible(size_bytes: int, part_size_bytes: int) -> bool:
+def is_possible(size_bytes: int, part_size_bytes: int, *, limits: PartLimits) -> bool:
     """Says whether S3 would take a file of this size in parts of this size."""
     try:
-        PartPlan(size_bytes=size_bytes, part_size_bytes=part_size_bytes)
+        PartPlan(size_bytes=size_bytes, part_size_bytes=part_size_bytes, limits=limits)
     except ValueError:
         return False
     return True
 
 
-def plan_parts(size_bytes: int, *, workers: int) -> PartPlan:
+def plan_parts(size_bytes: int, *, workers: int, limits: PartLimits) -> PartPlan:
     """Cuts a file so that all workers are busy in the last wave too.
 
     Measured at 1 GB and eight workers: 23 % faster than with full 50 MiB parts.
@@ -83,30 +111,35 @@ def plan_parts(size_bytes: int, *, workers: int) -> PartPlan:
     Args:
         size_bytes: size of the file.
         workers: how many parts are sent at once.
+        limits: what S3 takes.
 
     Raises:
         ValueError: the file is empty or too large for S3.
     """
-    waves = _ceil_div(size_bytes, USUAL_MAX_PART_BYTES * workers)
-    balanced = _round_up(_ceil_div(size_bytes, max(waves, 1) * workers), _GRANULE_BYTES)
-    return PartPlan(size_bytes=size_bytes, part_size_bytes=max(balanced, _least_part_bytes(size_bytes)))
+    waves = _ceil_div(size_bytes, limits.usual_part_bytes * workers)
+    balanced = _round_up(_ceil_div(size_bytes, max(waves, 1) * workers), limits.granule_bytes)
+    part_size_bytes = max(balanced, _least_part_bytes(size_bytes, limits))
+    return PartPlan(size_bytes=size_bytes, part_size_bytes=part_size_bytes, limits=limits)
 
 
-def plan_aligned_parts(size_bytes: int, *, source_part_bytes: int) -> PartPlan:
+def plan_aligned_parts(size_bytes: int, *, source_part_bytes: int, limits: PartLimits) -> PartPlan:
     """Cuts a file at boundaries of the parts in which the source was once uploaded, so that their MD5s can be rebuilt.
 
     Args:
         size_bytes: size of the file.
         source_part_bytes: part size behind the source's S3-style ETag.
+        limits: what S3 takes.
 
     Raises:
         ValueError: the file is empty or too large for S3.
     """
-    return PartPlan(size_bytes=size_bytes, part_size_bytes=_round_up(_least_part_bytes(size_bytes), source_part_bytes))
+    part_size_bytes = _round_up(_least_part_bytes(size_bytes, limits), source_part_bytes)
+    return PartPlan(size_bytes=size_bytes, part_size_bytes=part_size_bytes, limits=limits)
 
 
-def _least_part_bytes(size_bytes: int) -> int:
-    return max(MIN_PART_BYTES, _round_up(_ceil_div(size_bytes, MAX_PARTS), _GRANULE_BYTES))
+def _least_part_bytes(size_bytes: int, limits: PartLimits) -> int:
+    least = _round_up(_ceil_div(size_bytes, limits.most_parts), limits.granule_bytes)
+    return max(limits.smallest_part_bytes, least)
 
 
 def _ceil_div(dividend: int, divisor: int) -> int:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-import threading
-import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -22,7 +21,7 @@ from urllib3.exceptions import HTTPError
 
 from gopro_sync.archive.net.addresses import InternalAddressError, restrict_to_public_addresses
 from gopro_sync.archive.net.pools import BLOCK_BYTES, open_pool
-from gopro_sync.archive.part_plan import MAX_OBJECT_BYTES, Part
+from gopro_sync.archive.part_plan import Part
 from gopro_sync.errors import (
     GoProApiChangedError,
     GoProSyncError,
@@ -34,7 +33,6 @@ from gopro_sync.errors import (
     ThrottledError,
 )
 from gopro_sync.outside_values import ContentRange, content_range_or_none, retry_after_seconds, whole_number_or_none
-from gopro_sync.timestamps import now_utc
 
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
 IDLE_TIMEOUT_SECONDS: Final = 15.0  # between two arrivals of bytes, not for the whole part
@@ -66,14 +64,21 @@ class SignedUrl:
     """The signed URL of one file, renewed once for all workers when it is refused or about to run out.
 
     Args:
-        resolve: asks GoPro for a freshly signed URL; called by one thread at a time.
-        wall_clock: seconds since the epoch, to compare with the URL's own ``Expires``.
+        resolve: asks GoPro for a freshly signed URL; called by one worker at a time.
+        wall_clock: returns the time, aware, to compare with the URL's own ``Expires``.
+        lock: lets one worker in at a time.
     """
 
-    def __init__(self, resolve: Callable[[], str], *, wall_clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        resolve: Callable[[], str],
+        *,
+        wall_clock: Callable[[], datetime],
+        lock: AbstractContextManager[object],
+    ) -> None:
         self._resolve = resolve
         self._wall_clock = wall_clock
-        self._lock = threading.Lock()
+        self._lock = lock
         self._url: str | None = None
         self._renew_at = math.inf
 
@@ -84,7 +89,7 @@ class SignedUrl:
             GoProApiChangedError: GoPro gave something that is no HTTPS URL. Errors of ``resolve`` pass unchanged.
         """
         with self._lock:
-            if self._url is None or self._wall_clock() >= self._renew_at:
+            if self._url is None or self._wall_clock().timestamp() >= self._renew_at:
                 return self._renew()
             return self._url
 
@@ -102,10 +107,11 @@ class SignedUrl:
     def _renew(self) -> str:
         url = self._resolve()
         host_of(url)
-        lifetime = _expires_at(url) - self._wall_clock()
+        now = self._wall_clock().timestamp()
+        lifetime = _expires_at(url) - now
         # A URL that is born expired means that the clocks differ: then only a refusal tells.
         margin = min(_RENEW_BEFORE_EXPIRY_SECONDS, lifetime / 2)
-        self._renew_at = self._wall_clock() + lifetime - margin if lifetime > 0 else math.inf
+        self._renew_at = now + lifetime - margin if lifetime > 0 else math.inf
         self._url = url
         return url
 
@@ -149,7 +155,8 @@ class Source:
         http: connections to the CDN, from ``source_pool``.
         signed_url: where the file is.
         media_id: for error messages.
-        clock: returns the time, aware, for ``Retry-After`` dates.
+        largest_file_bytes: the most that an object in S3 may have.
+        wall_clock: returns the time, aware, for ``Retry-After`` dates.
     """
 
     def __init__(
@@ -158,12 +165,14 @@ class Source:
         http: urllib3.PoolManager,
         signed_url: SignedUrl,
         media_id: str,
-        clock: Callable[[], datetime] = now_utc,
+        largest_file_bytes: int,
+        wall_clock: Callable[[], datetime],
     ) -> None:
         self._http = http
         self._signed_url = signed_url
         self._media_id = media_id
-        self._clock = clock
+        self._largest_file_bytes = largest_file_bytes
+        self._wall_clock = wall_clock
 
     def probe(self) -> SourceFile:
         """Asks for the first byte, to learn total size and ETag.
@@ -178,7 +187,7 @@ class Source:
             file = self._stated_file(answer)
             self._check_range(answer, offset=0, size_bytes=1)
             answer.read_exactly(1)
-        if file.size_bytes > MAX_OBJECT_BYTES:
+        if file.size_bytes > self._largest_file_bytes:
             raise self._unexpected(answer, f"states {file.size_bytes} bytes, more than an object in S3 may have")
         return file
 
@@ -257,7 +266,7 @@ class Source:
             return SourceUrlExpiredError(f"{host} refused a fresh URL with {status}", media_id=media_id)
         if status == 404:
             return MediaGoneError(f"{host} no longer has the file", media_id=media_id)
-        retry_after = retry_after_seconds(answer.response.headers.get("Retry-After"), self._clock())
+        retry_after = retry_after_seconds(answer.response.headers.get("Retry-After"), self._wall_clock())
         if status in _THROTTLED_STATUSES:
             return ThrottledError(f"{host} answered {status}", media_id=media_id, retry_after_seconds=retry_after)
         if status >= 500 or status in {408, 425}:

@@ -8,15 +8,15 @@ from datetime import datetime
 from enum import StrEnum, unique
 
 from gopro_sync.archive.integrity import SourceEtagProof
+from gopro_sync.archive.open_upload import OpenUpload
 
 
 @unique
 class TransferOutcome(StrEnum):
-    """How a transfer ended, if not with an error."""
+    """How the object came to lie there."""
 
     COMPLETED = "COMPLETED"
     ALREADY_ARCHIVED = "ALREADY_ARCHIVED"  # the same video was there
-    IN_PROGRESS = "IN_PROGRESS"  # time ran out: call again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,44 +43,49 @@ class FileToArchive:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UploadState:
-    """What has to be remembered of an open upload to go on with it."""
+class WorkDone:
+    """What one call did, however it ended.
 
-    upload_id: str
-    key: str
+    Args:
+        bytes_sent: bytes that S3 took in this call.
+        parts_sent: parts that S3 took in this call; one PutObject counts as one.
+        part_size_bytes: size of the parts; the size of the file for one PutObject; 0 if neither was begun.
+    """
+
+    bytes_sent: int
+    parts_sent: int
     part_size_bytes: int
-    size_bytes: int
-    source_etag: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TransferredFile:
-    """What a transfer did.
+class ArchivedObject(WorkDone):
+    """A file that is in S3, verified.
 
     Args:
-        outcome: how it ended.
-        key: where the object lies, or will.
+        outcome: whether this call brought it there.
+        key: where it lies.
         size_bytes: size of the file.
-        bytes_sent: bytes that S3 took in this call.
-        parts_sent: parts that S3 took in this call; one PutObject counts as one.
-        part_size_bytes: size of the parts; the size of the file for one PutObject.
-        s3_etag: ETag of the object; None while in progress.
+        s3_etag: ETag of the object.
         source_etag: ETag of the file at its origin, if it has one.
-        checksum_crc64nvme: checksum of the whole, in S3's form; None while in progress.
+        checksum_crc64nvme: checksum of the whole, in S3's form.
         etag_proof: what became of the comparison with the source's ETag.
-        duration_seconds: how long this call took.
-        upload: what to hand in to go on; only while in progress, and not if nothing was begun.
     """
 
     outcome: TransferOutcome
     key: str
     size_bytes: int
-    bytes_sent: int
-    parts_sent: int
-    part_size_bytes: int
-    s3_etag: str | None
+    s3_etag: str
     source_etag: str | None
-    checksum_crc64nvme: str | None
+    checksum_crc64nvme: str
     etag_proof: SourceEtagProof
-    duration_seconds: float
-    upload: UploadState | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paused(WorkDone):
+    """Time ran out: call again.
+
+    Args:
+        upload: what to hand in to go on; None if no upload is open.
+    """
+
+    upload: OpenUpload | None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Callable, Sequence
 
 from gopro_sync.archive.part_plan import Part
+from gopro_sync.archive.surroundings import Crew
 
 # A part may take so much longer than the slowest one so far before it runs into the end of the budget.
 _SAFETY_FACTOR = 1.5
@@ -47,24 +46,19 @@ class TimeBudget:
 
 
 class PartWorkers:
-    """Threads that send the parts of one file.
+    """A crew that sends the parts of one file.
 
     Args:
-        count: how many parts are sent at once.
+        crew: who sends them.
         budget: when to stop.
         clock: seconds, never going backwards.
     """
 
-    def __init__(self, *, count: int, budget: TimeBudget, clock: Callable[[], float]) -> None:
-        self._count = count
+    def __init__(self, *, crew: Crew, budget: TimeBudget, clock: Callable[[], float]) -> None:
+        self._crew = crew
         self._budget = budget
         self._clock = clock
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-
-    def sleep(self, seconds: float) -> None:
-        """Waits, unless the work is stopped meanwhile."""
-        self._stop.wait(seconds)
+        self._lock = crew.new_lock()
 
     def check(self) -> None:
         """To be called between two blocks of bytes.
@@ -73,20 +67,20 @@ class PartWorkers:
             StoppedError: another worker failed for good.
             OutOfTimeError: the time budget is spent.
         """
-        if self._stop.is_set():
+        if self._crew.is_stopped:
             raise StoppedError
         if self._budget.seconds() <= 0:
             raise OutOfTimeError
 
     def send_all[Sent](
-        self, parts: Iterable[Part], send: Callable[[Part], Sent], *, on_sent: Callable[[Sent], None]
+        self, parts: Sequence[Part], send: Callable[[Part], Sent], *, on_sent: Callable[[Sent], None]
     ) -> bool:
         """Sends the parts, each by one worker.
 
         Args:
             parts: what to send.
             send: sends one part, and calls ``check`` between blocks.
-            on_sent: told of each part that is sent, by one thread at a time.
+            on_sent: told of each part that is sent, by one worker at a time.
 
         Returns:
             Whether all parts are sent; otherwise time ran out.
@@ -94,28 +88,10 @@ class PartWorkers:
         Raises:
             Exception: the first error of ``send`` or ``on_sent``; the other workers have stopped by then.
         """
-        queue = iter(parts)
-        with ThreadPoolExecutor(max_workers=self._count, thread_name_prefix="part") as threads:
-            workers = [threads.submit(self._work, queue, send, on_sent) for _ in range(self._count)]
-            try:
-                finished, _ = wait(workers, return_when=FIRST_EXCEPTION)
-            finally:
-                self._stop.set()
-        self._stop.clear()
-        for worker in finished:
-            worker.result()
-        return all(worker.result() for worker in workers)
 
-    def _work[Sent](self, queue: Iterator[Part], send: Callable[[Part], Sent], on_sent: Callable[[Sent], None]) -> bool:
-        """Returns whether the queue was worked to its end."""
-        while not self._stop.is_set():
-            # Taken only once it may begin: a part that is taken and not sent would be missing at the end.
-            if not self._budget.allows_another_part():
-                return self._is_empty(queue)
-            with self._lock:
-                part = next(queue, None)
-            if part is None:
-                return True
+        def send_in_time(part: Part) -> bool:
+            if self._crew.is_stopped or not self._budget.allows_another_part():
+                return False
             began = self._clock()
             try:
                 sent = send(part)
@@ -124,8 +100,6 @@ class PartWorkers:
             with self._lock:
                 self._budget.record(self._clock() - began)
                 on_sent(sent)
-        return False
+            return True
 
-    def _is_empty(self, queue: Iterator[Part]) -> bool:
-        with self._lock:
-            return next(queue, None) is None
+        return all(self._crew.do_all(send_in_time, parts))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
-from gopro_sync.archive.part_plan import MULTIPART_THRESHOLD_BYTES, plan_parts
+from gopro_sync.archive.part_plan import PartLimits, plan_parts
 from gopro_sync.cost.prices import Charge, Prices
 from gopro_sync.transfer_rate import seconds_on_the_line
 
@@ -411,9 +411,10 @@ def _gb_seconds(work: _Work) -> float:
 
 
 def _puts_per_file(size_bytes: int, workers: int) -> int:
-    if size_bytes <= MULTIPART_THRESHOLD_BYTES:
+    limits = PartLimits()
+    if size_bytes <= limits.multipart_threshold_bytes:
         return 1
-    return _PUTS_PER_MULTIPART_FILE + plan_parts(size_bytes, workers=workers).part_count
+    return _PUTS_PER_MULTIPART_FILE + plan_parts(size_bytes, workers=workers, limits=limits).part_count
 
 
 def _standing_quantities(usage: MonthlyUsage, stack: Deployment, requests: Quantities) -> Quantities:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from typing import Final
 
-from gopro_sync.archive.engine import FileToArchive, TransferEngine, TransferOutcome, TransferredFile, UploadState
+from gopro_sync.archive.engine import ArchivedObject, FileToArchive, OpenUpload, Paused, TransferEngine
 from gopro_sync.archive.object_key import chapter_key, fallback_key
 from gopro_sync.errors import (
     ConfigurationError,
@@ -22,7 +22,7 @@ from gopro_sync.errors import (
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.library.download import OriginalFile, choose_originals
 from gopro_sync.table.request_budget import SharedGate
-from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, OpenUpload, Tracker, TrackerRecord
+from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, Tracker, TrackerRecord
 from gopro_sync.table.video import Video
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.telemetry.tracing import Part, subsegment
@@ -198,7 +198,7 @@ class VideoTransfer:
             with subsegment(Part.TRANSFER, run=self._owner, media_id=media_id):
                 transferred = self._archive_chapter(video, record, original.item_number, urls, files)
             bytes_sent += transferred.bytes_sent
-            if transferred.outcome is TransferOutcome.IN_PROGRESS:
+            if isinstance(transferred, Paused):
                 return self._paused(video, _in_order(files), bytes_sent)
             files[original.item_number] = _archived_file(original.item_number, transferred)
             if original is not urls.originals[-1]:
@@ -220,15 +220,13 @@ class VideoTransfer:
         item_number: int,
         urls: _SignedUrls,
         files: dict[int, ArchivedFile],
-    ) -> TransferredFile:
+    ) -> ArchivedObject | Paused:
         media_id = video.media_id
         key = chapter_key(record.video.s3_key or video.s3_key, item_number)
         finished = _in_order(files)
 
-        def remember(upload: UploadState) -> None:
-            self._tracker.save_progress(
-                media_id, owner=self._owner, files=finished, upload=_open_upload(item_number, upload)
-            )
+        def remember(upload: OpenUpload) -> None:
+            self._tracker.save_progress(media_id, owner=self._owner, files=finished, upload=upload)
 
         return self._engine.transfer(
             FileToArchive(
@@ -240,7 +238,7 @@ class VideoTransfer:
                 captured_at=video.captured_at,
             ),
             resolve_url=lambda: urls.take(item_number),
-            resume=_upload_state(record.upload, item_number),
+            resume=_upload_of(item_number, record.upload),
             seconds_left=self._seconds_left,
             on_upload_created=remember,
         )
@@ -310,39 +308,17 @@ def object_tags(uploaded_at: datetime | None) -> dict[str, str]:
     return tags
 
 
-def _archived_file(item_number: int, transferred: TransferredFile) -> ArchivedFile:
-    # Both are None only while a transfer is in progress.
-    if transferred.s3_etag is None or transferred.checksum_crc64nvme is None:
-        raise ValueError("a completed transfer has an ETag and a checksum")
+def _archived_file(item_number: int, archived: ArchivedObject) -> ArchivedFile:
     return ArchivedFile(
         item_number=item_number,
-        s3_key=transferred.key,
-        size_bytes=transferred.size_bytes,
-        source_etag=transferred.source_etag,
-        s3_etag=transferred.s3_etag,
-        checksum_crc64nvme=transferred.checksum_crc64nvme,
-        etag_proof=transferred.etag_proof,
+        s3_key=archived.key,
+        size_bytes=archived.size_bytes,
+        source_etag=archived.source_etag,
+        s3_etag=archived.s3_etag,
+        checksum_crc64nvme=archived.checksum_crc64nvme,
+        etag_proof=archived.etag_proof,
     )
 
 
-def _open_upload(item_number: int, upload: UploadState) -> OpenUpload:
-    return OpenUpload(
-        item_number=item_number,
-        s3_key=upload.key,
-        upload_id=upload.upload_id,
-        part_size_bytes=upload.part_size_bytes,
-        size_bytes=upload.size_bytes,
-        source_etag=upload.source_etag,
-    )
-
-
-def _upload_state(upload: OpenUpload | None, item_number: int) -> UploadState | None:
-    if upload is None or upload.item_number != item_number:
-        return None
-    return UploadState(
-        upload_id=upload.upload_id,
-        key=upload.s3_key,
-        part_size_bytes=upload.part_size_bytes,
-        size_bytes=upload.size_bytes,
-        source_etag=upload.source_etag,
-    )
+def _upload_of(item_number: int, upload: OpenUpload | None) -> OpenUpload | None:
+    return upload if upload is not None and upload.item_number == item_number else None

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
+from gopro_sync.archive.open_upload import OpenUpload
 from gopro_sync.aws_answers import Service, Turn, TurnError, answer_of
 from gopro_sync.errors import MediaGoneError, TrackerError
 from gopro_sync.outside_values import seconds_or_none, text_or_none, whole_number_or_none, zoned_moment_or_none
@@ -61,18 +62,6 @@ class ArchivedFile:
     s3_etag: str
     checksum_crc64nvme: str
     etag_proof: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenUpload:
-    """A multipart upload that is under way; S3's ListParts, not this record, says which parts are there."""
-
-    item_number: int
-    s3_key: str
-    upload_id: str
-    part_size_bytes: int
-    size_bytes: int
-    source_etag: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

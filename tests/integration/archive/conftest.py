@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
 
-from gopro_sync.archive import file_transfer
 from gopro_sync.archive.bucket_writer import storage_pool
-from gopro_sync.archive.engine import FileToArchive, TransferEngine, TransferredFile, UploadState
+from gopro_sync.archive.engine import ArchivedObject, FileToArchive, OpenUpload, Paused, TransferEngine
+from gopro_sync.archive.part_plan import PartLimits
 from gopro_sync.archive.source import source_pool
+from gopro_sync.archive.surroundings import Crew, Surroundings
+from gopro_sync.timestamps import now_utc
+from tests.support.crews import WaitlessCrew
 from tests.support.s3_server import S3Server
 from tests.support.source_server import SourceServer
 
@@ -29,18 +33,27 @@ class Bench:
     source: SourceServer
     s3: S3Server
     slept: list[float] = field(default_factory=list)
-    created: list[UploadState] = field(default_factory=list)
+    created: list[OpenUpload] = field(default_factory=list)
+    clock: Callable[[], float] = time.monotonic
+    limits: PartLimits = field(default_factory=PartLimits)
     seconds_left: Callable[[], float] = lambda: 900.0
+    crew: Callable[[int], Crew] | None = None
     sign: Callable[[], str] | None = None
-    record: Callable[[UploadState], None] | None = None
+    record: Callable[[OpenUpload], None] | None = None
+
+    def waitless_crew(self, count: int) -> Crew:
+        """Threads; their waits are noted instead of waited."""
+        return WaitlessCrew(count, self.slept.append)
 
     def engine(self, **options: object) -> TransferEngine:
         """An engine with two workers whose waits take no time."""
         defaults: dict[str, object] = {
             "workers": 2,
             "part_size_bytes": 5 * MIB,
-            "sleep": self.slept.append,
-            "random": lambda: 0.5,
+            "limits": self.limits,
+            "surroundings": Surroundings(
+                clock=self.clock, wall_clock=now_utc, random=lambda: 0.5, crew=self.crew or self.waitless_crew
+            ),
             "source_http": source_pool(workers=2, allows_internal_addresses=True),
         }
         return TransferEngine(
@@ -51,9 +64,23 @@ class Bench:
         )
 
     def transfer(
-        self, *, resume: UploadState | None = None, media_id: str = "ab01", **options: object
-    ) -> TransferredFile:
-        """Copies the source's file to ``KEY``."""
+        self, *, resume: OpenUpload | None = None, media_id: str = "ab01", **options: object
+    ) -> ArchivedObject:
+        """Copies the source's file to ``KEY``, to its end."""
+        result = self.call(resume=resume, media_id=media_id, **options)
+        assert isinstance(result, ArchivedObject)
+        return result
+
+    def pause(self, *, resume: OpenUpload | None = None, **options: object) -> Paused:
+        """Copies the source's file to ``KEY``, as far as time allows, which is not its end."""
+        result = self.call(resume=resume, media_id="ab01", **options)
+        assert isinstance(result, Paused)
+        return result
+
+    def call(
+        self, *, resume: OpenUpload | None = None, media_id: str = "ab01", **options: object
+    ) -> ArchivedObject | Paused:
+        """Copies the source's file to ``KEY``, or as much of it as time allows."""
         return self.engine(**options).transfer(
             FileToArchive(
                 media_id=media_id,
@@ -95,11 +122,10 @@ def s3(s3_server: S3Server) -> S3Server:
 
 
 @pytest.fixture
-def bench(video: bytes, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+def bench(video: bytes, s3: S3Server) -> Iterator[Bench]:
     """Multipart from 10 MiB on, so that no test needs 100 MB."""
-    monkeypatch.setattr(file_transfer, "MULTIPART_THRESHOLD_BYTES", 10 * MIB)
     with SourceServer(video) as source:
-        yield Bench(source=source, s3=s3)
+        yield Bench(source=source, s3=s3, limits=PartLimits(multipart_threshold_bytes=10 * MIB))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from gopro_sync.archive.engine import TransferOutcome, UploadState
+from gopro_sync.archive.engine import OpenUpload, TransferOutcome
 from gopro_sync.errors import AccessDeniedError, NetworkError, StorageError
 from tests.integration.archive.conftest import KEY, MIB, Bench
 from tests.support.s3_server import S3Fault, S3Part
@@ -20,7 +20,7 @@ class Killed(BaseException):
     """Stands for the process being killed: no code of ours may catch it."""
 
 
-def die_after_parts(bench: Bench, parts: int) -> UploadState:
+def die_after_parts(bench: Bench, parts: int) -> OpenUpload:
     """Runs a transfer that ends for good after so many parts, and leaves the rest to the next."""
     bench.s3.faults = [S3Fault(operation="UploadPart", status=403, code="AccessDenied", skip=parts, count=99)]
     with pytest.raises(AccessDeniedError):
@@ -145,9 +145,9 @@ def test_work_goes_on_under_the_key_of_the_open_upload(bench: Bench) -> None:
         bench.transfer()
     bench.s3.faults = []
     upload = bench.created[-1]
-    assert upload.key != KEY
-    assert bench.transfer(resume=upload).key == upload.key
-    bench.assert_archived(upload.key)
+    assert upload.s3_key != KEY
+    assert bench.transfer(resume=upload).key == upload.s3_key
+    bench.assert_archived(upload.s3_key)
 
 
 class TestTimeBudget:
@@ -155,10 +155,9 @@ class TestTimeBudget:
 
     def test_it_stops_in_time_says_so_and_is_gone_on_with(self, bench: Bench) -> None:
         bench.seconds_left = self.until_parts_sent(bench, 2)
-        first = bench.transfer(workers=1)
-        assert (first.outcome, first.parts_sent) == (TransferOutcome.IN_PROGRESS, 2)
+        first = bench.pause(workers=1)
+        assert first.parts_sent == 2
         assert first.upload == bench.created[0]
-        assert (first.checksum_crc64nvme, first.s3_etag) == (None, None)
         bench.seconds_left = lambda: 900.0
         second = bench.transfer(resume=first.upload)
         assert (second.outcome, second.parts_sent) == (TransferOutcome.COMPLETED, 2)
@@ -168,14 +167,15 @@ class TestTimeBudget:
     def test_no_part_is_begun_that_would_not_end_in_time(self, bench: Bench) -> None:
         ticks = itertools.count(step=50)  # each look at the clock is 50 seconds later: a part takes 50
         bench.seconds_left = lambda: 30 + 74.0  # enough for a part of 50 seconds, but not with the margin
-        first = bench.transfer(workers=1, clock=lambda: float(next(ticks)))
-        assert (first.outcome, first.parts_sent) == (TransferOutcome.IN_PROGRESS, 1)
+        bench.clock = lambda: float(next(ticks))
+        first = bench.pause(workers=1)
+        assert first.parts_sent == 1
 
     def test_a_part_under_way_is_given_up_when_time_is_over(self, bench: Bench) -> None:
         bench.source.faults = [SourceFault(name="slow", skip=1)]
         bench.seconds_left = lambda: 900.0 if len(bench.source.requests) < 3 else 29.0
-        first = bench.transfer(workers=1)
-        assert (first.outcome, first.parts_sent) == (TransferOutcome.IN_PROGRESS, 1)
+        first = bench.pause(workers=1)
+        assert first.parts_sent == 1
         assert bench.s3.parts_sent() == [1]
 
     def test_not_one_part_in_the_time_given_is_an_error_instead_of_an_endless_loop(self, bench: Bench) -> None:
@@ -192,8 +192,8 @@ class TestTimeBudget:
 
     def test_no_time_to_begin_with_is_no_error(self, bench: Bench) -> None:
         bench.seconds_left = lambda: 10.0
-        result = bench.transfer()
-        assert (result.outcome, result.bytes_sent, result.upload) == (TransferOutcome.IN_PROGRESS, 0, None)
+        result = bench.pause()
+        assert (result.bytes_sent, result.upload) == (0, None)
         assert bench.created == []
 
     def test_parts_that_s3_spoilt_are_not_left_to_a_call_that_cannot_know(self, bench: Bench) -> None:
@@ -204,14 +204,12 @@ class TestTimeBudget:
         assert bench.s3.uploads == {}
 
     def test_four_calls_of_one_part_each_are_as_good_as_one(self, bench: Bench) -> None:
-        upload: UploadState | None = None
-        outcomes: list[TransferOutcome] = []
-        for sent in range(4):
+        upload: OpenUpload | None = None
+        for sent in range(3):
             bench.seconds_left = self.until_parts_sent(bench, sent + 1)
-            result = bench.transfer(workers=1, resume=upload)
-            outcomes.append(result.outcome)
-            upload = result.upload
-        assert outcomes == [TransferOutcome.IN_PROGRESS] * 3 + [TransferOutcome.COMPLETED]
+            upload = bench.pause(workers=1, resume=upload).upload
+        bench.seconds_left = self.until_parts_sent(bench, 4)
+        assert bench.transfer(workers=1, resume=upload).outcome is TransferOutcome.COMPLETED
         assert bench.s3.parts_sent() == [1, 2, 3, 4]
         bench.assert_archived()
 
@@ -236,7 +234,7 @@ def test_killed_anywhere_and_gone_on_with_it_is_one_whole_object(bench: Bench, s
 
         bench.seconds_left = seconds_left
         try:
-            bench.transfer(resume=bench.created[-1] if bench.created else None)
+            bench.call(resume=bench.created[-1] if bench.created else None)
             break
         except Killed:
             kills += 1

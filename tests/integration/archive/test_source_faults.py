@@ -6,6 +6,7 @@ import pytest
 
 from gopro_sync.archive import source
 from gopro_sync.archive.engine import TransferOutcome
+from gopro_sync.archive.part_plan import PartLimits
 from gopro_sync.archive.retries import ATTEMPTS
 from gopro_sync.errors import (
     GoProApiChangedError,
@@ -180,8 +181,8 @@ def test_a_file_that_becomes_shorter_is_archived_as_it_then_is(bench: Bench) -> 
     bench.assert_archived()
 
 
-def test_a_file_that_s3_cannot_hold_is_an_error(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "MAX_OBJECT_BYTES", MIB)
+def test_a_file_that_s3_cannot_hold_is_an_error(bench: Bench) -> None:
+    bench.limits = PartLimits(largest_object_bytes=MIB)
     with pytest.raises(SourceResponseError, match="more than an object in S3 may have"):
         bench.transfer()
     assert bench.s3.requests == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gopro_sync.archive import bucket_writer as multipart_upload
-from gopro_sync.archive.engine import TransferOutcome, UploadState
+from gopro_sync.archive.engine import OpenUpload, TransferOutcome
 from gopro_sync.archive.retries import ATTEMPTS
 from gopro_sync.errors import AccessDeniedError, ConfigurationError, IntegrityError, StorageError
 from tests.integration.archive.conftest import KEY, Bench
@@ -69,7 +69,7 @@ def test_a_passing_error_before_the_first_part_is_tried_again(bench: Bench, oper
     bench.assert_archived()
 
 
-def interrupted_upload(bench: Bench) -> UploadState:
+def interrupted_upload(bench: Bench) -> OpenUpload:
     """An upload that an earlier call left open when its third part could not be sent."""
     bench.s3.faults = [S3Fault(operation="UploadPart", status=403, code="AccessDenied", count=99, skip=2)]
     with pytest.raises(AccessDeniedError):

@@ -9,7 +9,7 @@ import pytest
 
 from gopro_sync.archive.engine import TransferOutcome
 from gopro_sync.archive.integrity import SourceEtagProof
-from gopro_sync.archive.part_plan import MULTIPART_THRESHOLD_BYTES
+from gopro_sync.archive.part_plan import PartLimits
 from gopro_sync.errors import ConfigurationError, IntegrityError, KeyConflictError
 from tests.integration.archive.conftest import FALLBACK_KEY, KEY, MIB, Bench
 from tests.support.s3_server import S3Fault, S3Server
@@ -31,7 +31,7 @@ def test_a_large_file_is_sent_in_parts_and_verified(bench: Bench) -> None:
     assert (result.key, result.size_bytes, result.bytes_sent) == (KEY, len(bench.source.content), stored.size_bytes)
     assert (result.parts_sent, result.part_size_bytes) == (4, 5 * MIB)
     assert (result.checksum_crc64nvme, result.s3_etag) == (stored.crc64nvme, stored.etag)
-    assert (result.source_etag, result.etag_proof, result.upload) == ("c0ffee-1", SourceEtagProof.NOT_CHECKED, None)
+    assert (result.source_etag, result.etag_proof) == ("c0ffee-1", SourceEtagProof.NOT_CHECKED)
 
 
 def test_a_small_file_is_one_put_object(small_bench: Bench) -> None:
@@ -64,7 +64,7 @@ def test_the_caller_knows_the_upload_before_the_first_byte(bench: Bench) -> None
     assert seen[0] == 0  # the probe
     assert set(seen[1:]) == {1}
     (upload,) = bench.created
-    assert (upload.key, upload.part_size_bytes, upload.size_bytes) == (KEY, 5 * MIB, len(bench.source.content))
+    assert (upload.s3_key, upload.part_size_bytes, upload.size_bytes) == (KEY, 5 * MIB, len(bench.source.content))
 
 
 def test_an_upload_that_the_caller_cannot_record_is_given_up(bench: Bench) -> None:
@@ -82,7 +82,7 @@ def test_what_was_sent_adds_up_to_the_file(bench: Bench) -> None:
 
 
 def test_threshold_is_decimal_100_mb() -> None:
-    assert MULTIPART_THRESHOLD_BYTES == 100_000_000
+    assert PartLimits().multipart_threshold_bytes == 100_000_000
 
 
 @pytest.mark.parametrize(("extra_bytes", "operation"), [(0, "PutObject"), (1, "CompleteMultipartUpload")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ import urllib3
 from gopro_sync.archive.bucket_writer import storage_pool
 from gopro_sync.archive.engine import TransferEngine
 from gopro_sync.archive.source import source_pool
+from gopro_sync.archive.surroundings import Surroundings
 from gopro_sync.errors import (
     GoProSyncError,
     GoProUnavailableError,
@@ -32,8 +34,10 @@ from gopro_sync.run.discovery import Discovery, discover
 from gopro_sync.run.video import Invocation, VideoResult, VideoStatus, VideoTransfer
 from gopro_sync.table.request_budget import GATE_KEY, SharedGate
 from gopro_sync.table.tracker import Status, Tracker
+from gopro_sync.timestamps import now_utc
 from local.simulator import Fault, Library, SimulatedItem, Simulator, SourceFile
 from local.simulator.faults import Endpoint, FaultName
+from tests.support.crews import WaitlessCrew
 from tests.support.s3_server import S3Fault, S3Server
 from tests.support.tracker_table import tracker_table
 
@@ -96,7 +100,12 @@ class World:
             source_http=self.source_http,
             storage_http=self.storage_http,
             workers=self.workers,
-            sleep=self.waits.append,
+            surroundings=Surroundings(
+                clock=time.monotonic,
+                wall_clock=now_utc,
+                random=lambda: 0.5,
+                crew=lambda count: WaitlessCrew(count, self.waits.append),
+            ),
         )
         gate = self.gate()
         transfer = VideoTransfer(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import pytest
@@ -27,7 +28,7 @@ class Gopro:
         return f"https://cdn.example/video?Signature=secret{self.calls}{expires}"
 
     def signed_url(self) -> SignedUrl:
-        return SignedUrl(self.sign, wall_clock=lambda: self.now)
+        return SignedUrl(self.sign, wall_clock=lambda: datetime.fromtimestamp(self.now, UTC), lock=threading.Lock())
 
 
 def test_a_url_is_kept_until_a_minute_before_it_runs_out() -> None:
@@ -63,7 +64,11 @@ def test_a_url_without_a_believable_end_is_kept_until_it_is_refused(lifetime_sec
 
 @pytest.mark.parametrize("expires", [*NO_NUMBERS, "9" * 18, "9" * 5_000, "%1F", "%D9%A3"])
 def test_a_url_with_an_end_that_is_no_time_is_kept_until_it_is_refused(expires: str) -> None:
-    url = SignedUrl(lambda: f"https://cdn.example/video?Expires={quote(expires)}", wall_clock=lambda: NOW)
+    url = SignedUrl(
+        lambda: f"https://cdn.example/video?Expires={quote(expires)}",
+        wall_clock=lambda: datetime.fromtimestamp(NOW, UTC),
+        lock=threading.Lock(),
+    )
     first = url.current()
     assert url.current() == first
 

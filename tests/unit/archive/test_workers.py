@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from gopro_sync.archive.part_plan import Part
+from gopro_sync.archive.thread_crew import ThreadCrew
 from gopro_sync.archive.workers import OutOfTimeError, PartWorkers, StoppedError, TimeBudget
 from gopro_sync.errors import MediaGoneError
 
@@ -19,8 +20,9 @@ class Workers:
         self.part_seconds = part_seconds
         self.sent: list[int] = []
         self._now = 0.0
+        self.crew = ThreadCrew(count)
         budget = TimeBudget(seconds_left=lambda: self.left, reserve_seconds=30)
-        self.workers = PartWorkers(count=count, budget=budget, clock=lambda: self._now)
+        self.workers = PartWorkers(crew=self.crew, budget=budget, clock=lambda: self._now)
 
     def spend(self, part: Part) -> int:
         self._now += self.part_seconds
@@ -93,7 +95,7 @@ def test_a_wait_ends_when_the_work_is_stopped() -> None:
         both_started.wait()
         if part.number == 1:
             raise MediaGoneError("gone")
-        workers.workers.sleep(60)
+        workers.crew.sleep(60)
         workers.workers.check()
         return part.number
 

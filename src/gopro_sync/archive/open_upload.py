@@ -1,0 +1,26 @@
+"""What has to be remembered of a multipart upload to go on with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenUpload:
+    """A multipart upload that is under way; S3's ListParts, not this record, says which parts are there.
+
+    Attributes:
+        item_number: number of the chapter, from 1.
+        s3_key: where the object will lie.
+        upload_id: S3's name for the upload.
+        part_size_bytes: of each part but the last.
+        size_bytes: size of the file.
+        source_etag: ETag of the file at its origin, if it has one.
+    """
+
+    item_number: int
+    s3_key: str
+    upload_id: str
+    part_size_bytes: int
+    size_bytes: int
+    source_etag: str | None

@@ -1,0 +1,47 @@
+"""The crew of production: threads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
+
+
+class ThreadCrew:
+    """A ``Crew`` of threads, which live for one job.
+
+    Args:
+        count: how many items are worked on at once.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._stop = threading.Event()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether an item's work has failed."""
+        return self._stop.is_set()
+
+    def new_lock(self) -> AbstractContextManager[object]:
+        """Returns a lock."""
+        return threading.Lock()
+
+    def sleep(self, seconds: float) -> None:
+        """Waits, unless the job is stopped meanwhile."""
+        self._stop.wait(seconds)
+
+    def do_all[Item, Done](self, work: Callable[[Item], Done], items: Sequence[Item]) -> list[Done]:
+        """Does the work once for each item, and begins with the items in their order; see ``Crew.do_all``."""
+        with ThreadPoolExecutor(max_workers=self._count, thread_name_prefix="part") as threads:
+            try:
+                pieces = [threads.submit(work, item) for item in items]
+                ended, _ = wait(pieces, return_when=FIRST_EXCEPTION)
+            finally:
+                self._stop.set()
+                threads.shutdown(cancel_futures=True)
+        self._stop.clear()
+        for piece in ended:
+            piece.result()
+        return [piece.result() for piece in pieces]
