@@ -31,9 +31,10 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
-from gopro_sync.archive.bucket_writer import storage_pool
+from gopro_sync.archive.bucket_writer import BucketWriter, storage_pool
 from gopro_sync.archive.source import source_pool
-from gopro_sync.archive.engine import FileToArchive, TransferEngine
+from gopro_sync.archive.engine import FileToArchive, TransferEngine, TransferRules
+from gopro_sync.archive.part_plan import PartLimits
 from gopro_sync.archive.surroundings import Surroundings
 from gopro_sync.archive.thread_crew import ThreadCrew
 from gopro_sync.errors import GoProSyncError
@@ -50,18 +51,23 @@ def main() -> int:
     gc.enable()
     try:
         engine = TransferEngine(
-            s3=_make_client(arguments),
-            bucket=arguments.bucket,
+            writer=BucketWriter(
+                s3=_make_client(arguments),
+                http=storage_pool(workers=arguments.workers, ca_bundle=arguments.ca_bundle),
+                bucket=arguments.bucket,
+            ),
             # The operator names the source here, not GoPro.
             source_http=source_pool(
                 workers=arguments.workers, ca_bundle=arguments.ca_bundle, allows_internal_addresses=True
             ),
-            storage_http=storage_pool(workers=arguments.workers, ca_bundle=arguments.ca_bundle),
+            rules=TransferRules(
+                limits=PartLimits(),
+                workers=arguments.workers,
+                part_size_bytes=arguments.part_size,
+                verify_source_etag=arguments.verify_source_etag,
+                require_storage_checksum=False,  # not every S3 reports CRC64NVME; one that does is still compared
+            ),
             surroundings=Surroundings(clock=time.monotonic, wall_clock=now_utc, random=random.random, crew=ThreadCrew),
-            workers=arguments.workers,
-            part_size_bytes=arguments.part_size,
-            verify_source_etag=arguments.verify_source_etag,
-            require_storage_checksum=False,  # not every S3 reports CRC64NVME; one that does is still compared
         )
         file = FileToArchive(media_id="bench", item_number=1, key=arguments.key, fallback_key=None, tags={})
         outcome = engine.transfer(file, resolve_url=lambda: arguments.source)

@@ -232,8 +232,8 @@ def _http_client() -> httpx.Client:
 
 @lru_cache(maxsize=1)
 def _engine() -> TransferEngine:
-    from gopro_sync.archive.bucket_writer import storage_pool
-    from gopro_sync.archive.engine import TransferEngine
+    from gopro_sync.archive.bucket_writer import BucketWriter, storage_pool
+    from gopro_sync.archive.engine import TransferEngine, TransferRules
     from gopro_sync.archive.source import source_pool
     from gopro_sync.archive.surroundings import Surroundings
     from gopro_sync.archive.thread_crew import ThreadCrew
@@ -241,15 +241,13 @@ def _engine() -> TransferEngine:
 
     workers = settings().transfer_workers
     return TransferEngine(
-        s3=make_transfer_client(),
-        bucket=settings().archive_bucket_name,
+        writer=BucketWriter(
+            s3=make_transfer_client(), http=storage_pool(workers=workers), bucket=settings().archive_bucket_name
+        ),
         source_http=source_pool(
             workers=workers, allows_internal_addresses=is_on_this_machine(settings().gopro_api_base_url)
         ),
-        storage_http=storage_pool(workers=workers),
-        workers=workers,
-        verify_source_etag=settings().verify_source_etag,
-        limits=part_limits(),
+        rules=TransferRules(limits=part_limits(), workers=workers, verify_source_etag=settings().verify_source_etag),
         surroundings=Surroundings(clock=time.monotonic, wall_clock=now_utc, random=random.random, crew=ThreadCrew),
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from gopro_sync.archive.part_plan import Part
 from gopro_sync.archive.surroundings import Crew
+from gopro_sync.errors import NetworkError
 
 # A part may take so much longer than the slowest one so far before it runs into the end of the budget.
 _SAFETY_FACTOR = 1.5
@@ -17,6 +18,11 @@ class OutOfTimeError(Exception):
 
 class StoppedError(Exception):
     """Another worker failed for good, so this one gave up; never leaves this package."""
+
+
+def no_progress(media_id: str) -> NetworkError:
+    """Returns what to raise where a call could do nothing: another one would do no better, again and again."""
+    return NetworkError("Not one part could be copied in the time given", media_id=media_id)
 
 
 class TimeBudget:
@@ -69,8 +75,12 @@ class PartWorkers:
         """
         if self._crew.is_stopped:
             raise StoppedError
-        if self._budget.seconds() <= 0:
+        if not self.have_time():
             raise OutOfTimeError
+
+    def have_time(self) -> bool:
+        """Whether any of the time budget is left."""
+        return self._budget.seconds() > 0
 
     def send_all[Sent](
         self, parts: Sequence[Part], send: Callable[[Part], Sent], *, on_sent: Callable[[Sent], None]

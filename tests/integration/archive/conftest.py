@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+import urllib3
 
-from gopro_sync.archive.bucket_writer import storage_pool
-from gopro_sync.archive.engine import ArchivedObject, FileToArchive, OpenUpload, Paused, TransferEngine
+from gopro_sync.archive.bucket_writer import BucketWriter, storage_pool
+from gopro_sync.archive.engine import ArchivedObject, FileToArchive, OpenUpload, Paused, TransferEngine, TransferRules
 from gopro_sync.archive.part_plan import PartLimits
 from gopro_sync.archive.source import source_pool
 from gopro_sync.archive.surroundings import Crew, Surroundings
@@ -45,40 +47,32 @@ class Bench:
         """Threads; their waits are noted instead of waited."""
         return WaitlessCrew(count, self.slept.append)
 
-    def engine(self, **options: object) -> TransferEngine:
+    def engine(self, *, source_http: urllib3.PoolManager | None = None, **rules: Any) -> TransferEngine:
         """An engine with two workers whose waits take no time."""
-        defaults: dict[str, object] = {
-            "workers": 2,
-            "part_size_bytes": 5 * MIB,
-            "limits": self.limits,
-            "surroundings": Surroundings(
+        defaults: dict[str, Any] = {"limits": self.limits, "workers": 2, "part_size_bytes": 5 * MIB}
+        return TransferEngine(
+            writer=BucketWriter(s3=self.s3.client, http=storage_pool(workers=2), bucket=BUCKET),
+            source_http=source_http or source_pool(workers=2, allows_internal_addresses=True),
+            rules=TransferRules(**(defaults | rules)),
+            surroundings=Surroundings(
                 clock=self.clock, wall_clock=now_utc, random=lambda: 0.5, crew=self.crew or self.waitless_crew
             ),
-            "source_http": source_pool(workers=2, allows_internal_addresses=True),
-        }
-        return TransferEngine(
-            s3=self.s3.client,
-            bucket=BUCKET,
-            storage_http=storage_pool(workers=2),
-            **(defaults | options),  # type: ignore[arg-type]  # options by name
         )
 
-    def transfer(
-        self, *, resume: OpenUpload | None = None, media_id: str = "ab01", **options: object
-    ) -> ArchivedObject:
+    def transfer(self, *, resume: OpenUpload | None = None, media_id: str = "ab01", **options: Any) -> ArchivedObject:
         """Copies the source's file to ``KEY``, to its end."""
         result = self.call(resume=resume, media_id=media_id, **options)
         assert isinstance(result, ArchivedObject)
         return result
 
-    def pause(self, *, resume: OpenUpload | None = None, **options: object) -> Paused:
+    def pause(self, *, resume: OpenUpload | None = None, **options: Any) -> Paused:
         """Copies the source's file to ``KEY``, as far as time allows, which is not its end."""
-        result = self.call(resume=resume, media_id="ab01", **options)
+        result = self.call(resume=resume, **options)
         assert isinstance(result, Paused)
         return result
 
     def call(
-        self, *, resume: OpenUpload | None = None, media_id: str = "ab01", **options: object
+        self, *, resume: OpenUpload | None = None, media_id: str = "ab01", **options: Any
     ) -> ArchivedObject | Paused:
         """Copies the source's file to ``KEY``, or as much of it as time allows."""
         return self.engine(**options).transfer(

@@ -13,8 +13,9 @@ import httpx
 import pytest
 import urllib3
 
-from gopro_sync.archive.bucket_writer import storage_pool
-from gopro_sync.archive.engine import TransferEngine
+from gopro_sync.archive.bucket_writer import BucketWriter, storage_pool
+from gopro_sync.archive.engine import TransferEngine, TransferRules
+from gopro_sync.archive.part_plan import PartLimits
 from gopro_sync.archive.source import source_pool
 from gopro_sync.archive.surroundings import Surroundings
 from gopro_sync.errors import (
@@ -95,11 +96,9 @@ class World:
     def archive(self, found: Discovery, owner: str = "run-1", deadline: datetime | None = None) -> VideoResult:
         (video,) = found.videos
         engine = TransferEngine(
-            s3=self.s3.client,
-            bucket="archive",
+            writer=BucketWriter(s3=self.s3.client, http=self.storage_http, bucket="archive"),
             source_http=self.source_http,
-            storage_http=self.storage_http,
-            workers=self.workers,
+            rules=TransferRules(limits=PartLimits(), workers=self.workers),
             surroundings=Surroundings(
                 clock=time.monotonic,
                 wall_clock=now_utc,

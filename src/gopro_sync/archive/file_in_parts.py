@@ -1,0 +1,148 @@
+"""A large file: the parts of a multipart upload, sent until none is missing, then completed and proved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from gopro_sync.archive.bucket_writer import PartsRefusedError, UploadedPart
+from gopro_sync.archive.integrity import StreamHasher, join_crc64nvme
+from gopro_sync.archive.open_upload import OpenUpload
+from gopro_sync.archive.origin import Origin, plan_of
+from gopro_sync.archive.part_plan import Part
+from gopro_sync.archive.proof import hashed, judge_source_etag, verified_object
+from gopro_sync.archive.transfer_records import ArchivedObject, Paused
+from gopro_sync.archive.transfer_state import Means, Progress
+from gopro_sync.archive.uploads import PartInStorage, abort_upload, create_upload, listed_parts, usable_parts
+from gopro_sync.archive.workers import no_progress
+from gopro_sync.errors import IntegrityError, StorageError
+
+_COMPLETION_ROUNDS: Final = 3
+
+
+def send_in_parts(means: Means, progress: Progress, origin: Origin) -> ArchivedObject | Paused:
+    """Copies the file part by part, or goes on with the open upload.
+
+    Raises:
+        NetworkError: there was not even time for one part.
+        ObjectExistsError: the key is taken; ``progress.whole`` says what was to lie there.
+        UploadVanishedError: S3 does not know the upload any more.
+        GoProSyncError: as ``TransferEngine.transfer`` says.
+    """
+    upload, parts = progress.upload, dict[int, PartInStorage]()
+    if upload is None:
+        upload = create_upload(means, progress, origin)
+    else:
+        parts = usable_parts(means, upload)
+    return _FileInParts(means, progress, origin, upload=upload, parts=parts).send()
+
+
+class _FileInParts:
+    """An upload, and which of its parts S3 has."""
+
+    def __init__(
+        self,
+        means: Means,
+        progress: Progress,
+        origin: Origin,
+        *,
+        upload: OpenUpload,
+        parts: dict[int, PartInStorage],
+    ) -> None:
+        self._means = means
+        self._progress = progress
+        self._origin = origin
+        self._upload = upload
+        self._parts = parts
+        self._plan = plan_of(upload, means.rules.limits)
+        claim = origin.claim
+        self._md5_block_bytes = claim.block_bytes if claim is not None and claim.fits(upload.part_size_bytes) else None
+
+    def send(self) -> ArchivedObject | Paused:
+        """Sends what is missing, and again what S3 then turns out to have lost."""
+        self._progress.part_size_bytes = self._upload.part_size_bytes
+        for _ in range(_COMPLETION_ROUNDS):
+            if not self._send_missing():
+                return self._pause()
+            try:
+                return self._complete()
+            except PartsRefusedError as refusal:
+                self._forget_refused(refusal)
+        raise StorageError("S3 loses parts again and again", media_id=self._means.file.media_id)
+
+    def _send_missing(self) -> bool:
+        """Returns whether that was all."""
+        missing = [part for part in self._plan if part.number not in self._parts]
+        return self._means.workers.send_all(missing, self._send, on_sent=self._keep)
+
+    def _keep(self, sent: PartInStorage) -> None:
+        self._parts[sent.uploaded.number] = sent
+        self._progress.count(sent.uploaded.crc64nvme.size_bytes)
+
+    def _send(self, part: Part) -> PartInStorage:
+        return self._means.retries.call(lambda: self._send_once(part))
+
+    def _send_once(self, part: Part) -> PartInStorage:
+        means = self._means
+        means.workers.check()
+        hasher = StreamHasher(self._md5_block_bytes)
+        with means.source.open(self._origin.file, part) as answer:
+            held = means.writer.send_part(
+                key=self._upload.s3_key,
+                upload_id=self._upload.upload_id,
+                number=part.number,
+                size_bytes=part.size_bytes,
+                blocks=hashed(answer, hasher, means.workers),
+            )
+        sent = PartInStorage(
+            uploaded=UploadedPart(number=part.number, etag=held.etag, crc64nvme=hasher.crc64nvme),
+            block_digests=hasher.block_digests if self._md5_block_bytes else None,
+        )
+        if not sent.is_held_as(held):
+            raise StorageError(f"S3 received other bytes of part {part.number}", media_id=means.file.media_id)
+        return sent
+
+    def _pause(self) -> Paused:
+        if not self._progress.parts_sent:
+            raise no_progress(self._means.file.media_id)
+        # The next call takes S3's checksums for granted, since it has not seen the bytes: this one has.
+        if spoilt := self._parts_held_otherwise():
+            abort_upload(self._means, self._progress)
+            raise StorageError(f"S3 holds other bytes of part {spoilt[0]}", media_id=self._means.file.media_id)
+        return self._progress.paused()
+
+    def _complete(self) -> ArchivedObject:
+        means, upload = self._means, self._upload
+        parts = [self._parts[part.number] for part in self._plan]
+        uploaded = [part.uploaded for part in parts]
+        whole = self._progress.whole = join_crc64nvme(part.crc64nvme for part in uploaded)
+        judge_source_etag(means, self._progress, self._origin, block_digests=_all_digests(parts))
+        means.retries.call(
+            lambda: means.writer.complete_upload(
+                key=upload.s3_key, upload_id=upload.upload_id, parts=uploaded, whole=whole
+            )
+        )
+        self._progress.upload = None
+        return verified_object(means, self._progress, self._origin, whole=whole)
+
+    def _forget_refused(self, refusal: PartsRefusedError) -> None:
+        refused = self._parts_held_otherwise()
+        if not refused:
+            raise IntegrityError(
+                f"S3 refuses parts that it lists as they were sent ({refusal})", media_id=self._means.file.media_id
+            ) from refusal
+        for number in refused:
+            del self._parts[number]
+
+    def _parts_held_otherwise(self) -> list[int]:
+        held = listed_parts(self._means, self._upload)
+        return [number for number, part in self._parts.items() if not part.is_held_as(held.get(number))]
+
+
+def _all_digests(parts: Iterable[PartInStorage]) -> tuple[bytes, ...] | None:
+    digests: list[bytes] = []
+    for part in parts:
+        if part.block_digests is None:
+            return None
+        digests.extend(part.block_digests)
+    return tuple(digests)

@@ -1,0 +1,52 @@
+"""Probe and plan: what the file is at its source, and into which parts it is cut."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gopro_sync.archive.integrity import EtagClaim, read_etag_claim
+from gopro_sync.archive.open_upload import OpenUpload
+from gopro_sync.archive.part_plan import PartLimits, PartPlan, is_possible, plan_aligned_parts, plan_parts
+from gopro_sync.archive.source import SourceFile
+from gopro_sync.archive.transfer_state import Means, TransferRules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The file as this attempt found it at its source.
+
+    Args:
+        file: its size and ETag.
+        claim: what the ETag says of the bytes; None if it is not to be compared, or says nothing that can be.
+    """
+
+    file: SourceFile
+    claim: EtagClaim | None
+
+
+def find_origin(means: Means) -> Origin:
+    """Asks the source what the file is; raises what ``Source.probe`` does."""
+    file = means.retries.call(means.source.probe)
+    claim = read_etag_claim(file.etag, file.size_bytes) if means.rules.verify_source_etag else None
+    return Origin(file=file, claim=claim)
+
+
+def plan_new_upload(origin: Origin, rules: TransferRules) -> PartPlan:
+    """Cuts the file: as told, or where the source's own parts end, or so that all workers are busy to the end."""
+    size_bytes, claim = origin.file.size_bytes, origin.claim
+    if rules.part_size_bytes is not None:
+        return PartPlan(size_bytes=size_bytes, part_size_bytes=rules.part_size_bytes, limits=rules.limits)
+    if claim is not None and claim.block_bytes < size_bytes:
+        return plan_aligned_parts(size_bytes, source_part_bytes=claim.block_bytes, limits=rules.limits)
+    return plan_parts(size_bytes, workers=rules.workers, limits=rules.limits)
+
+
+def plan_of(upload: OpenUpload, limits: PartLimits) -> PartPlan:
+    """Returns the parts of an open upload."""
+    return PartPlan(size_bytes=upload.size_bytes, part_size_bytes=upload.part_size_bytes, limits=limits)
+
+
+def can_go_on_with(upload: OpenUpload, origin: Origin, limits: PartLimits) -> bool:
+    """Whether it is of this file, and of parts that S3 takes: what was remembered of it may have been changed."""
+    is_of_source = (upload.size_bytes, upload.source_etag) == (origin.file.size_bytes, origin.file.etag)
+    return is_of_source and is_possible(upload.size_bytes, upload.part_size_bytes, limits=limits)

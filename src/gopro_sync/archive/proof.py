@@ -1,0 +1,122 @@
+"""Proof of one transfer: what the object says of itself, and whether it is the file that was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote
+
+from gopro_sync.archive.bucket_writer import ObjectDescription, StoredObject
+from gopro_sync.archive.integrity import Crc64Nvme, SourceEtagProof, StreamHasher, check_stored_object
+from gopro_sync.archive.origin import Origin
+from gopro_sync.archive.transfer_records import ArchivedObject, FileToArchive, TransferOutcome
+from gopro_sync.archive.transfer_state import Means, Progress
+from gopro_sync.archive.workers import PartWorkers
+from gopro_sync.errors import StorageError
+
+
+def describe(file: FileToArchive, origin: Origin, *, key: str) -> ObjectDescription:
+    """Returns what the object is to carry besides its bytes."""
+    # The CRC64NVME is not among the metadata: they are fixed before the first byte. S3 keeps it with the object.
+    metadata = _identity(file)
+    if origin.file.etag is not None:
+        metadata["source-etag"] = _ascii(origin.file.etag)
+    if file.captured_at is not None:
+        metadata["captured-at"] = file.captured_at.isoformat()
+    return ObjectDescription(key=key, content_type=file.content_type, tags=file.tags, metadata=metadata)
+
+
+def hashed(blocks: Iterable[bytes], hasher: StreamHasher, workers: PartWorkers) -> Iterator[bytes]:
+    """Passes the blocks on once they are hashed.
+
+    Raises:
+        OutOfTimeError, StoppedError: as ``PartWorkers.check`` says.
+    """
+    for block in blocks:
+        workers.check()
+        hasher.update(block)
+        yield block
+
+
+def judge_source_etag(
+    means: Means, progress: Progress, origin: Origin, *, block_digests: tuple[bytes, ...] | None
+) -> None:
+    """Compares the MD5s of all blocks (None: not all are known) with the source's ETag, if that is wanted.
+
+    Raises:
+        IntegrityError: they decidedly differ.
+    """
+    if not means.rules.verify_source_etag:
+        return
+    progress.etag_proof = SourceEtagProof.UNDECIDABLE
+    if origin.claim is not None and block_digests is not None:
+        progress.etag_proof = origin.claim.judge(block_digests, media_id=means.file.media_id)
+
+
+def verified_object(means: Means, progress: Progress, origin: Origin, *, whole: Crc64Nvme) -> ArchivedObject:
+    """Compares what S3 says of the finished object with the bytes that were read.
+
+    Raises:
+        IntegrityError: they differ.
+        StorageError: S3 does not find it.
+    """
+
+    def finished() -> StoredObject:
+        stored = means.writer.describe_object(progress.key)
+        if stored is None:
+            raise StorageError("S3 does not find the finished object", media_id=means.file.media_id)
+        return stored
+
+    stored = means.retries.call(finished)
+    check_stored_object(
+        expected=whole,
+        stored_size_bytes=stored.size_bytes,
+        stored_crc64nvme=stored.crc64nvme,
+        checksum_required=means.rules.require_storage_checksum,
+        media_id=means.file.media_id,
+    )
+    return _archived(TransferOutcome.COMPLETED, progress, origin, stored=stored, checksum=str(whole))
+
+
+def recognised_object(means: Means, progress: Progress, origin: Origin) -> ArchivedObject | None:
+    """Recognises the same video under the key: written by an earlier call that could not record it."""
+    stored = means.retries.call(lambda: means.writer.describe_object(progress.key))
+    if stored is None or stored.crc64nvme is None or not _is_same_video(stored, means.file, origin, progress.whole):
+        return None
+    return _archived(TransferOutcome.ALREADY_ARCHIVED, progress, origin, stored=stored, checksum=stored.crc64nvme)
+
+
+def _is_same_video(stored: StoredObject, file: FileToArchive, origin: Origin, whole: Crc64Nvme | None) -> bool:
+    if stored.size_bytes != origin.file.size_bytes or not _identity(file).items() <= stored.metadata.items():
+        return False
+    if whole is not None:
+        return stored.crc64nvme == str(whole)
+    # No byte was read in this call. The object says from which source file it was made, and S3 made it only because
+    # our checksum of that file agreed with its own.
+    etag = origin.file.etag
+    return etag is not None and stored.metadata.get("source-etag") == _ascii(etag)
+
+
+def _archived(
+    outcome: TransferOutcome, progress: Progress, origin: Origin, *, stored: StoredObject, checksum: str
+) -> ArchivedObject:
+    return ArchivedObject(
+        outcome=outcome,
+        key=progress.key,
+        size_bytes=origin.file.size_bytes,
+        bytes_sent=progress.bytes_sent,
+        parts_sent=progress.parts_sent,
+        part_size_bytes=progress.part_size_bytes,
+        s3_etag=stored.etag,
+        source_etag=origin.file.etag,
+        checksum_crc64nvme=checksum,
+        etag_proof=progress.etag_proof,
+    )
+
+
+def _identity(file: FileToArchive) -> dict[str, str]:
+    return {"media-id": _ascii(file.media_id), "item-number": str(file.item_number)}
+
+
+def _ascii(value: str) -> str:
+    """S3 metadata are ASCII headers."""
+    return quote(value, safe=" !#$&'()*+,/:;=?@[]^`{|}~", errors="surrogatepass")

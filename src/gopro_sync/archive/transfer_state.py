@@ -1,0 +1,96 @@
+"""What is fixed for all transfers of an engine, what is fixed for one, and what one knows so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gopro_sync.archive.bucket_writer import BucketWriter
+from gopro_sync.archive.integrity import Crc64Nvme, SourceEtagProof
+from gopro_sync.archive.open_upload import OpenUpload
+from gopro_sync.archive.part_plan import PartLimits
+from gopro_sync.archive.retries import Retries
+from gopro_sync.archive.source import Source
+from gopro_sync.archive.transfer_records import FileToArchive, Paused
+from gopro_sync.archive.workers import PartWorkers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferRules:
+    """What is fixed for all transfers of an engine.
+
+    Args:
+        limits: which files are cut, and into which parts they can be.
+        workers: how many parts of a file are copied at once.
+        verify_source_etag: whether to compare with the source's ETag too (1.7 CPU seconds a GB for MD5).
+        part_size_bytes: size of the parts, instead of a balanced one.
+        require_storage_checksum: False only for S3-compatible stores that report no CRC64NVME.
+        reserve_seconds: time kept free at the end of the budget, to complete, record and answer.
+    """
+
+    limits: PartLimits
+    workers: int = 8
+    verify_source_etag: bool = False
+    part_size_bytes: int | None = None
+    require_storage_checksum: bool = True
+    reserve_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What is fixed for one transfer, and what it works with.
+
+    Args:
+        file: what is copied.
+        rules: of the engine.
+        source: where the bytes come from.
+        writer: where they go to.
+        workers: who copies the parts, and whether there is time.
+        retries: how often what fails is tried again.
+        on_upload_created: told of each upload before its first byte is sent.
+    """
+
+    file: FileToArchive
+    rules: TransferRules
+    source: Source
+    writer: BucketWriter
+    workers: PartWorkers
+    retries: Retries
+    on_upload_created: Callable[[OpenUpload], None]
+
+
+@dataclass(slots=True, kw_only=True)
+class Progress:
+    """What one transfer knows so far.
+
+    Args:
+        key: where the object is to lie.
+        upload: the upload that is open, if one is.
+        bytes_sent: bytes that S3 took.
+        parts_sent: parts that S3 took.
+        part_size_bytes: size of the parts, once it is known.
+        whole: the checksum of the file, once all of it was read.
+        etag_proof: what became of the comparison with the source's ETag.
+    """
+
+    key: str
+    upload: OpenUpload | None
+    bytes_sent: int = 0
+    parts_sent: int = 0
+    part_size_bytes: int = 0
+    whole: Crc64Nvme | None = None
+    etag_proof: SourceEtagProof = SourceEtagProof.NOT_CHECKED
+
+    def count(self, size_bytes: int) -> None:
+        """Notes that S3 took a part of so many bytes."""
+        self.parts_sent += 1
+        self.bytes_sent += size_bytes
+
+    def paused(self) -> Paused:
+        """Returns how far the transfer came."""
+        return Paused(
+            bytes_sent=self.bytes_sent,
+            parts_sent=self.parts_sent,
+            part_size_bytes=self.part_size_bytes,
+            upload=self.upload,
+        )

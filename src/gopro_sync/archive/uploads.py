@@ -1,0 +1,95 @@
+"""The multipart upload of one file: opened, gone on with, or given up."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from gopro_sync.archive.bucket_writer import HeldPart, UploadedPart, UploadVanishedError
+from gopro_sync.archive.integrity import Crc64Nvme
+from gopro_sync.archive.open_upload import OpenUpload
+from gopro_sync.archive.origin import Origin, plan_new_upload, plan_of
+from gopro_sync.archive.proof import describe
+from gopro_sync.archive.transfer_state import Means, Progress
+from gopro_sync.errors import AccessDeniedError, StorageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartInStorage:
+    """A part that S3 took; its blocks' MD5s only if they are wanted and this call sent it."""
+
+    uploaded: UploadedPart
+    block_digests: tuple[bytes, ...] | None
+
+    def is_held_as(self, held: HeldPart | None) -> bool:
+        """Whether S3 lists the same part."""
+        return (
+            held is not None
+            and held.etag == self.uploaded.etag
+            and held.size_bytes == self.uploaded.crc64nvme.size_bytes
+            and held.crc64nvme in {None, str(self.uploaded.crc64nvme)}
+        )
+
+
+def create_upload(means: Means, progress: Progress, origin: Origin) -> OpenUpload:
+    """Opens an upload and tells the caller of it, who alone can give it back to a later call.
+
+    Raises:
+        Exception: the caller could not take note of it; it is given up then.
+    """
+    _abort_forgotten_uploads(means, progress.key)
+    plan = plan_new_upload(origin, means.rules)
+    description = describe(means.file, origin, key=progress.key)
+    upload = progress.upload = OpenUpload(
+        item_number=means.file.item_number,
+        s3_key=progress.key,
+        upload_id=means.retries.call(lambda: means.writer.create_upload(description)),
+        part_size_bytes=plan.part_size_bytes,
+        size_bytes=plan.size_bytes,
+        source_etag=origin.file.etag,
+    )
+    try:
+        means.on_upload_created(upload)
+    except Exception:
+        # Nobody would know of it.
+        abort_upload(means, progress)
+        raise
+    return upload
+
+
+def abort_upload(means: Means, progress: Progress) -> None:
+    """Gives up the open upload, if there is one."""
+    if progress.upload is None:
+        return
+    # What led here matters more than a failed clean-up; a lifecycle rule removes what stays.
+    with suppress(StorageError, AccessDeniedError):
+        means.writer.abort_upload(key=progress.upload.s3_key, upload_id=progress.upload.upload_id)
+    progress.upload = None
+
+
+def listed_parts(means: Means, upload: OpenUpload) -> dict[int, HeldPart]:
+    """Returns what S3 lists of an upload, by part number."""
+    return means.retries.call(lambda: means.writer.list_parts(key=upload.s3_key, upload_id=upload.upload_id))
+
+
+def usable_parts(means: Means, upload: OpenUpload) -> dict[int, PartInStorage]:
+    """What earlier calls sent; a part of another size, or without a checksum to prove it by, is sent again."""
+    held = listed_parts(means, upload)
+    parts = dict[int, PartInStorage]()
+    for part in plan_of(upload, means.rules.limits):
+        there = held.get(part.number)
+        if there is None or there.size_bytes != part.size_bytes or there.crc64nvme is None:
+            continue
+        crc64nvme = Crc64Nvme.from_s3(there.crc64nvme, size_bytes=part.size_bytes)
+        uploaded = UploadedPart(number=part.number, etag=there.etag, crc64nvme=crc64nvme)
+        parts[part.number] = PartInStorage(uploaded=uploaded, block_digests=None)
+    return parts
+
+
+def _abort_forgotten_uploads(means: Means, key: str) -> None:
+    """Frees what a call left that died between opening an upload and recording it: an upload without any part."""
+    # A lifecycle rule removes what stays, and a store that cannot list uploads can still hold videos.
+    with suppress(StorageError, UploadVanishedError):
+        for upload_id in means.writer.open_uploads(key):
+            if not means.writer.list_parts(key=key, upload_id=upload_id):
+                means.writer.abort_upload(key=key, upload_id=upload_id)

@@ -1,0 +1,58 @@
+"""A small file: one PutObject."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from gopro_sync.archive.bucket_writer import ObjectExistsError
+from gopro_sync.archive.integrity import Crc64Nvme, StreamHasher
+from gopro_sync.archive.origin import Origin
+from gopro_sync.archive.part_plan import Part
+from gopro_sync.archive.proof import describe, hashed, judge_source_etag, verified_object
+from gopro_sync.archive.transfer_records import ArchivedObject
+from gopro_sync.archive.transfer_state import Means, Progress
+from gopro_sync.archive.workers import OutOfTimeError, no_progress
+
+
+def send_whole(means: Means, progress: Progress, origin: Origin) -> ArchivedObject:
+    """Copies the file in one piece.
+
+    Raises:
+        NetworkError: there was no time for it.
+        ObjectExistsError: the key is taken; ``progress.whole`` says what was to lie there.
+        GoProSyncError: as ``TransferEngine.transfer`` says.
+    """
+    progress.part_size_bytes = origin.file.size_bytes
+    try:
+        whole = means.retries.call(lambda: _put_object(means, progress, origin))
+    except OutOfTimeError as error:
+        raise no_progress(means.file.media_id) from error
+    progress.whole = whole
+    progress.count(origin.file.size_bytes)
+    return verified_object(means, progress, origin, whole=whole)
+
+
+def _put_object(means: Means, progress: Progress, origin: Origin) -> Crc64Nvme:
+    size_bytes = origin.file.size_bytes
+    hasher = StreamHasher(origin.claim.block_bytes if origin.claim else None)
+
+    def judged(blocks: Iterator[bytes]) -> Iterator[bytes]:
+        """Holds back the last block until the source's ETag is checked: without it, S3 makes no object."""
+        for block in blocks:
+            if hasher.crc64nvme.size_bytes == size_bytes:
+                judge_source_etag(means, progress, origin, block_digests=hasher.block_digests)
+            yield block
+
+    with means.source.open(origin.file, Part(number=1, offset=0, size_bytes=size_bytes)) as answer:
+        blocks = judged(hashed(answer, hasher, means.workers))
+        try:
+            means.writer.put_object(
+                describe(means.file, origin, key=progress.key), size_bytes=size_bytes, blocks=blocks
+            )
+        except ObjectExistsError:
+            # S3 may refuse before the last byte; the rest is read to know whether the object there is the same.
+            deque(blocks, maxlen=0)
+            progress.whole = hasher.crc64nvme
+            raise
+    return hasher.crc64nvme
