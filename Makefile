@@ -58,7 +58,7 @@ scale: setup ## Runs of 1,000 and 2,500 videos, ten ways to fail, a throttled ni
 	@python -m pytest -q -s tests/e2e/scale.py
 
 .PHONY: check
-check: lint types template security test slow ## Everything that CI would ask for
+check: lint types template security docs-check test slow ## Everything that CI would ask for
 
 .PHONY: format
 format: setup ## Format the code and mend what the linter can mend

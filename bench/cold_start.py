@@ -59,6 +59,7 @@ _ENVIRONMENT = {
     "GOPRO_API_BASE_URL": "https://api.gopro.com",
     "VERIFY_SOURCE_ETAG": "true",
     "ALERTS_TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:gopro-sync-alerts",
+    "ALERTS_GO_TO": "e-mail",
     "MAX_VIDEOS_PER_RUN": "1000",
     "RUN_TIME_SECONDS": "6600",
     "GOPRO_REQUESTS_PER_MINUTE": "1200",

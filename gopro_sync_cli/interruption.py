@@ -36,15 +36,21 @@ class Interruptions:
     def kept_back(self) -> Iterator[None]:
         """Let the signals wait: within, they take effect where `take_effect` is called, and else at the end.
 
+        An error that leaves meanwhile goes on leaving: what it has to say matters more than that there was a signal.
+
         Raises:
             SystemExit: there was one.
         """
         self._are_kept_back = True
         try:
             yield
+        except Exception:
+            if self._first == signal.SIGHUP:  # nobody is there any more to read what it has to say
+                self.take_effect()
+            raise
         finally:
             self._are_kept_back = False
-            self.take_effect()
+        self.take_effect()
 
     def take_effect(self) -> None:
         """End here if there was a signal.

@@ -27,6 +27,7 @@ from local.progress_display import live_progress
 from local.run_input_file import read_run_input
 from local.running import run as run_state_machine
 from local.state import STATE_DIRECTORY_VARIABLE, default_state_directory
+from local.state import StateDirectory as CloudDirectory
 
 _INTERRUPTED = 130
 # Wide enough for the longest S3 key in a table; a narrow terminal folds.
@@ -131,10 +132,11 @@ def up(
             alert_mails.confirm(cloud, alert_email)
             _say(f"Alerts go to {alert_email}; its confirmation link was opened here (on AWS, its owner has to)")
         _say(f"Up. State and logs: {cloud.state_directory}")
-        _say("Next:  python -m local run              sync once")
-        _say("       python -m local mails            read what a person would have received")
-        _say('       eval "$(python -m local env)"    lead aws, boto3 and other S3 tools here')
-        _say("       python -m local down             end it")
+        here = CloudDirectory(cloud.state_directory)
+        _say(f"Next:  {here.command('run')}              sync once")
+        _say(f"       {here.command('mails')}            read what a person would have received")
+        _say(f'       eval "$({here.command("env")})"    lead aws, boto3 and other S3 tools here')
+        _say(f"       {here.command('down')}             end it")
 
 
 @app.command()

@@ -129,11 +129,12 @@ def _why_nobody(mails: Mails) -> str:
     if not mails.unconfirmed:
         return (
             "no e-mail address is subscribed to the alerts.\n"
-            "Subscribe one:  python -m local down, then python -m local up --alert-email you@example.com"
+            "Subscribe one:  take this cloud down, and up again with --alert-email you@example.com"
         )
     why = f"the confirmation link has not been opened by {', '.join(mails.unconfirmed)}."
     links = _confirmation_links(mails.mails, mails.unconfirmed[0])
-    return f'{why}\nOpen it:  eval "$(python -m local env)"; curl {shlex.quote(links[-1])}' if links else why
+    how = "Open it, with the variables that `env` prints:"
+    return f"{why}\n{how}  curl {shlex.quote(links[-1])}" if links else why
 
 
 def _as_text(mail: Mail, display_name: str) -> str:

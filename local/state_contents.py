@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from local.engine.certificate import is_engine_certificate
-from local.plain_files import read_plain, unfinished_name
+from local.plain_files import read_plain
 
 MARKER: Final = "LOCAL-CLOUD.txt"
 STATE_FILE: Final = "state.json"
@@ -97,7 +97,7 @@ def remove_ours(folder: Path, *, kept: Collection[str] = ()) -> None:
 
 def _entries(folder: Path) -> Iterator[tuple[Path, bool]]:
     """Each entry that somebody may own, and whether it is ours."""
-    was_up = any(os.path.lexists(path) for path in (folder / STATE_FILE, unfinished_name(folder / STATE_FILE)))
+    was_up = os.path.lexists(folder / STATE_FILE)
     for entry in sorted(folder.iterdir()):
         inside = _INSIDE.get(entry.name)
         if inside is not None and _is_folder(entry) and not is_marked(entry):

@@ -2,56 +2,93 @@
 
 A secret is known by where it stands: behind the name of a field, in the query of a URL, behind the scheme of an
 authorization header; or by its own form, as an access token is. Names and forms: GoPro's API, CloudFront's and S3's
-signed URLs, AWS's credentials.
+signed URLs, AWS's credentials, headers as HTTP libraries print them.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 REDACTED: Final = "[redacted]"
 
-_FIELDS: Final = (
-    "auth_token|access_token|refresh_token|gp_access_token|id_token|token|password|client_secret|authorization|cookie|"
-    "set-cookie|secretstring|secretaccesskey|aws_secret_access_key|sessiontoken|aws_session_token"
+# Whatever ends so: access_token, accessToken, X-Amz-Security-Token, gp_access_token, client_secret, Set-Cookie ...
+_NAME: Final = (
+    r"(?:[\w-]*(?:token|password|passwd|cookie|authorization|signature|secretstring|secret[_-]?key|access[_-]?key|"
+    r"[_-]secret|clientsecret|x-amz-credential|key-pair-id))"
 )
 _QUERY_FIELDS: Final = (
     "Signature|X-Amz-Signature|X-Amz-Credential|X-Amz-Security-Token|Key-Pair-Id|Policy|access_token|gp_access_token"
 )
-_OPENING: Final = r"""(?:\\*["'])?"""
 # The end of a quoted value: the quote with as many backslashes before it as the opening one had; JSON inside of a
-# JSON string has more of them. A value without quotes ends where a list, an object or a sentence would go on.
-_VALUE: Final = (
-    r"""(?:"(?:[^"\\]|\\.)*|'(?:[^'\\]|\\.)*|(?P<open>\\+["'])(?:(?!(?<!\\)(?P=open)).)*|[^\s,;&"'\\)}\]>]+)"""
+# JSON string has more of them. What is redacted already stays, so that twice is the same as once.
+_QUOTED: Final = (
+    r"""(?:"(?:[^"\\]|\\.)*|'(?:[^'\\]|\\.)*|(?P<open>\\+["'])(?:(?!(?<!\\)(?P=open)).)*|\[(?!redacted)[^\]]*\]?)"""
 )
 
-# An access token of GoPro's, encrypted or signed: five or three parts in base64url.
-_TOKEN: Final = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){2,4}")
-_SCHEME: Final = re.compile(r"\b((?:Bearer|Basic)\s+)[^\s;,\"'\\]+", re.IGNORECASE)
-_QUERY_FIELD: Final = re.compile(
-    rf"((?:{_QUERY_FIELDS})(?:=|%(?:25)*3D))(?:(?!%(?:25)*26)[^&\s\"'\\<>;])+", re.IGNORECASE
+_TOKEN: Final = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){2,4}")  # base64url in five or three parts
+_OTHERS: Final = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"(https?://)[^\s/@\"'<>]+(?=@)",
+        r"\b((?:Bearer|Basic)\s+)[^\s;,\"'\\]+",
+        r"(?<![\w\"'-])((?:Set-)?Cookie:[ \t]*)(?![\s\"'])[^\n\"'\\]+",
+        # Whatever a URL asks with: nobody needs it in a log, and a signature may go by a name that is not known here.
+        r"(\\?/[^\s\"'<>?]*\?)(?:[^\s\"'<>\\]|\\u0026|\\/)+",
+        rf"((?:{_QUERY_FIELDS})(?:=|%(?:25)*3D))(?:(?!%(?:25)*26)[^&\s\"'\\<>;])+",
+        r"(<(?:SignatureProvided|StringToSign|CanonicalRequest|AWSAccessKeyId)>)[^<]+",
+    )
 )
-_FIELD: Final = re.compile(
-    rf"(?<![\w-])(?P<name>{_OPENING}(?:{_FIELDS}){_OPENING}\s*[:=]\s*)(?P<bytes>b?(?=\\*[\"'])|){_VALUE}",
+_QUOTED_FIELD: Final = re.compile(
+    rf"(?P<name>(?P<quote>\\*[\"'])(?:{_NAME}|policy)(?P=quote)\s*[:=,]\s*b?)"
+    rf"(?:{_QUOTED}|(?!null|true|false|None|\[redacted\])[^\s,;&\"'\\)}}\]>\[]+)",
     re.IGNORECASE | re.DOTALL,
 )
-# Whatever else a URL asks with: nobody needs it in a log, and a signature may go by a name that is not known here.
-_QUERY: Final = re.compile(r"(https?://[^\s\"'<>\\?]*\?)(?!\[redacted\])[^\s\"'<>\\]+", re.IGNORECASE)
-_QUOTE: Final = re.compile(r"""\\*["']""")
+_PLAIN_FIELD: Final = re.compile(
+    rf"(?<![\w\"'-])(?P<name>{_NAME}\s*[:=]\s*b?)(?:{_QUOTED}|(?!\[redacted\])(?:(?<==)[^\s&\"'\\]+|[^\s,;&\"'\\)}}\]>\[]+))",
+    re.IGNORECASE | re.DOTALL,
+)
+_OPENING: Final = re.compile(r"""\\*["']""")
+_SECRET_NAME: Final = re.compile(_NAME, re.IGNORECASE)
 
 
 def redact(text: str) -> str:
-    """Return ``text`` with every secret that can be recognised replaced; twice is the same as once."""
-    text = _TOKEN.sub(REDACTED, text)
-    text = _SCHEME.sub(rf"\g<1>{REDACTED}", text)
-    text = _QUERY_FIELD.sub(rf"\g<1>{REDACTED}", text)
-    text = _FIELD.sub(_field_without_value, text)
-    return _QUERY.sub(rf"\g<1>{REDACTED}", text)
+    """Return ``text`` with every secret that can be recognised replaced; twice is the same as once.
+
+    Halves of letters (lone surrogates, as broken JSON has them) become question marks: no stream can write them.
+    """
+    text = _TOKEN.sub(REDACTED, text.encode("utf-8", "replace").decode())
+    for pattern in _OTHERS:
+        text = pattern.sub(rf"\g<1>{REDACTED}", text)
+    return _PLAIN_FIELD.sub(_without_value, _QUOTED_FIELD.sub(_without_value, text))
 
 
-def _field_without_value(match: re.Match[str]) -> str:
-    head = match["name"] + match["bytes"]
-    quote = _QUOTE.match(match[0], len(head))
-    # The closing quote is not a part of the match, so that a line of JSON stays one.
-    return f"{head}{quote[0] if quote else ''}{REDACTED}"
+def redact_values(value: object) -> object:
+    """Return a value that JSON can hold with the secrets taken out of its texts, and those under a secret's name whole.
+
+    Args:
+        value: of any type; what is no text, number, list or mapping becomes text.
+    """
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str():
+            return redact(value)
+        case Mapping():
+            return {str(name): _redact_under(str(name), item) for name, item in value.items()}
+        case list() | tuple():
+            return [redact_values(item) for item in value]
+    return redact(str(value))
+
+
+def _redact_under(name: str, value: object) -> object:
+    if _SECRET_NAME.fullmatch(name) and value is not None and not isinstance(value, bool):
+        return REDACTED
+    return redact_values(value)
+
+
+def _without_value(match: re.Match[str]) -> str:
+    quote = _OPENING.match(match[0], len(match["name"]))
+    # The closing quote is not a part of the match, so that JSON stays JSON.
+    return f"{match['name']}{quote[0] if quote else ''}{REDACTED}"

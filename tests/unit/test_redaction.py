@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gopro_sync.redaction import REDACTED, redact
+from gopro_sync.redaction import REDACTED, redact, redact_values
 
 SECRET = "fake-secret-value-0123456789"
 
@@ -123,12 +123,72 @@ def test_a_line_of_json_stays_one_and_keeps_its_other_fields(secret: str) -> Non
         "https://api.gopro.com/media/abc/download answered 404",
         "AccessDenied: S3 refused CreateMultipartUpload, which needs s3:PutObject",
         '{"token_type": "bearer", "media_id": "abc123", "file_size_bytes": 524288000}',
+        '{"token": null, "password": true}',
     ],
 )
 def test_what_is_no_secret_stays_as_it_is(text: str) -> None:
     assert redact(text) == text
 
 
-@given(text=st.text())
-def test_twice_is_the_same_as_once(text: str) -> None:
-    assert redact(redact(text)) == redact(text)
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Max retries exceeded with url: /1.mp4?sig={SECRET}&hdnts=exp=1~hmac={SECRET}",
+        f'{{"url": "https:\\/\\/cdn.example\\/1.mp4?x={SECRET}"}}',
+        f"GET /1.mp4?x=1\\u0026sig={SECRET}",
+        f"[('authorization', '{SECRET}'), ('x', '1')]",
+        f"[(b'x-gopro-token', b'{SECRET}')]",
+        f"X-Amz-Security-Token: {SECRET}",
+        f"{{'X-Amz-Security-Token': b'{SECRET}'}}",
+        f"{{'Signature': '{SECRET}', 'Policy': '{SECRET}'}}",
+        f"[('Signature', '{SECRET}')]",
+        f"http://joe:{SECRET}@proxy.example:3128",
+        f"Cookie: a=b; session={SECRET}",
+        f"Set-Cookie: a=b, other={SECRET}; Path=/",
+        f"secret_key='{SECRET}'",
+        f"{{'accessToken': '{SECRET}', 'authToken': '{SECRET}', 'access-token': '{SECRET}'}}",
+        f"password=a,{SECRET}",
+        f'{{"cookie": ["a", "{SECRET}"]}}',
+        f"{{'password': ['{SECRET}']}}",
+        f"<SignatureProvided>{SECRET}</SignatureProvided>",
+        f'answer: {{"error": "x", "access_token": "{SECRET}',
+        f"bad \udcff https://x.example/?Signature={SECRET}",
+    ],
+)
+def test_secrets_are_replaced_as_libraries_print_them(text: str) -> None:
+    assert SECRET not in redact(text)
+
+
+WRITTEN = st.one_of(
+    st.text(),
+    *(st.builds(write, st.sampled_from(FIELDS), SECRETS) for write in WAYS_OF_WRITING_A_FIELD.values()),
+    *(
+        st.builds(write, st.builds("https://cdn.example/1.mp4?{}={}".format, st.sampled_from(SIGNATURES), SECRETS))
+        for write in WAYS_OF_WRITING_A_URL.values()
+    ),
+)
+
+
+@given(texts=st.lists(WRITTEN, min_size=1, max_size=3))
+def test_twice_is_the_same_as_once(texts: list[str]) -> None:
+    once = redact(" ".join(texts))
+    assert redact(once) == once
+
+
+def test_what_stands_under_the_name_of_a_secret_is_replaced_whole_and_nothing_else_is() -> None:
+    fields = {
+        "auth_token": ["a"],
+        "cookie": {"a": "b"},
+        "password": 5,
+        "token": None,
+        "media_id": "abc",
+        "sizes": [1, 2],
+    }
+    assert redact_values(fields) == {
+        "auth_token": REDACTED,
+        "cookie": REDACTED,
+        "password": REDACTED,
+        "token": None,
+        "media_id": "abc",
+        "sizes": [1, 2],
+    }

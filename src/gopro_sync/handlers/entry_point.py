@@ -49,12 +49,11 @@ def entry_point(failure_event: EventType, *, prepare: Callable[[], object]) -> C
                 logger.set_correlation_id(execution_id_of(event, context))
                 return function(event, context)
             except GoProSyncError as error:
-                failure = error
-                _tell(error, failure_event)
+                failure, unexpected = error, None
             except BaseException as error:  # noqa: BLE001 - whatever it is, even SystemExit, it leaves by a name of ours
-                failure = _named(error, event)
-                _tell(failure, failure_event, because=error)
-            # Raised out here, where Python notes no exception that was being handled.
+                failure, unexpected = _named(error, event), error
+            # Told and raised out here, where Python notes no exception that was being handled.
+            _tell(failure, failure_event, because=unexpected)
             failure.__cause__ = failure.__context__ = None
             raise failure
 
@@ -84,7 +83,7 @@ def _place_of(error: BaseException) -> str:
     return f"{last.filename.rpartition(os.sep)[2]}:{last.lineno}"
 
 
-def _tell(failure: GoProSyncError, failure_event: EventType, *, because: BaseException | None = None) -> None:
+def _tell(failure: GoProSyncError, failure_event: EventType, *, because: BaseException | None) -> None:
     if failure.media_id is not None:  # where it is None, what the invocation has told so far holds
         logger.append_keys(media_id=failure.media_id)
     unexpected = {} if because is None else {"unexpected": type(because).__name__, "unexpected_text": _text_of(because)}
@@ -102,7 +101,7 @@ def _tell(failure: GoProSyncError, failure_event: EventType, *, because: BaseExc
 def _text_of(error: BaseException) -> str:
     try:
         text = str(error)
-    except Exception as unreadable:  # noqa: BLE001 - an exception of a library may fail to say what it is
+    except BaseException as unreadable:  # noqa: BLE001 - an exception of a library may fail to say what it is
         return f"its text cannot be read ({type(unreadable).__name__})"
     # Before it is cut off: half a secret would not be recognised any more.
     return redact(text)[:_LONGEST_TOLD_TEXT]

@@ -15,12 +15,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from gopro_sync import composition
 from gopro_sync.cost.model import cost_of_run, deep_archive_usd_per_month, expected_usage
 from gopro_sync.cost.prices import load_prices
-from gopro_sync.errors import ThrottledError
+from gopro_sync.errors import InvalidEventError, ThrottledError
 from gopro_sync.event_fields import JsonObject, optional_text, optional_time
 from gopro_sync.handlers.entry_point import STATUS_OK, entry_point, execution_id_of
 from gopro_sync.handlers.session_source import session_for
 from gopro_sync.run.discovery import Discovery, discover
 from gopro_sync.run.drift_report import report_drift
+from gopro_sync.run.known_names import refuse_unknown_names
 from gopro_sync.run.report import report
 from gopro_sync.run.run_files import write_manifest
 from gopro_sync.run.run_input import RunInput, read_run_input
@@ -56,7 +57,8 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     """
     if optional_text(event, "action") == _REPORT_RUN:
         return _report(event, context)
-    asked = read_run_input(_run_input(event), composition.settings().filters)
+    standing_filters = composition.settings().filters
+    asked = read_run_input(_run_input(event), standing_filters)
     max_videos = _max_videos(asked)
     started_at = optional_time(event, "run_started_at") or now_utc()
     gate = composition.gopro_gate(taken_at_once=_PAGES_TAKEN_AT_ONCE, patience_seconds=_PATIENCE_SECONDS)
@@ -132,9 +134,13 @@ def _forecast(found: Discovery, videos: Sequence[Video]) -> dict[str, Any]:
 
 
 def _run_input(event: JsonObject) -> object:
-    if "run_input" in event:
-        return event["run_input"]
-    return {name: value for name, value in event.items() if name not in _OTHER_FIELDS}
+    if event.get("action") is not None:
+        raise InvalidEventError(f"The event's field 'action' is neither {_REPORT_RUN!r} nor left out")
+    asked = {name: value for name, value in event.items() if name not in _OTHER_FIELDS}
+    if "run_input" not in asked:
+        return asked
+    refuse_unknown_names(asked, {"run_input"}, what="fields beside 'run_input'")
+    return asked["run_input"]
 
 
 def _max_videos(asked: RunInput) -> int:

@@ -44,7 +44,7 @@ _SECONDS_PER_MINUTE: Final = 60
 
 
 class SharedGate:
-    """The gate of one worker; satisfies `gopro_sync.gopro.request_gate.RequestGate`.
+    """The gate of one worker; satisfies `gopro_sync.gopro.gate.RequestGate`.
 
     All methods raise AccessDeniedError, ConfigurationError (no such table) or TrackerError.
 

@@ -7,12 +7,12 @@ Every line is one JSON object with ``timestamp``, ``level``, ``correlation_id`` 
 from __future__ import annotations
 
 from enum import StrEnum, unique
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-from gopro_sync.redaction import redact
+from gopro_sync.redaction import redact_values
 
 
 @unique
@@ -41,14 +41,16 @@ class EventType(StrEnum):
 
 
 class RedactingFormatter(LambdaPowertoolsFormatter):
-    """Powertools' JSON formatter with secrets replaced in the finished line.
+    """Powertools' JSON formatter with secrets replaced in all that a line says.
 
-    There, no call site, library or exception text can get around it.
+    There, no call site, library or exception text can get around it. Before the line is JSON: afterwards, a secret's
+    end could not be told from the line's own quotes.
     """
 
     def serialize(self, log: Any) -> str:
-        """Turn the line's fields into JSON without secrets."""
-        return redact(super().serialize(log))
+        """Turn the line's fields into JSON without secrets, which any stream can write."""
+        line = super().serialize(cast("Any", redact_values(log)))
+        return line.encode("utf-8", "replace").decode()
 
 
 logger: Final = Logger(

@@ -113,6 +113,22 @@ def test_the_downloader_sends_the_token_to_no_other_address(url: str) -> None:
     assert url not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"action": "reportrun"},
+        {"action": "dry_run"},
+        {"run_input": {}, "dry_run": True},
+        {"run_input": {"dry_run": True}, "max_videos": 1},
+        {"dryrun": True},
+        {"run_input": [{"dry_run": True}]},
+    ],
+)
+def test_the_lister_passes_over_nothing_that_it_is_asked_for(event: dict[str, Any]) -> None:
+    with pytest.raises(InvalidEventError):
+        media_lister.handler({"auth_token": "fake-token", **event}, FakeLambdaContext())
+
+
 @pytest.mark.parametrize("handler", [authenticator.handler, media_lister.handler, video_downloader.handler])
 def test_an_unset_variable_is_named(handler: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TRACKER_TABLE_NAME")

@@ -7,7 +7,7 @@ import subprocess
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from io import StringIO
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +33,7 @@ TEXTS: Final = (
     f"Authorization: Bearer {SECRET}",
     json.dumps({"refresh_token": SECRET}),
     repr({"password": SECRET}),
+    f"half a letter \udcff {SIGNED_URL}",
 )
 
 
@@ -59,7 +60,7 @@ MAKERS: Final[tuple[Callable[[str], BaseException], ...]] = (
     lambda text: ClientError({"Error": {"Code": text, "Message": text}}, "PutObject"),
     lambda text: EndpointConnectionError(endpoint_url=text),
     lambda text: subprocess.CalledProcessError(1, text),
-    lambda text: UnicodeDecodeError("utf-8", text.encode(), 0, 1, text),
+    lambda text: UnicodeDecodeError("utf-8", text.encode(errors="replace"), 0, 1, text),
     lambda text: json.JSONDecodeError(text, text, 0),
     lambda text: ExceptionGroup(text, [ValueError(text)]),
     UnreadableError,
@@ -100,7 +101,8 @@ def failure_of(
     handler: Any, event: Any, error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[BaseException, str]:
     """Let the first thing that the function needs raise this; return what left the function, and its log."""
-    written = StringIO()
+    written = BytesIO()
+    stream = TextIOWrapper(written, encoding="utf-8", write_through=True)  # as strict as Lambda's
 
     def fail(*_: Any, **__: Any) -> Any:
         raise error from LookupError(f"what came before: {SIGNED_URL}")
@@ -108,10 +110,10 @@ def failure_of(
     with monkeypatch.context() as patch:
         for needed in ("renewal", "stored_session", "settings", "gopro_gate"):
             patch.setattr(composition, needed, fail)
-        patch.setattr(logger.registered_handler, "stream", written)
+        patch.setattr(logger.registered_handler, "stream", stream)
         with pytest.raises(BaseException) as raised:
             handler(event, FakeLambdaContext())
-    return raised.value, written.getvalue()
+    return raised.value, written.getvalue().decode()
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.failure_event)

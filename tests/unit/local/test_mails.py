@@ -64,7 +64,7 @@ def test_without_an_address_it_says_on_top_and_at_each_mail_that_nobody_would_ha
 
     top, *shown = text.split("From: ")
     assert top.startswith("Nobody would have received these 2 mails: no e-mail address is subscribed to the alerts.\n")
-    assert "python -m local up --alert-email" in top
+    assert "up again with --alert-email you@example.com" in top
     assert ["To: nobody (published, but to nobody)\n" in mail for mail in shown] == [True, True]
     assert all("1 of 4 videos was not archived." in mail for mail in shown)
 
@@ -82,7 +82,7 @@ def test_an_address_that_is_not_confirmed_is_told_from_no_address() -> None:
     assert text.startswith(
         "Nobody would have received 1 of these 2 mails: the confirmation link has not been opened by you@example.com.\n"
     )
-    assert "; curl 'https://127.0.0.1:4566/?Action=ConfirmSubscription&Token=1'\n" in text
+    assert "  curl 'https://127.0.0.1:4566/?Action=ConfirmSubscription&Token=1'\n" in text
     assert "--alert-email" not in text
     assert "To: nobody (published, but you@example.com had not confirmed)\n" in text
 

@@ -6,6 +6,7 @@ import json
 import logging
 from io import StringIO
 
+import pytest
 from aws_lambda_powertools import Logger
 
 from gopro_sync.telemetry.logs import EventType, RedactingFormatter
@@ -29,6 +30,22 @@ def test_a_secret_in_a_field_or_a_message_never_reaches_the_stream() -> None:
 
     assert SECRET not in line
     assert json.loads(line)["auth_token"] == "[redacted]"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "field 'password': 'it",
+        'answer: {"error": "x", "access_token": "abc',
+        "no value for token=",
+        "Unexpected token: '",
+        '{"password": ["a", "b"]}',
+        "\ud83d half a letter, https://x.example/?Signature=abc",
+    ],
+)
+def test_a_line_stays_json_with_all_its_fields_whatever_is_told(text: str) -> None:
+    fields = json.loads(log_line("what happened", media_id="abc123", unexpected_text=text, event_type="x"))
+    assert (fields["media_id"], fields["event_type"], fields["level"]) == ("abc123", "x", "INFO")
 
 
 def test_other_fields_stay_as_they_are() -> None:

@@ -83,8 +83,8 @@ class SignIn:
             return self._tokens.by_password(client, username=username, password=password)
         except GrantRefusedError as error:
             raise AuthenticationError(
-                "GoPro refuses the e-mail address and password: they are wrong, or the account asks for a second "
-                "factor, or it signs in through Google, Apple or Facebook and has no password of its own"
+                "GoPro refuses the e-mail address and password (they are wrong, or the account asks for a second "
+                "factor, or it signs in through Google, Apple or Facebook and has no password of its own)"
             ) from error
 
 

@@ -1,0 +1,36 @@
+"""What leaves when a signal and an error come together."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from gopro_sync_cli.interruption import Interruptions
+
+
+@pytest.fixture(autouse=True)
+def _sigterm() -> Iterator[None]:
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def _step(error: Exception | None) -> None:
+    """Be interrupted in the middle of a step, which then ends with an error or without."""
+    with Interruptions() as interruptions, interruptions.kept_back():
+        signal.raise_signal(signal.SIGTERM)
+        if error is not None:
+            raise error
+
+
+def test_a_signal_that_was_kept_back_takes_effect_at_the_end() -> None:
+    with pytest.raises(SystemExit) as ended:
+        _step(None)
+    assert ended.value.code == 128 + signal.SIGTERM
+
+
+def test_an_error_that_leaves_meanwhile_is_not_swallowed_by_it() -> None:
+    with pytest.raises(RuntimeError, match="may have started"):
+        _step(RuntimeError("It may have started as ARN"))
