@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, Status, Tracker
 from gopro_sync.table.video import Video
-from tests.support.deployment import Stack, resource, state_machine
+from tests.support.deployment import state_machine
 from tests.support.state_machine import ENTERED_AT, EXECUTION_ARN, TaskError, run
+from tests.support.tracker_table import tracker_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -47,15 +46,8 @@ LISTING: Final = {
 
 
 @pytest.fixture
-def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDBClient]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    table = Stack().resolve(resource("TrackerTable"))
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="eu-west-1")
-        fields = ("TableName", "BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
-        client.create_table(**{field: table[field] for field in fields})
+def dynamodb() -> Iterator[DynamoDBClient]:
+    with tracker_table(TABLE) as client:
         yield client
 
 

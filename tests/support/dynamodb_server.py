@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from botocore import xform_name
 from botocore.exceptions import ClientError
+
+from tests.support.loopback_server import LoopbackHandler, LoopbackServer
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -38,22 +40,21 @@ class DynamoDBServer:
         class Handler(_DynamoDBHandler):
             dynamodb = state
 
-        self._server = _Server(("127.0.0.1", 0), Handler)
+        self._server = LoopbackServer(Handler)
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        self._server.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
     @property
     def endpoint_url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return self._server.url
 
     def call(self, operation: str, arguments: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Returns status and document of the answer."""
@@ -74,20 +75,8 @@ class DynamoDBServer:
         return 200, answer
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Clients that go away are part of the tests."""
-
-
-class _DynamoDBHandler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+class _DynamoDBHandler(LoopbackHandler, BaseHTTPRequestHandler):
     dynamodb: DynamoDBServer
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Quiet."""
 
     def do_POST(self) -> None:
         arguments = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

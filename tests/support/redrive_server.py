@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Final, Self
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from botocore import xform_name
 
+from tests.support.loopback_server import LoopbackHandler, LoopbackServer
 from tests.support.redrive_stack import RedriveStack
 
 _SERVICES: Final = {"AmazonSQS": "sqs", "AWSStepFunctions": "stepfunctions"}
@@ -31,21 +32,19 @@ class RedriveServer:
         class Handler(_Handler):
             server_state = state
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = LoopbackServer(Handler)
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        self._server.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
     @property
     def endpoint_url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return self._server.url
 
     def call(self, target: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Return the answer to a call in AWS's JSON protocol."""
@@ -71,13 +70,8 @@ class RedriveServer:
         )
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+class _Handler(LoopbackHandler, BaseHTTPRequestHandler):
     server_state: RedriveServer
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Quiet."""
 
     def do_POST(self) -> None:
         asked = self.rfile.read(int(self.headers["Content-Length"])).decode()

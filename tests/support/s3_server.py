@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -25,6 +25,7 @@ from awscrt import checksums
 from gopro_sync.archive.part_plan import PartLimits
 from gopro_sync.aws_clients import make_transfer_client
 from tests.support.aws_environment import aws_environment
+from tests.support.loopback_server import LoopbackHandler, LoopbackServer
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -143,7 +144,7 @@ class S3Server:
     requests: list[S3Request] = field(default_factory=list)
     watch: Callable[[Operation, Moment], None] = lambda _operation, _moment: None
     lock: threading.RLock = field(default_factory=threading.RLock)
-    _server: ThreadingHTTPServer | None = None
+    _server: LoopbackServer | None = None
     _created: int = 0
 
     def __enter__(self) -> Self:
@@ -152,22 +153,21 @@ class S3Server:
         class Handler(_S3Handler):
             s3 = state
 
-        self._server = _Server(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        self._server = LoopbackServer(Handler)
+        self._server.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._server is not None
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
     @property
     def endpoint_url(self) -> str:
         """Where it listens."""
         assert self._server is not None
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return self._server.url
 
     @cached_property
     def client(self) -> S3Client:
@@ -218,21 +218,8 @@ class _RefusedError(Exception):
         self.code = code
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Clients that go away are part of the tests."""
-
-
-class _S3Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+class _S3Handler(LoopbackHandler, BaseHTTPRequestHandler):
     s3: S3Server
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Quiet."""
 
     def do_POST(self) -> None:
         self._handle("CreateMultipartUpload" if "uploads" in self._query() else "CompleteMultipartUpload")

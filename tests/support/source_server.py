@@ -8,10 +8,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Literal, Self
 from urllib.parse import parse_qs, urlsplit
+
+from tests.support.loopback_server import LoopbackHandler, LoopbackServer
 
 FaultName = Literal[
     "status",  # answer `status`
@@ -67,7 +69,7 @@ class SourceServer:
     on_request: Callable[[int], None] = lambda _: None
     lock: threading.Lock = field(default_factory=threading.Lock)
     released: threading.Event = field(default_factory=threading.Event)
-    _server: ThreadingHTTPServer | None = None
+    _server: LoopbackServer | None = None
 
     def __enter__(self) -> Self:
         source: SourceServer = self
@@ -75,8 +77,8 @@ class SourceServer:
         class Handler(_SourceHandler):
             server_state = source
 
-        self._server = _Server(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        self._server = LoopbackServer(Handler)
+        self._server.start()
         return self
 
     def __exit__(
@@ -84,15 +86,14 @@ class SourceServer:
     ) -> None:
         assert self._server is not None
         self.released.set()
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
     def sign(self) -> str:
         """Returns a new URL; older ones stay good until ``expire``."""
         assert self._server is not None
         with self.lock:
             self.signed += 1
-            return f"http://127.0.0.1:{self._server.server_address[1]}/video?Signature=secret-{self.signed}"
+            return f"{self._server.url}/video?Signature=secret-{self.signed}"
 
     def expire(self) -> None:
         """Lets all URLs signed so far be refused."""
@@ -112,21 +113,8 @@ class SourceServer:
         return None
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Clients that go away are part of the tests."""
-
-
-class _SourceHandler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+class _SourceHandler(LoopbackHandler, BaseHTTPRequestHandler):
     server_state: SourceServer
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Quiet."""
 
     def do_GET(self) -> None:
         state = self.server_state

@@ -10,6 +10,7 @@ from moto import mock_aws
 
 from gopro_sync.aws_clients import make_dynamodb_client
 from tests.support.aws_environment import aws_environment
+from tests.support.deployment import Stack, resource
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -17,13 +18,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def tracker_table(name: str) -> Iterator[DynamoDBClient]:
-    """moto's DynamoDB with the tracker's table, without its index."""
+    """moto's DynamoDB with the tracker's table as template.yaml declares it, under a name of the test's."""
+    declared = Stack().resolve(resource("TrackerTable"))
+    fields = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
     with aws_environment(), mock_aws():
         client = make_dynamodb_client()
-        client.create_table(
-            TableName=name,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "media_id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "media_id", "AttributeType": "S"}],
-        )
+        client.create_table(TableName=name, **{field: declared[field] for field in fields})
         yield client

@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from moto import mock_aws
 
 from gopro_sync import composition
-from gopro_sync.aws_clients import make_dynamodb_client, make_s3_client
+from gopro_sync.aws_clients import make_s3_client
 from gopro_sync.errors import ConfigurationError, InvalidEventError
 from gopro_sync.handlers import media_lister
-from gopro_sync.table.tracker import STATUS_INDEX
 from gopro_sync.telemetry.logs import EventType
 from gopro_sync.timestamps import iso_utc
 from tests.support.lambda_context import FakeLambdaContext
+from tests.support.tracker_table import tracker_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -50,32 +49,12 @@ FAILURE: Final = {"Error": "NetworkError", "Cause": '{"errorMessage": "GoPro cou
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[S3Client, DynamoDBClient]]:
-    own = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "eu-central-1"}
-    for name, value in (ENVIRONMENT | own).items():
+    for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     composition.forget()
-    with mock_aws():
-        s3, dynamodb = make_s3_client(), make_dynamodb_client()
+    with tracker_table(TABLE) as dynamodb:
+        s3 = make_s3_client()
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-        dynamodb.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "media_id", "KeyType": "HASH"}],
-            AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": "S"} for name in ("media_id", "status", "sync_timestamp")
-            ],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": STATUS_INDEX,
-                    "KeySchema": [
-                        {"AttributeName": "status", "KeyType": "HASH"},
-                        {"AttributeName": "sync_timestamp", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            ],
-        )
         yield s3, dynamodb
     composition.forget()
 
