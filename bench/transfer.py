@@ -38,7 +38,7 @@ from gopro_sync.archive.part_plan import PartLimits
 from gopro_sync.archive.surroundings import Surroundings
 from gopro_sync.archive.thread_crew import ThreadCrew
 from gopro_sync.errors import GoProSyncError
-from gopro_sync.timestamps import now_utc
+from gopro_sync.values.timestamps import now_utc
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

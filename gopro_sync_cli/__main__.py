@@ -18,7 +18,7 @@ from gopro_sync.cost.model import Deployment
 from gopro_sync.cost.prices import load_prices
 from gopro_sync.errors import GoProSyncError
 from gopro_sync.gopro.session.credentials import CredentialMode, Credentials
-from gopro_sync.timestamps import iso_utc
+from gopro_sync.values.timestamps import iso_utc
 from gopro_sync_cli import cost, credential_input
 from gopro_sync_cli.credential_update import open_update
 from gopro_sync_cli.interruption import Interruptions

@@ -18,7 +18,7 @@ from gopro_sync.gopro.http import Exchange, RetryPolicy, open_http_client
 from gopro_sync.gopro.session.credentials import CredentialMode, Credentials, CredentialStore
 from gopro_sync.gopro.session.sign_in import SignIn
 from gopro_sync.gopro.session.tokens import TokenEndpoint
-from gopro_sync.timestamps import now_utc
+from gopro_sync.values.timestamps import now_utc
 
 # The life of the browser's cookie, as clients measured it; GoPro often ends the token in it sooner.
 _LONGEST_LIFE_OF_A_PASTED_TOKEN: Final = timedelta(days=7)

@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 from rich.console import Console
 
-from gopro_sync.aws_answers import code_of
+from gopro_sync.aws.answers import code_of
 from gopro_sync_cli.dead_letters import (
     LOOKING_SECONDS,
     MOST_VIDEOS,

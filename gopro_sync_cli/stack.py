@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from gopro_sync.aws_answers import code_of
+from gopro_sync.aws.answers import code_of
 from gopro_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:

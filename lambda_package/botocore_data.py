@@ -16,7 +16,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Final
 
-# Contract tests hold these against aws_clients.py and against the calls in src.
+# Contract tests hold these against aws/clients.py and against the calls in src.
 USED_OPERATIONS: Final = {
     "dynamodb": frozenset({"BatchGetItem", "Query", "TransactWriteItems", "UpdateItem"}),
     "s3": frozenset(

@@ -14,7 +14,7 @@ import time
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from gopro_sync.aws_clients import (
+from gopro_sync.aws.clients import (
     make_dynamodb_client,
     make_s3_client,
     make_secrets_client,
@@ -24,7 +24,7 @@ from gopro_sync.aws_clients import (
 from gopro_sync.gopro.session.credentials import CredentialStore
 from gopro_sync.gopro.session.session import Session
 from gopro_sync.settings import Settings, read_settings
-from gopro_sync.timestamps import now_utc
+from gopro_sync.values.timestamps import now_utc
 
 if TYPE_CHECKING:
     import httpx

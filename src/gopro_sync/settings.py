@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gopro_sync.errors import ConfigurationError
-from gopro_sync.outside_values import whole_number_or_none, zoned_moment_or_none
+from gopro_sync.values.outside_values import whole_number_or_none, zoned_moment_or_none
 
 VARIABLE_NAMES: Final = frozenset(
     {

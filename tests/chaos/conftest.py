@@ -31,7 +31,7 @@ from gopro_sync.gopro.session.session import Session
 from gopro_sync.run.discovery import Discovery, discover
 from gopro_sync.run.video_event import as_event
 from gopro_sync.table.tracker import Tracker
-from gopro_sync.timestamps import iso_utc
+from gopro_sync.values.timestamps import iso_utc
 from local.simulator import Library, SimulatedItem, Simulator, SourceFile
 from tests.chaos import downloader_process
 from tests.chaos.downloader_process import LIMITS, Invocation, Raised

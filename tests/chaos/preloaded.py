@@ -6,7 +6,7 @@ import pytest
 
 import gopro_sync.run.video
 import gopro_sync.table.tracker
-from gopro_sync.aws_clients import make_dynamodb_client, make_s3_client
+from gopro_sync.aws.clients import make_dynamodb_client, make_s3_client
 from tests.chaos import downloader_process
 
 __all__ = ["downloader_process", "gopro_sync", "pytest"]

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 
 from gopro_sync.archive.retries import PASSING_ERRORS
-from gopro_sync.aws_answers import MEANINGS, OTHERWISE, TRIED_AGAIN, Meaning, Service, Tries, answer_of
+from gopro_sync.aws.answers import MEANINGS, OTHERWISE, TRIED_AGAIN, Meaning, Service, Tries, answer_of
 from gopro_sync.errors import RetryableError
 from tests.support.deployment import ROOT, states
 
@@ -88,7 +88,7 @@ def test_what_a_person_reads_names_the_code(service: Service, code: str, meaning
 def nodes_beside_the_table() -> Iterator[tuple[str, ast.AST]]:
     package = ROOT / "src" / "gopro_sync"
     for file in sorted(package.rglob("*.py")):
-        if file.name != "aws_answers.py":
+        if file.name != "answers.py":
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 yield file.relative_to(package).as_posix(), node
 

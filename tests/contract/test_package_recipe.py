@@ -62,9 +62,9 @@ def test_every_function_is_built_by_the_recipe_for_its_processor(function: str, 
 
 
 def test_the_package_describes_exactly_the_services_that_the_code_uses() -> None:
-    clients = (ROOT / "src" / "gopro_sync" / "aws_clients.py").read_text(encoding="utf-8")
+    clients = (ROOT / "src" / "gopro_sync" / "aws" / "clients.py").read_text(encoding="utf-8")
     assert set(re.findall(r'create_client\("(\w+)"', clients)) == USED_SERVICES
-    elsewhere = [file for file in (ROOT / "src").rglob("*.py") if file.name != "aws_clients.py"]
+    elsewhere = [file for file in (ROOT / "src").rglob("*.py") if file.name != "clients.py"]
     assert not [file for file in elsewhere if "create_client(" in file.read_text(encoding="utf-8")]
 
 

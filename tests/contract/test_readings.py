@@ -9,7 +9,7 @@ from typing import Final
 from tests.support.deployment import ROOT
 
 PACKAGE = ROOT / "src" / "gopro_sync"
-THE_ONE_MODULE: Final = "outside_values.py"
+THE_ONE_MODULE: Final = "values/outside_values.py"
 
 NUMBER_TYPES: Final = {"int", "float", "Decimal"}
 READERS: Final = NUMBER_TYPES | {
@@ -26,7 +26,7 @@ NO_TEST_OF_A_NUMBER: Final = {"isdecimal", "isdigit", "isnumeric"}
 
 # What is read elsewhere, and why nothing from outside can be read there.
 EXCEPTIONS: Final = {
-    ("timestamps.py", "int(moment.timestamp())"): "this machine's clock, not text",
+    ("values/timestamps.py", "int(moment.timestamp())"): "this machine's clock, not text",
     ("cost/prices.py", "date.fromisoformat(text)"): "a file of this package",
     ("archive/object_key.py", "int(match['chapter'])"): "two ASCII digits, by the expression that matched them",
 }

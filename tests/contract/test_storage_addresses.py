@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from gopro_sync import aws_clients
+from gopro_sync.aws import clients
 
 BUCKET = "gopro-archive-bucket-123456789012"
 
@@ -18,14 +18,14 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "fake-key-id")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "fake-secret-key")
-    aws_clients._session.cache_clear()
+    clients._session.cache_clear()
     yield
-    aws_clients._session.cache_clear()
+    clients._session.cache_clear()
 
 
 def signed_url(monkeypatch: pytest.MonkeyPatch, region: str, *, bucket: str = BUCKET) -> str:
     monkeypatch.setenv("AWS_DEFAULT_REGION", region)
-    url: str = aws_clients.make_s3_client().generate_presigned_url(
+    url: str = clients.make_s3_client().generate_presigned_url(
         "upload_part",
         Params={"Bucket": bucket, "Key": "gopro-videos/2026/05/a.MP4", "UploadId": "u", "PartNumber": 1},
     )

@@ -11,7 +11,7 @@ import pytest
 from gopro_sync.errors import TrackerError
 from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, Tracker
 from gopro_sync.table.video import Video
-from gopro_sync.timestamps import now_utc
+from gopro_sync.values.timestamps import now_utc
 from tests.e2e.conftest import Stack
 
 NEW_VIDEO = Video(

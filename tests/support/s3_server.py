@@ -23,7 +23,7 @@ from xml.sax.saxutils import escape
 from awscrt import checksums
 
 from gopro_sync.archive.part_plan import PartLimits
-from gopro_sync.aws_clients import make_transfer_client
+from gopro_sync.aws.clients import make_transfer_client
 from tests.support.aws_environment import aws_environment
 from tests.support.loopback_server import LoopbackHandler, LoopbackServer
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from moto import mock_aws
 
-from gopro_sync.aws_clients import make_dynamodb_client
+from gopro_sync.aws.clients import make_dynamodb_client
 from tests.support.aws_environment import aws_environment
 from tests.support.deployment import Stack, resource
 

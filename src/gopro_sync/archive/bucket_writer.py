@@ -23,7 +23,7 @@ from urllib3.exceptions import HTTPError
 
 from gopro_sync.archive.integrity import Crc64Nvme
 from gopro_sync.archive.net.pools import open_pool
-from gopro_sync.aws_answers import Call, Service, Turn, TurnError, answer_of
+from gopro_sync.aws.answers import Call, Service, Turn, TurnError, answer_of
 from gopro_sync.errors import ConfigurationError, StorageError
 
 if TYPE_CHECKING:

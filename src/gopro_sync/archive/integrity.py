@@ -18,7 +18,7 @@ from enum import StrEnum
 
 from gopro_sync.archive.part_plan import MIB, PartLimits
 from gopro_sync.errors import IntegrityError
-from gopro_sync.outside_values import whole_number_or_none
+from gopro_sync.values.outside_values import whole_number_or_none
 
 # Part sizes seen behind GoPro's ETags by open-source clients: tried where arithmetic alone leaves several.
 _OBSERVED_SOURCE_PART_BYTES = (20 * MIB, 100 * MIB)

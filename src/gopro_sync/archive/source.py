@@ -32,7 +32,12 @@ from gopro_sync.errors import (
     SourceUrlExpiredError,
     ThrottledError,
 )
-from gopro_sync.outside_values import ContentRange, content_range_or_none, retry_after_seconds, whole_number_or_none
+from gopro_sync.values.outside_values import (
+    ContentRange,
+    content_range_or_none,
+    retry_after_seconds,
+    whole_number_or_none,
+)
 
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
 IDLE_TIMEOUT_SECONDS: Final = 15.0  # between two arrivals of bytes, not for the whole part

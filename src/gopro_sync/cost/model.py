@@ -19,7 +19,7 @@ from typing import Final, Literal
 
 from gopro_sync.archive.part_plan import PartLimits, plan_parts
 from gopro_sync.cost.prices import Charge, Prices
-from gopro_sync.transfer_rate import seconds_on_the_line
+from gopro_sync.values.transfer_rate import seconds_on_the_line
 
 DAYS_PER_MONTH: Final = 30
 RUNS_PER_MONTH: Final = 30

@@ -18,7 +18,7 @@ from gopro_sync.gopro.library.download import DownloadDescriptor, parse_descript
 from gopro_sync.gopro.library.media import LISTING_FIELDS, is_media_id
 from gopro_sync.gopro.session.session import Session
 from gopro_sync.gopro.statuses import error_for
-from gopro_sync.timestamps import now_utc
+from gopro_sync.values.timestamps import now_utc
 
 _SEARCH_PATH = "/media/search"
 _ACCOUNT_PATH = "/media/user"

@@ -17,7 +17,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from gopro_sync.errors import ConfigurationError, GoProApiChangedError, NetworkError, RetryableError
 from gopro_sync.gopro.statuses import Answer
-from gopro_sync.timestamps import now_utc
+from gopro_sync.values.timestamps import now_utc
 
 _HEADERS = {"Accept-Encoding": "gzip", "User-Agent": "gopro-s3-sync"}
 

@@ -17,7 +17,7 @@ from gopro_sync.errors import (
     SessionRefusedError,
     ThrottledError,
 )
-from gopro_sync.outside_values import retry_after_seconds
+from gopro_sync.values.outside_values import retry_after_seconds
 
 _REFUSED_SESSION = frozenset({401, 403})
 _TRANSIENT = frozenset({408, 425})

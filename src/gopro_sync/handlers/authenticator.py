@@ -16,12 +16,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync import composition
 from gopro_sync.errors import AuthenticationError, ConfigurationError, InvalidEventError
-from gopro_sync.event_fields import JsonObject, required_text
 from gopro_sync.gopro.session.credentials import CredentialMode, Credentials
 from gopro_sync.handlers.entry_point import STATUS_OK, entry_point
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.telemetry.metrics import Metric, emit
-from gopro_sync.timestamps import iso_utc, now_utc
+from gopro_sync.values.event_fields import JsonObject, required_text
+from gopro_sync.values.timestamps import iso_utc, now_utc
 
 _AUTHENTICATE: Final = "authenticate"
 _ENSURE_SESSION: Final = "ensure_session"

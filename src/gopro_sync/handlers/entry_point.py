@@ -18,10 +18,10 @@ from typing import Any, Final
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync.errors import GoProSyncError, InvalidEventError, UnexpectedError
-from gopro_sync.event_fields import JsonObject, optional_text
 from gopro_sync.redaction import redact
 from gopro_sync.telemetry import tracing
 from gopro_sync.telemetry.logs import EventType, logger
+from gopro_sync.values.event_fields import JsonObject, optional_text
 
 type Handler = Callable[[JsonObject, LambdaContext], dict[str, Any]]
 

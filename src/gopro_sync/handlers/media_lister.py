@@ -16,7 +16,6 @@ from gopro_sync import composition
 from gopro_sync.cost.model import cost_of_run, deep_archive_usd_per_month, expected_usage
 from gopro_sync.cost.prices import load_prices
 from gopro_sync.errors import InvalidEventError, ThrottledError
-from gopro_sync.event_fields import JsonObject, optional_text, optional_time
 from gopro_sync.handlers.entry_point import STATUS_OK, entry_point, execution_id_of
 from gopro_sync.handlers.session_source import session_for
 from gopro_sync.run.discovery import Discovery, discover
@@ -28,7 +27,8 @@ from gopro_sync.run.run_input import RunInput, read_run_input
 from gopro_sync.run.video_event import as_event
 from gopro_sync.table.video import Video
 from gopro_sync.telemetry.logs import EventType, logger
-from gopro_sync.timestamps import iso_utc, now_utc
+from gopro_sync.values.event_fields import JsonObject, optional_text, optional_time
+from gopro_sync.values.timestamps import iso_utc, now_utc
 
 _REPORT_RUN: Final = "report_run"
 # What an event may have besides what a run can be asked for: the session, as gopro-authenticator answers with it, and

@@ -16,11 +16,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync import composition
 from gopro_sync.errors import InvalidEventError
-from gopro_sync.event_fields import JsonObject, required_text
 from gopro_sync.gopro.session.credentials import CURRENT, PENDING, CredentialMode, CredentialStore
 from gopro_sync.handlers.entry_point import STATUS_OK
 from gopro_sync.telemetry.alerts import publish_alert
 from gopro_sync.telemetry.logs import EventType, logger
+from gopro_sync.values.event_fields import JsonObject, required_text
 
 
 @unique

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gopro_sync import composition
-from gopro_sync.event_fields import JsonObject, optional_text
 from gopro_sync.gopro.session.session import Session
+from gopro_sync.values.event_fields import JsonObject, optional_text
 
 
 def session_for(event: JsonObject) -> Session:

@@ -11,7 +11,6 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync import composition
 from gopro_sync.errors import InvalidEventError, SourceMissingError
-from gopro_sync.event_fields import JsonObject, optional_seconds, optional_text, optional_time, required_text
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.library.drift import sources_missing
 from gopro_sync.handlers.entry_point import STATUS_OK, entry_point, execution_id_of
@@ -22,7 +21,8 @@ from gopro_sync.run.video_event import video_of
 from gopro_sync.table.video import Video
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.telemetry.metrics import emit_video_archived
-from gopro_sync.transfer_rate import megabits_per_second
+from gopro_sync.values.event_fields import JsonObject, optional_seconds, optional_text, optional_time, required_text
+from gopro_sync.values.transfer_rate import megabits_per_second
 
 
 @entry_point(EventType.VIDEO_DOWNLOAD_FAILED, prepare=composition.prepare_video_downloader)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gopro_sync.errors import InvalidEventError
-from gopro_sync.event_fields import JsonObject, optional_count, optional_text, required_count, required_text
+from gopro_sync.values.event_fields import JsonObject, optional_count, optional_text, required_count, required_text
 
 FAILED: Final = "FAILED"
 

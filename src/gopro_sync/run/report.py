@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gopro_sync.cost.model import RunUsage, cost_of_run
 from gopro_sync.cost.prices import load_prices
-from gopro_sync.event_fields import JsonObject, optional_count, optional_seconds, required_count, required_text
 from gopro_sync.run.notices import FAILED, failure_of, notice_of
 from gopro_sync.run.run_end import read_run_end
 from gopro_sync.run.run_files import write_summary
@@ -20,6 +19,7 @@ from gopro_sync.settings import NOBODY, Settings
 from gopro_sync.table.tracker import PendingVideos
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.telemetry.metrics import Metric, emit, emit_failures
+from gopro_sync.values.event_fields import JsonObject, optional_count, optional_seconds, required_count, required_text
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gopro_sync.errors import InvalidEventError
-from gopro_sync.event_fields import JsonObject, optional_text, optional_time, required_text
 from gopro_sync.run.lambda_cause import message_of_cause
 from gopro_sync.run.notices import FAILED, Failure
+from gopro_sync.values.event_fields import JsonObject, optional_text, optional_time, required_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

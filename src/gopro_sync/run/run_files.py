@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gopro_sync.aws_answers import Service, answer_of
+from gopro_sync.aws.answers import Service, answer_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from gopro_sync.errors import InvalidEventError
-from gopro_sync.event_fields import JsonObject, optional_count, optional_flag, optional_text
 from gopro_sync.run.known_names import refuse_unknown_names
 from gopro_sync.run.selection import FILTER_FIELDS, Selection, read_selection
+from gopro_sync.values.event_fields import JsonObject, optional_count, optional_flag, optional_text
 
 RUN_FIELDS: Final = frozenset({"max_videos", "filters", "redrive", "dry_run", "continue_backlog"})
 # Set by a run that starts the next one.

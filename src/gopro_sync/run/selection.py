@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from gopro_sync.errors import InvalidEventError
-from gopro_sync.event_fields import JsonObject, optional_flag, optional_texts, optional_time
 from gopro_sync.gopro.library.media import VIDEO_TYPES, MediaItem
 from gopro_sync.run.known_names import refuse_unknown_names
+from gopro_sync.values.event_fields import JsonObject, optional_flag, optional_texts, optional_time
 
 FILTER_FIELDS: Final = frozenset(
     {"media_ids", "media_types", "uploaded_since", "uploaded_until", "captured_since", "captured_until"}

@@ -26,7 +26,7 @@ from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, Tracker, Tracke
 from gopro_sync.table.video import Video
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.telemetry.tracing import Part, subsegment
-from gopro_sync.timestamps import iso_utc
+from gopro_sync.values.timestamps import iso_utc
 
 # A lease outlives the invocation that holds it by this much, so that no second run starts while the first one's last
 # request may still be on its way.

@@ -6,7 +6,8 @@ from typing import Any
 
 from gopro_sync.archive.object_key import PREFIX_ROOT, clean_filename
 from gopro_sync.errors import InvalidEventError
-from gopro_sync.event_fields import (
+from gopro_sync.table.video import Video
+from gopro_sync.values.event_fields import (
     JsonObject,
     optional_count,
     optional_seconds,
@@ -14,8 +15,7 @@ from gopro_sync.event_fields import (
     optional_time,
     required_text,
 )
-from gopro_sync.table.video import Video
-from gopro_sync.timestamps import iso_utc
+from gopro_sync.values.timestamps import iso_utc
 
 
 def as_event(video: Video, *, download_url: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from gopro_sync.aws_answers import Service, Turn, TurnError, answer_of
+from gopro_sync.aws.answers import Service, Turn, TurnError, answer_of
 from gopro_sync.table.values import from_attribute_values, to_attribute_values
 
 if TYPE_CHECKING:

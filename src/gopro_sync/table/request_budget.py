@@ -20,10 +20,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from gopro_sync.errors import GoProUnavailableError, NetworkError, RetryableError, ThrottledError, TrackerError
-from gopro_sync.outside_values import whole_number_or_none
 from gopro_sync.table.record_update import update_record
 from gopro_sync.telemetry.logs import EventType, logger
-from gopro_sync.timestamps import epoch_seconds
+from gopro_sync.values.outside_values import whole_number_or_none
+from gopro_sync.values.timestamps import epoch_seconds
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

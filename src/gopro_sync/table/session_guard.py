@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from gopro_sync.gopro.session.renewal import GuardMemory, Refusal
-from gopro_sync.outside_values import text_or_none, zoned_moment_or_none
 from gopro_sync.table.record_update import UpdateOutcome, update_record
-from gopro_sync.timestamps import epoch_seconds, iso_utc
+from gopro_sync.values.outside_values import text_or_none, zoned_moment_or_none
+from gopro_sync.values.timestamps import epoch_seconds, iso_utc
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

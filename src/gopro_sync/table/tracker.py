@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from gopro_sync.archive.open_upload import OpenUpload
-from gopro_sync.aws_answers import Service, Turn, TurnError, answer_of
+from gopro_sync.aws.answers import Service, Turn, TurnError, answer_of
 from gopro_sync.errors import MediaGoneError, TrackerError
-from gopro_sync.outside_values import seconds_or_none, text_or_none, whole_number_or_none, zoned_moment_or_none
 from gopro_sync.table.record_update import update_record
 from gopro_sync.table.values import from_attribute_values, to_attribute_values
 from gopro_sync.table.video import Video
-from gopro_sync.timestamps import epoch_seconds, iso_utc
+from gopro_sync.values.outside_values import seconds_or_none, text_or_none, whole_number_or_none, zoned_moment_or_none
+from gopro_sync.values.timestamps import epoch_seconds, iso_utc
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from gopro_sync.errors import TrackerError
-from gopro_sync.outside_values import table_number_or_none
+from gopro_sync.values.outside_values import table_number_or_none
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gopro_sync.aws_answers import Service, answer_of
+from gopro_sync.aws.answers import Service, answer_of
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient

@@ -13,7 +13,7 @@ from typing import Final
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from gopro_sync.telemetry.logs import logger
-from gopro_sync.transfer_rate import megabits_per_second
+from gopro_sync.values.transfer_rate import megabits_per_second
 
 NAMESPACE: Final = "GoProSync"
 ENVIRONMENT: Final = "Environment"

@@ -17,7 +17,7 @@ from gopro_sync.archive.engine import ArchivedObject, FileToArchive, OpenUpload,
 from gopro_sync.archive.part_plan import PartLimits
 from gopro_sync.archive.source import source_pool
 from gopro_sync.archive.surroundings import Crew, Surroundings
-from gopro_sync.timestamps import now_utc
+from gopro_sync.values.timestamps import now_utc
 from tests.support.crews import WaitlessCrew
 from tests.support.s3_server import S3Server
 from tests.support.source_server import SourceServer

@@ -17,7 +17,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from gopro_sync.aws_clients import make_dynamodb_client, make_secrets_client
+from gopro_sync.aws.clients import make_dynamodb_client, make_secrets_client
 from gopro_sync.errors import (
     AuthenticationError,
     ConfigurationError,

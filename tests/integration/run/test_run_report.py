@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from gopro_sync import composition
-from gopro_sync.aws_clients import make_s3_client
+from gopro_sync.aws.clients import make_s3_client
 from gopro_sync.errors import ConfigurationError, InvalidEventError
 from gopro_sync.handlers import media_lister
 from gopro_sync.telemetry.logs import EventType
-from gopro_sync.timestamps import iso_utc
+from gopro_sync.values.timestamps import iso_utc
 from tests.support.lambda_context import FakeLambdaContext
 from tests.support.tracker_table import tracker_table
 

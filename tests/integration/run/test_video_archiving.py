@@ -35,7 +35,7 @@ from gopro_sync.run.discovery import Discovery, discover
 from gopro_sync.run.video import Invocation, VideoResult, VideoStatus, VideoTransfer
 from gopro_sync.table.request_budget import GATE_KEY, SharedGate
 from gopro_sync.table.tracker import Status, Tracker
-from gopro_sync.timestamps import now_utc
+from gopro_sync.values.timestamps import now_utc
 from local.simulator import Fault, Library, SimulatedItem, Simulator, SourceFile
 from local.simulator.faults import Endpoint, FaultName
 from tests.support.crews import WaitlessCrew

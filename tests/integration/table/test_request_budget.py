@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from gopro_sync.aws_clients import make_dynamodb_client
+from gopro_sync.aws.clients import make_dynamodb_client
 from gopro_sync.errors import AccessDeniedError, GoProUnavailableError, NetworkError, ThrottledError, TrackerError
 from gopro_sync.table.request_budget import GATE_KEY, SharedGate
 from tests.support.tracker_table import tracker_table

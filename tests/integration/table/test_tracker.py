@@ -14,7 +14,7 @@ import pytest
 from botocore.stub import Stubber
 
 from gopro_sync.archive.open_upload import OpenUpload
-from gopro_sync.aws_clients import make_dynamodb_client
+from gopro_sync.aws.clients import make_dynamodb_client
 from gopro_sync.errors import AccessDeniedError, ConfigurationError, TrackerError
 from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, Status, Tracker, TrackerRecord
 from gopro_sync.table.video import Video

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from urllib3 import HTTPHeaderDict
 
 from gopro_sync.archive.bucket_writer import BucketWriter, HeldPart, ObjectDescription, StoredObject
-from gopro_sync.aws_clients import make_transfer_client
+from gopro_sync.aws.clients import make_transfer_client
 from gopro_sync.errors import StorageError
 from tests.support.aws_environment import aws_environment
 from tests.support.odd_values import texts

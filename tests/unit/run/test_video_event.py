@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.library.listing import LibraryListing
 from gopro_sync.gopro.library.media import MediaItem, parse_row
-from gopro_sync.outside_values import LARGEST_WHOLE_NUMBER
 from gopro_sync.run.discovery import discover
 from gopro_sync.run.video_event import as_event, video_of
 from gopro_sync.table.tracker import Tracker
 from gopro_sync.table.video import Video
+from gopro_sync.values.outside_values import LARGEST_WHOLE_NUMBER
 
 URL: Final = "https://api.gopro.com/media/m1/download"
 NOW: Final = datetime(2026, 5, 2, tzinfo=UTC)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gopro_sync.errors import GoProApiChangedError, SourceMissingError
-from gopro_sync.outside_values import text_or_none, whole_number_or_none
+from gopro_sync.values.outside_values import text_or_none, whole_number_or_none
 
 _ORIGINAL_LABEL = "source"
 _LONGEST_LABEL = 40

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 
-from gopro_sync.outside_values import moment_or_none, whole_number_or_none
+from gopro_sync.values.outside_values import moment_or_none, whole_number_or_none
 
 _ROWS = "_embedded.media[]"
 _SOURCES = "_embedded.variations[label=source]"

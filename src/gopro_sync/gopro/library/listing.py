@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from gopro_sync.errors import GoProApiChangedError, LibraryIncompleteError
 from gopro_sync.gopro.library.drift import DriftFinding, RowsExamined, examine, findings
 from gopro_sync.gopro.library.media import KNOWN_VALUES, MalformedRow, MediaItem, parse_row
-from gopro_sync.outside_values import whole_number_or_none
+from gopro_sync.values.outside_values import whole_number_or_none
 
 # What is asked for, one listing after the other until one is complete. 50 was reliable where 100 was not.
 _PAGE_SIZES = (100, 50, 50)

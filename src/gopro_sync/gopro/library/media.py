@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from gopro_sync.outside_values import moment_or_none, seconds_or_none, text_or_none, whole_number_or_none
+from gopro_sync.values.outside_values import moment_or_none, seconds_or_none, text_or_none, whole_number_or_none
 
 # What the listing is asked for: exactly the fields that `parse_row` reads.
 LISTING_FIELDS = (

@@ -13,11 +13,11 @@ from enum import StrEnum, unique
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from gopro_sync.aws_answers import Service, Turn, TurnError, answer_of
+from gopro_sync.aws.answers import Service, Turn, TurnError, answer_of
 from gopro_sync.errors import ConfigurationError, SessionRefusedError
 from gopro_sync.gopro.session.session import Session
-from gopro_sync.outside_values import zoned_moment_or_none
-from gopro_sync.timestamps import iso_utc
+from gopro_sync.values.outside_values import zoned_moment_or_none
+from gopro_sync.values.timestamps import iso_utc
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

@@ -29,7 +29,7 @@ from gopro_sync.gopro.session.credentials import (
 from gopro_sync.gopro.session.session import Session
 from gopro_sync.gopro.session.sign_in import SignIn
 from gopro_sync.gopro.session.tokens import TokenEndpoint
-from gopro_sync.timestamps import iso_utc
+from gopro_sync.values.timestamps import iso_utc
 
 RENEWAL_MARGIN: Final = timedelta(minutes=30)
 # A run of 1,000 videos must not become 1,000 logins with a wrong password; the next night tries anew.

@@ -14,7 +14,7 @@ from typing import Final
 from gopro_sync.errors import ConfigurationError, GoProApiChangedError, SessionRefusedError
 from gopro_sync.gopro.http import Exchange, json_of
 from gopro_sync.gopro.statuses import Answer, error_for
-from gopro_sync.outside_values import text_or_none, whole_number_or_none
+from gopro_sync.values.outside_values import text_or_none, whole_number_or_none
 
 _PATH: Final = "/v1/oauth2/token"
 _SCOPE: Final = "root root:channels public me upload media_library_beta live"

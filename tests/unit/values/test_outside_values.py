@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gopro_sync.outside_values import (
+from gopro_sync.values.outside_values import (
     LARGEST_WHOLE_NUMBER,
     LONGEST_RETRY_AFTER_SECONDS,
     SECONDS_LIMIT,

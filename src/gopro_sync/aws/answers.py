@@ -28,8 +28,8 @@ from gopro_sync.errors import (
     StorageError,
     TrackerError,
 )
-from gopro_sync.outside_values import retry_after_seconds
-from gopro_sync.timestamps import now_utc
+from gopro_sync.values.outside_values import retry_after_seconds
+from gopro_sync.values.timestamps import now_utc
 
 
 @unique

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gopro_sync.aws_answers import MEANINGS, OTHERWISE, Service, Turn, TurnError, answer_of
+from gopro_sync.aws.answers import MEANINGS, OTHERWISE, Service, Turn, TurnError, answer_of
 from gopro_sync.errors import (
     AccessDeniedError,
     AlertError,

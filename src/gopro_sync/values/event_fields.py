@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from gopro_sync.errors import InvalidEventError
-from gopro_sync.outside_values import seconds_or_none, whole_number_or_none, zoned_moment_or_none
+from gopro_sync.values.outside_values import seconds_or_none, whole_number_or_none, zoned_moment_or_none
 
 type JsonObject = Mapping[str, Any]
 

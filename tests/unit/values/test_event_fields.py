@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from gopro_sync.errors import InvalidEventError
-from gopro_sync.event_fields import (
+from gopro_sync.values.event_fields import (
     JsonObject,
     optional_count,
     optional_flag,
@@ -20,7 +20,7 @@ from gopro_sync.event_fields import (
     required_count,
     required_text,
 )
-from gopro_sync.timestamps import iso_utc
+from gopro_sync.values.timestamps import iso_utc
 from tests.support.odd_values import calendar_ends, json_values
 
 

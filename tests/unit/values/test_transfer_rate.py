@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gopro_sync.transfer_rate import megabits_per_second, seconds_on_the_line
+from gopro_sync.values.transfer_rate import megabits_per_second, seconds_on_the_line
 
 
 def test_a_rate_is_in_megabits_and_not_in_megabytes_or_mebibits() -> None:
