@@ -39,8 +39,8 @@ unit: setup ## Only the tests that open no socket (seconds)
 	@python -m pytest -q tests/unit tests/contract
 
 .PHONY: chaos
-chaos: setup ## Kill the downloader at random moments; SEEDS=500 for more than the 50 of `make slow`
-	@CHAOS_SEEDS=$(or $(SEEDS),50) python -m pytest -q tests/chaos
+chaos: setup ## Kill the downloader at random moments; SEEDS=500 for more than 50
+	@CHAOS_SEEDS=$(or $(SEEDS),50) python -m pytest -q tests/chaos/random_deaths.py
 
 .PHONY: least-privilege
 least-privilege: setup ## Take each permission away in turn; renews docs/least-privilege.md (two minutes)

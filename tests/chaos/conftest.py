@@ -161,14 +161,15 @@ class World:
     nights: int = 0
     invocations: int = 0
     killed: int = 0
-    moments: int = 0
+    moments_of_lives: list[tuple[str, str]] = field(default_factory=list)
     statuses: list[str] = field(default_factory=list)
     _victim: Victim | None = None
     _held_at_death: list[tuple[S3Upload, dict[int, S3Part]]] = field(default_factory=list, repr=False)
 
     def watch(self, operation: str, moment: str) -> None:
         """Told by the servers where in a request they are."""
-        self.moments += 1
+        if self._victim is not None:
+            self.moments_of_lives.append((operation, moment))
         if moment == "acted" and operation in {"PutItem", "UpdateItem"}:
             self._note_status()
         if self._victim is not None:

@@ -8,8 +8,9 @@ from datetime import timedelta
 
 import pytest
 
+from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.errors import TrackerError
-from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, Tracker
+from gopro_sync.table.tracker import ClaimOutcome, Tracker
 from gopro_sync.table.video import Video
 from gopro_sync.values.timestamps import now_utc
 from tests.e2e.conftest import Stack

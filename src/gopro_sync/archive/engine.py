@@ -15,18 +15,20 @@ from collections.abc import Callable
 
 import urllib3
 
+from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.archive.bucket_writer import BucketWriter
 from gopro_sync.archive.file_transfer import transfer_file
 from gopro_sync.archive.open_upload import OpenUpload
 from gopro_sync.archive.retries import Retries
 from gopro_sync.archive.source import SignedUrl, Source
 from gopro_sync.archive.surroundings import Surroundings
-from gopro_sync.archive.transfer_records import ArchivedObject, FileToArchive, Paused, TransferOutcome
+from gopro_sync.archive.transfer_records import Archived, FileToArchive, Paused, TransferOutcome
 from gopro_sync.archive.transfer_state import Means, Progress, TransferRules
 from gopro_sync.archive.workers import PartWorkers, TimeBudget
 
 __all__ = [
-    "ArchivedObject",
+    "Archived",
+    "ArchivedFile",
     "FileToArchive",
     "OpenUpload",
     "Paused",
@@ -67,7 +69,7 @@ class TransferEngine:
         resume: OpenUpload | None = None,
         seconds_left: Callable[[], float] = lambda: math.inf,
         on_upload_created: Callable[[OpenUpload], None] = lambda _: None,
-    ) -> ArchivedObject | Paused:
+    ) -> Archived | Paused:
         """Copies one file, or as much of it as time allows.
 
         Args:

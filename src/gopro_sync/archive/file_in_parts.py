@@ -11,7 +11,7 @@ from gopro_sync.archive.open_upload import OpenUpload
 from gopro_sync.archive.origin import Origin, plan_of
 from gopro_sync.archive.part_plan import Part
 from gopro_sync.archive.proof import hashed, judge_source_etag, verified_object
-from gopro_sync.archive.transfer_records import ArchivedObject, Paused
+from gopro_sync.archive.transfer_records import Archived, Paused
 from gopro_sync.archive.transfer_state import Means, Progress
 from gopro_sync.archive.uploads import PartInStorage, abort_upload, create_upload, listed_parts, usable_parts
 from gopro_sync.archive.workers import no_progress
@@ -20,7 +20,7 @@ from gopro_sync.errors import IntegrityError, StorageError
 _COMPLETION_ROUNDS: Final = 3
 
 
-def send_in_parts(means: Means, progress: Progress, origin: Origin) -> ArchivedObject | Paused:
+def send_in_parts(means: Means, progress: Progress, origin: Origin) -> Archived | Paused:
     """Copies the file part by part, or goes on with the open upload.
 
     Raises:
@@ -58,7 +58,7 @@ class _FileInParts:
         claim = origin.claim
         self._md5_block_bytes = claim.block_bytes if claim is not None and claim.fits(upload.part_size_bytes) else None
 
-    def send(self) -> ArchivedObject | Paused:
+    def send(self) -> Archived | Paused:
         """Sends what is missing, and again what S3 then turns out to have lost."""
         self._progress.part_size_bytes = self._upload.part_size_bytes
         for _ in range(_COMPLETION_ROUNDS):
@@ -111,7 +111,7 @@ class _FileInParts:
             raise StorageError(f"S3 holds other bytes of part {spoilt[0]}", media_id=self._means.file.media_id)
         return self._progress.paused()
 
-    def _complete(self) -> ArchivedObject:
+    def _complete(self) -> Archived:
         means, upload = self._means, self._upload
         parts = [self._parts[part.number] for part in self._plan]
         uploaded = [part.uploaded for part in parts]

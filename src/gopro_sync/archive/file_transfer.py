@@ -6,14 +6,14 @@ from gopro_sync.archive.bucket_writer import ObjectExistsError, UploadVanishedEr
 from gopro_sync.archive.file_in_parts import send_in_parts
 from gopro_sync.archive.origin import Origin, can_go_on_with, find_origin
 from gopro_sync.archive.proof import recognised_object
-from gopro_sync.archive.transfer_records import ArchivedObject, FileToArchive, Paused
+from gopro_sync.archive.transfer_records import Archived, FileToArchive, Paused
 from gopro_sync.archive.transfer_state import Means, Progress
 from gopro_sync.archive.uploads import abort_upload
 from gopro_sync.archive.whole_file import send_whole
 from gopro_sync.errors import IntegrityError, KeyConflictError, SourceChangedError, StorageError
 
 
-def transfer_file(means: Means, progress: Progress) -> ArchivedObject | Paused:
+def transfer_file(means: Means, progress: Progress) -> Archived | Paused:
     """Copies the file, with at most one fresh start for each thing that calls for one.
 
     Raises:
@@ -43,7 +43,7 @@ def transfer_file(means: Means, progress: Progress) -> ArchivedObject | Paused:
             raise
 
 
-def _attempt(means: Means, progress: Progress, origin: Origin) -> ArchivedObject | Paused:
+def _attempt(means: Means, progress: Progress, origin: Origin) -> Archived | Paused:
     limits = means.rules.limits
     if not means.workers.have_time():
         return progress.paused()

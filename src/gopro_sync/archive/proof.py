@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
+from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.archive.bucket_writer import ObjectDescription, StoredObject
 from gopro_sync.archive.integrity import Crc64Nvme, SourceEtagProof, StreamHasher, check_stored_object
 from gopro_sync.archive.origin import Origin
-from gopro_sync.archive.transfer_records import ArchivedObject, FileToArchive, TransferOutcome
+from gopro_sync.archive.transfer_records import Archived, FileToArchive, TransferOutcome
 from gopro_sync.archive.transfer_state import Means, Progress
 from gopro_sync.archive.workers import PartWorkers
 from gopro_sync.errors import StorageError
@@ -52,7 +53,7 @@ def judge_source_etag(
         progress.etag_proof = origin.claim.judge(block_digests, media_id=means.file.media_id)
 
 
-def verified_object(means: Means, progress: Progress, origin: Origin, *, whole: Crc64Nvme) -> ArchivedObject:
+def verified_object(means: Means, progress: Progress, origin: Origin, *, whole: Crc64Nvme) -> Archived:
     """Compares what S3 says of the finished object with the bytes that were read.
 
     Raises:
@@ -74,15 +75,22 @@ def verified_object(means: Means, progress: Progress, origin: Origin, *, whole: 
         checksum_required=means.rules.require_storage_checksum,
         media_id=means.file.media_id,
     )
-    return _archived(TransferOutcome.COMPLETED, progress, origin, stored=stored, checksum=str(whole))
+    return _archived(means, progress, origin, outcome=TransferOutcome.COMPLETED, stored=stored, checksum=str(whole))
 
 
-def recognised_object(means: Means, progress: Progress, origin: Origin) -> ArchivedObject | None:
+def recognised_object(means: Means, progress: Progress, origin: Origin) -> Archived | None:
     """Recognises the same video under the key: written by an earlier call that could not record it."""
     stored = means.retries.call(lambda: means.writer.describe_object(progress.key))
     if stored is None or stored.crc64nvme is None or not _is_same_video(stored, means.file, origin, progress.whole):
         return None
-    return _archived(TransferOutcome.ALREADY_ARCHIVED, progress, origin, stored=stored, checksum=stored.crc64nvme)
+    return _archived(
+        means,
+        progress,
+        origin,
+        outcome=TransferOutcome.ALREADY_ARCHIVED,
+        stored=stored,
+        checksum=stored.crc64nvme,
+    )
 
 
 def _is_same_video(stored: StoredObject, file: FileToArchive, origin: Origin, whole: Crc64Nvme | None) -> bool:
@@ -97,19 +105,22 @@ def _is_same_video(stored: StoredObject, file: FileToArchive, origin: Origin, wh
 
 
 def _archived(
-    outcome: TransferOutcome, progress: Progress, origin: Origin, *, stored: StoredObject, checksum: str
-) -> ArchivedObject:
-    return ArchivedObject(
+    means: Means, progress: Progress, origin: Origin, *, outcome: TransferOutcome, stored: StoredObject, checksum: str
+) -> Archived:
+    return Archived(
         outcome=outcome,
-        key=progress.key,
-        size_bytes=origin.file.size_bytes,
         bytes_sent=progress.bytes_sent,
         parts_sent=progress.parts_sent,
         part_size_bytes=progress.part_size_bytes,
-        s3_etag=stored.etag,
-        source_etag=origin.file.etag,
-        checksum_crc64nvme=checksum,
-        etag_proof=progress.etag_proof,
+        file=ArchivedFile(
+            item_number=means.file.item_number,
+            s3_key=progress.key,
+            size_bytes=origin.file.size_bytes,
+            source_etag=origin.file.etag,
+            s3_etag=stored.etag,
+            checksum_crc64nvme=checksum,
+            etag_proof=progress.etag_proof,
+        ),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, unique
 
-from gopro_sync.archive.integrity import SourceEtagProof
+from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.archive.open_upload import OpenUpload
 
 
@@ -58,26 +58,16 @@ class WorkDone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ArchivedObject(WorkDone):
-    """A file that is in S3, verified.
+class Archived(WorkDone):
+    """The file is in S3.
 
     Args:
         outcome: whether this call brought it there.
-        key: where it lies.
-        size_bytes: size of the file.
-        s3_etag: ETag of the object.
-        source_etag: ETag of the file at its origin, if it has one.
-        checksum_crc64nvme: checksum of the whole, in S3's form.
-        etag_proof: what became of the comparison with the source's ETag.
+        file: the proof.
     """
 
     outcome: TransferOutcome
-    key: str
-    size_bytes: int
-    s3_etag: str
-    source_etag: str | None
-    checksum_crc64nvme: str
-    etag_proof: SourceEtagProof
+    file: ArchivedFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

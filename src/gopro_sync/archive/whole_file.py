@@ -10,12 +10,12 @@ from gopro_sync.archive.integrity import Crc64Nvme, StreamHasher
 from gopro_sync.archive.origin import Origin
 from gopro_sync.archive.part_plan import Part
 from gopro_sync.archive.proof import describe, hashed, judge_source_etag, verified_object
-from gopro_sync.archive.transfer_records import ArchivedObject
+from gopro_sync.archive.transfer_records import Archived
 from gopro_sync.archive.transfer_state import Means, Progress
 from gopro_sync.archive.workers import OutOfTimeError, no_progress
 
 
-def send_whole(means: Means, progress: Progress, origin: Origin) -> ArchivedObject:
+def send_whole(means: Means, progress: Progress, origin: Origin) -> Archived:
     """Copies the file in one piece.
 
     Raises:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from typing import Final
 
-from gopro_sync.archive.engine import ArchivedObject, FileToArchive, OpenUpload, Paused, TransferEngine
+from gopro_sync.archive.engine import Archived, ArchivedFile, FileToArchive, OpenUpload, Paused, TransferEngine
 from gopro_sync.archive.object_key import chapter_key, fallback_key
 from gopro_sync.errors import (
     ConfigurationError,
@@ -22,7 +22,7 @@ from gopro_sync.errors import (
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.library.download import OriginalFile, choose_originals
 from gopro_sync.table.request_budget import SharedGate
-from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, Tracker, TrackerRecord
+from gopro_sync.table.tracker import ClaimOutcome, Tracker, TrackerRecord
 from gopro_sync.table.video import Video
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.telemetry.tracing import Part, subsegment
@@ -200,7 +200,7 @@ class VideoTransfer:
             bytes_sent += transferred.bytes_sent
             if isinstance(transferred, Paused):
                 return self._paused(video, _in_order(files), bytes_sent)
-            files[original.item_number] = _archived_file(original.item_number, transferred)
+            files[original.item_number] = transferred.file
             if original is not urls.originals[-1]:
                 self._tracker.save_progress(media_id, owner=self._owner, files=_in_order(files), upload=None)
         finished = _in_order(files)
@@ -220,7 +220,7 @@ class VideoTransfer:
         item_number: int,
         urls: _SignedUrls,
         files: dict[int, ArchivedFile],
-    ) -> ArchivedObject | Paused:
+    ) -> Archived | Paused:
         media_id = video.media_id
         key = chapter_key(record.video.s3_key or video.s3_key, item_number)
         finished = _in_order(files)
@@ -306,18 +306,6 @@ def object_tags(uploaded_at: datetime | None) -> dict[str, str]:
     if uploaded_at is not None:
         tags["UploadDate"] = iso_utc(uploaded_at)[:10]
     return tags
-
-
-def _archived_file(item_number: int, archived: ArchivedObject) -> ArchivedFile:
-    return ArchivedFile(
-        item_number=item_number,
-        s3_key=archived.key,
-        size_bytes=archived.size_bytes,
-        source_etag=archived.source_etag,
-        s3_etag=archived.s3_etag,
-        checksum_crc64nvme=archived.checksum_crc64nvme,
-        etag_proof=archived.etag_proof,
-    )
 
 
 def _upload_of(item_number: int, upload: OpenUpload | None) -> OpenUpload | None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
+from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.archive.open_upload import OpenUpload
 from gopro_sync.aws.answers import Service, Turn, TurnError, answer_of
 from gopro_sync.errors import MediaGoneError, TrackerError
@@ -49,19 +50,6 @@ class Status(StrEnum):
     IN_PROGRESS = "IN_PROGRESS"
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchivedFile:
-    """One chapter that is in S3, verified: the proof that the tracker keeps."""
-
-    item_number: int
-    s3_key: str
-    size_bytes: int
-    source_etag: str | None
-    s3_etag: str
-    checksum_crc64nvme: str
-    etag_proof: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ import pytest
 import urllib3
 
 from gopro_sync.archive.bucket_writer import BucketWriter, storage_pool
-from gopro_sync.archive.engine import ArchivedObject, FileToArchive, OpenUpload, Paused, TransferEngine, TransferRules
+from gopro_sync.archive.engine import Archived, FileToArchive, OpenUpload, Paused, TransferEngine, TransferRules
 from gopro_sync.archive.part_plan import PartLimits
 from gopro_sync.archive.source import source_pool
 from gopro_sync.archive.surroundings import Crew, Surroundings
@@ -59,10 +59,10 @@ class Bench:
             ),
         )
 
-    def transfer(self, *, resume: OpenUpload | None = None, media_id: str = "ab01", **options: Any) -> ArchivedObject:
+    def transfer(self, *, resume: OpenUpload | None = None, media_id: str = "ab01", **options: Any) -> Archived:
         """Copies the source's file to ``KEY``, to its end."""
         result = self.call(resume=resume, media_id=media_id, **options)
-        assert isinstance(result, ArchivedObject)
+        assert isinstance(result, Archived)
         return result
 
     def pause(self, *, resume: OpenUpload | None = None, **options: Any) -> Paused:
@@ -71,9 +71,7 @@ class Bench:
         assert isinstance(result, Paused)
         return result
 
-    def call(
-        self, *, resume: OpenUpload | None = None, media_id: str = "ab01", **options: Any
-    ) -> ArchivedObject | Paused:
+    def call(self, *, resume: OpenUpload | None = None, media_id: str = "ab01", **options: Any) -> Archived | Paused:
         """Copies the source's file to ``KEY``, or as much of it as time allows."""
         return self.engine(**options).transfer(
             FileToArchive(

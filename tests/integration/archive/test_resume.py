@@ -81,7 +81,7 @@ def test_killed_after_completion_but_before_it_was_recorded(bench: Bench) -> Non
     result = bench.transfer(resume=bench.created[0])
     assert (result.outcome, result.bytes_sent) == (TransferOutcome.ALREADY_ARCHIVED, 0)
     assert len(bench.source.requests) == requests + 1  # the probe
-    assert result.checksum_crc64nvme == bench.s3.objects[KEY].crc64nvme
+    assert result.file.checksum_crc64nvme == bench.s3.objects[KEY].crc64nvme
     assert len(bench.created) == 1
 
 
@@ -146,7 +146,7 @@ def test_work_goes_on_under_the_key_of_the_open_upload(bench: Bench) -> None:
     bench.s3.faults = []
     upload = bench.created[-1]
     assert upload.s3_key != KEY
-    assert bench.transfer(resume=upload).key == upload.s3_key
+    assert bench.transfer(resume=upload).file.s3_key == upload.s3_key
     bench.assert_archived(upload.s3_key)
 
 

@@ -177,7 +177,7 @@ def test_a_file_that_becomes_shorter_is_archived_as_it_then_is(bench: Bench) -> 
             bench.source.content = bench.source.content[: 12 * MIB]
 
     bench.source.on_request = shorten
-    assert bench.transfer().size_bytes == 12 * MIB
+    assert bench.transfer().file.size_bytes == 12 * MIB
     bench.assert_archived()
 
 

@@ -155,7 +155,7 @@ def test_a_completion_whose_answer_is_lost_is_recognised(bench: Bench) -> None:
     bench.s3.faults = [S3Fault(operation="CompleteMultipartUpload", effect="lose_answer")]
     result = bench.transfer()
     assert result.outcome is TransferOutcome.ALREADY_ARCHIVED
-    assert result.checksum_crc64nvme == bench.s3.objects[KEY].crc64nvme
+    assert result.file.checksum_crc64nvme == bench.s3.objects[KEY].crc64nvme
     bench.assert_archived()
     assert len(bench.created) == 1
 
@@ -185,8 +185,8 @@ def test_the_next_attempt_after_a_spoilt_object_goes_to_the_fallback_key(small_b
         small_bench.transfer()
     again = small_bench.transfer()
     assert again.outcome is TransferOutcome.COMPLETED
-    small_bench.assert_archived(again.key)
-    assert again.key != KEY
+    small_bench.assert_archived(again.file.s3_key)
+    assert again.file.s3_key != KEY
 
 
 def test_an_object_that_is_spoilt_after_completion_is_never_called_archived(bench: Bench) -> None:

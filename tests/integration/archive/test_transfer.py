@@ -28,18 +28,22 @@ def test_a_large_file_is_sent_in_parts_and_verified(bench: Bench) -> None:
     bench.assert_archived()
     stored = bench.s3.objects[KEY]
     assert result.outcome is TransferOutcome.COMPLETED
-    assert (result.key, result.size_bytes, result.bytes_sent) == (KEY, len(bench.source.content), stored.size_bytes)
+    assert (result.file.s3_key, result.file.size_bytes, result.bytes_sent) == (
+        KEY,
+        len(bench.source.content),
+        stored.size_bytes,
+    )
     assert (result.parts_sent, result.part_size_bytes) == (4, 5 * MIB)
-    assert (result.checksum_crc64nvme, result.s3_etag) == (stored.crc64nvme, stored.etag)
-    assert (result.source_etag, result.etag_proof) == ("c0ffee-1", SourceEtagProof.NOT_CHECKED)
+    assert (result.file.checksum_crc64nvme, result.file.s3_etag) == (stored.crc64nvme, stored.etag)
+    assert (result.file.source_etag, result.file.etag_proof) == ("c0ffee-1", SourceEtagProof.NOT_CHECKED)
 
 
 def test_a_small_file_is_one_put_object(small_bench: Bench) -> None:
     result = small_bench.transfer()
     small_bench.assert_archived()
     assert (result.outcome, result.parts_sent, small_bench.s3.count("PutObject")) == (TransferOutcome.COMPLETED, 1, 1)
-    assert result.part_size_bytes == result.size_bytes == result.bytes_sent == len(small_bench.source.content)
-    assert result.checksum_crc64nvme == small_bench.s3.objects[KEY].crc64nvme
+    assert result.part_size_bytes == result.file.size_bytes == result.bytes_sent == len(small_bench.source.content)
+    assert result.file.checksum_crc64nvme == small_bench.s3.objects[KEY].crc64nvme
 
 
 @pytest.mark.parametrize("fixture", ["bench", "small_bench"])
@@ -119,7 +123,7 @@ def test_every_byte_is_asked_for_once(bench: Bench) -> None:
 
 def test_a_file_without_etag_is_archived(bench: Bench) -> None:
     bench.source.etag = None
-    assert bench.transfer().source_etag is None
+    assert bench.transfer().file.source_etag is None
     bench.assert_archived()
     assert "source-etag" not in bench.s3.objects[KEY].metadata
 
@@ -141,7 +145,7 @@ class TestSourceEtag:
     def test_matching_etag_is_proved_though_the_parts_come_in_any_order(self, bench: Bench) -> None:
         bench.source.etag = self.etag_of(bench.source.content)
         result = bench.transfer(verify_source_etag=True, part_size_bytes=None)
-        assert (result.etag_proof, result.part_size_bytes) == (SourceEtagProof.MATCHED, 5 * MIB)
+        assert (result.file.etag_proof, result.part_size_bytes) == (SourceEtagProof.MATCHED, 5 * MIB)
         bench.assert_archived()
 
     def test_decisive_mismatch_leaves_neither_object_nor_upload(self, bench: Bench) -> None:
@@ -151,7 +155,7 @@ class TestSourceEtag:
         assert (bench.s3.objects, bench.s3.uploads) == ({}, {})
 
     def test_etag_of_another_kind_is_undecidable(self, bench: Bench) -> None:
-        assert bench.transfer(verify_source_etag=True).etag_proof is SourceEtagProof.UNDECIDABLE
+        assert bench.transfer(verify_source_etag=True).file.etag_proof is SourceEtagProof.UNDECIDABLE
         bench.assert_archived()
 
     def test_parts_of_an_earlier_call_make_it_undecidable(self, bench: Bench) -> None:
@@ -161,17 +165,17 @@ class TestSourceEtag:
             bench.transfer(verify_source_etag=True)
         bench.s3.faults = []
         result = bench.transfer(verify_source_etag=True, resume=bench.created[0])
-        assert result.etag_proof is SourceEtagProof.UNDECIDABLE
+        assert result.file.etag_proof is SourceEtagProof.UNDECIDABLE
         bench.assert_archived()
 
     def test_turned_off_nothing_is_checked(self, bench: Bench) -> None:
         bench.source.etag = f"{'0' * 32}-4"
-        assert bench.transfer().etag_proof is SourceEtagProof.NOT_CHECKED
+        assert bench.transfer().file.etag_proof is SourceEtagProof.NOT_CHECKED
 
     def test_small_file_of_one_source_part_is_proved(self, small_bench: Bench) -> None:
         digest = hashlib.md5(hashlib.md5(small_bench.source.content).digest()).hexdigest()
         small_bench.source.etag = f"{digest}-1"
-        assert small_bench.transfer(verify_source_etag=True).etag_proof is SourceEtagProof.MATCHED
+        assert small_bench.transfer(verify_source_etag=True).file.etag_proof is SourceEtagProof.MATCHED
 
     def test_decisive_mismatch_of_a_small_file_leaves_no_object(self, small_bench: Bench) -> None:
         small_bench.source.etag = f"{'0' * 32}-1"
@@ -186,8 +190,11 @@ class TestTakenKey:
         bench: Bench = request.getfixturevalue(fixture)
         first = bench.transfer()
         again = bench.transfer()
-        assert (again.outcome, again.key) == (TransferOutcome.ALREADY_ARCHIVED, KEY)
-        assert (again.checksum_crc64nvme, again.s3_etag) == (first.checksum_crc64nvme, first.s3_etag)
+        assert (again.outcome, again.file.s3_key) == (TransferOutcome.ALREADY_ARCHIVED, KEY)
+        assert (again.file.checksum_crc64nvme, again.file.s3_etag) == (
+            first.file.checksum_crc64nvme,
+            first.file.s3_etag,
+        )
         bench.assert_archived()
         assert list(bench.s3.objects) == [KEY]
 
@@ -197,7 +204,7 @@ class TestTakenKey:
         bench: Bench = request.getfixturevalue(fixture)
         bench.transfer(media_id="other")
         ours = bench.transfer()
-        assert (ours.outcome, ours.key) == (TransferOutcome.COMPLETED, FALLBACK_KEY)
+        assert (ours.outcome, ours.file.s3_key) == (TransferOutcome.COMPLETED, FALLBACK_KEY)
         assert bench.s3.objects[KEY].metadata["media-id"] == "other"
         bench.assert_archived(FALLBACK_KEY)
 
@@ -206,7 +213,7 @@ class TestTakenKey:
         bench.transfer()
         before = bench.s3.objects[KEY]
         bench.source.content = bench.source.content[:-1] + bytes([bench.source.content[-1] ^ 1])
-        assert bench.transfer().key == FALLBACK_KEY
+        assert bench.transfer().file.s3_key == FALLBACK_KEY
         assert bench.s3.objects[KEY] is before
         bench.assert_archived(FALLBACK_KEY)
 

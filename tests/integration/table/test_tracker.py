@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from botocore.stub import Stubber
 
+from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.archive.open_upload import OpenUpload
 from gopro_sync.aws.clients import make_dynamodb_client
 from gopro_sync.errors import AccessDeniedError, ConfigurationError, TrackerError
-from gopro_sync.table.tracker import ArchivedFile, ClaimOutcome, Status, Tracker, TrackerRecord
+from gopro_sync.table.tracker import ClaimOutcome, Status, Tracker, TrackerRecord
 from gopro_sync.table.video import Video
 from tests.support.aws_environment import aws_environment
 from tests.support.tracker_table import tracker_table

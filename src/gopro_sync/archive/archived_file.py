@@ -1,0 +1,28 @@
+"""What has to be remembered of a file that is in S3."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchivedFile:
+    """One chapter that is in S3, verified: the proof that the engine gives and the table keeps.
+
+    Attributes:
+        item_number: number of the chapter, from 1.
+        s3_key: where it lies.
+        size_bytes: size of the file.
+        source_etag: ETag of the file at its origin, if it has one.
+        s3_etag: ETag of the object.
+        checksum_crc64nvme: checksum of the whole, in S3's form.
+        etag_proof: what became of the comparison with the source's ETag; ``SourceEtagProof`` lists the answers.
+    """
+
+    item_number: int
+    s3_key: str
+    size_bytes: int
+    source_etag: str | None
+    s3_etag: str
+    checksum_crc64nvme: str
+    etag_proof: str
