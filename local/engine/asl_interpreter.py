@@ -36,8 +36,8 @@ from moto.stepfunctions.parser.asl.utils import boto_client
 
 from local.engine import jsonata
 from local.engine.environment import REGION
+from local.engine.iam import assume_role
 from local.engine.patching import EnginePatchError, replace
-from local.engine.role_credentials import assume_role
 
 _SESSION_NAME = "local-step-functions"
 # A task may wait as long as the longest function runs; its own TimeoutSeconds ends it earlier.

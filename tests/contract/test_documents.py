@@ -75,3 +75,19 @@ def first_cells(heading: str) -> set[str]:
 )
 def test_the_page_on_monitoring_names_all_there_is_and_nothing_else(heading: str, names: set[str]) -> None:
     assert first_cells(heading) == names
+
+
+ARCHITECTURE: Final = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+PLACES: Final = re.findall(r"^\| [^|]+ \| `([\w./]+)` \| `([^`]+)` \|$", ARCHITECTURE, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("file", "words"), PLACES)
+def test_a_behaviour_lives_where_the_architecture_says(file: str, words: str) -> None:
+    assert words in (ROOT / file).read_text(encoding="utf-8")
+
+
+def test_a_stranger_sees_at_most_thirteen_names() -> None:
+    names = {path.stem for path in (ROOT / "src" / "gopro_sync").iterdir()} - {"__init__", "__pycache__"}
+    assert len(names) <= 13
+    assert all(name in ARCHITECTURE for name in names)
+    assert len(PLACES) > 15

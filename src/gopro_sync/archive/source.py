@@ -7,7 +7,6 @@ header or cookie is ever sent with it.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from gopro_sync.archive.net.addresses import InternalAddressError, restrict_to_public_addresses
+from gopro_sync.archive.net.allowed_hosts import InternalAddressError, host_of, restrict_to_public_addresses
 from gopro_sync.archive.net.pools import BLOCK_BYTES, open_pool
 from gopro_sync.archive.part_plan import Part
 from gopro_sync.errors import (
@@ -43,7 +42,6 @@ CONNECT_TIMEOUT_SECONDS: Final = 10.0
 IDLE_TIMEOUT_SECONDS: Final = 15.0  # between two arrivals of bytes, not for the whole part
 
 _RENEW_BEFORE_EXPIRY_SECONDS = 60.0
-_LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 _LONGEST_ETAG = 256  # it becomes metadata of the object, of which S3 takes 2 KB in all
 _REFUSED_URL_STATUSES = frozenset({401, 403, 410})
 _THROTTLED_STATUSES = frozenset({429, 503})
@@ -119,25 +117,6 @@ class SignedUrl:
         self._renew_at = now + lifetime - margin if lifetime > 0 else math.inf
         self._url = url
         return url
-
-
-def host_of(url: str) -> str:
-    """Returns the host of a signed URL, which is all that may be told of it.
-
-    Raises:
-        GoProApiChangedError: it is no URL, or bytes would travel in the clear to another machine.
-    """
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        # Not chained: the cause's message quotes the URL.
-        raise GoProApiChangedError("GoPro gave a malformed download URL") from None
-    if not host or re.search(r"[\x00-\x20\x7f]", url):
-        raise GoProApiChangedError("GoPro gave a malformed download URL")
-    if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK_HOSTS):
-        raise GoProApiChangedError(f"The download URL at {host} is not https")
-    return host
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

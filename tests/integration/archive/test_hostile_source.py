@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gopro_sync.archive.net.addresses import is_public
+from gopro_sync.archive.net.allowed_hosts import is_public
 from gopro_sync.archive.source import source_pool
 from gopro_sync.errors import GoProApiChangedError, NetworkError, SourceResponseError
 from tests.integration.archive.conftest import Bench

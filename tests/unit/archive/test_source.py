@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-from gopro_sync.archive.source import SignedUrl, host_of
+from gopro_sync.archive.net.allowed_hosts import host_of
+from gopro_sync.archive.source import SignedUrl
 from gopro_sync.errors import GoProApiChangedError
 from tests.support.odd_values import NO_NUMBERS
 

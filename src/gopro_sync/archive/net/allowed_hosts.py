@@ -1,4 +1,4 @@
-"""Connections that lead out to the internet and nowhere else.
+"""Which hosts videos are read from: over https, out to the internet, and nowhere else.
 
 Where a video lies is said by GoPro's answer, which is not to be trusted: it must not lead into the account's own
 network, to the metadata service of an instance, or to the Lambda runtime on 127.0.0.1.
@@ -7,20 +7,46 @@ network, to the metadata service of an instance, or to the Lambda runtime on 127
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from typing import Final
+from urllib.parse import urlsplit
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
+from gopro_sync.errors import GoProApiChangedError
+
 # Addresses that carry an IPv4 address inside, which could be any (RFC 6052, RFC 3056).
 _CARRIERS_OF_OTHERS: Final = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2002::/16"))
 
 
+_LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
 class InternalAddressError(HTTPError):
     """The host is, or resolves to, an address that is not on the public internet."""
+
+
+def host_of(url: str) -> str:
+    """Returns the host of a signed URL, which is all that may be told of it.
+
+    Raises:
+        GoProApiChangedError: it is no URL, or bytes would travel in the clear to another machine.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        # Not chained: the cause's message quotes the URL.
+        raise GoProApiChangedError("GoPro gave a malformed download URL") from None
+    if not host or re.search(r"[\x00-\x20\x7f]", url):
+        raise GoProApiChangedError("GoPro gave a malformed download URL")
+    if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK_HOSTS):
+        raise GoProApiChangedError(f"The download URL at {host} is not https")
+    return host
 
 
 def is_public(address: str) -> bool:
