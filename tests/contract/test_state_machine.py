@@ -328,3 +328,64 @@ def test_the_manifest_is_a_list_in_the_place_that_the_state_machine_reads() -> N
         if statement["Action"] == "s3:GetObject"
     )
     assert where["key"].startswith(readable.removeprefix("${ArchiveBucket.Arn}/").removesuffix("*"))
+
+
+def exits(state: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield each way out of a state, with the name of the state that it leads to."""
+    for way in [state, *state.get("Choices", []), *state.get("Catch", [])]:
+        if "Next" in way:
+            yield way, way["Next"]
+    if "Default" in state:
+        yield {}, state["Default"]
+
+
+def assigned_by(state: dict[str, Any]) -> set[str]:
+    """Return the variables that a state assigns, whichever way it is left."""
+    return {name for way in [state, *(way for way, _ in exits(state))] for name in way.get("Assign", {})}
+
+
+def certainly_assigned(flow: dict[str, Any], *, ended_by: str) -> dict[str, set[str]]:
+    """Return for each state the variables that every way to it assigns.
+
+    A run that failed before its summary goes to ReportRun by a catch and leaves CheckForFailures by its first rule, so
+    that it and a run that has a summary are two flows.
+    """
+    known: dict[str, set[str]] = {flow["StartAt"]: set()}
+    waiting = [flow["StartAt"]]
+    while waiting:
+        name = waiting.pop()
+        for way, following in exits(flow["States"][name]):
+            failed = following == "ReportRun" and name != "GenerateSummary"
+            if (failed and ended_by == "its summary") or (
+                name == "CheckForFailures" and following != "NotifyFailure" and ended_by == "a failure"
+            ):
+                continue
+            arriving = known[name] | set(way.get("Assign", {}))
+            if following not in known or not known[following] <= arriving:
+                known[following] = known.get(following, arriving) & arriving
+                waiting.append(following)
+    return known
+
+
+def flows() -> Iterator[dict[str, Any]]:
+    """Yield the state machine and the flow inside of each map, whose children see no variable of their parent."""
+    yield state_machine()
+    for _, state in states():
+        if "ItemProcessor" in state:
+            yield state["ItemProcessor"]
+
+
+@pytest.mark.parametrize("ended_by", ["its summary", "a failure"])
+def test_no_expression_reads_a_variable_that_a_way_to_it_has_not_assigned(ended_by: str) -> None:
+    """AWS documents no rule for such a variable; `$exists` of one may be false, or may end the run before it began."""
+    for flow in flows():
+        variables = {name for state in flow["States"].values() for name in assigned_by(state)}
+        for name, known in certainly_assigned(flow, ended_by=ended_by).items():
+            state = {field: value for field, value in flow["States"][name].items() if field != "ItemProcessor"}
+            if name == "CheckForFailures" and ended_by == "a failure":
+                state["Choices"] = state["Choices"][:1]
+            text = json.dumps(state)
+            # A function's parameter or a local name hides a variable of that name.
+            local = set(re.findall(r"\$(\w+)(?= :=|,? ?\$?\w*\) ?\{)", text))
+            read = set(re.findall(r"\$(\w+)", text)) & variables - local
+            assert read <= known, f"{name} reads {read - known}"

@@ -102,7 +102,12 @@ def run(
         entered_at: when each of its states is entered.
     """
     context = {
-        "Execution": {"Id": execution_arn, "Name": execution_arn.rsplit(":", 1)[-1], "StartTime": started_at},
+        "Execution": {
+            "Id": execution_arn,
+            "Input": run_input,
+            "Name": execution_arn.rsplit(":", 1)[-1],
+            "StartTime": started_at,
+        },
         "StateMachine": {"Id": "arn:aws:states:eu-west-1:123456789012:stateMachine:gopro-sync-orchestrator"},
         "State": {"EnteredTime": entered_at},
     }
