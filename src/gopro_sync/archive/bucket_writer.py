@@ -34,11 +34,15 @@ CONNECT_TIMEOUT_SECONDS: Final = 10.0
 IDLE_TIMEOUT_SECONDS: Final = 20.0  # for one block to leave, or for the answer after the last one
 _PRESIGNED_SECONDS = 3600  # only has to last until the request begins
 
-# These three are turns of the protocol, not failures of the system: `transfer` handles them all and none leaves it.
+# These four are turns of the protocol, not failures of the system: `transfer` handles them all and none leaves it.
 
 
 class UploadVanishedError(Exception):
     """S3 does not know the upload: completed, aborted, or expired by a lifecycle rule."""
+
+
+class UploadConflictError(Exception):
+    """S3 will never complete this upload: another write to the key was under way. A new one has to be made."""
 
 
 class ObjectExistsError(Exception):
@@ -191,12 +195,13 @@ class BucketWriter:
         Raises:
             ObjectExistsError: the key is taken.
             PartsRefusedError: S3 lost a part or holds another one.
+            UploadConflictError: another write to the key came between.
             UploadVanishedError: S3 does not know the upload.
         """
         completed: list[CompletedPartTypeDef] = [
             {"PartNumber": part.number, "ETag": part.etag, "ChecksumCRC64NVME": str(part.crc64nvme)} for part in parts
         ]
-        with _answer_of("CompleteMultipartUpload", Turn.UPLOAD_UNKNOWN, Turn.CONDITION_FAILED, Turn.PARTS_REFUSED):
+        with _answer_of("CompleteMultipartUpload", *_TURNS):
             self._s3.complete_multipart_upload(
                 Bucket=self._bucket,
                 Key=key,
@@ -285,6 +290,7 @@ class BucketWriter:
 
 _TURNS: Final = {
     Turn.UPLOAD_UNKNOWN: UploadVanishedError,
+    Turn.UPLOAD_CONFLICTS: UploadConflictError,
     Turn.CONDITION_FAILED: ObjectExistsError,
     Turn.PARTS_REFUSED: PartsRefusedError,
 }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from gopro_sync.archive.bucket_writer import ObjectExistsError, UploadVanishedError
+from typing import Final
+
+from gopro_sync.archive.bucket_writer import ObjectExistsError, StoredObject, UploadConflictError, UploadVanishedError
 from gopro_sync.archive.file_in_parts import send_in_parts
 from gopro_sync.archive.origin import Origin, can_go_on_with, find_origin
-from gopro_sync.archive.proof import recognised_object
+from gopro_sync.archive.proof import object_under_the_key, recognised_object
 from gopro_sync.archive.transfer_records import Archived, FileToArchive, Paused
 from gopro_sync.archive.transfer_state import Means, Progress
 from gopro_sync.archive.uploads import abort_upload
@@ -25,19 +27,20 @@ def transfer_file(means: Means, progress: Progress) -> Archived | Paused:
         progress.whole = None
         try:
             return _attempt(means, progress, origin)
-        except SourceChangedError as change:
+        except (SourceChangedError, UploadConflictError) as stop:
             abort_upload(means, progress)
-            fresh_starts.after_change(change)
+            fresh_starts.after(stop)
         except UploadVanishedError as vanished:
             progress.upload = None
-            if archived := recognised_object(means, progress, origin):
+            if archived := recognised_object(means, progress, origin, object_under_the_key(means, progress)):
                 return archived
-            fresh_starts.after_loss(vanished)
-        except ObjectExistsError as conflict:
+            fresh_starts.after(vanished)
+        except ObjectExistsError as taken:
             abort_upload(means, progress)
-            if archived := recognised_object(means, progress, origin):
+            stored = object_under_the_key(means, progress)
+            if archived := recognised_object(means, progress, origin, stored):
                 return archived
-            progress.key = _fallback_key(means.file, progress.key, conflict)
+            progress.key = _free_key(means.file, progress.key, taken, stored, fresh_starts)
         except IntegrityError:
             abort_upload(means, progress)
             raise
@@ -55,25 +58,39 @@ def _attempt(means: Means, progress: Progress, origin: Origin) -> Archived | Pau
 
 
 class _FreshStarts:
-    """Each of the two things that call for a fresh start is forgiven once."""
+    """Each thing that calls for a fresh start is forgiven once."""
 
     def __init__(self, media_id: str) -> None:
         self._media_id = media_id
-        self._source_changed = False
-        self._upload_vanished = False
+        self._forgiven = set[type[Exception]]()
 
-    def after_change(self, change: SourceChangedError) -> None:
-        if self._source_changed:
-            raise change
-        self._source_changed = True
-
-    def after_loss(self, vanished: UploadVanishedError) -> None:
-        if self._upload_vanished:
-            raise StorageError("S3 lost the upload twice", media_id=self._media_id) from vanished
-        self._upload_vanished = True
+    def after(self, stop: SourceChangedError | UploadVanishedError | UploadConflictError | ObjectExistsError) -> None:
+        if type(stop) not in self._forgiven:
+            self._forgiven.add(type(stop))
+        elif isinstance(stop, SourceChangedError):
+            raise stop
+        else:
+            raise StorageError(f"{_TWICE[type(stop)]} ({stop})", media_id=self._media_id) from stop
 
 
-def _fallback_key(file: FileToArchive, taken: str, conflict: ObjectExistsError) -> str:
+_TWICE: Final = {
+    UploadVanishedError: "S3 lost the upload twice",
+    UploadConflictError: "Somebody else writes to the video's key at the same time, twice now",
+    ObjectExistsError: "S3 says twice that the video's key is taken, and shows no object there",
+}
+
+
+def _free_key(
+    file: FileToArchive,
+    taken: str,
+    conflict: ObjectExistsError,
+    stored: StoredObject | None,
+    fresh_starts: _FreshStarts,
+) -> str:
+    if stored is None:
+        # What stopped the write was taken away again: the key is ours after all.
+        fresh_starts.after(conflict)
+        return taken
     if file.fallback_key is None or file.fallback_key == taken:
         raise KeyConflictError(f"Another object lies at {taken}", media_id=file.media_id) from conflict
     return file.fallback_key

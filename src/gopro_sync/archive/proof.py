@@ -78,9 +78,13 @@ def verified_object(means: Means, progress: Progress, origin: Origin, *, whole: 
     return _archived(means, progress, origin, outcome=TransferOutcome.COMPLETED, stored=stored, checksum=str(whole))
 
 
-def recognised_object(means: Means, progress: Progress, origin: Origin) -> Archived | None:
-    """Recognises the same video under the key: written by an earlier call that could not record it."""
-    stored = means.retries.call(lambda: means.writer.describe_object(progress.key))
+def object_under_the_key(means: Means, progress: Progress) -> StoredObject | None:
+    """Describes what lies under the key, if anything does."""
+    return means.retries.call(lambda: means.writer.describe_object(progress.key))
+
+
+def recognised_object(means: Means, progress: Progress, origin: Origin, stored: StoredObject | None) -> Archived | None:
+    """Recognises the same video in what lies under the key: written by an earlier call that could not record it."""
     if stored is None or stored.crc64nvme is None or not _is_same_video(stored, means.file, origin, progress.whole):
         return None
     return _archived(

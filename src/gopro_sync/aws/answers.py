@@ -60,6 +60,7 @@ class Turn(StrEnum):
     CANCELLED = "one of the writes of a transaction was refused, and so none was made"
     NOT_THERE = "what was asked for does not exist"
     UPLOAD_UNKNOWN = "the multipart upload is completed, aborted or expired"
+    UPLOAD_CONFLICTS = "another write to the key was under way, and this upload cannot be completed any more"
     PARTS_REFUSED = "a part is lost or is another one"
 
 
@@ -140,8 +141,12 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
         "RequestTimeout": Meaning(error=StorageError, by_botocore=True),
         "InternalError": Meaning(error=StorageError, by_botocore=True),
         "ServiceUnavailable": Meaning(error=StorageError, by_botocore=True),
+        # To a PutObject it says "try again"; to a completion, that the parts have to be sent again in a new upload:
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         "ConditionalRequestConflict": Meaning(
-            error=StorageError, reads=f"{_LATER}: another write to the key is under way"
+            error=StorageError,
+            reads=f"{_LATER}: another write to the key is under way",
+            turn=Turn.UPLOAD_CONFLICTS,
         ),
         "ExpiredToken": Meaning(error=StorageError, reads=f"{_LATER}: the role's credentials have ended"),
         "RequestTimeTooSkewed": Meaning(

@@ -11,6 +11,8 @@ from gopro_sync.errors import AccessDeniedError, ConfigurationError, IntegrityEr
 from tests.integration.archive.conftest import KEY, Bench
 from tests.support.s3_server import Effect, Operation, S3Fault, S3Object
 
+CONFLICT = "ConditionalRequestConflict"
+
 
 @pytest.mark.parametrize(("status", "code"), [(500, "InternalError"), (503, "SlowDown")])
 @pytest.mark.parametrize("operation", ["UploadPart", "CompleteMultipartUpload", "HeadObject"])
@@ -166,11 +168,44 @@ def test_a_small_object_whose_answer_is_lost_is_recognised(small_bench: Bench) -
     small_bench.assert_archived()
 
 
-def test_a_conflicting_write_is_waited_out(bench: Bench) -> None:
-    fault = S3Fault(operation="CompleteMultipartUpload", status=409, code="ConditionalRequestConflict")
-    bench.s3.faults = [fault]
-    bench.transfer()
+def test_a_conflicting_write_ends_the_upload_and_the_parts_are_sent_in_a_new_one(bench: Bench) -> None:
+    """S3 would go on answering 409 to that upload id, however often it is asked."""
+    bench.s3.faults = [S3Fault(operation="CompleteMultipartUpload", status=409, code=CONFLICT)]
+    assert bench.transfer().outcome is TransferOutcome.COMPLETED
     bench.assert_archived()
+    assert bench.s3.count("CompleteMultipartUpload", 409) == 1
+    assert (len(bench.created), bench.s3.uploads) == (2, {})
+
+
+def test_writes_that_conflict_twice_are_an_error_with_a_name_and_leave_nothing_open(bench: Bench) -> None:
+    bench.s3.faults = [S3Fault(operation="CompleteMultipartUpload", status=409, code=CONFLICT, count=99)]
+    with pytest.raises(StorageError, match="at the same time"):
+        bench.transfer()
+    assert bench.s3.uploads == {}
+
+
+def test_a_conflicting_write_of_a_small_file_is_waited_out(small_bench: Bench) -> None:
+    small_bench.s3.faults = [S3Fault(operation="PutObject", status=409, code=CONFLICT, count=2)]
+    assert small_bench.transfer().outcome is TransferOutcome.COMPLETED
+    small_bench.assert_archived()
+
+
+def test_a_key_that_was_taken_and_is_free_again_is_used(bench: Bench) -> None:
+    bench.s3.faults = [S3Fault(operation="CompleteMultipartUpload", status=412, code="PreconditionFailed")]
+    assert bench.transfer().file.s3_key == KEY
+    bench.assert_archived()
+
+
+def test_a_key_that_was_taken_and_is_free_again_is_used_for_a_small_file(small_bench: Bench) -> None:
+    small_bench.s3.faults = [S3Fault(operation="PutObject", status=412, code="PreconditionFailed")]
+    assert small_bench.transfer().file.s3_key == KEY
+    small_bench.assert_archived()
+
+
+def test_a_key_that_is_taken_and_never_there_is_an_error_with_a_name(small_bench: Bench) -> None:
+    small_bench.s3.faults = [S3Fault(operation="PutObject", status=412, code="PreconditionFailed", count=99)]
+    with pytest.raises(StorageError, match="shows no object there"):
+        small_bench.transfer()
 
 
 def test_a_spoilt_small_object_is_never_called_archived(small_bench: Bench) -> None:
