@@ -162,6 +162,7 @@ class World:
     invocations: int = 0
     killed: int = 0
     moments_of_lives: list[tuple[str, str]] = field(default_factory=list)
+    answers_to_lose: list[tuple[str, int]] = field(default_factory=list)  # of which operation, the how manieth
     statuses: list[str] = field(default_factory=list)
     _victim: Victim | None = None
     _held_at_death: list[tuple[S3Upload, dict[int, S3Part]]] = field(default_factory=list, repr=False)
@@ -174,6 +175,13 @@ class World:
             self._note_status()
         if self._victim is not None:
             self._victim.come_to(operation, moment)
+            self._lose_answer(operation, moment)
+
+    def _lose_answer(self, operation: str, moment: str) -> None:
+        given = self.moments_of_lives.count((operation, "acted"))
+        if moment == "acted" and (operation, given) in self.answers_to_lose:
+            self.answers_to_lose.remove((operation, given))
+            raise ConnectionResetError  # the server's: the client sees its connection closed
 
     def put_recording(self, *chapter_sizes: int) -> None:
         """Let GoPro hold one recording with chapters of these sizes, in bytes."""

@@ -68,8 +68,9 @@ def add(client: DynamoDBClient) -> None:
     tracker(client).add_pending([video])
 
 
-def run_that_fails(client: DynamoDBClient, *, retry_count: int = 0) -> str:
+def run_that_fails(client: DynamoDBClient, *, retry_count: int = 0, answers_lost: int = 0) -> str:
     """Run the state machine on a video that cannot be downloaded; return the state in which the video ended."""
+    lost = iter(range(answers_lost))
 
     def answer(task_resource: str, arguments: Any) -> Any:
         match task_resource.rsplit(":", 1)[-1]:
@@ -80,7 +81,10 @@ def run_that_fails(client: DynamoDBClient, *, retry_count: int = 0) -> str:
             case "getObject":
                 return [{"media_id": MEDIA_ID, "filename": "a.MP4", "s3_key": FILE.s3_key, "retry_count": retry_count}]
             case "updateItem":
-                return update_item(client, arguments)
+                marked = update_item(client, arguments)
+                if next(lost, None) is not None:
+                    raise TaskError("DynamoDB.SdkClientException", "Unable to execute HTTP request: connection reset")
+                return marked
             case _:
                 return {"Payload": {}}
 
@@ -120,9 +124,18 @@ def test_a_video_of_this_run_becomes_failed_with_its_reason_and_can_be_taken_aga
 def test_failing_again_is_counted(dynamodb: DynamoDBClient) -> None:
     add(dynamodb)
     run_that_fails(dynamodb)
-    run_that_fails(dynamodb)
+    run_that_fails(dynamodb, retry_count=1)
 
     assert item(dynamodb)["retry_count"] == "2"
+
+
+def test_a_failure_that_is_written_twice_since_the_answer_was_lost_is_counted_once(dynamodb: DynamoDBClient) -> None:
+    add(dynamodb)
+    tracker(dynamodb).claim(MEDIA_ID, owner=EXECUTION_ARN, lease=LEASE)
+
+    assert run_that_fails(dynamodb, answers_lost=2) == "VideoFailed"
+
+    assert (item(dynamodb)["status"], item(dynamodb)["retry_count"]) == ("FAILED", "1")
 
 
 @pytest.mark.parametrize(("earlier_failures", "days"), [(0, 1), (1, 2), (2, 4), (3, 8), (4, 16), (5, 30), (50, 30)])

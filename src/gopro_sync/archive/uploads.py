@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from gopro_sync.archive.bucket_writer import HeldPart, UploadedPart, UploadVanishedError
+from gopro_sync.archive.bucket_writer import HeldPart, ObjectDescription, UploadedPart, UploadVanishedError
 from gopro_sync.archive.integrity import Crc64Nvme
 from gopro_sync.archive.open_upload import OpenUpload
 from gopro_sync.archive.origin import Origin, plan_new_upload, plan_of
@@ -40,10 +40,11 @@ def create_upload(means: Means, progress: Progress, origin: Origin) -> OpenUploa
     _abort_forgotten_uploads(means, progress.key)
     plan = plan_new_upload(origin, means.rules)
     description = describe(means.file, origin, key=progress.key)
+    upload_id = _open(means, description)
     upload = progress.upload = OpenUpload(
         item_number=means.file.item_number,
         s3_key=progress.key,
-        upload_id=means.retries.call(lambda: means.writer.create_upload(description)),
+        upload_id=upload_id,
         part_size_bytes=plan.part_size_bytes,
         size_bytes=plan.size_bytes,
         source_etag=origin.file.etag,
@@ -86,10 +87,25 @@ def usable_parts(means: Means, upload: OpenUpload) -> dict[int, PartInStorage]:
     return parts
 
 
-def _abort_forgotten_uploads(means: Means, key: str) -> None:
-    """Frees what a call left that died between opening an upload and recording it: an upload without any part."""
+def _open(means: Means, description: ObjectDescription) -> str:
+    asked = 0
+
+    def ask() -> str:
+        nonlocal asked
+        asked += 1
+        return means.writer.create_upload(description)
+
+    upload_id = means.retries.call(ask)
+    if asked > 1:
+        # Where only the answer was lost, S3 has opened one more.
+        _abort_forgotten_uploads(means, description.key, but=upload_id)
+    return upload_id
+
+
+def _abort_forgotten_uploads(means: Means, key: str, *, but: str | None = None) -> None:
+    """Frees what a call left that died, or lost S3's answer, before it could record an upload: one without any part."""
     # A lifecycle rule removes what stays, and a store that cannot list uploads can still hold videos.
     with suppress(StorageError, UploadVanishedError):
         for upload_id in means.writer.open_uploads(key):
-            if not means.writer.list_parts(key=key, upload_id=upload_id):
+            if upload_id != but and not means.writer.list_parts(key=key, upload_id=upload_id):
                 means.writer.abort_upload(key=key, upload_id=upload_id)

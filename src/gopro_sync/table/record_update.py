@@ -1,10 +1,16 @@
-"""One write to one record of the table: an update, as a rule under a condition, and what came of it."""
+"""One write to one record of the table: an update, as a rule under a condition, and what came of it.
+
+An answer can be lost on its way, and the client then sends the same write again. Its condition may no longer hold, for
+the write itself has changed the record. So each write leaves a mark of its own in the record: it is not made twice, and
+who is refused because of an earlier try of the same write has succeeded.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
+from uuid import uuid4
 
 from gopro_sync.aws.answers import Service, Turn, TurnError, answer_of
 from gopro_sync.table.values import from_attribute_values, to_attribute_values
@@ -13,13 +19,17 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
+_MARK: Final = "last_write"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateOutcome:
     """What came of an update.
 
     Attributes:
         is_done: whether the condition held, and the record was written.
-        record: if it was, what was asked for; otherwise the record as it is, empty if there is none.
+        record: if it was, what was asked for (where an answer was lost, the record as it is); otherwise the record as
+            it is, empty if there is none.
     """
 
     is_done: bool
@@ -56,23 +66,34 @@ def update_record(
         ConfigurationError: there is no such table.
         TrackerError: DynamoDB failed after botocore's own retries.
     """
+    this_write = uuid4().hex
     request: dict[str, Any] = {
         "TableName": table_name,
         "Key": to_attribute_values({"media_id": key}),
-        "UpdateExpression": expression,
+        "UpdateExpression": _marked(expression),
+        "ExpressionAttributeValues": to_attribute_values({**values, ":this_write": this_write}),
         "ReturnValues": returns,
     }
-    if values:
-        request["ExpressionAttributeValues"] = to_attribute_values(values)
     if names:
         request["ExpressionAttributeNames"] = names
     if condition is not None:
-        request |= {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        not_made_yet = f"(attribute_not_exists({_MARK}) OR {_MARK} <> :this_write)"
+        request |= {
+            "ConditionExpression": f"({condition}) AND {not_made_yet}",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
     try:
         with answer_of(Service.DYNAMODB, "UpdateItem", Turn.CONDITION_FAILED, media_id=media_id) as call:
             answer = client.update_item(**request)
             # There may have been no record before; after it there is one.
             attributes = call.field(answer, "Attributes") if returns == "ALL_NEW" else answer.get("Attributes", {})
     except TurnError as refused:
-        return UpdateOutcome(is_done=False, record=from_attribute_values(refused.answer.get("Item", {})))
+        record = from_attribute_values(refused.answer.get("Item", {}))
+        return UpdateOutcome(is_done=record.get(_MARK) == this_write, record=record)
     return UpdateOutcome(is_done=True, record=from_attribute_values(attributes))
+
+
+def _marked(expression: str) -> str:
+    """Returns the update with the mark in it; an update has one SET clause at most."""
+    mark = f"SET {_MARK} = :this_write"
+    return f"{mark}, {expression.removeprefix('SET ')}" if expression.startswith("SET ") else f"{mark} {expression}"

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from gopro_sync.aws.answers import Service, Turn, TurnError, answer_of
-from gopro_sync.errors import ConfigurationError, SessionRefusedError
+from gopro_sync.errors import ConfigurationError, SecretStoreError, SessionRefusedError
 from gopro_sync.gopro.session.session import Session
 from gopro_sync.values.outside_values import zoned_moment_or_none
 from gopro_sync.values.timestamps import iso_utc
@@ -213,13 +213,18 @@ class CredentialStore:
             return
         if current is None:
             raise ConfigurationError("The secret has no current version")
-        with answer_of(Service.SECRETS_MANAGER, "UpdateSecretVersionStage"):
-            self._client.update_secret_version_stage(
-                SecretId=self.secret_id,
-                VersionStage=CURRENT,
-                MoveToVersionId=version_id,
-                RemoveFromVersionId=current,
-            )
+        try:
+            with answer_of(Service.SECRETS_MANAGER, "UpdateSecretVersionStage"):
+                self._client.update_secret_version_stage(
+                    SecretId=self.secret_id,
+                    VersionStage=CURRENT,
+                    MoveToVersionId=version_id,
+                    RemoveFromVersionId=current,
+                )
+        except (ConfigurationError, SecretStoreError):
+            # An answer that was lost is asked for again, and then the label is no longer where it was to be taken off.
+            if self._version_with(CURRENT) != version_id:
+                raise
 
     def stages_of(self, version_id: str) -> list[str] | None:
         """Returns the labels of a version; None if the secret has no such version."""
