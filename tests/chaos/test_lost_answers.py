@@ -19,6 +19,7 @@ ANSWERS: Final = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("recording", "operation", "nth"), ANSWERS)
 def test_each_answer_may_be_lost(world: World, recording: str, operation: str, nth: int) -> None:
     sizes = BOUNDARIES[recording][0]
