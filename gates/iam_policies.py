@@ -16,6 +16,7 @@ _ARNS = {
     "TrackerTable.Arn": "arn:aws:dynamodb:eu-west-1:123456789012:table/gopro-sync-tracker",
     "ArchiveBucket.Arn": "arn:aws:s3:::gopro-archive-bucket-123456789012",
     "DeadLetterQueue.Arn": "arn:aws:sqs:eu-west-1:123456789012:gopro-sync-dead-letters",
+    "FailedCallsQueue.Arn": "arn:aws:sqs:eu-west-1:123456789012:gopro-sync-failed-calls",
     "gopro-sync-alerts": "arn:aws:sns:eu-west-1:123456789012:gopro-sync-alerts",
     "gopro-sync-orchestrator": "arn:aws:states:eu-west-1:123456789012:stateMachine:gopro-sync-orchestrator",
     "AuthenticatorLogGroup.Arn": "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/gopro-authenticator:*",

@@ -177,6 +177,7 @@ def _targets() -> str:
     young = {name: _young_storage(_at(100, stack)) for name, stack in _HOPS}
     third_year = _at(100, month=36).operating.total_usd
     by_hop = {name: _at(100, stack) for name, stack in _HOPS}
+    free_by_hop = {name: _at(100, stack, free_tier=True).total_usd for name, stack in _HOPS}
     named = sum(lines[name] for name in ("Lambda", "Step Functions", "DynamoDB", "S3 requests"))
     rows = [
         ["NFR-3: Lambda", "2.50", usd(lines["Lambda"]), _verdict(lines["Lambda"], 2.5), _lambda_reason()],
@@ -221,10 +222,13 @@ def _targets() -> str:
             f"BR-2: in all, {_month()}, IR on",
             TOTAL_TARGET_USD,
             by_hop["on"].total_usd,
-            "default parameters; a year of videos is kept",
+            f"default parameters; a year of videos is kept; with free tiers {usd(free_by_hop['on'])}",
         ),
         _row(
-            f"BR-2: in all, {_month()}, IR off", TOTAL_TARGET_USD, by_hop["off"].total_usd, "a year of videos is kept"
+            f"BR-2: in all, {_month()}, IR off",
+            TOTAL_TARGET_USD,
+            by_hop["off"].total_usd,
+            f"a year of videos is kept; with free tiers {usd(free_by_hop['off'])}",
         ),
         [
             "FR-5: 95 % less than Standard after 14 days",
@@ -271,17 +275,18 @@ def _what_fits() -> str:
         rows.append([year, usd(without), str(fits), usd(_at(100, month=month).operating.total_usd)])
     metrics = usd(_at(100).operating.usd_by_service["CloudWatch metrics"])
     all_hours = usd(_DEFAULT.custom_metrics * _PRICES[Charge.CUSTOM_METRICS].usd)
-    headings = ["year", "operating without alarms", "alarms that fit", f"operating with {_DEFAULT.alarms} alarms"]
     series, alarms = _DEFAULT.custom_metrics, _DEFAULT.alarms
+    headings = ["year", "operating without alarms", "alarm metrics that fit", f"operating with {alarms} of them"]
     dashboard = usd(_PRICES[Charge.DASHBOARDS].usd)
     return f"""## How many metrics and alarms $5 hold (100 GB a month)
 
-Counted here are {series} custom metric series, {alarms} alarms on one metric each, and one dashboard.
+Counted here are {series} custom metric series, {alarms} metrics that alarms look at, and one dashboard.
 
 - **Series** are metered by the hours in which data is sent ([CloudWatch billing][hours]). A night touches one hour, so
   {series} series cost ${metrics} a month. Sent in every hour of the month they would cost ${all_hours}: nothing may
   send metrics around the clock.
-- **Alarms** are charged for the whole month. Metrics of AWS's own services, on which most of them look, are free.
+- **Alarms** are charged for the whole month, by the metrics that they look at: one on metric math counts several
+  times. Ten are free in every account for good. Metrics of AWS's own services, on which most of them look, are free.
 - A **dashboard** is free as long as the account has at most three. Else it costs ${dashboard}, and the $5
   do not hold.
 
@@ -299,7 +304,7 @@ def _savings() -> str:
         ],
         ["`EnableCloudTrail=false`", _saved_by(audits_calls=False), "the record of every call"],
         ["`Architecture=arm64`", _saved_by(architecture="arm64"), "nothing"],
-        ["one alarm", _saved_by(alarms=_DEFAULT.alarms - 1), "being told"],
+        ["one alarm metric", _saved_by(alarms=_DEFAULT.alarms - 1), "being told"],
         ["all custom metrics", _saved_by(custom_metrics=0), "the dashboard, and the alarms that look at them"],
     ]
     added = usd(_at(100, replace(_DEFAULT, has_other_trail=True)).total_usd - _at(100).total_usd)

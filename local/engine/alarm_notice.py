@@ -18,6 +18,8 @@ from urllib.parse import quote
 
 from botocore.loaders import create_loader
 
+from local.engine.alarm_rule import AlarmRule
+
 _LONGEST_SUBJECT: Final = 100  # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 
 
@@ -66,13 +68,14 @@ class AlarmChange:
         given = {name: value for name, value in self.alarm.items() if value is not None}
         defaults = {"AlarmDescription": "", "TreatMissingData": "missing", "Unit": None}
         datapoints = {"DatapointsToAlarm": self.alarm["EvaluationPeriods"]}
-        return {**defaults, **datapoints, **dict.fromkeys(lists, ()), **given}
+        period = {"Period": AlarmRule.from_properties(self.alarm).period_seconds}
+        return {**defaults, **datapoints, **period, **dict.fromkeys(lists, ()), **given}
 
     def _document(self) -> dict[str, Any]:
         """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html ."""
         alarm = self._complete
         kept = ("AlarmName", "AlarmDescription", "AlarmArn", "AlarmActions", "OKActions", "InsufficientDataActions")
-        trigger = ("MetricName", "Namespace", "Unit", "Period", "EvaluationPeriods", "ComparisonOperator", "Threshold")
+        trigger = ("Period", "EvaluationPeriods", "ComparisonOperator", "Threshold", "TreatMissingData")
         return {
             **{name: alarm[name] for name in kept},
             "AWSAccountId": self._account,
@@ -82,11 +85,8 @@ class AlarmChange:
             "NewStateReason": self.reason,
             "StateChangeTime": f"{self.changed_at.isoformat(timespec='milliseconds').removesuffix('+00:00')}+0000",
             "Trigger": {
+                **({"Metrics": alarm["Metrics"]} if "Metrics" in alarm else _one_metric(alarm)),
                 **{name: alarm[name] for name in trigger},
-                "StatisticType": "Statistic",
-                "Statistic": alarm["Statistic"].upper(),
-                "Dimensions": [{"value": item["Value"], "name": item["Name"]} for item in alarm["Dimensions"]],
-                "TreatMissingData": alarm["TreatMissingData"],
                 "EvaluateLowSampleCountPercentile": "",
             },
         }
@@ -94,7 +94,7 @@ class AlarmChange:
     def _email(self) -> str:
         alarm, region, name = self._complete, self._region, self.alarm["AlarmName"]
         moment = f"{self.changed_at:%A %d %B, %Y %H:%M:%S} UTC"
-        dimensions = ", ".join(f"[{item['Name']} = {item['Value']}]" for item in alarm["Dimensions"])
+        monitored = _monitored_expression(alarm) if "Metrics" in alarm else _monitored_metric(alarm)
         return f"""\
 You are receiving this email because your Amazon CloudWatch Alarm "{name}" in the {region_name(region)} region has \
 entered the {self.after} state, because "{self.reason}" at "{moment}".
@@ -117,12 +117,7 @@ at least {alarm["DatapointsToAlarm"]} of the last {alarm["EvaluationPeriods"]} p
 seconds.\x20
 
 Monitored Metric:
-- MetricNamespace:                     {alarm["Namespace"]}
-- MetricName:                          {alarm["MetricName"]}
-- Dimensions:                          {dimensions}
-- Period:                              {alarm["Period"]} seconds
-- Statistic:                           {alarm["Statistic"]}
-- Unit:                                {alarm["Unit"] or "not specified"}
+{monitored}
 - TreatMissingData:                    {alarm["TreatMissingData"]}
 
 
@@ -141,6 +136,42 @@ def region_name(region: str) -> str:
             name: str = partition["regions"][region]["description"]
             return name.replace("Europe (", "EU (")  # alarms have kept the name that Europe's regions had before 2020
     return region
+
+
+def _one_metric(alarm: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **{name: alarm[name] for name in ("MetricName", "Namespace", "Unit")},
+        "StatisticType": "Statistic",
+        "Statistic": alarm["Statistic"].upper(),
+        "Dimensions": [{"value": item["Value"], "name": item["Name"]} for item in alarm["Dimensions"]],
+    }
+
+
+def _monitored_metric(alarm: Mapping[str, Any]) -> str:
+    return f"""\
+- MetricNamespace:                     {alarm["Namespace"]}
+- MetricName:                          {alarm["MetricName"]}
+- Dimensions:                          {_dimensions(alarm["Dimensions"])}
+- Period:                              {alarm["Period"]} seconds
+- Statistic:                           {alarm["Statistic"]}
+- Unit:                                {alarm["Unit"] or "not specified"}"""
+
+
+def _monitored_expression(alarm: Mapping[str, Any]) -> str:
+    """Nobody has quoted a whole e-mail of an alarm on metric math; this has what tells its metrics apart."""
+    lines: list[str] = []
+    for query in alarm["Metrics"]:
+        if "Expression" in query:
+            lines.insert(0, f"- MetricExpression:                    {query['Expression']}")
+            continue
+        metric, statistic = query["MetricStat"]["Metric"], query["MetricStat"]["Stat"]
+        found = f"{statistic} of {metric['Namespace']} {metric['MetricName']}"
+        lines.append(f"- {query['Id'] + ':':<36} {found} {_dimensions(metric.get('Dimensions', ()))}")
+    return "\n".join([*lines, f"- Period:                              {alarm['Period']} seconds"])
+
+
+def _dimensions(dimensions: Sequence[Mapping[str, str]]) -> str:
+    return ", ".join(f"[{item['Name']} = {item['Value']}]" for item in dimensions)
 
 
 def _actions(arns: Sequence[str]) -> str:

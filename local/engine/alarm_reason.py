@@ -1,4 +1,4 @@
-"""Why an alarm changed its state, in CloudWatch's words, as far as single metrics with a fixed threshold go. Pure.
+"""Why an alarm changed its state, in CloudWatch's words, as far as fixed thresholds go. Pure.
 
 The words are those of real alarms: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html
 and, for missing data, "no datapoints were received for 2 periods and 2 missing datapoints were treated as [Breaching]".
@@ -18,6 +18,7 @@ _COMPARISONS: Final = {
     "LessThanThreshold": "less than",
     "LessThanOrEqualToThreshold": "less than or equal to",
 }
+_MOST_LISTED: Final = 5
 # What missing data is called, and the state that it speaks for.
 _TREATMENTS: Final = {"breaching": ("Breaching", State.ALARM), "notBreaching": ("NonBreaching", State.OK)}
 
@@ -43,12 +44,13 @@ def reason(rule: AlarmRule, values: Mapping[int, float | None], *, after: State)
             f"Threshold Crossed: {received} {_were(len(known))} received for {_counted(len(values), 'period')} and "
             f"{_counted(missing, 'missing datapoint')} {_were(missing)} treated as [{treatment}]."
         )
-    listed = ", ".join(f"{value!r} ({_moment(began_at)})" for began_at, value in sorted(deciding.items(), reverse=True))
-    compared = f"{'' if crossed else 'not '}{_COMPARISONS[rule.comparison]}"
-    return (
-        f"Threshold Crossed: {_counted(len(deciding), 'datapoint')} [{listed}] {_were(len(deciding))} {compared} "
-        f"the threshold ({rule.threshold!r})."
-    )
+    newest_first = sorted(deciding.items(), reverse=True)
+    listed = ", ".join(f"{value!r} ({_moment(began_at)})" for began_at, value in newest_first[:_MOST_LISTED])
+    compared = f"{'' if crossed else 'not '}{_COMPARISONS[rule.comparison]} the threshold ({rule.threshold!r})"
+    told = f"Threshold Crossed: {_counted(len(deciding), 'datapoint')}"
+    if len(deciding) > _MOST_LISTED:
+        return f"{told} were {compared}. The most recent datapoints which crossed the threshold: [{listed}]."
+    return f"{told} [{listed}] {_were(len(deciding))} {compared}."
 
 
 def _counted(number: int, thing: str) -> str:

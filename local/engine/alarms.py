@@ -1,4 +1,6 @@
-"""Alarms that look at their own metric: the engine as published takes all values of all dimensions, and no periods.
+"""Alarms that look at their own metrics: the engine as published takes all values of all dimensions, and no periods.
+
+A template's alarm on metric math is refused by the engine as published.
 
 It also tells people and programs the same, in a form of its own; here e-mail gets a text and programs get JSON, as
 CloudWatch writes them.
@@ -14,10 +16,11 @@ from typing import Any, Final
 
 from ministack.core.responses import new_uuid
 from ministack.services import cloudwatch, sns
+from ministack.services.cloudformation import provisioners
 
 from local.engine.alarm_notice import AlarmChange
 from local.engine.alarm_reason import reason
-from local.engine.alarm_rule import AlarmRule, Datapoint, State
+from local.engine.alarm_rule import AlarmRule, Datapoint, MetricOfAlarm, State
 from local.engine.patching import replace
 
 _ACTIONS: Final = {
@@ -25,6 +28,8 @@ _ACTIONS: Final = {
     State.OK: "OKActions",
     State.INSUFFICIENT_DATA: "InsufficientDataActions",
 }
+# What an alarm on metric math has none of.
+_OF_ONE_METRIC: Final = ("Namespace", "MetricName", "Dimensions", "Statistic", "ExtendedStatistic", "Period", "Unit")
 
 
 def apply() -> None:
@@ -36,18 +41,39 @@ def apply() -> None:
         return stock_describe(*arguments, **named)
 
     replace(cloudwatch, "_evaluate_alarm", _evaluate)
+    replace(provisioners, "_cw_metric_alarm_record", _with_metric_math(provisioners._cw_metric_alarm_record))
     replace(cloudwatch, "_describe_alarms", describe)
     replace(cloudwatch, "_dispatch_alarm_actions", _notifying(cloudwatch._dispatch_alarm_actions))
+
+
+def _with_metric_math(stock: Callable[[str, dict[str, Any]], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    def record(name: str, properties: dict[str, Any]) -> dict[str, Any]:
+        AlarmRule.from_properties(properties)  # what CloudWatch refuses
+        if not properties.get("Metrics"):
+            return stock(name, properties)
+        alarm = stock(name, {**properties, **dict.fromkeys(("Namespace", "MetricName"), "none"), "Metrics": None})
+        queries = [_query(query) for query in properties["Metrics"]]
+        return {name: value for name, value in alarm.items() if name not in _OF_ONE_METRIC} | {"Metrics": queries}
+
+    return record
+
+
+def _query(query: dict[str, Any]) -> dict[str, Any]:
+    """One of an alarm's Metrics as the API has it: a template's scalars may arrive as text."""
+    typed: dict[str, Any] = {**query, "ReturnData": str(query.get("ReturnData", True)).lower() == "true"}
+    if "MetricStat" in query:
+        typed["MetricStat"] = {**query["MetricStat"], "Period": int(query["MetricStat"]["Period"])}
+    return typed
 
 
 def _evaluate(alarm: dict[str, Any]) -> None:
     rule = AlarmRule.from_properties(alarm)
     before, now_seconds = State(alarm["StateValue"]), time.time()
-    datapoints = _datapoints(rule)
-    after = rule.state(datapoints, now_seconds=now_seconds, before=before)
+    points = {name: _datapoints(metric) for name, metric in rule.metrics.items()}
+    after = rule.state(points, now_seconds=now_seconds, before=before)
     if after is before:
         return
-    why = reason(rule, rule.values_by_period(datapoints, now_seconds=now_seconds), after=after)
+    why = reason(rule, rule.values_by_period(points, now_seconds=now_seconds), after=after)
     alarm |= {"StateValue": after.value, "StateReason": why, "StateUpdatedTimestamp": int(now_seconds)}
     cloudwatch._record_history(alarm["AlarmName"], before.value, after.value, why)
     cloudwatch._dispatch_alarm_actions(alarm, before.value, after.value, why)
@@ -56,7 +82,7 @@ def _evaluate(alarm: dict[str, Any]) -> None:
 
 def _notifying(stock: Callable[..., None]) -> Callable[..., None]:
     def dispatch(alarm: dict[str, Any], before: str, after: str, why: str) -> None:
-        if not alarm.get("MetricName"):  # a composite alarm or one with metric math; the template has neither
+        if "AlarmRule" in alarm:  # a composite alarm; the template has none
             stock(alarm, before, after, why)
             return
         change = AlarmChange(alarm=alarm, before=before, after=after, reason=why, changed_at=datetime.now(UTC))
@@ -67,8 +93,8 @@ def _notifying(stock: Callable[..., None]) -> Callable[..., None]:
     return dispatch
 
 
-def _datapoints(rule: AlarmRule) -> list[Datapoint]:
-    key = (rule.namespace, rule.metric_name, cloudwatch._dims_key(dict(rule.dimensions)))
+def _datapoints(metric: MetricOfAlarm) -> list[Datapoint]:
+    key = (metric.namespace, metric.metric_name, cloudwatch._dims_key(dict(metric.dimensions)))
     return [
         Datapoint(timestamp_seconds=point["Timestamp"], value=point["Value"])
         for point in cloudwatch._metrics.get(key) or []

@@ -81,6 +81,7 @@ def _run_execution(execution_arn: str) -> None:
     if machine is None:
         stepfunctions._fail_execution(execution, "StateMachineDeleted", "State machine no longer exists")
         return
+    _tell(execution, "ExecutionsStarted")
     try:
         worker = _interpret(execution, machine)
     except Exception as error:  # a defect of the interpreter must end the execution, not leave it RUNNING
@@ -89,6 +90,13 @@ def _run_execution(execution_arn: str) -> None:
         return
     if execution["status"] == "RUNNING":  # StopExecution may have come first
         _record_end(execution, worker.env)
+    _tell(execution, _METRICS[execution["status"]])
+
+
+def _tell(execution: dict[str, Any], metric: str) -> None:
+    dimensions = {"StateMachineArn": execution["stateMachineArn"]}
+    cloudwatch.record_metric("AWS/States", metric, 1, "Count", dimensions)
+    cloudwatch._evaluate_all_alarms()
 
 
 def _interpret(execution: dict[str, Any], machine: dict[str, Any]) -> Any:
@@ -161,6 +169,3 @@ def _record_end(execution: dict[str, Any], env: Any) -> None:
         failure = state.error or {}
         execution.update(status="FAILED", error=failure.get("error"), cause=failure.get("cause"))
     stepfunctions._emit_execution_status_event(execution)
-    dimensions = {"StateMachineArn": execution["stateMachineArn"]}
-    cloudwatch.record_metric("AWS/States", _METRICS[execution["status"]], 1, "Count", dimensions)
-    cloudwatch._evaluate_all_alarms()

@@ -10,7 +10,8 @@ import pytest
 from gopro_sync.cost import model as cost
 from gopro_sync.cost.model import Deployment, MonthlyUsage, monthly_cost
 from gopro_sync.cost.prices import load_prices
-from tests.support.deployment import resource, state_machine, template
+from local.engine.alarm_rule import AlarmRule
+from tests.support.deployment import Stack, resource, resources_of, state_machine, template
 
 
 def path_length(machine: dict[str, Any], choices: dict[str, str]) -> int:
@@ -77,7 +78,9 @@ def test_what_is_charged_by_the_month_whatever_happens_is_in_the_model() -> None
     assert kinds.count("AWS::KMS::Key") == 1
     assert kinds.count("AWS::SecretsManager::Secret") == 1
     assert resource("EncryptionKey")["EnableKeyRotation"] is True
-    assert kinds.count("AWS::CloudWatch::Alarm") == Deployment().alarms
+    # An alarm on metric math is charged for each metric that it looks at. https://aws.amazon.com/cloudwatch/pricing/
+    alarms = resources_of("AWS::CloudWatch::Alarm").values()
+    assert sum(len(AlarmRule.from_properties(Stack().resolve(a)).metrics) for a in alarms) == Deployment().alarms
     assert kinds.count("AWS::CloudWatch::Dashboard") <= 3  # free in every account
     # Nothing else that costs by the hour, even when idle.
     assert not {kind for kind in kinds if kind.startswith(("AWS::EC2::", "AWS::RDS::", "AWS::ElastiCache::"))}

@@ -7,9 +7,11 @@ from typing import Any, Final
 
 import pytest
 
+from docs.tools.alarm_table import ShownAlarm, alarm_table
 from gopro_sync import errors
 from gopro_sync.telemetry.logs import EventType
 from gopro_sync.telemetry.metrics import Metric
+from local.engine.alarm_rule import AlarmRule
 from tests.support.deployment import ROOT, Stack, resource, resources_of, template
 
 CONFIGURATION: Final = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
@@ -52,6 +54,32 @@ def test_every_error_that_a_person_can_meet_is_explained() -> None:
 
 def alarm_names() -> set[str]:
     return {Stack().resolve(resource(name))["AlarmName"] for name in resources_of("AWS::CloudWatch::Alarm")}
+
+
+def shown_alarms() -> list[ShownAlarm]:
+    """Return the alarms in the template's order; what only a deployment knows goes by its name."""
+    alarms = []
+    for definition in template()["Resources"].values():
+        if definition["Type"] != "AWS::CloudWatch::Alarm":
+            continue
+        properties = Stack().resolve(definition["Properties"])
+        alarms.append(
+            ShownAlarm(
+                name=properties["AlarmName"],
+                description=properties["AlarmDescription"].replace(
+                    "CredentialsSecret.Id", Stack().name_of("CredentialsSecret")
+                ),
+                counted_from=definition["Metadata"]["CountedFrom"],
+                rule=AlarmRule.from_properties(properties),
+            )
+        )
+    return alarms
+
+
+def test_the_table_of_alarms_is_the_one_that_the_template_makes() -> None:
+    section = MONITORING.partition("## Alarms\n")[2].partition("\n## ")[0]
+    expected = alarm_table(shown_alarms())
+    assert expected in section, f"put this table into docs/monitoring.md:\n{expected}"
 
 
 def query_names() -> set[str]:

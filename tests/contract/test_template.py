@@ -250,7 +250,7 @@ def test_every_function_is_traced_writes_to_its_own_log_group_and_has_a_dead_let
     stack, properties = Stack(), FUNCTIONS[function]
     log_group = properties["LoggingConfig"]["LogGroup"]["Ref"]
     assert stack.resolve(LOG_GROUPS[log_group]["LogGroupName"]) == f"/aws/lambda/{stack.name_of(function)}"
-    assert stack.resolve(properties["DeadLetterQueue"]["TargetArn"]) == "DeadLetterQueue.Arn"
+    assert stack.resolve(properties["DeadLetterQueue"]["TargetArn"]) == "FailedCallsQueue.Arn"
     assert template()["Globals"]["Function"]["Tracing"] == "Active"
 
 
@@ -318,7 +318,9 @@ def test_a_service_may_assume_a_role_for_this_account_only(role: str, service: s
     assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
 
 
-@pytest.mark.parametrize("policy", ["ArchiveBucketPolicy", "AlertsTopicPolicy", "DeadLetterQueuePolicy"])
+@pytest.mark.parametrize(
+    "policy", ["ArchiveBucketPolicy", "AlertsTopicPolicy", "DeadLetterQueuePolicy", "FailedCallsQueuePolicy"]
+)
 def test_nothing_is_reachable_without_tls(policy: str) -> None:
     document = resource(policy)["PolicyDocument"]
     (denied,) = [statement for statement in document["Statement"] if statement["Effect"] == "Deny"]
@@ -345,9 +347,10 @@ def test_one_key_of_the_customer_encrypts_everything() -> None:
         resource("CredentialsSecret")["KmsKeyId"],
         resource("AlertsTopic")["KmsMasterKeyId"],
         resource("DeadLetterQueue")["KmsMasterKeyId"],
+        resource("FailedCallsQueue")["KmsMasterKeyId"],
         *(log_group["KmsKeyId"] for log_group in LOG_GROUPS.values()),
     ]
-    assert keys == [{"Fn::GetAtt": ["EncryptionKey", "Arn"]}] * (5 + len(LOG_GROUPS))
+    assert keys == [{"Fn::GetAtt": ["EncryptionKey", "Arn"]}] * (6 + len(LOG_GROUPS))
     assert resource("EncryptionKey")["EnableKeyRotation"] is True
 
 
@@ -456,7 +459,34 @@ def test_the_tracker_has_the_specified_key_index_backup_and_expiry() -> None:
 
 
 def test_dead_letters_are_kept_for_14_days() -> None:
-    assert resource("DeadLetterQueue")["MessageRetentionPeriod"] == 14 * 24 * 3600
+    for queue in ("DeadLetterQueue", "FailedCallsQueue"):
+        assert resource(queue)["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
+def test_a_queue_that_raises_an_alarm_gets_no_failed_videos_and_redrive_finds_them_in_the_other() -> None:
+    """The run's notice names a failed video; an alarm for it would be the second message for one cause."""
+    stack = Stack()
+    watched = stack.resolve(resource("DeadLettersAlarm"))["Dimensions"]
+    assert watched == [{"Name": "QueueName", "Value": "FailedCallsQueue.QueueName"}]
+    substitutions = stack.resolve(resource("SyncStateMachine")["DefinitionSubstitutions"])
+    assert substitutions["DeadLetterQueueUrl"] == stack.resolve(template()["Outputs"]["DeadLetterQueueUrl"]["Value"])
+    assert substitutions["DeadLetterQueueUrl"] == "gopro-sync-dead-letters"
+
+
+@pytest.mark.parametrize(
+    ("role", "queue"),
+    [
+        ("AuthenticatorRole", "FailedCallsQueue"),
+        ("MediaListerRole", "FailedCallsQueue"),
+        ("VideoDownloaderRole", "FailedCallsQueue"),
+        ("SyncScheduleRole", "FailedCallsQueue"),
+        ("SyncStateMachineRole", "DeadLetterQueue"),
+    ],
+)
+def test_each_role_may_send_to_the_queue_that_is_its_own_and_to_no_other(role: str, queue: str) -> None:
+    (policy,) = Stack().resolve(resource(role)["Policies"])
+    sending = [item for item in policy["PolicyDocument"]["Statement"] if "sqs:SendMessage" in item["Action"]]
+    assert [item["Resource"] for item in sending] == [f"{queue}.Arn"]
 
 
 # --- schedule --------------------------------------------------------------------------------------------------------
@@ -469,7 +499,7 @@ def test_the_schedule_starts_the_state_machine_every_night_at_two_in_central_eur
     assert start.astimezone(ZoneInfo("Europe/Berlin")).strftime("%H:%M %Z") == "02:00 CET"
     assert schedule["State"] == "ENABLED"
     assert schedule["Target"]["Input"] == "{}"
-    assert schedule["Target"]["DeadLetterConfig"] == {"Arn": "DeadLetterQueue.Arn"}
+    assert schedule["Target"]["DeadLetterConfig"] == {"Arn": "FailedCallsQueue.Arn"}
     # A start that did not come through is tried again for an hour, and then lies in the queue.
     assert schedule["Target"]["RetryPolicy"] == {"MaximumRetryAttempts": 5, "MaximumEventAgeInSeconds": 3600}
 

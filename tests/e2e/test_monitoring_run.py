@@ -19,7 +19,12 @@ from local.simulator import Fault
 from local.simulator.faults import FaultName
 from tests.e2e.conftest import LOGIN, Stack, video
 
+MINUTE_SECONDS = 60
+HOUR_SECONDS = 3600
 DAY_SECONDS = 86400
+# CloudWatch finds a value until it is older than all the periods that it looks at.
+ENDED_SECONDS = 30 * MINUTE_SECONDS
+FOR_SILENCE = ("GoPro-Sync-NoSuccessfulRun", "GoPro-Sync-NotStarted")
 
 
 def metric_sum(stack: Stack, since: float, name: str, **dimensions: str) -> float:
@@ -85,10 +90,13 @@ def test_a_night_with_a_failing_video_is_seen_and_told(stack: Stack, alerts: str
     # The alarm for what GoPro did differently, and the two messages that a person gets.
     assert alarm_states(stack)["GoPro-Api-Changed"] == "ALARM"
     after_it = time.time() + 1
-    assert alarm_states(stack)["GoPro-Sync-NoSuccessfulRun"] == "OK"
+    # Alarms over more than a day look at data up to the full hour.
+    silence = [state(stack, name, readings_since(stack, since), in_seconds=HOUR_SECONDS) for name in FOR_SILENCE]
+    assert silence == [State.OK, State.OK]
     messages = stack.take_messages(alerts)
     subjects = [message["Subject"] for message in messages]
     assert "GoPro Sync Partial Failure (local): 1 of 4 videos" in subjects
+    assert not [subject for subject in subjects if "Dead-Letters" in subject], "the notice has named the video"
     (alarm,) = [message for message in messages if message["Subject"].startswith('ALARM: "GoPro-Api-Changed')]
     told_alarm: dict[str, Any] = json.loads(alarm["Message"])
     assert told_alarm["NewStateValue"] == "ALARM"
@@ -134,18 +142,21 @@ def readings_since(stack: Stack, since: float) -> list[Reading]:
 def state(stack: Stack, alarm: str, readings: Iterable[Reading], *, in_seconds: float = 0) -> State:
     """Return what CloudWatch's rule says of an alarm, now or later, if nothing else is told until then."""
     found = stack.cloud.client("cloudwatch").describe_alarms(AlarmNames=[f"{alarm}-local"])["MetricAlarms"]
-    rule = AlarmRule.from_properties(found[0])
-    own = [r for r in readings if (r.namespace, r.name) == (rule.namespace, rule.metric_name)]
+    rule, told = AlarmRule.from_properties(found[0]), list(readings)
     values = {"Sum": lambda r: r.total, "Maximum": lambda r: r.most, "Minimum": lambda r: r.least}
-    points = [
-        Datapoint(timestamp_seconds=reading.at, value=values[rule.statistic](reading))
-        for reading in own
-        if reading.dimensions == rule.dimensions
-    ]
+    points = {
+        name: [
+            Datapoint(timestamp_seconds=reading.at, value=values[metric.statistic](reading))
+            for reading in told
+            if (reading.namespace, reading.name, reading.dimensions)
+            == (metric.namespace, metric.metric_name, metric.dimensions)
+        ]
+        for name, metric in rule.metrics.items()
+    }
     return rule.state(points, now_seconds=time.time() + in_seconds, before=State.OK)
 
 
-def test_six_videos_that_fail_raise_three_alarms_once_and_they_end_by_themselves(stack: Stack, alerts: str) -> None:
+def test_six_videos_that_fail_raise_two_alarms_once_and_they_end_by_themselves(stack: Stack, alerts: str) -> None:
     stack.put_library(*(video(f"bad{number}", f"GX02{number:04}.MP4") for number in range(6)))
     stack.gopro.set_faults(Fault(FaultName.MISSING_SOURCE))
     since = time.time()
@@ -153,23 +164,24 @@ def test_six_videos_that_fail_raise_three_alarms_once_and_they_end_by_themselves
     stack.run()
     stack.run()
 
-    raised = {"GoPro-Sync-HighFailureRate", "GoPro-Lambda-Errors", "GoPro-Dead-Letters"}
+    raised = {"GoPro-Sync-HighFailureRate", "GoPro-Lambda-Errors"}
     readings = readings_since(stack, since)
     assert {alarm: state(stack, alarm, readings) for alarm in raised} == dict.fromkeys(raised, State.ALARM)
     states = alarm_states(stack)
     assert {alarm: states[alarm] for alarm in raised} == dict.fromkeys(raised, "ALARM"), "the engine followed the rule"
+    assert states["GoPro-Dead-Letters"] == "OK", "the videos lie in the queue that redrive reads, and are in the notice"
     subjects = [message["Subject"] for message in stack.take_messages(alerts)]
     assert len([subject for subject in subjects if "HighFailureRate" in subject]) == 1
 
     assert len(stack.dead_letters()) == 6
-    time.sleep(1)  # what is told in one second is one reading
-    later = moved(readings_since(stack, time.time()), began_at=0, to=600)
-    ended = {alarm: state(stack, alarm, [*readings, *later], in_seconds=600) for alarm in raised}
+    ended = {alarm: state(stack, alarm, readings, in_seconds=ENDED_SECONDS) for alarm in raised}
     assert ended == dict.fromkeys(raised, State.OK)
 
 
 @pytest.mark.usefixtures("secret")
-def test_a_wrong_password_raises_the_alarms_for_runs_that_fail(stack: Stack, alerts: str) -> None:
+def test_a_wrong_password_raises_the_alarm_for_runs_that_fail_and_in_time_the_one_for_silence(
+    stack: Stack, alerts: str
+) -> None:
     stack.put_library(video("m1"))
     stack.put_secret(json.dumps({**LOGIN, "password": "not-the-password"}))
     since = time.time()
@@ -182,25 +194,23 @@ def test_a_wrong_password_raises_the_alarms_for_runs_that_fail(stack: Stack, ale
     timeline = query(stack, "one-run", since, PUT_THE_EXECUTION_NAME_HERE=failed.arn.rsplit(":", 1)[-1])
     assert [row["event_type"] for row in timeline] == ["session_failed", "run_reported"]
     readings = readings_since(stack, since)
-    for alarm in ("GoPro-Auth-Failure", "GoPro-StepFunction-Failed"):
-        assert state(stack, alarm, readings) is State.ALARM
-        assert state(stack, alarm, readings, in_seconds=600) is State.OK
+    assert state(stack, "GoPro-StepFunction-Failed", readings) is State.ALARM
+    assert state(stack, "GoPro-StepFunction-Failed", readings, in_seconds=ENDED_SECONDS) is State.OK
+    assert state(stack, "GoPro-Auth-Failure", readings) is State.OK, "one has its notice and the failed run's alarm"
     # The same night twice more; then one that succeeds.
-    nights = [moved(readings, began_at=0, to=days * DAY_SECONDS) for days in range(3)]
-    first_two, all_three = [*nights[0], *nights[1]], [*nights[0], *nights[1], *nights[2]]
-    assert state(stack, "GoPro-Sync-ThreeFailedRuns", first_two, in_seconds=DAY_SECONDS) is State.OK
-    assert state(stack, "GoPro-Sync-ThreeFailedRuns", all_three, in_seconds=2 * DAY_SECONDS) is State.ALARM
+    later = [moved(readings, began_at=0, to=days * DAY_SECONDS) for days in (1, 2)]
+    all_three = [*readings, *later[0], *later[1]]
     assert state(stack, "GoPro-Sync-NoSuccessfulRun", all_three, in_seconds=2 * DAY_SECONDS) is State.ALARM
+    assert state(stack, "GoPro-Sync-NotStarted", all_three, in_seconds=2 * DAY_SECONDS + HOUR_SECONDS) is State.OK
 
     stack.put_secret(stack.sign_in())
     since = time.time()
     assert stack.run().every_video_archived
 
-    night = moved(readings_since(stack, since), began_at=0, to=3 * DAY_SECONDS)
-    for alarm in ("GoPro-Sync-ThreeFailedRuns", "GoPro-Sync-NoSuccessfulRun"):
-        assert state(stack, alarm, [*all_three, *night], in_seconds=3 * DAY_SECONDS) is State.OK
-    assert state(stack, "GoPro-Sync-NoSuccessfulRun", night, in_seconds=5 * DAY_SECONDS) is State.OK
-    assert state(stack, "GoPro-Sync-NoSuccessfulRun", night, in_seconds=6.5 * DAY_SECONDS) is State.ALARM
+    night = readings_since(stack, since)
+    net = "GoPro-Sync-NoSuccessfulRun"
+    in_hours = {hours: state(stack, net, night, in_seconds=hours * HOUR_SECONDS) for hours in (1, 46, 49)}
+    assert in_hours == {1: State.OK, 46: State.OK, 49: State.ALARM}
 
 
 @pytest.mark.usefixtures("secret")
@@ -216,7 +226,8 @@ def test_a_pasted_token_near_its_end_raises_its_alarm_and_a_new_one_ends_it(stac
     assert state(stack, "GoPro-Credential-Expiring", soon) is State.ALARM
     time.sleep(1)  # what is told in one second is one reading
     new = moved(readings_with_a_token_for(24 * 7), began_at=0, to=DAY_SECONDS)
-    assert state(stack, "GoPro-Credential-Expiring", [*soon, *new], in_seconds=DAY_SECONDS) is State.OK
+    told = [*soon, *new]
+    assert state(stack, "GoPro-Credential-Expiring", told, in_seconds=DAY_SECONDS + MINUTE_SECONDS) is State.OK
 
 
 def test_an_account_that_runs_too_many_functions_raises_the_alarm_for_throttles(
@@ -235,4 +246,22 @@ def test_an_account_that_runs_too_many_functions_raises_the_alarm_for_throttles(
 
     readings = readings_since(stack, since)
     assert state(stack, "GoPro-Lambda-Throttles", readings) is State.ALARM
-    assert state(stack, "GoPro-Lambda-Throttles", readings, in_seconds=600) is State.OK
+    assert state(stack, "GoPro-Lambda-Throttles", readings, in_seconds=ENDED_SECONDS) is State.OK
+
+
+def test_a_run_that_somebody_stops_is_told_by_its_alarm_which_is_the_only_message(stack: Stack, alerts: str) -> None:
+    sfn, since = stack.cloud.client("stepfunctions"), time.time()
+    stack.put_library(video("m1"))
+    arn = sfn.start_execution(stateMachineArn=stack.output("StateMachineArn"), input="{}")["executionArn"]
+    sfn.stop_execution(executionArn=arn)
+
+    messages: list[dict[str, Any]] = []
+    deadline = time.monotonic() + 20
+    while not messages:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+        messages = stack.take_messages(alerts)
+    (message,) = messages
+    assert message["Subject"].startswith('ALARM: "GoPro-Sync-RunStopped-local"')
+    assert "start a run by hand" in json.loads(message["Message"])["AlarmDescription"]
+    assert state(stack, "GoPro-StepFunction-Failed", readings_since(stack, since)) is State.OK

@@ -148,7 +148,7 @@ CALLS: Final = {
     ),
     "pending": Call(
         make=lambda client: tracker(client).pending(),
-        answer={"Items": [{"upload_date": {"S": "2026-05-01T01:00:00Z"}, "error_type": {"S": "NetworkError"}}]},
+        answer={"Items": [{"first_seen_at": {"S": "2026-05-01T01:00:00Z"}, "error_type": {"S": "NetworkError"}}]},
         error=TrackerError,
     ),
     "add_pending, refused": Call(

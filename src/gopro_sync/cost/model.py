@@ -129,8 +129,8 @@ class Deployment:
     key_rotation_days: int = 2560
     audits_calls: bool = True
     has_other_trail: bool = False
-    custom_metrics: int = 20
-    alarms: int = 10
+    custom_metrics: int = 21
+    alarms: int = 19
     paid_dashboards: int = 0
 
     def __post_init__(self) -> None:

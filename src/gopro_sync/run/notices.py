@@ -11,6 +11,7 @@ from gopro_sync.errors import InvalidEventError
 from gopro_sync.values.event_fields import JsonObject, optional_count, optional_text, required_count, required_text
 
 FAILED: Final = "FAILED"
+PARTIAL_FAILURE: Final = "PARTIAL_FAILURE"
 
 # SNS takes fewer than 100 characters, printable ASCII: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 _LONGEST_SUBJECT: Final = 99

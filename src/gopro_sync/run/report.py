@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gopro_sync.cost.model import RunUsage, cost_of_run
 from gopro_sync.cost.prices import load_prices
-from gopro_sync.run.notices import FAILED, failure_of, notice_of
+from gopro_sync.run.notices import FAILED, PARTIAL_FAILURE, failure_of, notice_of
 from gopro_sync.run.run_end import read_run_end
 from gopro_sync.run.run_files import write_summary
 from gopro_sync.settings import NOBODY, Settings
@@ -69,6 +69,7 @@ def report(
     write_summary(s3, bucket=settings.archive_bucket_name, execution_id=execution_id, summary=summary)
     environment = settings.environment
     emit(Metric.RUN_COMPLETED, 0 if status == FAILED else 1, environment=environment)
+    emit(Metric.RUN_PARTIAL, 1 if status == PARTIAL_FAILURE else 0, environment=environment)
     emit(Metric.VIDEOS_PENDING, pending.count, environment=environment)
     emit(Metric.OLDEST_PENDING_AGE_HOURS, _age_hours(pending, now), environment=environment)
     if "cost_usd" in summary:

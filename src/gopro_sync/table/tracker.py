@@ -6,7 +6,7 @@ it knows that the retries are used up. Two runs cannot work on one video: who cl
 write, until it ends or expires.
 
 ``sync_timestamp`` is the time of the last status change, on every item: it is the sort key of the index by status, and
-an item without it would not be found there.
+an item without it would not be found there. ``first_seen_at`` is the time at which the item was made, and stays.
 """
 
 from __future__ import annotations
@@ -93,15 +93,16 @@ class PendingVideos:
 
     Attributes:
         count: how many.
-        oldest_upload: when the oldest of them was uploaded; None if there is none, or no time is known.
+        first_seen_at: when the one was recorded that waits for the longest time; None if there is none, or no time is
+            known.
     """
 
     count: int
-    oldest_upload: datetime | None
+    first_seen_at: datetime | None
 
     def oldest_age_seconds(self, now: datetime) -> float:
-        """Return for how long the oldest has been waiting since its upload; 0 if nothing is."""
-        return 0.0 if self.oldest_upload is None else max(0.0, (now - self.oldest_upload).total_seconds())
+        """Return for how long the oldest has been waiting since it was recorded; 0 if nothing is."""
+        return 0.0 if self.first_seen_at is None else max(0.0, (now - self.first_seen_at).total_seconds())
 
 
 @unique
@@ -255,22 +256,26 @@ class Tracker:
         """Return how many videos are not archived, and since when the oldest waits.
 
         Read from the index by status, which lags behind the table by less than a second as a rule.
+
+        A record of an earlier version has no ``first_seen_at``. It counts from its last change of status, which is not
+        before it was first seen: its age may be too low until it is archived, and no alarm goes off for a video that
+        was recorded last night but uploaded years ago.
         """
-        uploads = [
-            item.get("upload_date")
+        waiting = [
+            item.get("first_seen_at", item.get("sync_timestamp"))
             for status in (Status.PENDING, Status.IN_PROGRESS, Status.FAILED)
             for item in self._query_status(status)
             if item.get("error_type") != MediaGoneError.__name__
         ]
-        known = [moment for moment in map(zoned_moment_or_none, uploads) if moment is not None]
-        return PendingVideos(count=len(uploads), oldest_upload=min(known, default=None))
+        known = [moment for moment in map(zoned_moment_or_none, waiting) if moment is not None]
+        return PendingVideos(count=len(waiting), first_seen_at=min(known, default=None))
 
     def _query_status(self, status: Status) -> Iterator[dict[str, Any]]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table_name,
             IndexName=STATUS_INDEX,
             KeyConditionExpression="#status = :status",
-            ProjectionExpression="upload_date, error_type",
+            ProjectionExpression="first_seen_at, sync_timestamp, error_type",
             ExpressionAttributeNames={"#status": "status"},
             ExpressionAttributeValues={":status": {"S": status}},
         )
@@ -354,6 +359,7 @@ class Tracker:
         return []
 
     def _pending_item(self, video: Video) -> dict[str, Any]:
+        now = iso_utc(self._clock())
         item = {
             "media_id": video.media_id,
             "status": Status.PENDING,
@@ -363,7 +369,8 @@ class Tracker:
             "file_size": video.size_bytes,
             "duration_seconds": None if video.duration_seconds is None else round(video.duration_seconds),
             "retry_count": video.retry_count,
-            "sync_timestamp": iso_utc(self._clock()),
+            "first_seen_at": now,
+            "sync_timestamp": now,
         }
         return {name: value for name, value in item.items() if value is not None}
 

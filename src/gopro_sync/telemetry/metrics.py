@@ -35,6 +35,7 @@ class Metric(StrEnum):
     OLDEST_PENDING_AGE_HOURS = "OldestPendingAgeHours"
     CREDENTIAL_EXPIRES_IN_HOURS = "CredentialExpiresInHours"
     RUN_COMPLETED = "RunCompleted"
+    RUN_PARTIAL = "RunPartial"
     RUN_COST = "RunCost"
     API_DRIFT = "ApiDrift"
 

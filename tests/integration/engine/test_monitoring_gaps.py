@@ -7,6 +7,7 @@ import time
 from uuid import uuid4
 
 import pytest
+from botocore.exceptions import WaiterError
 
 from tests.integration.engine.conftest import Engine
 
@@ -147,3 +148,92 @@ def test_a_stack_can_save_a_query(engine: Engine) -> None:
     found = engine.client("logs").describe_query_definitions(queryDefinitionNamePrefix=properties["Name"])
 
     assert [query["queryString"] for query in found["queryDefinitions"]] == ["fields @timestamp"]
+
+
+@pytest.mark.gap
+def test_a_stack_can_have_an_alarm_on_metric_math(engine: Engine) -> None:
+    client, namespace = engine.client("cloudwatch"), f"N{uuid4().hex[:12]}"
+    metrics = [
+        {
+            "Id": name,
+            "MetricStat": {"Metric": {"Namespace": namespace, "MetricName": name}, "Period": "300", "Stat": "Sum"},
+            "ReturnData": "false",
+        }
+        for name in ("first", "second")
+    ]
+    properties = {
+        "AlarmName": namespace,
+        "Metrics": [*metrics, {"Id": "both", "Expression": "FILL(first, 0) + FILL(second, 0)"}],
+        "EvaluationPeriods": "1",
+        "Threshold": "3",
+        "ComparisonOperator": "GreaterThanThreshold",
+    }
+    template = {"Resources": {"Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}}}
+    cloudformation = engine.client("cloudformation")
+    cloudformation.create_stack(StackName=namespace, TemplateBody=json.dumps(template))
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=namespace, WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+    )
+
+    def described() -> dict[str, object]:
+        (alarm,) = client.describe_alarms(AlarmNames=[namespace])["MetricAlarms"]
+        return dict(alarm)
+
+    before = described()
+    for name in ("first", "second"):
+        client.put_metric_data(Namespace=namespace, MetricData=[{"MetricName": name, "Value": 2}])
+
+    assert "MetricName" not in before
+    assert [before["StateValue"], described()["StateValue"]] == ["OK", "ALARM"]
+
+
+@pytest.mark.gap
+def test_a_stack_with_an_alarm_that_cloudwatch_refuses_is_not_created(engine: Engine) -> None:
+    name = f"N{uuid4().hex[:12]}"
+    properties = {
+        "Namespace": name,
+        "MetricName": "M",
+        "Statistic": "Sum",
+        "Period": 86400,
+        "EvaluationPeriods": 8,
+        "Threshold": 1,
+        "ComparisonOperator": "GreaterThanThreshold",
+    }
+    template = {"Resources": {"Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}}}
+    cloudformation = engine.client("cloudformation")
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
+    with pytest.raises(WaiterError):
+        cloudformation.get_waiter("stack_create_complete").wait(
+            StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+        )
+
+
+@pytest.mark.gap
+def test_an_execution_that_starts_and_one_that_is_stopped_are_told_as_metrics(engine: Engine) -> None:
+    sfn = engine.client("stepfunctions")
+    machine = sfn.create_state_machine(
+        name=f"machine-{uuid4().hex[:12]}",
+        definition=json.dumps({"StartAt": "Waits", "States": {"Waits": {"Type": "Wait", "Seconds": 60, "End": True}}}),
+        roleArn=engine.role("states.amazonaws.com"),
+    )["stateMachineArn"]
+    arn = sfn.start_execution(stateMachineArn=machine)["executionArn"]
+    time.sleep(0.5)
+    sfn.stop_execution(executionArn=arn)
+
+    def told(name: str) -> list[float]:
+        answer = engine.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/States",
+            MetricName=name,
+            Dimensions=[{"Name": "StateMachineArn", "Value": machine}],
+            StartTime=time.time() - 3600,
+            EndTime=time.time() + 60,
+            Period=86400,
+            Statistics=["Sum"],
+        )
+        return [point["Sum"] for point in answer["Datapoints"]]
+
+    deadline = time.monotonic() + 15
+    while not told("ExecutionsAborted"):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert [told("ExecutionsStarted"), told("ExecutionsAborted"), told("ExecutionsFailed")] == [[1], [1], []]

@@ -144,6 +144,7 @@ def test_a_run_tells_each_metric_once(aws: tuple[S3Client, DynamoDBClient], caps
     assert counted.pop(("OldestPendingAgeHours", environment)) == pytest.approx(24, abs=0.1)
     assert counted == {
         ("RunCompleted", environment): 1,
+        ("RunPartial", environment): 1,
         ("VideosPending", environment): 1,
         ("SyncFailures", environment): 3,
         ("SyncFailures", environment, "IntegrityError"): 2,
@@ -183,6 +184,7 @@ def test_a_failed_run_counts_as_not_completed_and_invents_no_numbers(
     environment = ENVIRONMENT["ENVIRONMENT"]
     assert metrics(capsys) == {
         ("RunCompleted", environment): 0,
+        ("RunPartial", environment): 0,
         ("VideosPending", environment): 0,
         ("OldestPendingAgeHours", environment): 0,
     }

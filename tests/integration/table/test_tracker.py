@@ -131,6 +131,7 @@ def test_a_new_video_is_recorded_with_the_attributes_of_the_specification(
         "file_size": "123",
         "duration_seconds": "7",
         "retry_count": "0",
+        "first_seen_at": "2026-05-02T01:00:00Z",
         "sync_timestamp": "2026-05-02T01:00:00Z",
     }
 
@@ -443,16 +444,16 @@ def test_a_record_that_was_changed_by_hand_is_named(
         tracker.get_many(["m1"])
 
 
-@pytest.mark.parametrize("upload_date", [{"S": "yesterday"}, {"S": "0001-01-01T00:00:00+14:00"}, {"N": "5"}, {"L": []}])
-def test_a_pending_video_whose_upload_time_was_changed_by_hand_is_counted_and_has_no_age(
-    clock: Clock, upload_date: dict[str, Any]
+@pytest.mark.parametrize("first_seen", [{"S": "yesterday"}, {"S": "0001-01-01T00:00:00+14:00"}, {"N": "5"}, {"L": []}])
+def test_a_pending_video_whose_times_were_changed_by_hand_is_counted_and_has_no_age(
+    clock: Clock, first_seen: dict[str, Any]
 ) -> None:
     with aws_environment():
         client = make_dynamodb_client()
     tracker = Tracker(client, TABLE, clock=clock, sleep=lambda _seconds: None)
     with Stubber(client) as stub:
         stub.add_response(
-            "query", {"Items": [{"upload_date": upload_date}, {"upload_date": {"S": "2026-05-01T01:00:00Z"}}]}
+            "query", {"Items": [{"first_seen_at": first_seen}, {"first_seen_at": {"S": "2026-05-01T01:00:00Z"}}]}
         )
         for _ in range(2):
             stub.add_response("query", {"Items": []})
@@ -460,6 +461,31 @@ def test_a_pending_video_whose_upload_time_was_changed_by_hand_is_counted_and_ha
 
     assert pending.count == 2
     assert pending.oldest_age_seconds(clock.now) == 24 * 3600
+
+
+def test_a_video_waits_from_when_it_was_first_seen_and_not_from_its_upload_years_ago(
+    tracker: Tracker, client: DynamoDBClient, clock: Clock
+) -> None:
+    first_night = clock.now
+    tracker.add_pending([video(uploaded_at=first_night - timedelta(days=3 * 365))])
+    assert tracker.pending().oldest_age_seconds(first_night) == 0
+
+    # Whatever happens to it, and whoever records it again.
+    clock.now += timedelta(days=15)
+    tracker.claim("m1", owner="run-2", lease=LEASE)
+    tracker.save_progress("m1", owner="run-2", files=[FILE], upload=None)
+    set_status(client, Status.FAILED)
+    tracker.add_pending([video()])
+
+    assert tracker.pending().oldest_age_seconds(clock.now) == timedelta(days=15).total_seconds()
+
+
+def test_a_record_of_an_earlier_version_waits_from_its_last_change_and_raises_no_alarm_at_once(
+    tracker: Tracker, client: DynamoDBClient, clock: Clock
+) -> None:
+    tracker.add_pending([video(uploaded_at=clock.now - timedelta(days=3 * 365))])
+    client.update_item(TableName=TABLE, Key={"media_id": {"S": "m1"}}, UpdateExpression="REMOVE first_seen_at")
+    assert tracker.pending().oldest_age_seconds(clock.now + timedelta(hours=1)) == 3600
 
 
 def test_many_new_videos_are_recorded_in_few_calls_and_known_ones_are_left_alone(

@@ -11,7 +11,7 @@ import pytest
 
 from local.engine.alarm_notice import AlarmChange
 from local.engine.alarm_reason import reason
-from local.engine.alarm_rule import AlarmRule, Datapoint, State
+from local.engine.alarm_rule import ONLY_METRIC, AlarmRule, Datapoint, State
 
 _NOW = datetime(2026, 5, 1, 18, 2, 44, 123456, tzinfo=UTC)
 _TOPIC = "arn:aws:sns:us-east-1:000000000000:gopro-sync-alerts-local"
@@ -19,7 +19,7 @@ _TOPIC = "arn:aws:sns:us-east-1:000000000000:gopro-sync-alerts-local"
 # The form: the e-mails of real alarms that people have quoted; see local/engine/alarm_notice.py.
 _MAIL = """\
 You are receiving this email because your Amazon CloudWatch Alarm "GoPro Sync" in the US East (N. Virginia) region has \
-entered the ALARM state, because "Threshold Crossed: 1 datapoint [4.0 (01/05/26 18:00:00)] was greater than the \
+entered the ALARM state, because "Threshold Crossed: 1 datapoint [4.0 (01/05/26 17:58:00)] was greater than the \
 threshold (3.0)." at "Friday 01 May, 2026 18:02:44 UTC".
 
 View this alarm in the AWS Management Console:
@@ -29,7 +29,7 @@ Alarm Details:
 - Name:                       GoPro Sync
 - Description:                More than three videos failed.
 - State Change:               OK -> ALARM
-- Reason for State Change:    Threshold Crossed: 1 datapoint [4.0 (01/05/26 18:00:00)] was greater than the threshold \
+- Reason for State Change:    Threshold Crossed: 1 datapoint [4.0 (01/05/26 17:58:00)] was greater than the threshold \
 (3.0).
 - Timestamp:                  Friday 01 May, 2026 18:02:44 UTC
 - AWS Account:                000000000000
@@ -82,7 +82,7 @@ def alarm(**properties: Any) -> dict[str, Any]:
 def change(**properties: Any) -> AlarmChange:
     rule = AlarmRule.from_properties(alarm(**properties))
     point = Datapoint(timestamp_seconds=_NOW.timestamp() - 10, value=4)
-    values = rule.values_by_period([point], now_seconds=_NOW.timestamp())
+    values = rule.values_by_period({name: [point] for name in rule.metrics}, now_seconds=_NOW.timestamp())
     return AlarmChange(
         alarm=alarm(**properties),
         before="OK",
@@ -150,26 +150,26 @@ def test_programs_get_the_alarm_as_json() -> None:
             {"EvaluationPeriods": 2},
             [(10, 4.0), (310, 5.5)],
             State.ALARM,
-            "Threshold Crossed: 2 datapoints [5.5 (01/05/26 18:00:00), 4.0 (01/05/26 17:55:00)] were greater than the "
+            "Threshold Crossed: 2 datapoints [5.5 (01/05/26 17:58:00), 4.0 (01/05/26 17:53:00)] were greater than the "
             "threshold (3.0).",
         ),
         (
             {"EvaluationPeriods": 2, "DatapointsToAlarm": 1},
             [(10, 0.0), (310, 5.0)],
             State.ALARM,
-            "Threshold Crossed: 1 datapoint [5.0 (01/05/26 18:00:00)] was greater than the threshold (3.0).",
+            "Threshold Crossed: 1 datapoint [5.0 (01/05/26 17:58:00)] was greater than the threshold (3.0).",
         ),
         (
             {},
             [(310, 3.0)],
             State.OK,
-            "Threshold Crossed: 1 datapoint [3.0 (01/05/26 18:00:00)] was not greater than the threshold (3.0).",
+            "Threshold Crossed: 1 datapoint [3.0 (01/05/26 17:58:00)] was not greater than the threshold (3.0).",
         ),
         (
             {"ComparisonOperator": "LessThanOrEqualToThreshold", "Threshold": 1},
             [(310, 0.25)],
             State.ALARM,
-            "Threshold Crossed: 1 datapoint [0.25 (01/05/26 18:00:00)] was less than or equal to the threshold (1.0).",
+            "Threshold Crossed: 1 datapoint [0.25 (01/05/26 17:58:00)] was less than or equal to the threshold (1.0).",
         ),
         (
             {"EvaluationPeriods": 2, "TreatMissingData": "breaching"},
@@ -207,7 +207,39 @@ def test_the_reason_names_the_values_that_decided(
     began = datetime(2026, 5, 1, 17, 55, tzinfo=UTC).timestamp()
     points = [Datapoint(timestamp_seconds=began + seconds, value=value) for seconds, value in values]
 
-    by_period = rule.values_by_period(points, now_seconds=_NOW.timestamp())
+    by_period = rule.values_by_period({ONLY_METRIC: points}, now_seconds=_NOW.timestamp())
 
-    assert rule.state(points, now_seconds=_NOW.timestamp(), before=State.OK) is after
+    assert rule.state({ONLY_METRIC: points}, now_seconds=_NOW.timestamp(), before=State.OK) is after
     assert reason(rule, by_period, after=after) == told
+
+
+def test_of_many_values_the_reason_names_the_most_recent_five() -> None:
+    rule = AlarmRule.from_properties(alarm(EvaluationPeriods=7))
+    points = [Datapoint(timestamp_seconds=_NOW.timestamp() - 300 * ago, value=4 + ago) for ago in range(7)]
+
+    told = reason(rule, rule.values_by_period({ONLY_METRIC: points}, now_seconds=_NOW.timestamp()), after=State.ALARM)
+
+    assert told.startswith("Threshold Crossed: 7 datapoints were greater than the threshold (3.0). The most recent ")
+    assert told.endswith(
+        "[4.0 (01/05/26 17:58:00), 5.0 (01/05/26 17:53:00), 6.0 (01/05/26 17:48:00), "
+        "7.0 (01/05/26 17:43:00), 8.0 (01/05/26 17:38:00)]."
+    )
+
+
+def test_an_alarm_on_metric_math_says_what_it_watches() -> None:
+    metric = {"Namespace": "AWS/States", "MetricName": "ExecutionsAborted", "Dimensions": [{"Name": "A", "Value": "b"}]}
+    queries = [
+        {"Id": "aborted", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Sum"}, "ReturnData": False},
+        {"Id": "all", "Expression": "2 * aborted", "ReturnData": True},
+    ]
+    one_metric = ("Namespace", "MetricName", "Dimensions", "Statistic", "Unit", "Period")
+    properties = {name: value for name, value in alarm(Metrics=queries).items() if name not in one_metric}
+
+    message = json.loads(replace(change(), alarm=properties).message)
+
+    assert "- MetricExpression:                    2 * aborted\n" in message["email"]
+    assert "- aborted:                             Sum of AWS/States ExecutionsAborted [A = b]\n" in message["email"]
+    assert "for at least 1 of the last 1 period(s) of 300 seconds" in message["email"]
+    trigger = json.loads(message["default"])["Trigger"]
+    assert trigger["Metrics"] == queries
+    assert "MetricName" not in trigger
