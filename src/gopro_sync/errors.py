@@ -198,3 +198,18 @@ class KeyConflictError(GoProSyncError):
     """Another object holds the S3 key, and the disambiguated key as well."""
 
     remedy = "Look at the two objects in the bucket; move the one that is not from this system."
+
+
+# --- no error of the set: how the end of a function's time travels ---------------------------------------------------
+
+
+class TimeIsUp(BaseException):
+    """The function is about to be killed; ``handlers/last_word.py`` raises it, and makes an error of the set of it.
+
+    No Exception, so that nothing on its way takes it for a failed request and tries again.
+
+    Attributes:
+        meaning: the error of whoever was being asked, once that is known.
+    """
+
+    meaning: GoProSyncError | None = None

@@ -26,6 +26,7 @@ from gopro_sync.errors import (
     RetryableError,
     SecretStoreError,
     StorageError,
+    TimeIsUp,
     TrackerError,
 )
 from gopro_sync.values.outside_values import retry_after_seconds
@@ -270,6 +271,9 @@ def answer_of(service: Service, operation: str, *turns: Turn, media_id: str | No
         yield call
     except ClientError as error:
         raise refusal(service, operation, *turns, answer=error.response, media_id=media_id) from error
+    except TimeIsUp as end:
+        end.meaning = call.failure(f"{service} had not answered {operation} when the function's time was over")
+        raise
     except BotoCoreError as error:
         # No credentials, no connection, or an answer that is none.
         raise call.failure(f"{service} could not be asked for {operation} ({type(error).__name__})") from error

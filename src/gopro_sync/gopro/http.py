@@ -15,7 +15,7 @@ from http.cookiejar import DefaultCookiePolicy
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
-from gopro_sync.errors import ConfigurationError, GoProApiChangedError, NetworkError, RetryableError
+from gopro_sync.errors import ConfigurationError, GoProApiChangedError, NetworkError, RetryableError, TimeIsUp
 from gopro_sync.gopro.statuses import Answer
 from gopro_sync.values.timestamps import now_utc
 
@@ -141,6 +141,10 @@ class Exchange:
                 return Answer(status=response.status_code, headers=response.headers, body=_body(response, media_id))
             finally:
                 response.close()
+        except TimeIsUp as end:
+            message = "The GoPro API had not answered when the function's time was over"
+            end.meaning = NetworkError(message, media_id=media_id)
+            raise
         except httpx.HTTPError as error:
             raise NetworkError(f"The GoPro API did not answer ({type(error).__name__})", media_id=media_id) from error
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync.errors import GoProSyncError, InvalidEventError, UnexpectedError
+from gopro_sync.handlers.last_word import last_word
 from gopro_sync.redaction import redact
 from gopro_sync.telemetry import tracing
 from gopro_sync.telemetry.logs import EventType, logger
@@ -47,7 +48,8 @@ def entry_point(failure_event: EventType, *, prepare: Callable[[], object]) -> C
             try:
                 _refuse_other_than_objects(event)
                 logger.set_correlation_id(execution_id_of(event, context))
-                return function(event, context)
+                with last_word(lambda: context.get_remaining_time_in_millis() / 1000):
+                    return function(event, context)
             except GoProSyncError as error:
                 failure, unexpected = error, None
             except BaseException as error:  # noqa: BLE001 - whatever it is, even SystemExit, it leaves by a name of ours

@@ -19,6 +19,7 @@ from gopro_sync.redaction import redact_values
 class EventType(StrEnum):
     """What a log line is about; dashboards and saved queries filter on these values."""
 
+    TIME_IS_UP = "time_is_up"
     SESSION_READY = "session_ready"
     SESSION_FAILED = "session_failed"
     SECRET_ROTATION_STEP = "secret_rotation_step"  # noqa: S105  # nosec B105 - the name of an event

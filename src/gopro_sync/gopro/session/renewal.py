@@ -15,7 +15,6 @@ from typing import Final, Protocol
 from gopro_sync.errors import (
     AuthenticationError,
     ConfigurationError,
-    GoProSyncError,
     SessionBusyError,
     SessionRefusedError,
 )
@@ -160,7 +159,7 @@ class Renewal:
         memory = self._take_guard()
         try:
             credentials = work(self._store.load(), memory)
-        except GoProSyncError:
+        except BaseException:  # the end of the function's time, too
             self._guard.release()
             raise
         self._guard.release_renewed()
