@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from local import deployment, processes
 from local.aws_client import make_client
@@ -30,6 +30,18 @@ from local.state_place import state_place
 
 # What a started cloud tells the person who waits for it, line by line.
 Report = Callable[[str], None]
+
+
+class Deployer(Protocol):
+    """Packs the functions and creates the stack, as ``local.deployment`` does by sam's commands."""
+
+    def build(self, directory: StateDirectory, /) -> None:
+        """Packs the functions."""
+
+    def deploy(
+        self, directory: StateDirectory, /, *, endpoint_url: str, ca_bundle: Path, parameters: Mapping[str, str]
+    ) -> None:
+        """Creates the stack."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +95,7 @@ def start(
     credentials: Path | None = None,
     port: int = 0,
     alert_email: str | None = None,
+    deployer: Deployer = deployment,
     report: Report = lambda _line: None,
 ) -> Cloud:
     """Brings a cloud up; when it fails or is interrupted, nothing of it is left running.
@@ -95,6 +108,7 @@ def start(
         credentials: a file with the secret's JSON object; default: what the simulator accepts.
         port: of the engine; 0 for any free one.
         alert_email: an address that is subscribed to the alerts, and not confirmed yet; default: nobody.
+        deployer: packs and deploys; default: ``sam build`` and ``sam deploy``.
         report: told what happens, line by line.
 
     Raises:
@@ -112,6 +126,7 @@ def start(
             secret=secret,
             port=port,
             alert_email=alert_email,
+            deployer=deployer,
             report=report,
         )
 
@@ -232,6 +247,7 @@ def _start(
     secret: dict[str, Any] | None,
     port: int,
     alert_email: str | None,
+    deployer: Deployer,
     report: Report,
 ) -> Cloud:
     trust = ensure_trust(directory.trust)
@@ -255,13 +271,13 @@ def _start(
         state = replace(state, gopro_api_base_url=gopro_api_base_url)
 
     report("sam build (the first one downloads the functions' packages)")
-    deployment.build(directory)
+    deployer.build(directory)
     wait_until_ready(engine, directory, trust)
     report(f"AWS engine at {engine.endpoint_url}; sam deploy")
     parameters = {"GoProApiBaseUrl": state.gopro_api_base_url}
     if alert_email:  # sam takes no empty value
         parameters["AlertEmail"] = alert_email
-    deployment.deploy(directory, endpoint_url=engine.endpoint_url, ca_bundle=trust.ca_bundle, parameters=parameters)
+    deployer.deploy(directory, endpoint_url=engine.endpoint_url, ca_bundle=trust.ca_bundle, parameters=parameters)
     state = replace(state, outputs=_stack_outputs(engine.endpoint_url, trust))
     cloud = _cloud(directory, state)
     if secret is not None:

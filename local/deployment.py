@@ -55,16 +55,10 @@ def deploy(directory: StateDirectory, *, endpoint_url: str, ca_bundle: Path, par
     Raises:
         DeploymentError: with the end of what sam said.
     """
-    overrides = {
-        "Environment": "local",
-        "ScheduleState": "DISABLED",
-        "Architecture": _architecture(),
-        **parameters,
-    }
     arguments = ["deploy", "--template-file", str(directory.build / "template.yaml"), "--stack-name", STACK_NAME]
     arguments += ["--resolve-s3", "--capabilities", "CAPABILITY_NAMED_IAM", "--no-confirm-changeset"]
     arguments += ["--no-fail-on-empty-changeset", "--region", REGION, "--parameter-overrides"]
-    arguments += [f"{name}={value}" for name, value in overrides.items()]
+    arguments += [f"{name}={value}" for name, value in stack_parameters(parameters).items()]
     environment = {
         **sam_environment(directory),
         "AWS_ENDPOINT_URL": endpoint_url,
@@ -73,6 +67,11 @@ def deploy(directory: StateDirectory, *, endpoint_url: str, ca_bundle: Path, par
         "AWS_SECRET_ACCESS_KEY": ROOT_SECRET_ACCESS_KEY,
     }
     _sam("sam-deploy", arguments, directory, environment, working_directory=directory.path)
+
+
+def stack_parameters(further: Mapping[str, str]) -> dict[str, str]:
+    """The template's parameters that every local deployment sets, and further ones."""
+    return {"Environment": "local", "ScheduleState": "DISABLED", "Architecture": _architecture(), **further}
 
 
 def sam_environment(directory: StateDirectory) -> dict[str, str]:

@@ -18,20 +18,28 @@ from local import running
 from local.cloud import Cloud
 from local.running import Execution
 from local.simulator import Library, SimulatedItem, SimulatorAdmin, SourceFile
+from tests.support.plain_deployment import PlainDeployment
 
 # What of a deployed stack is looked at in `make test`; the rest is for `make slow`.
 _QUICK = frozenset({"test_nightly_sync.py"})
 # Deployed a second time, in another of the parallel test processes: on one cloud alone, these tests would end last.
 _ON_A_SECOND_CLOUD = frozenset({"test_killed_function.py", "test_monitoring_run.py", "test_sessions_in_runs.py"})
+# Brings up one of its own, by sam itself.
+_ON_ITS_OWN_CLOUD = "test_real_deployment.py"
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Keep the tests of this folder together: a deployed stack serves all tests of one process."""
     if item.path.is_relative_to(Path(__file__).parent):
-        group = "second local cloud" if item.path.name in _ON_A_SECOND_CLOUD else "local cloud"
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group(_group(item.path.name)))
         if item.path.name not in _QUICK:
             item.add_marker(pytest.mark.slow)
+
+
+def _group(file: str) -> str:
+    if file == _ON_ITS_OWN_CLOUD:
+        return "third local cloud"
+    return "second local cloud" if file in _ON_A_SECOND_CLOUD else "local cloud"
 
 
 @pytest.fixture(autouse=True)
@@ -202,10 +210,17 @@ class Stack:
 
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The stack, deployed once for all tests."""
-    with local_cloud.running(state_directory=tmp_path_factory.mktemp("cloud")) as cloud:
+    """The stack, deployed once for all tests of one process."""
+    deployer = PlainDeployment(packages(tmp_path_factory))
+    with local_cloud.running(state_directory=tmp_path_factory.mktemp("cloud"), deployer=deployer) as cloud:
         assert cloud.simulator_url is not None
         yield Stack(cloud=cloud, gopro=SimulatorAdmin(cloud.simulator_url))
+
+
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder for the functions' package that all processes of this test run share."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "packages"
 
 
 @pytest.fixture

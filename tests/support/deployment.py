@@ -44,7 +44,11 @@ yaml.add_multi_constructor("!", _construct_intrinsic, Loader=_TemplateLoader)
 @cache
 def template() -> dict[str, Any]:
     """Return template.yaml; intrinsic functions are in their long form."""
-    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    return read_template((ROOT / "template.yaml").read_text(encoding="utf-8"))
+
+
+def read_template(text: str) -> dict[str, Any]:
+    """Return a template from its YAML; intrinsic functions are in their long form."""
     document: dict[str, Any] = yaml.load(text, Loader=_TemplateLoader)
     return document
 

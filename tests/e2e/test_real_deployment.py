@@ -1,0 +1,63 @@
+"""The one stack of the tests that sam itself builds and deploys, as ``make demo`` does and everybody who uses AWS."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import cloud as local_cloud
+from local.deployment import STACK_NAME
+from local.simulator import SimulatorAdmin
+from local.state import StateDirectory
+from tests.e2e.conftest import Stack, packages, video
+from tests.support.deployment import read_template
+from tests.support.plain_deployment import PlainDeployment, plain_template, translate
+
+# Where sam has put what it packed.
+ADDRESSES = {"Code", "DefinitionS3Location"}
+
+
+def resources(document: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Each resource's type and properties; sam adds metadata of its own, which CloudFormation passes by."""
+    return {
+        logical_id: (
+            resource["Type"],
+            {name: value for name, value in resource["Properties"].items() if name not in ADDRESSES},
+        )
+        for logical_id, resource in document["Resources"].items()
+    }
+
+
+def contents(package: Path) -> dict[str, int]:
+    """The checksum of each file in a package, which is a zip file or the folder that one is made of."""
+    if package.is_dir():
+        files = (file for file in package.rglob("*") if file.is_file())
+        return {str(file.relative_to(package)): zlib.crc32(file.read_bytes()) for file in files}
+    with zipfile.ZipFile(package) as archive:
+        return {entry.filename: entry.CRC for entry in archive.infolist() if not entry.is_dir()}
+
+
+def test_what_sam_deploys_works_and_is_what_all_other_tests_run_on(tmp_path_factory: pytest.TempPathFactory) -> None:
+    directory = StateDirectory(tmp_path_factory.mktemp("cloud"))
+    quick = PlainDeployment(packages(tmp_path_factory))
+    with local_cloud.running(state_directory=directory.path) as cloud:
+        assert cloud.simulator_url is not None
+        stack = Stack(cloud=cloud, gopro=SimulatorAdmin(cloud.simulator_url))
+        stack.put_library(video("m1"))
+
+        assert stack.run().every_video_archived
+
+        assert stack.object_keys() == ["gopro-videos/2026/05/GX010001.MP4"]
+        original = cloud.client("cloudformation").get_template(StackName=STACK_NAME, TemplateStage="Original")
+        sent = translate(read_template(original["TemplateBody"]))
+        assert resources(sent) == resources(plain_template())
+        for section in ("Parameters", "Rules", "Conditions", "Mappings", "Outputs"):
+            assert sent[section] == plain_template()[section]
+        quick.build(directory)
+        for function, (kind, _) in resources(sent).items():
+            if kind == "AWS::Lambda::Function":
+                assert contents(directory.build / function) == contents(quick.package)
