@@ -34,14 +34,25 @@ class ThreadCrew:
 
     def do_all[Item, Done](self, work: Callable[[Item], Done], items: Sequence[Item]) -> list[Done]:
         """Does the work once for each item, and begins with the items in their order; see ``Crew.do_all``."""
+        errors: list[BaseException] = []
+
+        def do(item: Item) -> Done:
+            try:
+                return work(item)
+            except BaseException as error:
+                errors.append(error)
+                # Here, not in the thread that waits: this one takes its next item before that one is awake.
+                self._stop.set()
+                raise
+
         with ThreadPoolExecutor(max_workers=self._count, thread_name_prefix="part") as threads:
             try:
-                pieces = [threads.submit(work, item) for item in items]
-                ended, _ = wait(pieces, return_when=FIRST_EXCEPTION)
+                pieces = [threads.submit(do, item) for item in items]
+                wait(pieces, return_when=FIRST_EXCEPTION)
             finally:
                 self._stop.set()
                 threads.shutdown(cancel_futures=True)
         self._stop.clear()
-        for piece in ended:
-            piece.result()
+        if errors:
+            raise errors[0]
         return [piece.result() for piece in pieces]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import sys
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -85,6 +87,45 @@ def test_a_fatal_error_stops_the_others_and_comes_out() -> None:
     with pytest.raises(MediaGoneError):
         workers.workers.send_all(PARTS, send, on_sent=workers.sent.append)
     assert workers.sent == []
+
+
+@pytest.fixture
+def _late_awakening() -> Iterator[None]:
+    """Let a thread that waits wake up late, as on a busy machine."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("_late_awakening")
+def test_no_part_is_begun_after_a_fatal_error() -> None:
+    workers = Workers(count=1)
+    begun = []
+
+    def send(part: Part) -> int:
+        begun.append(part.number)
+        if part.number > 1:  # while the first part is sent, the others may still be handed out
+            raise MediaGoneError(f"part {part.number} is gone")
+        return part.number
+
+    with pytest.raises(MediaGoneError, match="part 2 is gone"):
+        workers.workers.send_all(PARTS, send, on_sent=workers.sent.append)
+    assert begun == [1, 2]
+
+
+def test_the_error_that_comes_out_is_the_first_one() -> None:
+    workers = Workers(count=4)
+    all_started = threading.Barrier(4, timeout=5)
+
+    def send(part: Part) -> int:
+        all_started.wait()
+        if part.number != 4:
+            workers.crew.sleep(60)
+        raise MediaGoneError(f"part {part.number} is gone")
+
+    with pytest.raises(MediaGoneError, match="part 4 is gone"):
+        workers.workers.send_all(PARTS, send, on_sent=workers.sent.append)
 
 
 def test_a_wait_ends_when_the_work_is_stopped() -> None:
