@@ -14,7 +14,8 @@ from botocore.retries.standard import ThrottledRetryableChecker, TransientRetrya
 from gopro_sync.archive.retries import PASSING_ERRORS
 from gopro_sync.aws.answers import MEANINGS, OTHERWISE, TRIED_AGAIN, Meaning, Service, Tries, answer_of
 from gopro_sync.errors import RetryableError
-from tests.support.deployment import ROOT, states
+from tests.support.deployment import states
+from tests.support.source_code import nodes
 
 ROWS: Final = [(service, code, meaning) for service, codes in MEANINGS.items() for code, meaning in codes.items()]
 ALL_MEANINGS: Final = [*(meaning for _, _, meaning in ROWS), *OTHERWISE.values()]
@@ -86,11 +87,7 @@ def test_what_a_person_reads_names_the_code(service: Service, code: str, meaning
 
 
 def nodes_beside_the_table() -> Iterator[tuple[str, ast.AST]]:
-    package = ROOT / "src" / "gopro_sync"
-    for file in sorted(package.rglob("*.py")):
-        if file.name != "answers.py":
-            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-                yield file.relative_to(package).as_posix(), node
+    yield from ((file, node) for file, node in nodes() if file != "aws/answers.py")
 
 
 def test_no_code_is_read_beside_the_table() -> None:

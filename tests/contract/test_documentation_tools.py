@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Final
 
 import pytest
@@ -14,28 +15,43 @@ from tests.support.deployment import ROOT
 PARTS: Final = ("src", "local", "gopro_sync_cli", "lambda_package", "gates", "bench", "docs", "tests")
 REQUIREMENTS: Final = ROOT / "requirements"
 
+# All in one process, which reads the whole repository once.
+pytestmark = pytest.mark.xdist_group("imports")
 
-def imports(part: str) -> Iterator[tuple[str, str]]:
-    """Yield each file of a part of the repository, and each module that it imports anywhere."""
-    for file in sorted((ROOT / part).rglob("*.py")):
-        name = file.relative_to(ROOT).as_posix()
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                yield from ((name, alias.name) for alias in node.names)
-            if isinstance(node, ast.ImportFrom) and node.module:
-                # What is imported may be a module itself: from docs.tools.dashboard import picture.
-                yield name, node.module
-                yield from ((name, f"{node.module}.{alias.name}") for alias in node.names)
+
+@cache
+def imports() -> frozenset[tuple[str, str]]:
+    """Return each file of the repository with each module that it imports anywhere."""
+    return frozenset(
+        (file.relative_to(ROOT).as_posix(), module)
+        for part in PARTS
+        for file in (ROOT / part).rglob("*.py")
+        for statement in statements(ast.parse(file.read_text(encoding="utf-8")))
+        for module in imported_by(statement)
+    )
+
+
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what is inside of a module or statement, but for expressions, which import nothing and are most of it."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+            yield child
+            yield from statements(child)
+
+
+def imported_by(statement: ast.AST) -> list[str]:
+    match statement:
+        case ast.Import(names=names):
+            return [alias.name for alias in names]
+        case ast.ImportFrom(module=str(module), names=names):
+            # What is imported may be a module itself: from docs.tools.dashboard import picture.
+            return [module, *(f"{module}.{alias.name}" for alias in names)]
+    return []
 
 
 def importers(module: str) -> set[str]:
     """Return the files that import a module or something of it."""
-    return {
-        file
-        for part in PARTS
-        for file, imported in imports(part)
-        if imported == module or imported.startswith(f"{module}.")
-    }
+    return {file for file, imported in imports() if imported == module or imported.startswith(f"{module}.")}
 
 
 def pins(name: str) -> dict[str, str]:

@@ -8,17 +8,16 @@ from collections.abc import Iterator
 import pytest
 
 from gopro_sync.redaction import redact
-from tests.support.deployment import ROOT
+from tests.support.source_code import nodes
 
 
 def raised_texts() -> Iterator[tuple[str, str]]:
     """Yield the texts of all errors that are raised, what is filled in standing as a word."""
-    for file in sorted((ROOT / "src").rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
-                text = _text_of(node.exc.args[0])
-                if text:
-                    yield f"{file.name}:{node.lineno}", text
+    for file, node in nodes():
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
+            text = _text_of(node.exc.args[0])
+            if text:
+                yield f"{file}:{node.lineno}", text
 
 
 def _text_of(node: ast.expr) -> str:

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
 from typing import Any, Final
 
 import pytest
@@ -17,8 +17,8 @@ from gopro_sync.telemetry.metrics import NAMESPACE, Metric, emit, emit_failures,
 from local.engine.alarm_rule import AS_DOCUMENTED, ONLY_METRIC, AlarmRule, Datapoint, Evaluation, State
 from local.engine.embedded_metrics import embedded_metrics
 from tests.support.deployment import Stack, dashboard_body, resource, resources_of, template
+from tests.support.source_code import SOURCES, nodes
 
-SOURCES: Final = Path(__file__).parents[2] / "src" / "gopro_sync"
 ALARMS: Final = sorted(resources_of("AWS::CloudWatch::Alarm"))
 QUERIES: Final = sorted(resources_of("AWS::Logs::QueryDefinition"))
 DAY_SECONDS: Final = 86_400
@@ -422,15 +422,15 @@ def query_texts() -> list[str]:
     return texts + [w["properties"]["query"].partition("|")[2] for w in dashboard() if w["type"] == "log"]
 
 
+@cache
 def logged_fields() -> set[str]:
     """Return every field that a log line of the code can have."""
     fields = {"level", "message", "correlation_id", "function_name", "timestamp"}
-    for file in SOURCES.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Dict):
-                fields |= {str(key.value) for key in node.keys if isinstance(key, ast.Constant)}
-            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "append_keys":
-                fields |= {str(keyword.arg) for keyword in node.keywords}
+    for _, node in nodes():
+        if isinstance(node, ast.Dict):
+            fields |= {str(key.value) for key in node.keys if isinstance(key, ast.Constant)}
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "append_keys":
+            fields |= {str(keyword.arg) for keyword in node.keywords}
     return fields
 
 

@@ -18,6 +18,7 @@ from botocore.model import ServiceModel
 from lambda_package.botocore_data import USED_OPERATIONS, USED_SERVICES, trim_botocore_data
 from lambda_package.build import PLATFORMS
 from tests.support.deployment import ROOT, Stack, template
+from tests.support.source_code import nodes
 
 FUNCTIONS = [name for name, item in template()["Resources"].items() if item["Type"] == "AWS::Serverless::Function"]
 UNTRIMMED = Path(botocore.__file__).parent / "data"
@@ -71,14 +72,13 @@ def test_the_package_describes_exactly_the_services_that_the_code_uses() -> None
 def called_names() -> set[str]:
     """Whatever is called as a method in src, and what is named to a paginator or a signer."""
     names: set[str] = set()
-    for file in (ROOT / "src").rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                names.add(node.func.attr)
-                if node.func.attr in {"get_paginator", "generate_presigned_url"}:
-                    (operation, *_) = node.args
-                    assert isinstance(operation, ast.Constant)
-                    names.add(str(operation.value))
+    for _, node in nodes():
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            names.add(node.func.attr)
+            if node.func.attr in {"get_paginator", "generate_presigned_url"}:
+                (operation, *_) = node.args
+                assert isinstance(operation, ast.Constant)
+                names.add(str(operation.value))
     return names
 
 

@@ -6,9 +6,8 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from tests.support.deployment import ROOT
+from tests.support.source_code import nodes, syntax_trees
 
-PACKAGE = ROOT / "src" / "gopro_sync"
 THE_ONE_MODULE: Final = "values/outside_values.py"
 
 NUMBER_TYPES: Final = {"int", "float", "Decimal"}
@@ -33,10 +32,7 @@ EXCEPTIONS: Final = {
 
 
 def calls() -> Iterator[tuple[str, ast.Call]]:
-    for file in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call):
-                yield file.relative_to(PACKAGE).as_posix(), node
+    yield from ((file, node) for file, node in nodes() if isinstance(node, ast.Call))
 
 
 def called(call: ast.Call) -> str:
@@ -82,6 +78,6 @@ def test_no_text_is_taken_for_a_number_because_of_digits_of_another_script() -> 
 
 
 def test_the_one_module_knows_neither_gopro_nor_s3() -> None:
-    tree = ast.parse((PACKAGE / THE_ONE_MODULE).read_text(encoding="utf-8"))
+    tree = syntax_trees()[THE_ONE_MODULE]
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
     assert not {module for module in imported if module.startswith("gopro_sync")}
