@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -21,41 +19,53 @@ from samcli.cli.cli_config_file import ConfigProvider
 from samcli.commands.build.command import cli as build
 from samcli.commands.deploy.command import cli as deploy
 
-file, profile = sys.argv[1:]
-read = {}
-for name, command in {"build": build, "deploy": deploy}.items():
+def read(file, profile, name, command):
     with click.Context(command, info_name=name) as context:
         given = ConfigProvider(section="parameters")(Path(file), profile, [name])
         (option,) = [option for option in command.params if option.name == "parameter_overrides"]
-        read[name] = {**given, "parameter_overrides": option.process_value(context, given["parameter_overrides"])}
-print(json.dumps(read))
+        return {**given, "parameter_overrides": option.process_value(context, given["parameter_overrides"])}
+
+commands = {"build": build, "deploy": deploy}
+asked = json.loads(sys.argv[1])
+print(json.dumps([{name: read(*one, name, command) for name, command in commands.items()} for one in asked]))
 """
+PROFILES: Final = ("default", "dev")
+WITH_AN_ADDRESS: Final = "default, with the line for the address"
+
+# One process of sam, which takes a second to start, answers all of them.
+pytestmark = pytest.mark.xdist_group("sam's configuration")
 
 
-@cache
-def read_by_sam(file: Path, profile: str) -> dict[str, Any]:
-    """Return what ``sam build`` and ``sam deploy`` take from a configuration file, by command."""
+@pytest.fixture(scope="module")
+def read_by_sam(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return what ``sam build`` and ``sam deploy`` take from the configuration file, by profile and command."""
+    file = ROOT / "samconfig.toml"
+    text = file.read_text()
+    assert text.count('# "AlertEmail=') == 1
+    changed = tmp_path_factory.mktemp("sam") / "samconfig.toml"
+    changed.write_text(text.replace('# "AlertEmail=you@example.com"', '"AlertEmail=ops-team@company.com"'))
+    asked = {**{profile: (str(file), profile) for profile in PROFILES}, WITH_AN_ADDRESS: (str(changed), "default")}
     answer = subprocess.run(
-        [SAM_PYTHON, "-c", READ, file, profile], capture_output=True, text=True, check=True, timeout=60
+        [SAM_PYTHON, "-c", READ, json.dumps(list(asked.values()))],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
-    read: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
-    return read
+    return dict(zip(asked, json.loads(answer.stdout.splitlines()[-1]), strict=True))
 
 
-@pytest.mark.parametrize("profile", ["default", "dev"])
-def test_build_and_deploy_are_given_the_same_parameters_and_the_template_has_them(profile: str) -> None:
-    read = read_by_sam(ROOT / "samconfig.toml", profile)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_build_and_deploy_are_given_the_same_parameters_and_the_template_has_them(
+    read_by_sam: dict[str, Any], profile: str
+) -> None:
+    read = read_by_sam[profile]
     assert read["build"]["parameter_overrides"] == read["deploy"]["parameter_overrides"]
     assert read["deploy"]["parameter_overrides"].keys() <= template()["Parameters"].keys()
 
 
-def test_the_line_for_the_e_mail_address_only_has_to_be_taken_out_of_its_comment(tmp_path: Path) -> None:
-    text = (ROOT / "samconfig.toml").read_text()
-    assert text.count('# "AlertEmail=') == 1
-    file = tmp_path / "samconfig.toml"
-    file.write_text(text.replace('# "AlertEmail=you@example.com"', '"AlertEmail=ops-team@company.com"'))
-
-    given = read_by_sam(file, "default")["deploy"]["parameter_overrides"]
+def test_the_line_for_the_e_mail_address_only_has_to_be_taken_out_of_its_comment(read_by_sam: dict[str, Any]) -> None:
+    given = read_by_sam[WITH_AN_ADDRESS]["deploy"]["parameter_overrides"]
 
     assert given == {"Environment": "prod", "AlertEmail": "ops-team@company.com"}
     assert Stack(**given).resolve(template()["Outputs"]["AlertsGoTo"]["Value"]) == "ops-team@company.com"
