@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,3 +44,8 @@ def make_client(
         verify=str(ca_bundle),
         config=Config(proxies={}, s3={"addressing_style": "path"}),
     )
+
+
+# The same client for the same arguments. Making one takes up to 0.2 seconds: botocore reads the service's description,
+# and OpenSSL every certificate that this machine trusts.
+shared_client = cache(make_client)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from local import deployment, processes
-from local.aws_client import make_client
+from local.aws_client import shared_client
 from local.engine.certificate import TRUST_VARIABLES, Trust, ensure_trust
 from local.engine.environment import REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
 from local.engine_process import start_engine, wait_until_ready
@@ -68,7 +68,7 @@ class Cloud:
 
     def client(self, service: str) -> Any:
         """A boto3 client of that service, as the account's root user."""
-        return make_client(service, endpoint_url=self.endpoint_url, ca_bundle=self.ca_bundle)
+        return shared_client(service, endpoint_url=self.endpoint_url, ca_bundle=self.ca_bundle)
 
     def environment(self) -> dict[str, str]:
         """The variables that lead any AWS tool here; the stack's outputs as ``GOPRO_SYNC_*``."""
@@ -308,7 +308,7 @@ def _end(directory: StateDirectory, records: Sequence[ProcessRecord]) -> None:
 
 
 def _stack_outputs(endpoint_url: str, trust: Trust) -> dict[str, str]:
-    client = make_client("cloudformation", endpoint_url=endpoint_url, ca_bundle=trust.ca_bundle)
+    client = shared_client("cloudformation", endpoint_url=endpoint_url, ca_bundle=trust.ca_bundle)
     stack = client.describe_stacks(StackName=deployment.STACK_NAME)["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 

@@ -23,7 +23,7 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
 import lambda_package.build
-from local.aws_client import make_client
+from local.aws_client import shared_client
 from local.deployment import STACK_NAME, stack_parameters
 from local.engine.environment import REGION
 from local.errors import DeploymentError
@@ -65,14 +65,14 @@ class PlainDeployment:
         self, _directory: StateDirectory, *, endpoint_url: str, ca_bundle: Path, parameters: Mapping[str, str]
     ) -> None:
         """Create the stack."""
-        s3 = make_client("s3", endpoint_url=endpoint_url, ca_bundle=ca_bundle)
+        s3 = shared_client("s3", endpoint_url=endpoint_url, ca_bundle=ca_bundle)
         s3.create_bucket(Bucket=_BUCKET)
         with self.package.open("rb") as package:
             s3.put_object(Bucket=_BUCKET, Key=PACKAGE_KEY, Body=package)
         s3.put_object(Bucket=_BUCKET, Key=DEFINITION_KEY, Body=state_machine_text().encode())
         s3.put_object(Bucket=_BUCKET, Key=_TEMPLATE_KEY, Body=json.dumps(plain_template()).encode())
 
-        cloudformation = make_client("cloudformation", endpoint_url=endpoint_url, ca_bundle=ca_bundle)
+        cloudformation = shared_client("cloudformation", endpoint_url=endpoint_url, ca_bundle=ca_bundle)
         cloudformation.create_stack(
             StackName=STACK_NAME,
             TemplateURL=f"{endpoint_url}/{_BUCKET}/{_TEMPLATE_KEY}",

@@ -22,7 +22,7 @@ from uuid import uuid4
 import pytest
 
 from local import processes
-from local.aws_client import make_client
+from local.aws_client import shared_client
 from local.engine.certificate import ensure_trust
 from local.engine_process import start_engine, wait_until_ready
 from local.state import StateDirectory
@@ -50,7 +50,7 @@ class Engine:
 
     def client(self, service: str, **credentials: str) -> Any:
         """A client as root, or with the given credentials."""
-        return make_client(service, endpoint_url=self.endpoint_url, ca_bundle=self.ca_bundle, **credentials)
+        return shared_client(service, endpoint_url=self.endpoint_url, ca_bundle=self.ca_bundle, **credentials)
 
     def role(self, service: str, *actions: str) -> str:
         """The ARN of a new role that the service may assume and that may do these actions."""

@@ -12,6 +12,7 @@ import urllib3
 from awscrt import checksums
 from botocore.exceptions import ClientError
 
+from local.aws_client import make_client
 from tests.integration.engine.conftest import Engine
 
 _MIB = 1024 * 1024
@@ -84,9 +85,10 @@ def test_the_checksum_of_a_multipart_object_is_that_of_the_whole_object(
 def test_a_wrong_whole_object_checksum_refuses_the_completion(
     engine: Engine, two_parts: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # botocore takes BadDigest for a fault of the line, and tries again
     upload = Upload(engine, **_DECLARED)
     upload.send(*two_parts)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # botocore takes BadDigest for a fault of the line, and tries again
+    upload.s3 = make_client("s3", endpoint_url=engine.endpoint_url, ca_bundle=engine.ca_bundle)
 
     with pytest.raises(ClientError, match="BadDigest"):
         upload.complete(ChecksumCRC64NVME=_crc64nvme(b"another video"))
