@@ -1,4 +1,7 @@
-"""The one stack of the tests that sam itself builds and deploys, as ``make demo`` does and everybody who uses AWS."""
+"""A stack that sam itself builds and deploys, as ``make demo`` does and everybody who uses AWS.
+
+The only other one is in ``tests/integration/local``: what files sam leaves behind.
+"""
 
 from __future__ import annotations
 
