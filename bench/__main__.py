@@ -21,6 +21,7 @@ from bench.measurement import BenchError
 from bench.report import Round, Target, memory_verdict, plot, table, verdicts
 from bench.servers import open_servers
 from bench.turns import play_round
+from local.simulator import Settings
 
 _LEAST_BYTES = 100_000_000
 _MOST_MEMORY_MEGABYTES = 80.0
@@ -31,7 +32,7 @@ class Scenario:
     """What the network is like, who is measured in it, what is promised, and which figure is drawn."""
 
     title: str
-    source_options: tuple[str, ...]
+    source: Settings
     contenders: tuple[str, ...]
     targets: tuple[Target, ...]
     plotted: str
@@ -43,7 +44,7 @@ type Results = dict[str, list[Round]]
 SCENARIOS = {
     "fast": Scenario(
         title="as fast as the machine goes",
-        source_options=(),
+        source=Settings(),
         contenders=tuple(contender.name for contender in CONTENDERS),
         targets=(
             Target(peer=SPECIFICATION_LOOP, figure="cpu_seconds_per_gb", bound=0.40),
@@ -54,7 +55,7 @@ SCENARIOS = {
     ),
     "capped": Scenario(
         title="source capped at 12.5 MB/s per connection, 40 ms round trip",
-        source_options=("--bytes-per-second", "12500000", "--round-trip-seconds", "0.04"),
+        source=Settings(cdn_bytes_per_second=12_500_000, cdn_latency_seconds=0.04),
         contenders=(OURS, SPECIFICATION_LOOP),  # all that use one connection to the source are equal here
         targets=(Target(peer=SPECIFICATION_LOOP, figure="megabytes_per_second", bound=7.0, at_least=True),),
         plotted="megabytes_per_second",
@@ -128,7 +129,7 @@ def _size(text: str) -> int:
 def _measure(scenario: Scenario, arguments: argparse.Namespace) -> Results:
     contenders = _present(scenario, arguments.contender)
     results: Results = {contender.name: [] for contender in contenders}
-    with open_servers(scenario.source_options) as servers:
+    with open_servers(scenario.source) as servers:
         for turn in range(arguments.rounds):
             for contender in contenders:
                 print(f"round {turn + 1} of {arguments.rounds}: {contender.name}", file=sys.stderr, flush=True)

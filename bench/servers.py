@@ -1,19 +1,27 @@
-"""Starts the source and the S3 of the bench, as processes of their own, and ends them."""
+"""Starts the GoPro Cloud simulator and the S3 of the bench, as processes of their own, and ends them."""
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import subprocess
 import sys
 import tempfile
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from bench.certificate import write_certificate
 from bench.measurement import BenchError
-from bench.tls_server import write_certificate
+from local.simulator import Library, Settings, SimulatedItem, SimulatorAdmin, SourceFile
+from local.simulator.content import DEFAULT_ETAG_PART_BYTES
+from local.simulator.json_shape import to_json
 
+SEED = "bench"  # of all files that are copied
 _ROOT = Path(__file__).resolve().parents[1]
 
 # AES-128-GCM is first in CloudFront's list for TLS 1.3; OpenSSL by itself takes AES-256. Python 3.12 cannot choose
@@ -37,58 +45,93 @@ class Servers:
     Args:
         directory: for files that are of no use afterwards.
         certificate: what clients have to trust.
-        source_url: of the source; a file is ``/{size_bytes}.mp4``.
+        gopro_api_url: of the simulator, whose CDN is the source.
+        auth_token: what the simulator's API accepts.
         endpoint_url: of the S3.
         contender_cpus: those that the servers leave alone, where there are enough.
     """
 
     directory: Path
     certificate: Path
-    source_url: str
+    gopro_api_url: str
+    auth_token: str
     endpoint_url: str
     contender_cpus: set[int]
 
+    def video_url(self, size_bytes: int, *, proves_content: bool = False) -> str:
+        """Lets the simulator have one more file, and returns where its CDN serves it.
+
+        Args:
+            size_bytes: of the file.
+            proves_content: whether it has an ETag that proves its content, as GoPro's files have.
+        """
+        media_id = str(uuid.uuid4())
+        part_size_bytes = DEFAULT_ETAG_PART_BYTES if proves_content else None
+        file = SourceFile(size_bytes=size_bytes, seed=SEED, etag_part_size_bytes=part_size_bytes)
+        SimulatorAdmin(self.gopro_api_url).add_item(SimulatedItem(media_id=media_id, chapters=(file,)))
+        return next(each["url"] for each in self._variations(media_id) if each["label"] == "source")
+
+    def _variations(self, media_id: str) -> list[dict[str, str]]:
+        connection = http.client.HTTPConnection(urlsplit(self.gopro_api_url).netloc)
+        headers = {
+            "Accept": "application/vnd.gopro.jk.media+json; version=2.0.0",
+            "Authorization": f"Bearer {self.auth_token}",
+        }
+        try:
+            connection.request("GET", f"/media/{media_id}/download", headers=headers)
+            return list(json.load(connection.getresponse())["_embedded"]["variations"])
+        finally:
+            connection.close()
+
 
 @contextmanager
-def open_servers(source_options: Sequence[str] = ()) -> Iterator[Servers]:
+def open_servers(settings: Settings | None = None) -> Iterator[Servers]:
     """Runs both servers.
 
     Args:
-        source_options: options of ``bench.video_source``.
+        settings: how fast the source is; by default as fast as the machine.
 
     Raises:
         BenchError: one did not start.
     """
     first, *others = sorted(os.sched_getaffinity(0))
     server_cpus = set(others) or {first}
-    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
-        certificate = Path(directory) / "certificate.pem"
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        directory = Path(name)
+        certificate = directory / "certificate.pem"
         write_certificate(certificate)
-        (Path(directory) / "openssl.cnf").write_text(_OPENSSL_CONFIGURATION)
+        (directory / "openssl.cnf").write_text(_OPENSSL_CONFIGURATION)
+        library, source = directory / "library.json", directory / "settings.json"
+        library.write_text(json.dumps(Library().to_json()))
+        source.write_text(json.dumps(to_json(settings or Settings())))
+        gopro_options = ("--library", str(library), "--settings", str(source), "--cdn-certificate", str(certificate))
         with (
-            _serving("video_source", certificate, server_cpus, source_options) as source_url,
-            _serving("storage_sink", certificate, server_cpus) as endpoint_url,
+            _serving("local.simulator", gopro_options, directory, server_cpus) as announced,
+            _serving("local.s3_server", ("--certificate", str(certificate)), directory, server_cpus) as endpoint_url,
         ):
+            gopro = json.loads(announced)
             yield Servers(
-                directory=Path(directory),
+                directory=directory,
                 certificate=certificate,
-                source_url=source_url,
+                gopro_api_url=gopro["api_url"],
+                auth_token=gopro["credential"]["auth_token"],
                 endpoint_url=endpoint_url,
                 contender_cpus={first},
             )
 
 
 @contextmanager
-def _serving(module: str, certificate: Path, cpus: set[int], options: Sequence[str] = ()) -> Iterator[str]:
-    command = [sys.executable, "-m", f"bench.{module}", "--certificate", str(certificate), *options]
-    environment = os.environ | {"OPENSSL_CONF": str(certificate.with_name("openssl.cnf"))}
+def _serving(module: str, options: Sequence[str], directory: Path, cpus: set[int]) -> Iterator[str]:
+    """Runs a module; gives the first line that it says."""
+    environment = os.environ | {"OPENSSL_CONF": str(directory / "openssl.cnf")}
+    command = [sys.executable, "-m", module, *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_ROOT, env=environment) as process:
         os.sched_setaffinity(process.pid, cpus)
         try:
             assert process.stdout is not None
-            url = process.stdout.readline().strip()
-            if not url:
+            said = process.stdout.readline().strip()
+            if not said:
                 raise BenchError(f"the bench's own {module} did not start")
-            yield url
+            yield said
         finally:
             process.terminate()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import http.client
 import os
 import ssl
 import uuid
+from functools import lru_cache
 from urllib.parse import urlsplit
 
+from awscrt import checksums
+
 from bench.contenders.commands import Contender, Copy, environment_of
-from bench.generated_video import crc64nvme_of
 from bench.measurement import BenchError, Cost, measure
 from bench.report import Round
-from bench.servers import Servers
+from bench.servers import SEED, Servers
+from local.s3_server import s3_form
+from local.simulator.content import GeneratedContent
 
 _SMALL_BYTES = 1_000_000
 _BUCKET = "bench"
@@ -28,7 +31,7 @@ def play_round(servers: Servers, contender: Contender, *, size_bytes: int, worke
     if contender.asks_for_s3_etag:
         for size in (_SMALL_BYTES, size_bytes):
             # The server computes it once: that time is not the contender's.
-            _ask(servers, "GET", f"{servers.source_url}/{size}.mp4?etag=s3", {"Range": "bytes=0-0"})
+            _ask(servers, "GET", servers.video_url(size, proves_content=True), {"Range": "bytes=0-0"})
     return Round(
         small_size_bytes=_SMALL_BYTES,
         small_cost=copy_file(servers, contender, size_bytes=_SMALL_BYTES, workers=workers),
@@ -44,7 +47,7 @@ def copy_file(servers: Servers, contender: Contender, *, size_bytes: int, worker
         BenchError: it failed, or the object is not the source's file.
     """
     copy = Copy(
-        source=f"{servers.source_url}/{size_bytes}.mp4",
+        source=servers.video_url(size_bytes, proves_content=contender.asks_for_s3_etag),
         endpoint_url=servers.endpoint_url,
         bucket=_BUCKET,
         key=f"{uuid.uuid4()}.mp4",
@@ -62,22 +65,30 @@ def copy_file(servers: Servers, contender: Contender, *, size_bytes: int, worker
 
 
 def _check(servers: Servers, contender: Contender, *, key: str, size_bytes: int) -> None:
-    answer = _ask(servers, "HEAD", f"{servers.endpoint_url}/{_BUCKET}/{key}")
+    answer = _ask(servers, "HEAD", f"{servers.endpoint_url}/{_BUCKET}/{key}", {"x-amz-checksum-mode": "ENABLED"})
     if answer.status != 200:
         raise BenchError(f"{contender.name} left no object")
     stored = (answer.getheader("Content-Length"), answer.getheader("x-amz-checksum-crc64nvme"))
-    expected = (str(size_bytes), base64.b64encode(crc64nvme_of(size_bytes).to_bytes(8, "big")).decode())
+    expected = (str(size_bytes), s3_form(_crc64nvme_of(size_bytes)))
     if stored != expected:
         raise BenchError(f"{contender.name}: the object is not the source's file: {stored}, not {expected}")
 
 
-def _ask(servers: Servers, method: str, url: str, headers: dict[str, str] | None = None) -> http.client.HTTPResponse:
+@lru_cache(maxsize=8)
+def _crc64nvme_of(size_bytes: int) -> int:
+    value: int = 0
+    for block in GeneratedContent(seed=SEED, size_bytes=size_bytes).blocks(0, size_bytes):
+        value = checksums.crc64nvme(block, value)
+    return value
+
+
+def _ask(servers: Servers, method: str, url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
     """Sends a request of the bench's own; only the answer's head is of interest."""
     context = ssl.create_default_context(cafile=servers.certificate)
     address = urlsplit(url)
     connection = http.client.HTTPSConnection(address.netloc, context=context)
     try:
-        connection.request(method, address._replace(scheme="", netloc="").geturl(), headers=headers or {})
+        connection.request(method, address._replace(scheme="", netloc="").geturl(), headers=headers)
         answer = connection.getresponse()
         answer.read()
     finally:

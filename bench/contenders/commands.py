@@ -67,9 +67,7 @@ def _ours(copy: Copy) -> list[str]:
 
 
 def _ours_with_etag(copy: Copy) -> list[str]:
-    arguments = _ours(copy)
-    arguments[arguments.index(copy.source)] += "?etag=s3"
-    return [*arguments, "--verify-source-etag"]
+    return [*_ours(copy), "--verify-source-etag"]
 
 
 def _script(module: str, copy: Copy, *options: str) -> list[str]:

@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local.simulator", description="A GoPro Cloud on this machine.")
     parser.add_argument("--api-port", type=int, default=0, help="port of the API (default: any free one)")
     parser.add_argument("--cdn-port", type=int, default=0, help="port of the CDN (default: any free one)")
+    parser.add_argument("--cdn-certificate", type=Path, metavar="FILE", help="certificate and key: the CDN speaks TLS")
     parser.add_argument("--library", default="demo", metavar="demo|FILE", help="the built-in library, or a JSON file")
     parser.add_argument("--media", type=Path, action="append", default=[], metavar="FILE", help="add a real video file")
     parser.add_argument("--settings", type=Path, metavar="FILE", help="JSON file with lifetimes, speeds, page sizes")
@@ -50,7 +51,13 @@ def _simulator(options: argparse.Namespace) -> Simulator:
     for path in options.media:
         library.add(real_file_item(path))
     settings = from_json(Settings, _read_json(options.settings), "settings") if options.settings else None
-    return Simulator(library, settings, api_port=options.api_port, cdn_port=options.cdn_port)
+    return Simulator(
+        library,
+        settings,
+        api_port=options.api_port,
+        cdn_port=options.cdn_port,
+        cdn_certificate=options.cdn_certificate,
+    )
 
 
 def _read_json(path: Path) -> object:

@@ -4,92 +4,55 @@ from __future__ import annotations
 
 import socket
 import struct
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, override
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 
+from local.loopback_server import LoopbackHandler, LoopbackServer, shut_down
 from local.simulator.http_messages import Answer, FilePiece, Request
 
-LOOPBACK = "127.0.0.1"
 _LARGEST_REQUEST_BYTES = 256 * 1024 * 1024  # a library of 100,000 stated items fits
-_SHUTDOWN_POLL_SECONDS = 0.02
-_PACED_BLOCK_BYTES = 16 * 1024
+_SMALLEST_PACED_BLOCK_BYTES = 16 * 1024
+_MOST_PACED_BLOCKS_PER_SECOND = 200  # more would be work that the machine cannot give the client meanwhile
+_MOST_LATE_SECONDS = 0.01  # how much of a late wake-up is caught up with: more would be a burst above the cap
 _CLOSE_WITH_RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: close() sends RST instead of FIN
 
 type Application = Callable[[Request], Answer]
 
 
-class LoopbackServer(ThreadingHTTPServer):
-    """Serves an application on one port of the loopback interface, one thread per connection.
+class SimulatorServer(LoopbackServer):
+    """Serves an application.
 
     Args:
         application: answers each request.
         port: 0 takes any free one.
+        certificate: file with certificate and key (PEM); it speaks TLS if there is one.
+        before_handshake_seconds: how long the network takes before TLS begins.
 
     Raises:
-        OSError: the port is taken.
+        OSError: the port is taken, or the certificate cannot be read.
     """
 
-    daemon_threads = False  # so that server_close() waits for them: nothing is left behind
-    request_queue_size = 128
-
-    def __init__(self, application: Application, *, port: int) -> None:
+    def __init__(
+        self,
+        application: Application,
+        *,
+        port: int,
+        certificate: Path | None = None,
+        before_handshake_seconds: float = 0.0,
+    ) -> None:
         self.application = application
-        self.stopping = threading.Event()
-        self._connections: set[socket.socket] = set()
-        self._connections_lock = threading.Lock()
-        super().__init__((LOOPBACK, port), _Handler)
-        self._acceptor = threading.Thread(
-            target=self.serve_forever, kwargs={"poll_interval": _SHUTDOWN_POLL_SECONDS}, daemon=True
+        super().__init__(
+            _Handler, port=port, certificate=certificate, before_handshake_seconds=before_handshake_seconds
         )
 
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://{LOOPBACK}:{self.server_address[1]}"
 
-    def start(self) -> None:
-        """Begins to accept connections."""
-        self._acceptor.start()
-
-    def stop(self) -> None:
-        """Closes every connection, waits for their threads, and frees the port."""
-        self.stopping.set()
-        self.shutdown()
-        self._acceptor.join()
-        with self._connections_lock:
-            for connection in self._connections:
-                _shut_down(connection)
-        self.server_close()
-
-    @override
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._connections_lock:
-            self._connections.add(request)
-        super().process_request(request, client_address)
-
-    @override
-    def shutdown_request(self, request: Any) -> None:
-        with self._connections_lock:
-            self._connections.discard(request)
-        super().shutdown_request(request)
-
-    @override
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client that goes away is the client's business; everything else is a bug of the simulator and must be seen.
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(LoopbackHandler, BaseHTTPRequestHandler):
     server_version = "GoProCloudSimulator"
     sys_version = ""
-    disable_nagle_algorithm = True
-    server: LoopbackServer
+    server: SimulatorServer
+    _free_at = 0.0
 
     def serve(self) -> None:
         body = self._read_body()
@@ -105,10 +68,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = serve  # noqa: N815 - names of http.server
-
-    @override
-    def log_message(self, format: str, *args: Any) -> None:
-        """Writes nothing: request lines hold signatures and tokens."""
 
     def _read_body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "0")
@@ -130,7 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
         if delivery.cut_after_bytes is not None:
             self.server.stopping.wait(delivery.stall_seconds)
             self.close_connection = True
-            _shut_down(self.connection)
+            shut_down(self.connection)
 
     def _send_head(self, answer: Answer) -> None:
         self.send_response(answer.status)
@@ -141,17 +100,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _send_body(self, answer: Answer) -> None:
-        started, sent = time.monotonic(), 0
         for block in _blocks_to_send(answer):
             if answer.record:
                 # Counted first: a client that has the last byte must find it in the record.
                 answer.record.bytes_sent += len(block)
             self.wfile.write(block)
-            sent += len(block)
             if answer.delivery.bytes_per_second:
-                due = started + sent / answer.delivery.bytes_per_second
-                if self.server.stopping.wait(max(due - time.monotonic(), 0)):
-                    raise ConnectionAbortedError("the simulator stops")
+                self._wait_for_turn(len(block) / answer.delivery.bytes_per_second)
+
+    def _wait_for_turn(self, seconds: float) -> None:
+        now = time.monotonic()
+        self._free_at = max(self._free_at, now - _MOST_LATE_SECONDS) + seconds
+        if self.server.stopping.wait(max(self._free_at - now, 0)):
+            raise ConnectionAbortedError("the simulator stops")
 
     def _reset(self) -> None:
         self.close_connection = True
@@ -164,7 +125,7 @@ def _blocks_to_send(answer: Answer) -> Iterator[memoryview]:
     left = answer.body_bytes if delivery.cut_after_bytes is None else min(delivery.cut_after_bytes, answer.body_bytes)
     for position, whole in enumerate(_blocks(answer.body)):
         block = _with_first_byte_flipped(whole) if delivery.flips_first_byte and position == 0 else whole
-        step = _PACED_BLOCK_BYTES if delivery.bytes_per_second else max(len(block), 1)
+        step = _paced_block_bytes(delivery.bytes_per_second) if delivery.bytes_per_second else max(len(block), 1)
         for start in range(0, min(len(block), left), step):
             yield block[start : min(start + step, left)]
         left -= len(block)
@@ -176,12 +137,9 @@ def _blocks(body: bytes | FilePiece) -> Iterator[memoryview]:
     return iter([memoryview(body)]) if isinstance(body, bytes) else body.content.blocks(body.start, body.stop)
 
 
+def _paced_block_bytes(bytes_per_second: int) -> int:
+    return max(_SMALLEST_PACED_BLOCK_BYTES, bytes_per_second // _MOST_PACED_BLOCKS_PER_SECOND)
+
+
 def _with_first_byte_flipped(block: memoryview) -> memoryview:
     return memoryview(bytes([block[0] ^ 0xFF]) + bytes(block[1:]))
-
-
-def _shut_down(connection: socket.socket) -> None:
-    try:
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return  # the client was faster

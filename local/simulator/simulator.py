@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -14,10 +15,12 @@ from local.simulator.cdn import Cdn
 from local.simulator.cloud import SimulatedCloud
 from local.simulator.faults import Fault
 from local.simulator.http_messages import Answer, Request
-from local.simulator.http_server import LoopbackServer
+from local.simulator.http_server import SimulatorServer
 from local.simulator.library import Library
 from local.simulator.settings import Settings
 from local.simulator.tokens import SCOPE
+
+_ROUND_TRIPS_BEFORE_REQUESTS = 2  # a TCP and a TLS 1.3 handshake take one each
 
 
 class Simulator:
@@ -29,9 +32,10 @@ class Simulator:
         faults: what goes wrong from the start.
         api_port: 0 takes any free one.
         cdn_port: likewise.
+        cdn_certificate: file with certificate and key (PEM); the CDN speaks TLS if there is one.
 
     Raises:
-        OSError: a port is taken.
+        OSError: a port is taken, or the certificate cannot be read.
     """
 
     def __init__(
@@ -42,17 +46,23 @@ class Simulator:
         faults: Iterable[Fault] = (),
         api_port: int = 0,
         cdn_port: int = 0,
+        cdn_certificate: Path | None = None,
     ) -> None:
         settings = settings or Settings()
         cloud = SimulatedCloud(library or Library(), settings)
         cloud.faults.replace(faults)
         self._account = cloud.account
         self._access_token, self._refresh_token = cloud.tokens.sign_in(lifetime_seconds=settings.token_lifetime_seconds)
-        self._cdn_server = LoopbackServer(Cdn(cloud), port=cdn_port)
+        self._cdn_server = SimulatorServer(
+            Cdn(cloud),
+            port=cdn_port,
+            certificate=cdn_certificate,
+            before_handshake_seconds=_ROUND_TRIPS_BEFORE_REQUESTS * settings.cdn_latency_seconds,
+        )
         self._api = GoProApi(cloud, cdn_url=self._cdn_server.url)
         self._admin_endpoint = AdminEndpoint(cloud)
         try:
-            self._api_server = LoopbackServer(self._answer_api_port, port=api_port)
+            self._api_server = SimulatorServer(self._answer_api_port, port=api_port)
         except OSError:
             self._cdn_server.server_close()
             raise

@@ -32,12 +32,12 @@ from gopro_sync.run.discovery import Discovery, discover
 from gopro_sync.run.video_event import as_event
 from gopro_sync.table.tracker import Tracker
 from gopro_sync.values.timestamps import iso_utc
+from local.s3_server import S3Part, S3Server, S3Upload
 from local.simulator import Library, SimulatedItem, Simulator, SourceFile
 from tests.chaos import downloader_process
 from tests.chaos.downloader_process import LIMITS, Invocation, Raised
 from tests.support.deployment import ROOT, Stack, state_machine
 from tests.support.dynamodb_server import DynamoDBServer
-from tests.support.s3_server import S3Part, S3Server, S3Upload
 from tests.support.state_machine import Execution, TaskError, run
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from tests.support.loopback_server import LoopbackHandler, LoopbackServer
+from local.loopback_server import LoopbackHandler, LoopbackServer
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

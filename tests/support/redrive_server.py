@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 from botocore import xform_name
 
-from tests.support.loopback_server import LoopbackHandler, LoopbackServer
+from local.loopback_server import LoopbackHandler, LoopbackServer
 from tests.support.redrive_stack import RedriveStack
 
 _SERVICES: Final = {"AmazonSQS": "sqs", "AWSStepFunctions": "stepfunctions"}

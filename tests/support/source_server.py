@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
-from tests.support.loopback_server import LoopbackHandler, LoopbackServer
+from local.loopback_server import LoopbackHandler, LoopbackServer
 
 FaultName = Literal[
     "status",  # answer `status`

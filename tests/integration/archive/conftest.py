@@ -19,7 +19,7 @@ from gopro_sync.archive.source import source_pool
 from gopro_sync.archive.surroundings import Crew, Surroundings
 from gopro_sync.values.timestamps import now_utc
 from tests.support.crews import WaitlessCrew
-from tests.support.s3_server import S3Server
+from tests.support.s3_server import TransferS3
 from tests.support.source_server import SourceServer
 
 MIB = 1024 * 1024
@@ -33,7 +33,7 @@ class Bench:
     """One engine between one source and one S3, and what its callbacks were told."""
 
     source: SourceServer
-    s3: S3Server
+    s3: TransferS3
     slept: list[float] = field(default_factory=list)
     created: list[OpenUpload] = field(default_factory=list)
     clock: Callable[[], float] = time.monotonic
@@ -101,27 +101,27 @@ def video() -> bytes:
 
 
 @pytest.fixture(scope="session")
-def s3_server() -> Iterator[S3Server]:
+def s3_server() -> Iterator[TransferS3]:
     """One for all tests, since making a boto3 client takes longer than most of them."""
-    with S3Server() as server:
+    with TransferS3() as server:
         yield server
 
 
 @pytest.fixture
-def s3(s3_server: S3Server) -> S3Server:
+def s3(s3_server: TransferS3) -> TransferS3:
     s3_server.forget()
     return s3_server
 
 
 @pytest.fixture
-def bench(video: bytes, s3: S3Server) -> Iterator[Bench]:
+def bench(video: bytes, s3: TransferS3) -> Iterator[Bench]:
     """Multipart from 10 MiB on, so that no test needs 100 MB."""
     with SourceServer(video) as source:
         yield Bench(source=source, s3=s3, limits=PartLimits(multipart_threshold_bytes=10 * MIB))
 
 
 @pytest.fixture
-def small_bench(s3: S3Server) -> Iterator[Bench]:
+def small_bench(s3: TransferS3) -> Iterator[Bench]:
     """A file that is one PutObject."""
     with SourceServer(random.Random(8).randbytes(3 * MIB + 7)) as source:
         yield Bench(source=source, s3=s3)

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from gopro_sync.archive.part_plan import PartLimits
+from local.s3_server import Moment, Operation, S3Fault
 from tests.integration.archive.conftest import Bench
 from tests.support.crews import SeededCrew
-from tests.support.s3_server import Moment, Operation, S3Fault, S3Server
+from tests.support.s3_server import TransferS3
 from tests.support.source_server import SourceFault, SourceServer
 
 KIB = 1024
@@ -30,7 +31,7 @@ Trace = list[tuple[str, object]]
 
 
 @pytest.fixture
-def small_world(s3: S3Server) -> Iterator[Bench]:
+def small_world(s3: TransferS3) -> Iterator[Bench]:
     s3.limits = LIMITS
     with SourceServer(random.Random(9).randbytes((PARTS - 1) * 5 * KIB + 7)) as source:
         yield Bench(source=source, s3=s3, limits=LIMITS)

@@ -11,8 +11,8 @@ import pytest
 
 from gopro_sync.archive.engine import OpenUpload, TransferOutcome
 from gopro_sync.errors import AccessDeniedError, NetworkError, StorageError
+from local.s3_server import S3Fault, S3Part
 from tests.integration.archive.conftest import KEY, MIB, Bench
-from tests.support.s3_server import S3Fault, S3Part
 from tests.support.source_server import SourceFault
 
 

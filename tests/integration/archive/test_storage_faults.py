@@ -8,8 +8,8 @@ from gopro_sync.archive import bucket_writer as multipart_upload
 from gopro_sync.archive.engine import OpenUpload, TransferOutcome
 from gopro_sync.archive.retries import ATTEMPTS
 from gopro_sync.errors import AccessDeniedError, ConfigurationError, IntegrityError, StorageError
+from local.s3_server import Effect, Operation, S3Fault, S3Object
 from tests.integration.archive.conftest import KEY, Bench
-from tests.support.s3_server import Effect, Operation, S3Fault, S3Object
 
 CONFLICT = "ConditionalRequestConflict"
 

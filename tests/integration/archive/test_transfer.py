@@ -11,8 +11,9 @@ from gopro_sync.archive.engine import TransferOutcome
 from gopro_sync.archive.integrity import SourceEtagProof
 from gopro_sync.archive.part_plan import PartLimits
 from gopro_sync.errors import ConfigurationError, IntegrityError, KeyConflictError
+from local.s3_server import S3Fault
 from tests.integration.archive.conftest import FALLBACK_KEY, KEY, MIB, Bench
-from tests.support.s3_server import S3Fault, S3Server
+from tests.support.s3_server import TransferS3
 from tests.support.source_server import SourceServer
 
 METADATA = {
@@ -91,7 +92,7 @@ def test_threshold_is_decimal_100_mb() -> None:
 
 @pytest.mark.parametrize(("extra_bytes", "operation"), [(0, "PutObject"), (1, "CompleteMultipartUpload")])
 def test_more_than_100_mb_goes_in_parts(extra_bytes: int, operation: str) -> None:
-    with S3Server(keeps_data=False) as s3, SourceServer(bytes(100_000_000 + extra_bytes)) as source:
+    with TransferS3(keeps_data=False) as s3, SourceServer(bytes(100_000_000 + extra_bytes)) as source:
         result = Bench(source=source, s3=s3).transfer(part_size_bytes=None)
         assert result.outcome is TransferOutcome.COMPLETED
         assert operation in {request.operation for request in s3.requests}

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from bench.contenders.commands import Copy as CopyJob
 from bench.measurement import BenchError, measure
 from bench.servers import Servers, open_servers
 from bench.turns import copy_file
+from local.simulator import Library, Settings, SimulatorAdmin
 
 ROOT = Path(__file__).resolve().parents[3]
 MULTIPART_BYTES = 101_000_000  # over the engine's threshold, and over everybody's part size
@@ -39,7 +41,7 @@ def test_every_contender_copies_the_whole_file(servers: Servers, contender: Cont
 
 def test_a_copy_of_another_file_does_not_count(servers: Servers) -> None:
     def wrong_file(copy: CopyJob) -> list[str]:
-        return [part.replace("/1000000.mp4", "/999999.mp4") for part in CONTENDERS[0].command(copy)]
+        return CONTENDERS[0].command(replace(copy, source=servers.video_url(999_999)))
 
     with pytest.raises(BenchError, match="not the source's file"):
         copy_file(servers, Contender(name="cheat", command=wrong_file), size_bytes=1_000_000, workers=1)
@@ -67,7 +69,7 @@ def test_cpu_and_memory_of_grandchildren_are_counted(servers: Servers, tmp_path:
 
 def test_the_source_keeps_to_its_cap_and_its_round_trip() -> None:
     ours = next(contender for contender in CONTENDERS if contender.name == OURS)
-    with open_servers(["--bytes-per-second", "2000000", "--round-trip-seconds", "0.1"]) as slow:
+    with open_servers(Settings(cdn_bytes_per_second=2_000_000, cdn_latency_seconds=0.1)) as slow:
         began = time.monotonic()
         copy_file(slow, ours, size_bytes=1_000_000, workers=1)
         assert time.monotonic() - began >= 0.5 + 0.3  # the bytes; two round trips to connect and one to ask
@@ -92,7 +94,7 @@ def run_transfer(servers: Servers, source: str, key: str, *options: str) -> subp
 
 
 def test_transfer_tells_what_it_did_and_what_it_cost(servers: Servers) -> None:
-    source = f"{servers.source_url}/{MULTIPART_BYTES}.mp4"
+    source = servers.video_url(MULTIPART_BYTES)
     done = run_transfer(servers, source, "by-hand.mp4", "--part-size", "20971520")
     told = json.loads(done.stdout)
     assert done.returncode == 0
@@ -101,16 +103,16 @@ def test_transfer_tells_what_it_did_and_what_it_cost(servers: Servers) -> None:
 
 
 def test_transfer_names_a_source_that_is_not_there(servers: Servers) -> None:
-    done = run_transfer(servers, f"{servers.source_url}/nothing", "absent.mp4")
+    source = servers.video_url(1_000_000)
+    SimulatorAdmin(servers.gopro_api_url).put_library(Library())
+    done = run_transfer(servers, source, "absent.mp4")
     assert done.returncode == 1
     assert done.stderr.startswith("transfer: MediaGoneError")
     assert "Traceback" not in done.stderr
 
 
 def test_transfer_refuses_parts_that_s3_would_refuse(servers: Servers) -> None:
-    done = run_transfer(
-        servers, f"{servers.source_url}/{MULTIPART_BYTES}.mp4", "small-parts.mp4", "--part-size", "1000000"
-    )
+    done = run_transfer(servers, servers.video_url(MULTIPART_BYTES), "small-parts.mp4", "--part-size", "1000000")
     assert done.returncode == 1
     assert "only the last part may have under" in done.stderr
     assert "Traceback" not in done.stderr

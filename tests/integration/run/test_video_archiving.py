@@ -36,10 +36,11 @@ from gopro_sync.run.video import Invocation, VideoResult, VideoStatus, VideoTran
 from gopro_sync.table.request_budget import GATE_KEY, SharedGate
 from gopro_sync.table.tracker import Status, Tracker
 from gopro_sync.values.timestamps import now_utc
+from local.s3_server import S3Fault
 from local.simulator import Fault, Library, SimulatedItem, Simulator, SourceFile
 from local.simulator.faults import Endpoint, FaultName
 from tests.support.crews import WaitlessCrew
-from tests.support.s3_server import S3Fault, S3Server
+from tests.support.s3_server import TransferS3
 from tests.support.tracker_table import tracker_table
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class World:
     """Everything around the use case, on loopback; the waits take no time."""
 
     gopro: Simulator
-    s3: S3Server
+    s3: TransferS3
     dynamodb: DynamoDBClient
     http: httpx.Client
     source_http: urllib3.PoolManager
@@ -131,7 +132,7 @@ class World:
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    with Simulator() as gopro, S3Server() as s3, tracker_table(TABLE) as dynamodb, open_http_client() as http:
+    with Simulator() as gopro, TransferS3() as s3, tracker_table(TABLE) as dynamodb, open_http_client() as http:
         source_http, storage_http = source_pool(workers=4, allows_internal_addresses=True), storage_pool(workers=4)
         yield World(
             gopro=gopro, s3=s3, dynamodb=dynamodb, http=http, source_http=source_http, storage_http=storage_http

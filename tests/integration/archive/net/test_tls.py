@@ -17,7 +17,7 @@ import pytest
 import urllib3
 from urllib3.exceptions import MaxRetryError, ProtocolError, ReadTimeoutError, SSLError
 
-from bench.tls_server import write_certificate
+from bench.certificate import write_certificate
 from gopro_sync.archive.net.pools import open_pool
 from gopro_sync.archive.net.tls import block_tls_context
 from gopro_sync.gopro.http import open_http_client
