@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,7 @@ _DEFAULT_SLOW_BYTES_PER_SECOND = 65536
 _NOT_PRINTABLE_LATIN_1 = re.compile(r"[^\x20-\x7e\xa0-\xff]")
 # These two come with the headers of the true answer, which makes them harder to see through.
 _IN_PLACE_OF_THE_BODY = frozenset({FaultName.EMPTY_BODY, FaultName.HTML_PAGE})
+_IN_MID_BODY = frozenset({FaultName.STALL, FaultName.CONNECTION_RESET})  # if they say after how many bytes
 _REPLACEMENTS = (ANYWHERE | {FaultName.EXPIRED}) - _IN_PLACE_OF_THE_BODY
 _DEFECTS = (CDN_FAULTS | _IN_PLACE_OF_THE_BODY) - {FaultName.EXPIRED}
 
@@ -97,12 +99,13 @@ class Cdn:
             method=request.method,
             media_id=address.media_id if address else None,
             item_number=address.item_number if address else None,
+            is_probe=_is_probe(request),
         )
         fault = self._cloud.faults.strike_one(_REPLACEMENTS, scope)
         if fault is None:
             return _Struck(replacement=None, defects=self._cloud.faults.strike_all(_DEFECTS, scope))
-        if fault.name is FaultName.STALL and fault.size_bytes is not None:
-            return _Struck(replacement=None, defects={FaultName.STALL: fault})
+        if fault.name in _IN_MID_BODY and fault.size_bytes is not None:
+            return _Struck(replacement=None, defects={fault.name: fault})
         return _Struck(replacement=fault, defects={})
 
     def _answer(self, request: Request, address: FileAddress | None, struck: _Struck) -> Answer:
@@ -131,9 +134,10 @@ class Cdn:
             if request.method == "HEAD":
                 headers["Content-Length"] = str(stated_total)
             return Answer(status=200, headers=headers, body=FilePiece(content=content, start=0, stop=total))
-        start = min(asked.start + struck.number(FaultName.WRONG_RANGE, default=1), asked.stop - 1)
-        headers["Content-Range"] = f"bytes {start}-{asked.stop - 1}/{stated_total}"
-        return Answer(status=206, headers=headers, body=FilePiece(content=content, start=start, stop=asked.stop))
+        shift = struck.number(FaultName.WRONG_RANGE, default=1)
+        start, stop = min(asked.start + shift, total - 1), min(asked.stop + shift, total)
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{stated_total}"
+        return Answer(status=206, headers=headers, body=FilePiece(content=content, start=start, stop=stop))
 
     def _file_headers(self, request: Request, file: SourceFile, struck: _Struck) -> dict[str, str]:
         etag = self._cloud.etag(file)
@@ -153,6 +157,8 @@ class Cdn:
             return replace(html, status=page.status or answer.status, headers={**answer.headers, **html.headers})
         if FaultName.EMPTY_BODY in struck.defects:
             return replace(answer, body=b"")
+        if odd := struck.defects.get(FaultName.ODD_HEADERS):
+            answer = replace(answer, headers={**answer.headers, **odd.headers})
         slow = FaultName.SLOW in struck.defects
         settings = self._cloud.settings
         delivery = Delivery(
@@ -162,14 +168,21 @@ class Cdn:
             else settings.cdn_bytes_per_second,
             cut_after_bytes=_cut_after(answer, struck),
             stall_seconds=_stall_seconds(struck),
+            is_reset=FaultName.CONNECTION_RESET in struck.defects,
+            surplus_bytes=struck.number(FaultName.LONGER_BODY, default=4),
             flips_first_byte=FaultName.CORRUPT_BODY in struck.defects,
         )
         return replace(answer, delivery=delivery)
 
 
+def _is_probe(request: Request) -> bool:
+    asked = requested_range(request.headers.get("range"), sys.maxsize)
+    return asked is not None and asked.stop - asked.start == 1
+
+
 def _cut_after(answer: Answer, struck: _Struck) -> int | None:
-    if stall := struck.defects.get(FaultName.STALL):
-        return stall.size_bytes
+    if broken := next((struck.defects[name] for name in _IN_MID_BODY if name in struck.defects), None):
+        return broken.size_bytes
     if short := struck.defects.get(FaultName.SHORT_BODY):
         return answer.body_bytes // 2 if short.size_bytes is None else short.size_bytes
     return None

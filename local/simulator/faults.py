@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from local.simulator.json_shape import to_json
@@ -71,6 +71,8 @@ class FaultName(StrEnum):
     WRONG_RANGE = "wrong_range"
     EXPIRED = "expired"
     CORRUPT_BODY = "corrupt_body"
+    LONGER_BODY = "longer_body"
+    ODD_HEADERS = "odd_headers"
     SLOW = "slow"
 
 
@@ -123,6 +125,8 @@ CDN_FAULTS = frozenset(
         FaultName.WRONG_RANGE,
         FaultName.EXPIRED,
         FaultName.CORRUPT_BODY,
+        FaultName.LONGER_BODY,
+        FaultName.ODD_HEADERS,
         FaultName.SLOW,
     }
 )
@@ -150,6 +154,7 @@ class FaultScope:
     media_id: str | None = None
     item_number: int | None = None
     per_page: int | None = None
+    is_probe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +179,8 @@ class Fault:
         per_page_above: only when a search asks for more rows than this; 50 for short pages.
         location: a URL, for those that send the client somewhere else.
         text: the body, for those that answer anything at all.
+        headers: laid over those of the true answer, for odd headers.
+        spares_probe: a request for one byte, by which clients learn what there is, is none that matches (CDN).
 
     Raises:
         ValueError: the fault cannot happen at that endpoint, or a number makes no sense.
@@ -196,6 +203,8 @@ class Fault:
     per_page_above: int | None = None
     location: str | None = None
     text: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    spares_probe: bool = False
 
     def __post_init__(self) -> None:
         # Tests may write the plain names.
@@ -216,6 +225,7 @@ class Fault:
             and self.media_id in {None, scope.media_id}
             and self.item_number in {None, scope.item_number}
             and self.method in {None, scope.method}
+            and not (self.spares_probe and scope.is_probe)
             and self._concerns_page_of(scope.per_page or 0)
         )
 

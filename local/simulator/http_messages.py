@@ -54,7 +54,8 @@ class Delivery:
         bytes_per_second: the most that the body gets.
         cut_after_bytes: so much of the body is sent, then the connection is closed.
         stall_seconds: before a cut or a reset.
-        is_reset: nothing is sent, the connection is reset.
+        is_reset: the connection is reset: after the cut, or before anything is sent.
+        surplus_bytes: so many zeros follow the body.
         flips_first_byte: the first byte of the body is another one.
     """
 
@@ -63,6 +64,7 @@ class Delivery:
     cut_after_bytes: int | None = None
     stall_seconds: float = 0
     is_reset: bool = False
+    surplus_bytes: int = 0
     flips_first_byte: bool = False
 
 

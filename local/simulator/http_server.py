@@ -79,7 +79,8 @@ class _Handler(LoopbackHandler, BaseHTTPRequestHandler):
 
     def _deliver(self, answer: Answer) -> None:
         delivery = answer.delivery
-        if self.server.stopping.wait(delivery.latency_seconds) or delivery.is_reset:
+        is_reset_at_once = delivery.is_reset and delivery.cut_after_bytes is None
+        if self.server.stopping.wait(delivery.latency_seconds) or is_reset_at_once:
             self.server.stopping.wait(delivery.stall_seconds)
             self._reset()
             return
@@ -89,14 +90,17 @@ class _Handler(LoopbackHandler, BaseHTTPRequestHandler):
         if delivery.cut_after_bytes is not None:
             self.server.stopping.wait(delivery.stall_seconds)
             self.close_connection = True
-            shut_down(self.connection)
+            if delivery.is_reset:
+                self._reset()
+            else:
+                shut_down(self.connection)
 
     def _send_head(self, answer: Answer) -> None:
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
         if "Content-Length" not in answer.headers:
-            self.send_header("Content-Length", str(answer.body_bytes))
+            self.send_header("Content-Length", str(answer.body_bytes + answer.delivery.surplus_bytes))
         self.end_headers()
 
     def _send_body(self, answer: Answer) -> None:
@@ -130,7 +134,9 @@ def _blocks_to_send(answer: Answer) -> Iterator[memoryview]:
             yield block[start : min(start + step, left)]
         left -= len(block)
         if left <= 0:
-            return
+            break
+    if delivery.surplus_bytes:
+        yield memoryview(bytes(delivery.surplus_bytes))
 
 
 def _blocks(body: bytes | FilePiece) -> Iterator[memoryview]:

@@ -1,192 +1,131 @@
-"""A CDN on loopback that serves one file by signed URLs and ranges, and misbehaves on demand."""
+"""The simulator's CDN with one file on it, whose bytes and ETag a test sets as it likes."""
 
 from __future__ import annotations
 
-import socket
-import struct
+import dataclasses
+import sys
 import threading
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self, override
 from urllib.parse import parse_qs, urlsplit
 
-from local.loopback_server import LoopbackHandler, LoopbackServer
+from local.simulator import Fault, Library, RecordedRequest, Settings, SimulatedItem, SourceFile
+from local.simulator.cdn import Cdn, requested_range
+from local.simulator.cloud import SimulatedCloud
+from local.simulator.content import BLOCK_BYTES, Content
+from local.simulator.download_descriptor import FileAddress
+from local.simulator.http_messages import Answer, Request
+from local.simulator.http_server import SimulatorServer
 
-FaultName = Literal[
-    "status",  # answer `status`
-    "range_ignored",  # 200 with the whole file
-    "short_body",  # the connection ends after half the range
-    "empty_body",
-    "html_page",  # a web page with status 206 and the right Content-Range
-    "wrong_range",  # as many bytes, from elsewhere
-    "longer_body",  # more bytes than the range that it states
-    "encoded_body",  # says that it is compressed
-    "etag_changed",
-    "total_changed",
-    "reset",  # RST after half the range
-    "stall",  # half the range, then silence
-    "slow",  # every block takes `seconds`
-]
+_ADDRESS = FileAddress(media_id="ab01", label="source", item_number=1, extension="MP4")
 
 
-@dataclass(slots=True, kw_only=True)
-class SourceFault:
-    """Misbehaviour at the next ``count`` requests, after ``skip`` good ones; the probe for one byte is spared."""
-
-    name: FaultName
-    count: int = 1_000_000
-    skip: int = 0
-    status: int = 500
-    retry_after: str | None = None
-    seconds: float = 0.05
-    hits_probe: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceRequest:
-    """What a client asked for; ``secret_headers`` names headers that must never reach a CDN."""
-
-    byte_range: str | None
-    status: int
-    secret_headers: tuple[str, ...]
-
-
-@dataclass(slots=True)
 class SourceServer:
-    """Use as a context manager; ``sign`` is the ``resolve_url`` of a transfer."""
+    """Use as a context manager; ``sign`` is the ``resolve_url`` of a transfer.
 
-    content: bytes
-    etag: str | None = "c0ffee-1"
-    faults: list[SourceFault] = field(default_factory=list)
-    headers: dict[str, str] = field(default_factory=dict)
-    """Sent with every answer, instead of what would be sent under that name."""
-    requests: list[SourceRequest] = field(default_factory=list)
-    signed: int = 0
-    valid_from: int = 1
-    on_request: Callable[[int], None] = lambda _: None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    released: threading.Event = field(default_factory=threading.Event)
-    _server: LoopbackServer | None = None
+    Attributes:
+        etag: without quotes; None sends none.
+        headers: sent with every answer, instead of what would be sent under that name.
+        on_request: told where the asked range begins, before it is answered.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.etag: str | None = "c0ffee-1"
+        self.headers: dict[str, str] = {}
+        self.on_request: Callable[[int], None] = lambda _: None
+        self._signatures: list[str] = []
+        self._lock = threading.Lock()
+        self._cloud = _CloudOfOneFile(self)
+        self._cdn = Cdn(self._cloud)
+        self._server = SimulatorServer(self._answer, port=0)
 
     def __enter__(self) -> Self:
-        source: SourceServer = self
-
-        class Handler(_SourceHandler):
-            server_state = source
-
-        self._server = LoopbackServer(Handler)
         self._server.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._server is not None
-        self.released.set()
         self._server.stop()
 
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """What was asked, in order."""
+        return self._cloud.requests.all()
+
+    def forget_requests(self) -> None:
+        """As if nothing had been asked."""
+        self._cloud.requests.clear()
+
+    def fail(self, *faults: Fault, hits_probe: bool = False) -> None:
+        """Switches these faults on and all others off; the probe for one byte is spared unless it is to be hit."""
+        self._cloud.faults.replace(dataclasses.replace(fault, spares_probe=not hits_probe) for fault in faults)
+
     def sign(self) -> str:
-        """Returns a new URL; older ones stay good until ``expire``."""
-        assert self._server is not None
-        with self.lock:
-            self.signed += 1
-            return f"{self._server.url}/video?Signature=secret-{self.signed}"
+        """Returns a new URL; older ones stay good until `expire`."""
+        with self._lock:
+            url = self._cloud.signer.sign(
+                method="GET",
+                base_url=self._server.url,
+                path=_ADDRESS.path,
+                filename=f"secret-{self.signed + 1}.MP4",
+                lifetime_seconds=3600,
+            )
+            self._signatures += parse_qs(urlsplit(url).query)["Signature"]
+        return url
+
+    @property
+    def signed(self) -> int:
+        """How many URLs there have been."""
+        return len(self._signatures)
+
+    def is_told_by(self, text: str) -> bool:
+        """Whether a text holds a part of a query that gives access."""
+        return "secret-" in text or any(signature in text for signature in self._signatures)
 
     def expire(self) -> None:
         """Lets all URLs signed so far be refused."""
-        self.valid_from = self.signed + 1
+        self._cloud.signer.revoke_all()
 
-    def fault_for(self, size_bytes: int) -> SourceFault | None:
-        """Takes the fault that this request meets, if any."""
-        with self.lock:
-            for fault in self.faults:
-                if size_bytes == 1 and not fault.hits_probe:
-                    continue
-                if fault.skip:
-                    fault.skip -= 1
-                elif fault.count:
-                    fault.count -= 1
-                    return fault
-        return None
+    def _answer(self, request: Request) -> Answer:
+        asked = requested_range(request.headers.get("range"), sys.maxsize)
+        self.on_request(asked.start if asked else 0)
+        answer = self._cdn(request)
+        headers = {name: value for name, value in answer.headers.items() if name != "ETag" or self.etag is not None}
+        return dataclasses.replace(answer, headers=headers | self.headers)
 
 
-class _SourceHandler(LoopbackHandler, BaseHTTPRequestHandler):
-    server_state: SourceServer
+class _CloudOfOneFile(SimulatedCloud):
+    def __init__(self, source: SourceServer) -> None:
+        file = _SetFile(seed="", source=source)
+        super().__init__(Library([SimulatedItem(media_id=_ADDRESS.media_id, chapters=(file,))]), Settings())
+        self._source = source
 
-    def do_GET(self) -> None:
-        state = self.server_state
-        signature = int(parse_qs(urlsplit(self.path).query)["Signature"][0].removeprefix("secret-"))
-        first, last = (int(n) for n in self.headers["Range"].removeprefix("bytes=").split("-"))
-        state.on_request(first)
-        if signature < state.valid_from:
-            self._answer(403, b"<Error>expired</Error>")
-        elif first >= len(state.content):
-            self._answer(416, b"", {"Content-Range": f"bytes */{len(state.content)}"})
-        else:
-            self._serve(first, min(last, len(state.content) - 1), state.fault_for(last - first + 1))
+    @override
+    def etag(self, file: SourceFile) -> str:
+        return f'"{self._source.etag}"'
 
-    def _serve(self, first: int, last: int, fault: SourceFault | None) -> None:
-        content = self.server_state.content
-        name = fault.name if fault else None
-        body = memoryview(content)[first : last + 1]
-        total, etag = len(content), self.server_state.etag
-        if name == "total_changed":
-            total += 1
-        if name == "etag_changed":
-            etag = "0ther-1"
-        headers = {"Content-Range": f"bytes {first}-{last}/{total}", **({"ETag": f'"{etag}"'} if etag else {})}
-        if fault is None or name in {"total_changed", "etag_changed"}:
-            self._answer(206, body, headers)
-        elif name == "status":
-            self._answer(fault.status, b"no", {"Retry-After": fault.retry_after} if fault.retry_after else {})
-        elif name == "range_ignored":
-            self._answer(200, content)
-        elif name == "empty_body":
-            self._answer(206, b"", headers)
-        elif name == "html_page":
-            self._answer(206, b"<html>" + bytes(body[6:]), headers | {"Content-Type": "text/html; charset=utf-8"})
-        elif name == "wrong_range":
-            self._answer(206, body, headers | {"Content-Range": f"bytes {first + 1}-{last + 1}/{total}"})
-        elif name == "longer_body":
-            self._answer(206, bytes(body) + b"more", headers)
-        elif name == "encoded_body":
-            self._answer(206, body, headers | {"Content-Encoding": "gzip"})
-        else:
-            self._break_off(body, headers, fault)
 
-    def _break_off(self, body: memoryview, headers: dict[str, str], fault: SourceFault) -> None:
-        self._start(206, len(body), headers)
-        if fault.name == "slow":
-            for start in range(0, len(body), 256 * 1024):
-                self.wfile.write(body[start : start + 256 * 1024])
-                time.sleep(fault.seconds)
-            return
-        self.wfile.write(body[: len(body) // 2])
-        self.close_connection = True
-        if fault.name == "stall":
-            self.server_state.released.wait(30)
-        if fault.name == "reset":
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
+@dataclass(frozen=True, kw_only=True)
+class _SetFile(SourceFile):
+    source: SourceServer
 
-    def _answer(self, status: int, body: bytes | memoryview, headers: dict[str, str] | None = None) -> None:
-        self._start(status, len(body), headers or {})
-        self.wfile.write(body)
+    @override
+    def open(self) -> Content:
+        return _SetContent(self.source.content)
 
-    def _start(self, status: int, length: int, headers: dict[str, str]) -> None:
-        self.server_state.requests.append(
-            SourceRequest(
-                byte_range=self.headers["Range"],
-                status=status,
-                secret_headers=tuple(name for name in ("Authorization", "Cookie") if name in self.headers),
-            )
-        )
-        self.send_response(status)
-        for name, value in (
-            {"Content-Type": "binary/octet-stream", "Content-Length": str(length)} | headers | self.server_state.headers
-        ).items():
-            self.send_header(name, value)
-        self.end_headers()
+
+class _SetContent:
+    def __init__(self, data: bytes) -> None:
+        self._data = memoryview(data)
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self._data)
+
+    def blocks(self, start: int, stop: int) -> Iterator[memoryview]:
+        for begin in range(start, stop, BLOCK_BYTES):
+            yield self._data[begin : min(begin + BLOCK_BYTES, stop)]

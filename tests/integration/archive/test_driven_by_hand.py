@@ -10,10 +10,11 @@ import pytest
 
 from gopro_sync.archive.part_plan import PartLimits
 from local.s3_server import Moment, Operation, S3Fault
+from local.simulator import Fault, FaultName
 from tests.integration.archive.conftest import Bench
 from tests.support.crews import SeededCrew
 from tests.support.s3_server import TransferS3
-from tests.support.source_server import SourceFault, SourceServer
+from tests.support.source_server import SourceServer
 
 KIB = 1024
 # A thousandth of S3's.
@@ -56,19 +57,19 @@ def run(bench: Bench, seed: int) -> Trace:
         threads.add(threading.get_ident())
         return 900.0
 
-    bench.source.requests = []
+    bench.source.forget_requests()
     bench.s3.requests, bench.s3.objects = [], {}
     bench.source.on_request = lambda _: calls.append("source")
     bench.s3.watch = asked
     bench.crew = lambda _: SeededCrew(random.Random(seed), wait)
     bench.seconds_left = seconds_left
-    bench.source.faults = [SourceFault(name="status", status=503, skip=4, count=2)]
+    bench.source.fail(Fault(FaultName.SERVER_ERROR, status=503, skip=4, count=2))
     bench.s3.faults = [S3Fault(operation="UploadPart", status=500, skip=20)]
     bench.transfer(part_size_bytes=5 * KIB)
     bench.assert_archived()
     assert threads == {threading.get_ident()}
 
-    ranges = (request.byte_range for request in bench.source.requests)
+    ranges = (request.range for request in bench.source.requests)
     requests = (request.part_number for request in bench.s3.requests)
     pauses = iter(waits)
     told = {"source": ranges, "wait": pauses}

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from gopro_sync.archive.net.allowed_hosts import is_public
 from gopro_sync.archive.source import source_pool
 from gopro_sync.errors import GoProApiChangedError, NetworkError, SourceResponseError
+from local.simulator import Fault, FaultName
 from tests.integration.archive.conftest import Bench
-from tests.support.source_server import SourceFault
 
 METADATA_ADDRESSES = ["169.254.169.254", "[fd00:ec2::254]", "100.100.100.200", "169.254.170.2"]
 OWN_NETWORK = ["10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "[fe80::1]", "[fc00::1]", "0.0.0.0", "[::]"]
@@ -89,8 +89,7 @@ def test_what_is_no_https_url_is_not_followed(small_bench: Bench, url: str) -> N
 
 @pytest.mark.parametrize("location", ["https://elsewhere.example/", "http://169.254.169.254/latest/meta-data/"])
 def test_a_redirect_of_the_cdn_is_not_followed(small_bench: Bench, location: str) -> None:
-    small_bench.source.headers = {"Location": location}
-    small_bench.source.faults = [SourceFault(name="status", status=302, hits_probe=True)]
+    small_bench.source.fail(Fault(FaultName.REDIRECT, location=location), hits_probe=True)
     with pytest.raises(SourceResponseError, match="answered 302"):
         small_bench.transfer()
 
@@ -111,7 +110,7 @@ def test_a_length_other_than_the_asked_one_is_named(small_bench: Bench, length: 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_pause_that_cannot_be_read_counts_as_not_asked_for(small_bench: Bench, status: int) -> None:
-    small_bench.source.faults = [SourceFault(name="status", status=status, retry_after="0\x1f", count=1)]
+    small_bench.source.fail(Fault(FaultName.SERVER_ERROR, status=status, retry_after="0\x1f", count=1))
     small_bench.transfer()
     assert small_bench.slept == [0.375]
 

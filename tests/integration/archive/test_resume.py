@@ -12,8 +12,8 @@ import pytest
 from gopro_sync.archive.engine import OpenUpload, TransferOutcome
 from gopro_sync.errors import AccessDeniedError, NetworkError, StorageError
 from local.s3_server import S3Fault, S3Part
+from local.simulator import Fault, FaultName
 from tests.integration.archive.conftest import KEY, MIB, Bench
-from tests.support.source_server import SourceFault
 
 
 class Killed(BaseException):
@@ -172,7 +172,7 @@ class TestTimeBudget:
         assert first.parts_sent == 1
 
     def test_a_part_under_way_is_given_up_when_time_is_over(self, bench: Bench) -> None:
-        bench.source.faults = [SourceFault(name="slow", skip=1)]
+        bench.source.fail(Fault(FaultName.SLOW, size_bytes=5 * MIB, skip=1))
         bench.seconds_left = lambda: 900.0 if len(bench.source.requests) < 3 else 29.0
         first = bench.pause(workers=1)
         assert first.parts_sent == 1

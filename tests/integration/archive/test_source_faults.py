@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gopro_sync.archive import source
@@ -18,44 +20,48 @@ from gopro_sync.errors import (
     SourceUrlExpiredError,
     ThrottledError,
 )
+from local.simulator import Fault, FaultName
 from tests.integration.archive.conftest import KEY, MIB, Bench
-from tests.support.source_server import SourceFault
 
 PASSING_FAULTS = {
-    "range_ignored": (SourceFault(name="range_ignored"), SourceResponseError),
-    "short_body": (SourceFault(name="short_body"), SourceResponseError),
-    "empty_body": (SourceFault(name="empty_body"), SourceResponseError),
-    "html_page": (SourceFault(name="html_page"), SourceResponseError),
-    "wrong_range": (SourceFault(name="wrong_range"), SourceResponseError),
-    "longer_body": (SourceFault(name="longer_body"), SourceResponseError),
-    "encoded_body": (SourceFault(name="encoded_body"), SourceResponseError),
-    "reset": (SourceFault(name="reset"), NetworkError),
-    "stall": (SourceFault(name="stall"), NetworkError),
-    "408": (SourceFault(name="status", status=408), NetworkError),
-    "500": (SourceFault(name="status", status=500), NetworkError),
-    "502": (SourceFault(name="status", status=502), NetworkError),
-    "429": (SourceFault(name="status", status=429), ThrottledError),
-    "503": (SourceFault(name="status", status=503), ThrottledError),
-    "redirect": (SourceFault(name="status", status=302), SourceResponseError),
+    "range_ignored": (Fault(FaultName.RANGE_IGNORED), SourceResponseError),
+    "short_body": (Fault(FaultName.SHORT_BODY), SourceResponseError),
+    "empty_body": (Fault(FaultName.EMPTY_BODY), SourceResponseError),
+    "html_page": (Fault(FaultName.HTML_PAGE), SourceResponseError),
+    # Nothing else tells it: status, length and Content-Range are right.
+    "html_type": (
+        Fault(FaultName.ODD_HEADERS, headers={"Content-Type": "text/html; charset=utf-8"}),
+        SourceResponseError,
+    ),
+    "wrong_range": (Fault(FaultName.WRONG_RANGE), SourceResponseError),
+    "longer_body": (Fault(FaultName.LONGER_BODY), SourceResponseError),
+    "encoded_body": (Fault(FaultName.ODD_HEADERS, headers={"Content-Encoding": "gzip"}), SourceResponseError),
+    "reset": (Fault(FaultName.CONNECTION_RESET, size_bytes=MIB), NetworkError),
+    "stall": (Fault(FaultName.STALL, size_bytes=MIB), NetworkError),
+    "408": (Fault(FaultName.SERVER_ERROR, status=408), NetworkError),
+    "500": (Fault(FaultName.SERVER_ERROR, status=500), NetworkError),
+    "502": (Fault(FaultName.SERVER_ERROR, status=502), NetworkError),
+    "429": (Fault(FaultName.THROTTLED), ThrottledError),
+    "503": (Fault(FaultName.SERVER_ERROR, status=503), ThrottledError),
+    "redirect": (Fault(FaultName.REDIRECT), SourceResponseError),
 }
 
 
 @pytest.fixture(params=PASSING_FAULTS)
 def fault_and_error(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> tuple[SourceFault, type[GoProSyncError]]:
+) -> tuple[Fault, type[GoProSyncError]]:
     fault, error = PASSING_FAULTS[request.param]
-    if fault.name == "stall":
+    if fault.name is FaultName.STALL:
         monkeypatch.setattr(source, "IDLE_TIMEOUT_SECONDS", 0.4)
-    return SourceFault(name=fault.name, status=fault.status), error
+    return fault, error
 
 
 def test_a_passing_fault_costs_a_part_and_not_the_file(
-    bench: Bench, fault_and_error: tuple[SourceFault, type[GoProSyncError]]
+    bench: Bench, fault_and_error: tuple[Fault, type[GoProSyncError]]
 ) -> None:
     fault, _ = fault_and_error
-    fault.skip, fault.count = 1, 2
-    bench.source.faults = [fault]
+    bench.source.fail(replace(fault, skip=1, count=2))
     result = bench.transfer()
     assert result.outcome is TransferOutcome.COMPLETED
     bench.assert_archived()
@@ -64,44 +70,42 @@ def test_a_passing_fault_costs_a_part_and_not_the_file(
 
 
 def test_a_lasting_fault_has_a_name_and_the_upload_stays_open(
-    bench: Bench, fault_and_error: tuple[SourceFault, type[GoProSyncError]]
+    bench: Bench, fault_and_error: tuple[Fault, type[GoProSyncError]]
 ) -> None:
     fault, error = fault_and_error
-    fault.skip = 1
-    bench.source.faults = [fault]
+    bench.source.fail(replace(fault, skip=1))
     with pytest.raises(error) as raised:
         bench.transfer()
     assert type(raised.value) is error
     assert raised.value.media_id == "ab01"
     assert bench.s3.objects == {}
     assert list(bench.s3.uploads) == [bench.created[0].upload_id]
-    bench.source.faults = []
+    bench.source.fail()
     bench.transfer(resume=bench.created[0])
     bench.assert_archived()
 
 
 def test_a_small_file_survives_a_passing_fault(
-    small_bench: Bench, fault_and_error: tuple[SourceFault, type[GoProSyncError]]
+    small_bench: Bench, fault_and_error: tuple[Fault, type[GoProSyncError]]
 ) -> None:
     fault, _ = fault_and_error
-    fault.count = 1
-    small_bench.source.faults = [fault]
+    small_bench.source.fail(replace(fault, count=1))
     assert small_bench.transfer().outcome is TransferOutcome.COMPLETED
     small_bench.assert_archived()
 
 
 def test_a_wrong_answer_to_a_small_file_leaves_no_object(
-    small_bench: Bench, fault_and_error: tuple[SourceFault, type[GoProSyncError]]
+    small_bench: Bench, fault_and_error: tuple[Fault, type[GoProSyncError]]
 ) -> None:
     fault, error = fault_and_error
-    small_bench.source.faults = [fault]
+    small_bench.source.fail(fault)
     with pytest.raises(error):
         small_bench.transfer()
     assert small_bench.s3.objects == {}
 
 
 def test_tries_are_bounded_and_their_waits_grow(bench: Bench) -> None:
-    bench.source.faults = [SourceFault(name="status", status=500, hits_probe=True)]
+    bench.source.fail(Fault(FaultName.SERVER_ERROR), hits_probe=True)
     with pytest.raises(NetworkError, match="answered 500"):
         bench.transfer()
     assert len(bench.source.requests) == ATTEMPTS
@@ -109,13 +113,13 @@ def test_tries_are_bounded_and_their_waits_grow(bench: Bench) -> None:
 
 
 def test_retry_after_is_honoured(bench: Bench) -> None:
-    bench.source.faults = [SourceFault(name="status", status=429, retry_after="7", count=1)]
+    bench.source.fail(Fault(FaultName.SERVER_ERROR, status=429, retry_after="7", count=1))
     bench.transfer()
     assert bench.slept == [7.0]
 
 
 def test_a_long_retry_after_is_left_to_the_state_machine(bench: Bench) -> None:
-    bench.source.faults = [SourceFault(name="status", status=503, retry_after="600")]
+    bench.source.fail(Fault(FaultName.SERVER_ERROR, status=503, retry_after="600"))
     with pytest.raises(ThrottledError) as raised:
         bench.transfer()
     assert raised.value.retry_after_seconds == 600
@@ -124,7 +128,7 @@ def test_a_long_retry_after_is_left_to_the_state_machine(bench: Bench) -> None:
 
 def test_no_wait_goes_beyond_the_time_that_is_left(bench: Bench) -> None:
     bench.seconds_left = lambda: 35.0  # 30 of them are the reserve
-    bench.source.faults = [SourceFault(name="status", status=503, retry_after="6")]
+    bench.source.fail(Fault(FaultName.SERVER_ERROR, status=503, retry_after="6"))
     with pytest.raises(ThrottledError):
         bench.transfer()
     assert bench.slept == []
@@ -139,34 +143,34 @@ def test_an_expired_url_is_renewed_once_for_all_workers(bench: Bench) -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 410])
 def test_a_fresh_url_that_is_refused_too_is_an_error_with_a_name(bench: Bench, status: int) -> None:
-    bench.source.faults = [SourceFault(name="status", status=status)]
+    bench.source.fail(Fault(FaultName.SERVER_ERROR, status=status))
     with pytest.raises(SourceUrlExpiredError, match=f"refused a fresh URL with {status}"):
         bench.transfer()
     assert bench.source.signed >= 2
 
 
 def test_a_file_that_is_gone_is_an_error_with_a_name(bench: Bench) -> None:
-    bench.source.faults = [SourceFault(name="status", status=404, skip=1)]
+    bench.source.fail(Fault(FaultName.SERVER_ERROR, status=404, skip=1))
     with pytest.raises(MediaGoneError):
         bench.transfer()
 
 
-@pytest.mark.parametrize("name", ["etag_changed", "total_changed"])
+@pytest.mark.parametrize("name", [FaultName.ETAG_CHANGED, FaultName.TOTAL_CHANGED])
 class TestChangedSource:
-    def test_a_file_that_changes_under_us_starts_again(self, bench: Bench, name: str) -> None:
-        bench.source.faults = [SourceFault(name=name, skip=2, count=1)]  # type: ignore[arg-type]  # a literal above
+    def test_a_file_that_changes_under_us_starts_again(self, bench: Bench, name: FaultName) -> None:
+        bench.source.fail(Fault(name, skip=2, count=1))
         assert bench.transfer().outcome is TransferOutcome.COMPLETED
         bench.assert_archived()
         assert len(bench.created) == 2
 
-    def test_a_file_that_changes_twice_is_an_error_and_leaves_nothing(self, bench: Bench, name: str) -> None:
-        bench.source.faults = [SourceFault(name=name)]  # type: ignore[arg-type]  # a literal above
+    def test_a_file_that_changes_twice_is_an_error_and_leaves_nothing(self, bench: Bench, name: FaultName) -> None:
+        bench.source.fail(Fault(name))
         with pytest.raises(SourceChangedError):
             bench.transfer()
         assert (bench.s3.objects, bench.s3.uploads) == ({}, {})
 
-    def test_a_small_file_that_changes_starts_again(self, small_bench: Bench, name: str) -> None:
-        small_bench.source.faults = [SourceFault(name=name, count=1)]  # type: ignore[arg-type]  # a literal above
+    def test_a_small_file_that_changes_starts_again(self, small_bench: Bench, name: FaultName) -> None:
+        small_bench.source.fail(Fault(name, count=1))
         assert small_bench.transfer().outcome is TransferOutcome.COMPLETED
         small_bench.assert_archived()
 
@@ -222,13 +226,13 @@ def test_what_is_no_https_url_is_refused_without_being_quoted(bench: Bench, url:
     assert bench.s3.objects == {}
 
 
-def test_no_error_tells_the_signature(bench: Bench, fault_and_error: tuple[SourceFault, type[GoProSyncError]]) -> None:
+def test_no_error_tells_the_signature(bench: Bench, fault_and_error: tuple[Fault, type[GoProSyncError]]) -> None:
     fault, error = fault_and_error
-    bench.source.faults = [fault]
+    bench.source.fail(fault)
     with pytest.raises(error) as raised:
         bench.transfer()
     chain: list[BaseException] = [raised.value]
     while chain[-1].__cause__ or chain[-1].__context__:
         chain.append(chain[-1].__cause__ or chain[-1].__context__)  # type: ignore[arg-type]  # one of them is there
-    assert not any("secret-" in f"{link!s} {link!r}" for link in chain)
+    assert not any(bench.source.is_told_by(f"{link!s} {link!r}") for link in chain)
     assert KEY not in bench.s3.objects

@@ -101,7 +101,7 @@ def test_more_than_100_mb_goes_in_parts(extra_bytes: int, operation: str) -> Non
 
 def test_neither_token_nor_cookie_goes_to_the_cdn(bench: Bench) -> None:
     bench.transfer()
-    assert {request.secret_headers for request in bench.source.requests} == {()}
+    assert {(request.had_authorization, request.had_cookie) for request in bench.source.requests} == {(False, False)}
 
 
 @pytest.mark.parametrize("fixture", ["bench", "small_bench"])
@@ -111,7 +111,7 @@ def test_no_log_line_tells_a_signature(
     bench: Bench = request.getfixturevalue(fixture)
     with caplog.at_level(logging.DEBUG):
         bench.transfer()
-    assert not [record for record in caplog.records if "secret-" in record.getMessage()]
+    assert not [record for record in caplog.records if bench.source.is_told_by(record.getMessage())]
     assert not [record for record in caplog.records if "X-Amz-Signature=" in record.getMessage()]
 
 

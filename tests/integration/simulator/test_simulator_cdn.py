@@ -203,8 +203,27 @@ def test_etag_and_total_change(simulator: Simulator, cdn: httpx.Client, url: str
 def test_wrong_range(simulator: Simulator, cdn: httpx.Client, url: str, whole: bytes) -> None:
     simulator.admin.set_faults(Fault(FaultName.WRONG_RANGE))
     answer = cdn.get(url, headers=RANGE)
-    assert answer.headers["Content-Range"] == f"bytes 1001-1999/{SIZE}"
-    assert answer.content == whole[1001:2000]
+    assert answer.headers["Content-Range"] == f"bytes 1001-2000/{SIZE}"
+    assert answer.content == whole[1001:2001]
+
+
+def test_longer_body(simulator: Simulator, cdn: httpx.Client, url: str, whole: bytes) -> None:
+    simulator.admin.set_faults(Fault(FaultName.LONGER_BODY, size_bytes=3))
+    answer = cdn.get(url, headers=RANGE)
+    assert answer.headers["Content-Range"] == f"bytes 1000-1999/{SIZE}"
+    assert answer.content == whole[1000:2000] + bytes(3)
+
+
+def test_odd_headers_in_place_of_the_true_ones(simulator: Simulator, cdn: httpx.Client, url: str) -> None:
+    simulator.admin.set_faults(Fault(FaultName.ODD_HEADERS, headers={"Content-Type": "text/html", "X-Odd": "1"}))
+    answer = cdn.get(url, headers=RANGE)
+    assert (answer.headers["Content-Type"], answer.headers["X-Odd"], len(answer.content)) == ("text/html", "1", 1000)
+
+
+def test_a_fault_that_spares_the_probe(simulator: Simulator, cdn: httpx.Client, url: str) -> None:
+    simulator.admin.set_faults(Fault(FaultName.SERVER_ERROR, spares_probe=True, count=1))
+    statuses = [cdn.get(url, headers={"Range": asked}).status_code for asked in ("bytes=0-0", "bytes=0-1", "bytes=0-1")]
+    assert statuses == [206, 500, 206]
 
 
 def test_corrupt_body(simulator: Simulator, cdn: httpx.Client, url: str, whole: bytes) -> None:
@@ -242,6 +261,13 @@ def test_connection_reset(simulator: Simulator, cdn: httpx.Client, url: str) -> 
     with pytest.raises(httpx.TransportError):
         cdn.get(url, headers=RANGE)
     assert cdn.get(url, headers=RANGE).status_code == 206
+
+
+def test_connection_reset_in_the_middle_of_the_body(simulator: Simulator, cdn: httpx.Client, url: str) -> None:
+    simulator.admin.set_faults(Fault(FaultName.CONNECTION_RESET, size_bytes=100))
+    with cdn.stream("GET", url, headers=RANGE) as answer, pytest.raises(httpx.ReadError):
+        answer.read()
+    assert simulator.admin.requests("cdn")[0].bytes_sent == 100
 
 
 def test_stall_in_the_middle_of_the_body(simulator: Simulator, cdn: httpx.Client, url: str) -> None:
