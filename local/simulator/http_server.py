@@ -135,7 +135,7 @@ def _blocks_to_send(answer: Answer) -> Iterator[memoryview]:
         left -= len(block)
         if left <= 0:
             break
-    if delivery.surplus_bytes:
+    if delivery.surplus_bytes and delivery.cut_after_bytes is None:
         yield memoryview(bytes(delivery.surplus_bytes))
 
 
