@@ -1,6 +1,6 @@
 """AWS acts and its answer is lost: every write of the functions recognises what it has done itself.
 
-The calls of a transfer are in tests/chaos/test_lost_answers.py, those of the state machine in
+The calls of a transfer are in tests/chaos/test_lost_answers_of_a_transfer.py, those of the state machine in
 tests/contract/test_mark_video_failed.py and test_one_chain.py.
 """
 
