@@ -5,6 +5,7 @@ The only other one is in ``tests/integration/local``: what files sam leaves behi
 
 from __future__ import annotations
 
+import marshal
 import zipfile
 import zlib
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from lambda_package.build import PACKAGE
 from local import cloud as local_cloud
 from local.deployment import STACK_NAME
 from local.simulator import SimulatorAdmin
@@ -22,6 +24,7 @@ from tests.support.plain_deployment import PlainDeployment, plain_template, tran
 
 # Where sam has put what it packed.
 ADDRESSES = {"Code", "DefinitionS3Location"}
+PYC_HEADER_BYTES = 16  # https://peps.python.org/pep-0552/
 
 
 def resources(document: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -35,13 +38,21 @@ def resources(document: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]
     }
 
 
-def contents(package: Path) -> dict[str, int]:
-    """The checksum of each file in a package, which is a zip file or the folder that one is made of."""
+def contents(package: Path) -> dict[str, Any]:
+    """What is in each file of a package, which is a zip file or the folder that one is made of."""
     if package.is_dir():
         files = (file for file in package.rglob("*") if file.is_file())
-        return {str(file.relative_to(package)): zlib.crc32(file.read_bytes()) for file in files}
+        return {(name := str(file.relative_to(package))): content(name, file.read_bytes()) for file in files}
     with zipfile.ZipFile(package) as archive:
-        return {entry.filename: entry.CRC for entry in archive.infolist() if not entry.is_dir()}
+        return {name: content(name, archive.read(name)) for name in archive.namelist() if not name.endswith("/")}
+
+
+def content(name: str, data: bytes) -> Any:
+    """The checksum, or of our bytecode the code: how it is written down depends on what else its process has loaded."""
+    if name.startswith(f"{PACKAGE}/") and name.endswith(".pyc"):
+        code = marshal.loads(data[PYC_HEADER_BYTES:])
+        return data[:PYC_HEADER_BYTES], code, code.co_filename
+    return zlib.crc32(data)
 
 
 def test_what_sam_deploys_works_and_is_what_all_other_tests_run_on(tmp_path_factory: pytest.TempPathFactory) -> None:
