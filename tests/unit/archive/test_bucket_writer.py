@@ -220,6 +220,8 @@ def test_a_pause_that_s3_asks_for_is_passed_on_if_it_can_be_read(
     assert raised.value.retry_after_seconds == seconds
 
 
+# botocore's parser of dates warns of a zone that it does not know, and reads on.
+@pytest.mark.filterwarnings("ignore::dateutil.parser.UnknownTimezoneWarning")
 @given(texts, texts, texts)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_no_header_of_an_object_raises_anything_but_a_failure_of_s3(
