@@ -21,9 +21,11 @@ from local import cloud as local_cloud
 from local import demo as demonstration
 from local import mails as alert_mails
 from local.alert_email import is_alert_email
+from local.engine.environment import DEFAULT_REGION
 from local.errors import LocalCloudError
 from local.explanation import explain
 from local.progress_display import live_progress
+from local.regions import unusable_because
 from local.run_input_file import read_run_input
 from local.running import run as run_state_machine
 from local.state import STATE_DIRECTORY_VARIABLE, default_state_directory
@@ -71,6 +73,17 @@ MediaFile = Annotated[
 ]
 
 
+def _region(name: str) -> str:
+    if why := unusable_because(name):
+        raise typer.BadParameter(why)
+    return name
+
+
+Region = Annotated[
+    str, typer.Option("--region", metavar="REGION", callback=_region, help="The AWS region that the stack is in.")
+]
+
+
 def _alert_email(address: str | None) -> str | None:
     if address and not is_alert_email(address):
         raise typer.BadParameter(f"{address!r} is not an address such as you@example.com that a stack can be given")
@@ -97,6 +110,7 @@ def up(
     ] = None,
     library: Annotated[str, typer.Option("--library", metavar="demo|FILE", help="What the simulator serves.")] = "demo",
     media: MediaFile = None,
+    region: Region = DEFAULT_REGION,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The AWS engine's port; 0 for any free one.")] = 0,
     alert_email: Annotated[
         str | None,
@@ -116,6 +130,7 @@ def up(
     with _readable_errors():
         cloud = local_cloud.start(
             state_directory=state_directory or default_state_directory(),
+            region=region,
             library=library,
             media=media,
             gopro_api_base_url=gopro_api_base_url,
@@ -206,7 +221,7 @@ def down(*, state_directory: StateDirectory = None) -> None:
 
 
 @app.command()
-def demo(*, media: MediaFile = None, state_directory: StateDirectory = None) -> None:
+def demo(*, media: MediaFile = None, region: Region = DEFAULT_REGION, state_directory: StateDirectory = None) -> None:
     """Bring a cloud up, sync a small library, prove every byte, sync again, take the cloud down.
 
     Exit code 0 only if every video was archived with a matching SHA-256 and the second sync transferred nothing.
@@ -215,6 +230,7 @@ def demo(*, media: MediaFile = None, state_directory: StateDirectory = None) -> 
         demonstration.show(
             state_directory=state_directory or default_state_directory() / "demo",
             media=media,
+            region=region,
             screen=_result_screen(),
             progress_screen=_errors,
         )

@@ -11,7 +11,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
-from local.engine.environment import REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
+from local.engine.environment import ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
 
 # Name in the configuration file, environment variable, value, conversion: no profile and no file is ever looked at.
 _ISOLATED = {
@@ -24,6 +24,7 @@ _ISOLATED = {
 def make_client(
     service: str,
     *,
+    region: str,
     endpoint_url: str,
     ca_bundle: Path,
     access_key_id: str = ROOT_ACCESS_KEY_ID,
@@ -36,7 +37,7 @@ def make_client(
         aws_access_key_id=access_key_id,
         aws_secret_access_key=secret_access_key,
         aws_session_token=session_token,
-        region_name=REGION,
+        region_name=region,
     )
     return session.client(
         service,  # type: ignore[call-overload]  # any service that the engine has

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from local import deployment, processes
 from local.aws_client import shared_client
 from local.engine.certificate import TRUST_VARIABLES, Trust, ensure_trust
-from local.engine.environment import REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
+from local.engine.environment import DEFAULT_REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
 from local.engine_process import start_engine, wait_until_ready
 from local.errors import (
     AlreadyRunningError,
@@ -39,7 +39,14 @@ class Deployer(Protocol):
         """Packs the functions."""
 
     def deploy(
-        self, directory: StateDirectory, /, *, endpoint_url: str, ca_bundle: Path, parameters: Mapping[str, str]
+        self,
+        directory: StateDirectory,
+        /,
+        *,
+        region: str,
+        endpoint_url: str,
+        ca_bundle: Path,
+        parameters: Mapping[str, str],
     ) -> None:
         """Creates the stack."""
 
@@ -52,7 +59,7 @@ class Cloud:
         state_directory: its files and logs.
         endpoint_url: where AWS is.
         ca_bundle: what its certificate is checked with.
-        region: the only one there is.
+        region: where the stack is.
         gopro_api_base_url: what the functions take for GoPro.
         simulator_url: of the simulator's admin interface; None when GoPro is somewhere else.
         outputs: of the stack.
@@ -68,7 +75,7 @@ class Cloud:
 
     def client(self, service: str) -> Any:
         """A boto3 client of that service, as the account's root user."""
-        return shared_client(service, endpoint_url=self.endpoint_url, ca_bundle=self.ca_bundle)
+        return shared_client(service, region=self.region, endpoint_url=self.endpoint_url, ca_bundle=self.ca_bundle)
 
     def environment(self) -> dict[str, str]:
         """The variables that lead any AWS tool here; the stack's outputs as ``GOPRO_SYNC_*``."""
@@ -89,6 +96,7 @@ class Cloud:
 def start(
     *,
     state_directory: Path,
+    region: str = DEFAULT_REGION,
     library: str | Path = "demo",
     media: Path | None = None,
     gopro_api_base_url: str | None = None,
@@ -102,6 +110,7 @@ def start(
 
     Args:
         state_directory: belongs to this cloud alone; missing, empty, or the state directory of one that is down.
+        region: where the stack is deployed; one of :func:`local.regions.known_regions`.
         library: what the simulator serves: ``demo`` or a library file.
         media: one more real file that it serves.
         gopro_api_base_url: a GoPro-compatible server; then no simulator is started.
@@ -120,6 +129,7 @@ def start(
         return _start(
             directory,
             started,
+            region=region,
             library=str(library),
             media=media,
             gopro_api_base_url=gopro_api_base_url,
@@ -241,6 +251,7 @@ def _start(
     directory: StateDirectory,
     started: list[ProcessRecord],
     *,
+    region: str,
     library: str,
     media: Path | None,
     gopro_api_base_url: str | None,
@@ -251,9 +262,9 @@ def _start(
     report: Report,
 ) -> Cloud:
     trust = ensure_trust(directory.trust)
-    state = CloudState()
+    state = CloudState(region=region)
 
-    engine = start_engine(directory, trust, port=port)
+    engine = start_engine(directory, trust, region=region, port=port)
     started.append(engine.process)
     state = replace(state.with_process(engine.process), endpoint_url=engine.endpoint_url)
     directory.write(state)
@@ -273,12 +284,18 @@ def _start(
     report("sam build (the first one downloads the functions' packages)")
     deployer.build(directory)
     wait_until_ready(engine, directory, trust)
-    report(f"AWS engine at {engine.endpoint_url}; sam deploy")
+    report(f"AWS engine at {engine.endpoint_url}; sam deploy to {region}")
     parameters = {"GoProApiBaseUrl": state.gopro_api_base_url}
     if alert_email:  # sam takes no empty value
         parameters["AlertEmail"] = alert_email
-    deployer.deploy(directory, endpoint_url=engine.endpoint_url, ca_bundle=trust.ca_bundle, parameters=parameters)
-    state = replace(state, outputs=_stack_outputs(engine.endpoint_url, trust))
+    deployer.deploy(
+        directory,
+        region=region,
+        endpoint_url=engine.endpoint_url,
+        ca_bundle=trust.ca_bundle,
+        parameters=parameters,
+    )
+    state = replace(state, outputs=_stack_outputs(region, engine.endpoint_url, trust))
     cloud = _cloud(directory, state)
     if secret is not None:
         cloud.client("secretsmanager").put_secret_value(
@@ -307,8 +324,8 @@ def _end(directory: StateDirectory, records: Sequence[ProcessRecord]) -> None:
         )
 
 
-def _stack_outputs(endpoint_url: str, trust: Trust) -> dict[str, str]:
-    client = shared_client("cloudformation", endpoint_url=endpoint_url, ca_bundle=trust.ca_bundle)
+def _stack_outputs(region: str, endpoint_url: str, trust: Trust) -> dict[str, str]:
+    client = shared_client("cloudformation", region=region, endpoint_url=endpoint_url, ca_bundle=trust.ca_bundle)
     stack = client.describe_stacks(StackName=deployment.STACK_NAME)["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
@@ -318,7 +335,7 @@ def _cloud(directory: StateDirectory, state: CloudState) -> Cloud:
         state_directory=directory.path,
         endpoint_url=state.endpoint_url,
         ca_bundle=directory.trust / "ca-bundle.pem",
-        region=REGION,
+        region=state.region,
         gopro_api_base_url=state.gopro_api_base_url,
         simulator_url=state.simulator_url,
         outputs=state.outputs,

@@ -21,12 +21,13 @@ from local.verification import CheckedFile, SkippedItem, checked_files, skipped_
 _SHOWN_DIGITS = 12
 
 
-def show(*, state_directory: Path, media: Path | None, screen: Console, progress_screen: Console) -> None:
+def show(*, state_directory: Path, media: Path | None, region: str, screen: Console, progress_screen: Console) -> None:
     """Brings a cloud up, syncs, proves, syncs again, and takes the cloud down whatever happened.
 
     Args:
         state_directory: of the demonstration's own cloud.
         media: one more real file to archive.
+        region: that the cloud is in.
         screen: gets the table and the verdict.
         progress_screen: gets what happens meanwhile.
 
@@ -38,7 +39,7 @@ def show(*, state_directory: Path, media: Path | None, screen: Console, progress
     def report(line: str) -> None:
         progress_screen.print(line, markup=False, highlight=False)
 
-    here = cloud.start(state_directory=state_directory, media=media, report=report)
+    here = cloud.start(state_directory=state_directory, media=media, region=region, report=report)
     keep_logs = True
     try:
         _sync_and_prove(here, screen, progress_screen)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from local.engine.environment import REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
+from local.engine.environment import DEFAULT_REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
 from local.errors import DeploymentError
 from local.plain_files import open_log, replace_plain
 from local.state import REPOSITORY, StateDirectory
@@ -43,11 +43,14 @@ def build(directory: StateDirectory) -> None:
         shutil.copy(index, shared_index)
 
 
-def deploy(directory: StateDirectory, *, endpoint_url: str, ca_bundle: Path, parameters: Mapping[str, str]) -> None:
+def deploy(
+    directory: StateDirectory, *, region: str, endpoint_url: str, ca_bundle: Path, parameters: Mapping[str, str]
+) -> None:
     """Creates or updates the stack.
 
     Args:
         directory: holds the build, gets the log.
+        region: where the stack goes.
         endpoint_url: of the engine.
         ca_bundle: what its certificate is checked with.
         parameters: of the template, beyond those that every local deployment sets.
@@ -57,7 +60,7 @@ def deploy(directory: StateDirectory, *, endpoint_url: str, ca_bundle: Path, par
     """
     arguments = ["deploy", "--template-file", str(directory.build / "template.yaml"), "--stack-name", STACK_NAME]
     arguments += ["--resolve-s3", "--capabilities", "CAPABILITY_NAMED_IAM", "--no-confirm-changeset"]
-    arguments += ["--no-fail-on-empty-changeset", "--region", REGION, "--parameter-overrides"]
+    arguments += ["--no-fail-on-empty-changeset", "--region", region, "--parameter-overrides"]
     arguments += [f"{name}={value}" for name, value in stack_parameters(parameters).items()]
     environment = {
         **sam_environment(directory),
@@ -87,7 +90,7 @@ def sam_environment(directory: StateDirectory) -> dict[str, str]:
         "TMPDIR": str(directory.temporary),
         "NO_PROXY": without_proxy,
         "no_proxy": without_proxy,
-        "AWS_DEFAULT_REGION": REGION,
+        "AWS_DEFAULT_REGION": DEFAULT_REGION,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",

@@ -30,13 +30,14 @@ class StartedEngine:
 
 
 def start_engine(
-    directory: StateDirectory, trust: Trust, *, port: int = 0, module: str = "local.engine"
+    directory: StateDirectory, trust: Trust, *, region: str, port: int = 0, module: str = "local.engine"
 ) -> StartedEngine:
     """Starts the engine on 127.0.0.1.
 
     Args:
         directory: gets its log and temporary files.
         trust: its certificate.
+        region: where it is.
         port: where it listens; 0 for any free one.
         module: what to run; the tests also run the engine as published.
 
@@ -52,6 +53,7 @@ def start_engine(
             [sys.executable, "-m", module],
             environment=engine_environment(
                 port=actual_port,
+                region=region,
                 listening_socket=listening.fileno(),
                 certificate=trust.certificate,
                 private_key=trust.private_key,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from local.engine.environment import DEFAULT_REGION
 from local.errors import AlreadyRunningError, DamagedStateError, ForeignFilesError, NoStateDirectoryError
 from local.plain_files import read_plain, replace_plain
 from local.processes import ProcessRecord
@@ -39,6 +40,7 @@ class CloudState:
 
     Attributes:
         processes: in the order in which they were started.
+        region: where the stack is.
         endpoint_url: of the engine.
         gopro_api_base_url: of the simulator, or of what ``--gopro-api-base-url`` named.
         simulator_url: None when no simulator was started.
@@ -46,6 +48,7 @@ class CloudState:
     """
 
     processes: tuple[ProcessRecord, ...] = ()
+    region: str = DEFAULT_REGION
     endpoint_url: str = ""
     gopro_api_base_url: str = ""
     simulator_url: str | None = None
@@ -64,6 +67,7 @@ class CloudState:
         """The state as the file keeps it."""
         return {
             "processes": [process.to_json() for process in self.processes],
+            "region": self.region,
             "endpoint_url": self.endpoint_url,
             "gopro_api_base_url": self.gopro_api_base_url,
             "simulator_url": self.simulator_url,
@@ -77,9 +81,12 @@ class CloudState:
         Raises:
             ValueError: it is something else.
         """
+        if isinstance(document, dict):
+            document = {"region": DEFAULT_REGION, **document}  # versions that knew no other wrote none
         match document:
             case {
                 "processes": list(processes),
+                "region": str(region),
                 "endpoint_url": str(endpoint_url),
                 "gopro_api_base_url": str(gopro_api_base_url),
                 "simulator_url": str() | None as simulator_url,
@@ -87,6 +94,7 @@ class CloudState:
             } if all(isinstance(value, str) for value in outputs.values()):
                 return cls(
                     processes=tuple(map(ProcessRecord.from_json, processes)),
+                    region=region,
                     endpoint_url=endpoint_url,
                     gopro_api_base_url=gopro_api_base_url,
                     simulator_url=simulator_url,

@@ -35,7 +35,6 @@ from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguagePa
 from moto.stepfunctions.parser.asl.utils import boto_client
 
 from local.engine import jsonata
-from local.engine.environment import REGION
 from local.engine.iam import assume_role
 from local.engine.patching import EnginePatchError, replace
 
@@ -139,7 +138,7 @@ def _spell_as_the_api(_task: Any, parameters: dict[str, Any], *_: Any, **__: Any
 
 
 def _client_in_role(region: str, service: str, state_credentials: Any = None) -> Any:
-    return _client(service, region or REGION, state_credentials.role_arn)
+    return _client(service, region, state_credentials.role_arn)
 
 
 @functools.cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-REGION = "us-east-1"
+DEFAULT_REGION = "us-east-1"
 # Under enforced IAM these two are the account's root user, like the first key of a new AWS account.
 ROOT_ACCESS_KEY_ID = "test"
 ROOT_SECRET_ACCESS_KEY = "test"  # noqa: S105  # opens nothing but the engine on this machine
@@ -16,6 +16,7 @@ LAMBDA_PYTHON_VARIABLE = "LOCAL_ENGINE_LAMBDA_PYTHON"
 def engine_environment(
     *,
     port: int,
+    region: str,
     listening_socket: int,
     certificate: Path,
     private_key: Path,
@@ -27,6 +28,7 @@ def engine_environment(
 
     Args:
         port: where it listens.
+        region: of what no request names a region for.
         listening_socket: the inherited file descriptor of the socket bound to that port.
         certificate: TLS certificate that it shows.
         private_key: of the certificate.
@@ -42,7 +44,7 @@ def engine_environment(
         LISTENING_SOCKET_VARIABLE: str(listening_socket),
         LAMBDA_PYTHON_VARIABLE: str(lambda_python),
         "GATEWAY_PORT": str(port),
-        "MINISTACK_REGION": REGION,
+        "MINISTACK_REGION": region,
         "MINISTACK_SSL_CERT": str(certificate),
         "MINISTACK_SSL_KEY": str(private_key),
         "USE_SSL": "1",

@@ -50,6 +50,8 @@ def _stays_with_its_cloud(request: pytest.FixtureRequest) -> None:
 
 
 KIB = 1024
+# Not us-east-1, which AWS treats as a special case in many places.
+REGION = "eu-central-1"
 # The simulated account's; nothing in it opens anything outside the simulator.
 LOGIN = {
     "client_id": "fake-client-id",
@@ -211,8 +213,8 @@ class Stack:
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The stack, deployed once for all tests of one process."""
-    deployer = PlainDeployment(packages(tmp_path_factory))
-    with local_cloud.running(state_directory=tmp_path_factory.mktemp("cloud"), deployer=deployer) as cloud:
+    deployer, directory = PlainDeployment(packages(tmp_path_factory)), tmp_path_factory.mktemp("cloud")
+    with local_cloud.running(state_directory=directory, region=REGION, deployer=deployer) as cloud:
         assert cloud.simulator_url is not None
         yield Stack(cloud=cloud, gopro=SimulatorAdmin(cloud.simulator_url))
 

@@ -25,7 +25,7 @@ from samtranslator.translator.translator import Translator
 import lambda_package.build
 from local.aws_client import shared_client
 from local.deployment import STACK_NAME, stack_parameters
-from local.engine.environment import REGION
+from local.engine.environment import DEFAULT_REGION
 from local.errors import DeploymentError
 from local.state import REPOSITORY, StateDirectory
 from tests.support.deployment import state_machine_text, template
@@ -62,17 +62,24 @@ class PlainDeployment:
                 _pack(Path(place) / "package", Path(place) / PACKAGE_KEY).rename(self.package)
 
     def deploy(
-        self, _directory: StateDirectory, *, endpoint_url: str, ca_bundle: Path, parameters: Mapping[str, str]
+        self,
+        _directory: StateDirectory,
+        *,
+        region: str,
+        endpoint_url: str,
+        ca_bundle: Path,
+        parameters: Mapping[str, str],
     ) -> None:
         """Create the stack."""
-        s3 = shared_client("s3", endpoint_url=endpoint_url, ca_bundle=ca_bundle)
-        s3.create_bucket(Bucket=_BUCKET)
+        s3 = shared_client("s3", region=region, endpoint_url=endpoint_url, ca_bundle=ca_bundle)
+        elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != DEFAULT_REGION else {}
+        s3.create_bucket(Bucket=_BUCKET, **elsewhere)
         with self.package.open("rb") as package:
             s3.put_object(Bucket=_BUCKET, Key=PACKAGE_KEY, Body=package)
         s3.put_object(Bucket=_BUCKET, Key=DEFINITION_KEY, Body=state_machine_text().encode())
-        s3.put_object(Bucket=_BUCKET, Key=_TEMPLATE_KEY, Body=json.dumps(plain_template()).encode())
+        s3.put_object(Bucket=_BUCKET, Key=_TEMPLATE_KEY, Body=json.dumps(plain_template(region)).encode())
 
-        cloudformation = shared_client("cloudformation", endpoint_url=endpoint_url, ca_bundle=ca_bundle)
+        cloudformation = shared_client("cloudformation", region=region, endpoint_url=endpoint_url, ca_bundle=ca_bundle)
         cloudformation.create_stack(
             StackName=STACK_NAME,
             TemplateURL=f"{endpoint_url}/{_BUCKET}/{_TEMPLATE_KEY}",
@@ -84,20 +91,20 @@ class PlainDeployment:
         _wait_for_stack(cloudformation)
 
 
-def plain_template() -> dict[str, Any]:
-    """Return template.yaml as CloudFormation sees it after SAM's transformation."""
+def plain_template(region: str = DEFAULT_REGION) -> dict[str, Any]:
+    """Return template.yaml as CloudFormation sees it after SAM's transformation in a region."""
     document = deepcopy(template())
     document["Globals"]["Function"]["CodeUri"] = f"s3://{_BUCKET}/{PACKAGE_KEY}"
     for resource in document["Resources"].values():
         if resource["Type"] == "AWS::Serverless::StateMachine":
             resource["Properties"]["DefinitionUri"] = f"s3://{_BUCKET}/{DEFINITION_KEY}"
-    return translate(document)
+    return translate(document, region)
 
 
-def translate(document: dict[str, Any]) -> dict[str, Any]:
+def translate(document: dict[str, Any], region: str = DEFAULT_REGION) -> dict[str, Any]:
     """Return what SAM's transformation makes of a template whose code is in S3."""
     # All that it asks of AWS is the region; else it would look for one in the machine's AWS settings.
-    session = SimpleNamespace(region_name=REGION)
+    session = SimpleNamespace(region_name=region)
     translator = Translator(None, Parser(), boto_session=session)
     translated: dict[str, Any] = translator.translate(document, parameter_values={}, get_managed_policy_map=dict)
     return translated

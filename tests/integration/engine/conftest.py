@@ -24,6 +24,7 @@ import pytest
 from local import processes
 from local.aws_client import shared_client
 from local.engine.certificate import ensure_trust
+from local.engine.environment import DEFAULT_REGION
 from local.engine_process import start_engine, wait_until_ready
 from local.state import StateDirectory
 
@@ -48,9 +49,11 @@ class Engine:
     endpoint_url: str
     ca_bundle: Path
 
-    def client(self, service: str, **credentials: str) -> Any:
+    def client(self, service: str, *, region: str = DEFAULT_REGION, **credentials: str) -> Any:
         """A client as root, or with the given credentials."""
-        return shared_client(service, endpoint_url=self.endpoint_url, ca_bundle=self.ca_bundle, **credentials)
+        return shared_client(
+            service, region=region, endpoint_url=self.endpoint_url, ca_bundle=self.ca_bundle, **credentials
+        )
 
     def role(self, service: str, *actions: str) -> str:
         """The ARN of a new role that the service may assume and that may do these actions."""
@@ -96,7 +99,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         directory.prepare()
     trust = ensure_trust(directory.trust)
     module = "tests.integration.engine.as_published" if AS_PUBLISHED else "local.engine"
-    started = start_engine(directory, trust, module=module)
+    started = start_engine(directory, trust, region=DEFAULT_REGION, module=module)
     try:
         wait_until_ready(started, directory, trust)
         yield Engine(endpoint_url=started.endpoint_url, ca_bundle=trust.ca_bundle)

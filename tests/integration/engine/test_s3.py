@@ -13,6 +13,7 @@ from awscrt import checksums
 from botocore.exceptions import ClientError
 
 from local.aws_client import make_client
+from local.engine.environment import DEFAULT_REGION
 from tests.integration.engine.conftest import Engine
 
 _MIB = 1024 * 1024
@@ -88,7 +89,7 @@ def test_a_wrong_whole_object_checksum_refuses_the_completion(
     upload = Upload(engine, **_DECLARED)
     upload.send(*two_parts)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # botocore takes BadDigest for a fault of the line, and tries again
-    upload.s3 = make_client("s3", endpoint_url=engine.endpoint_url, ca_bundle=engine.ca_bundle)
+    upload.s3 = make_client("s3", region=DEFAULT_REGION, endpoint_url=engine.endpoint_url, ca_bundle=engine.ca_bundle)
 
     with pytest.raises(ClientError, match="BadDigest"):
         upload.complete(ChecksumCRC64NVME=_crc64nvme(b"another video"))

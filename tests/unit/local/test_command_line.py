@@ -305,5 +305,37 @@ def test_up_refuses_what_is_no_address_before_anything_is_started(monkeypatch: p
     assert asked == {}
 
 
+@pytest.mark.parametrize(("options", "region"), [((), "us-east-1"), (("--region", "eu-south-1"), "eu-south-1")])
+def test_up_is_in_the_region_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, here: Cloud, options: tuple[str, ...], region: str
+) -> None:
+    asked, _ = _starts(monkeypatch, here)
+
+    assert _run("up", *options).exit_code == 0
+    assert asked["region"] == region
+
+
+@pytest.mark.parametrize("command", ["up", "demo"])
+@pytest.mark.parametrize(
+    ("region", "said"),
+    [
+        ("eu-central-l", "eu-central-1 or"),
+        ("EU-CENTRAL-1", "is eu-central-1"),
+        ("frankfurt", "'frankfurt' is no AWS region such as eu-central-1"),
+        ("", "'' is no AWS region"),
+        ("cn-north-1", "'cn-north-1' is in the partition aws-cn"),
+        ("us-gov-west-1", "'us-gov-west-1' is in the partition aws-us-gov"),
+    ],
+)
+def test_a_region_that_cannot_be_is_refused_before_anything_is_started(
+    machine: FakeMachine, tmp_path: Path, command: str, region: str, said: str
+) -> None:
+    result = _run(command, "--region", region, "--state-dir", str(tmp_path / "new"))
+
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.replace("│", " ").split())
+    assert (machine.started, (tmp_path / "new").exists()) == ([], False)
+
+
 def test_a_wrong_option_is_wrong_usage() -> None:
     assert _run("up", "--port", "70000").exit_code == 2

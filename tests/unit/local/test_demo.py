@@ -31,7 +31,13 @@ class Theatre:
         self._directory = directory
 
     def show(self) -> str:
-        demo.show(state_directory=self._directory, media=None, screen=self.screen, progress_screen=self.screen)
+        demo.show(
+            state_directory=self._directory,
+            media=None,
+            region="us-east-1",
+            screen=self.screen,
+            progress_screen=self.screen,
+        )
         return self.shown
 
     @property

@@ -12,6 +12,7 @@ from local.engine.environment import engine_environment
 def _environment(directory: Path, port: int) -> dict[str, str]:
     return engine_environment(
         port=port,
+        region="eu-south-1",
         listening_socket=5,
         certificate=directory / "engine.crt",
         private_key=directory / "engine.key",

@@ -29,6 +29,7 @@ def directory(tmp_path: Path) -> StateDirectory:
 def test_what_was_written_is_read_back(directory: StateDirectory) -> None:
     state = replace(
         CloudState().with_process(_ENGINE),
+        region="eu-south-1",
         endpoint_url="https://127.0.0.1:4566",
         simulator_url="http://127.0.0.1:4001",
         outputs={"ArchiveBucketName": "bucket"},
@@ -37,6 +38,14 @@ def test_what_was_written_is_read_back(directory: StateDirectory) -> None:
     directory.write(state)
 
     assert directory.read() == state
+
+
+def test_a_state_that_an_older_version_wrote_is_of_the_only_region_that_it_knew(directory: StateDirectory) -> None:
+    written = CloudState().with_process(_ENGINE).to_json()
+    del written["region"]
+    (directory.path / "state.json").write_text(json.dumps(written))
+
+    assert directory.read() == replace(CloudState().with_process(_ENGINE), region="us-east-1")
 
 
 def test_nothing_is_up_where_nothing_was_written(tmp_path: Path) -> None:
