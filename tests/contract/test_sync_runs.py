@@ -12,7 +12,7 @@ import pytest
 
 from gopro_sync.run.notices import failure_of, notice_of
 from gopro_sync.run.run_end import read_run_end
-from tests.support.deployment import state_machine
+from tests.support.deployment import Stack, state_machine
 from tests.support.state_machine import ENTERED_AT, EXECUTION_ARN, STATE_SIZE_LIMIT_BYTES, Execution, TaskError, run
 
 RUN_DEADLINE: Final = "2026-03-01T03:55:00Z"
@@ -276,7 +276,7 @@ def test_the_downloader_gets_the_manifest_item_and_what_belongs_to_the_run() -> 
         "execution_id": EXECUTION_ARN,
         "run_deadline": RUN_DEADLINE,
         "seconds_before": 0,
-        "s3_bucket": "gopro-archive-bucket-123456789012",
+        "s3_bucket": Stack().name_of("ArchiveBucket"),
     }
 
 

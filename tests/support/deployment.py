@@ -10,14 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from botocore.loaders import create_loader
 
 ROOT: Final = Path(__file__).parents[2]
-PSEUDO_PARAMETERS: Final = {
-    "AWS::AccountId": "123456789012",
-    "AWS::Partition": "aws",
-    "AWS::Region": "eu-west-1",
-    "AWS::StackName": "gopro-s3-sync",
-}
+ACCOUNT: Final = "123456789012"
+REGION: Final = "eu-west-1"
 NO_VALUE: Final = object()
 
 
@@ -59,9 +56,11 @@ def state_machine_text() -> str:
     return (ROOT / "statemachine" / "sync.asl.json").read_text(encoding="utf-8")
 
 
-def state_machine(environment: str = "prod") -> dict[str, Any]:
+def state_machine(environment: str = "prod", *, region: str = REGION) -> dict[str, Any]:
     """Return the state machine as it is deployed with the default parameters."""
-    values = Stack(Environment=environment).resolve(resource("SyncStateMachine")["DefinitionSubstitutions"])
+    values = Stack(region=region, Environment=environment).resolve(
+        resource("SyncStateMachine")["DefinitionSubstitutions"]
+    )
     text = re.sub(r"\$\{(\w+)\}", lambda match: str(values[match[1]]), state_machine_text())
     document: dict[str, Any] = json.loads(text)
     return document
@@ -101,8 +100,27 @@ def dashboard_body() -> dict[str, Any]:
     return body
 
 
+def partition_of(region: str) -> Mapping[str, Any]:
+    """Return what botocore knows of the partition that a region belongs to."""
+    partitions = create_loader().load_data("endpoints")["partitions"]
+    (partition,) = [partition for partition in partitions if region in partition["regions"]]
+    return dict(partition)
+
+
+def pseudo_parameters(region: str) -> dict[str, str]:
+    """Return CloudFormation's own parameters in a region."""
+    partition = partition_of(region)
+    return {
+        "AWS::AccountId": ACCOUNT,
+        "AWS::Partition": partition["partition"],
+        "AWS::Region": region,
+        "AWS::StackName": "gopro-s3-sync",
+        "AWS::URLSuffix": partition["dnsSuffix"],
+    }
+
+
 class Stack:
-    """The template's values for given parameters, the others at their defaults.
+    """The template's values in a region, for given parameters, the others at their defaults.
 
     A resource's Ref is ``<logical id>`` and an attribute ``<logical id>.<attribute>``, except that a resource with a
     name of its own goes by that name.
@@ -110,9 +128,9 @@ class Stack:
 
     _NAMES: Final = ("BucketName", "TableName", "FunctionName", "TopicName", "QueueName", "RoleName", "Name")
 
-    def __init__(self, **parameters: str) -> None:
+    def __init__(self, *, region: str = REGION, **parameters: str) -> None:
         defaults = {name: str(definition["Default"]) for name, definition in template()["Parameters"].items()}
-        self._values = PSEUDO_PARAMETERS | defaults | parameters
+        self._values = pseudo_parameters(region) | defaults | parameters
 
     def name_of(self, logical_id: str) -> str:
         """Return the name that a resource gets, or its logical id where CloudFormation makes the name."""
