@@ -4,6 +4,8 @@
 * ``AWS::StepFunctions::StateMachine``: any definition is accepted; logging and tracing are kept in the template's
   casing, so that DescribeStateMachine does not show them.
 * ``AWS::S3::Bucket``: default encryption and lifecycle rules are dropped.
+
+And a condition takes the name of a pseudo parameter (``AWS::Region``) for its value, so that no region is ever met.
 """
 
 # ruff: noqa: SLF001  # a patch has to use the engine's private names
@@ -14,8 +16,9 @@ from typing import Any
 
 import botocore.session
 from botocore.serialize import create_serializer
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import s3, scheduler, stepfunctions
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
 
 from local.engine.asl_interpreter import check_definition
 from local.engine.patching import replace, replace_entry
@@ -26,12 +29,12 @@ Created = tuple[str, dict[str, Any]]
 
 def apply() -> None:
     """Completes the handlers of the two resource types."""
-    handlers = provisioners._RESOURCE_HANDLERS
-    schedule = handlers["AWS::Scheduler::Schedule"]
+    resources = provisioners._RESOURCE_HANDLERS
+    schedule = resources["AWS::Scheduler::Schedule"]
     replace_entry(schedule, "create", _create_schedule)
     replace_entry(schedule, "update", _update_schedule)
 
-    machine = handlers["AWS::StepFunctions::StateMachine"]
+    machine = resources["AWS::StepFunctions::StateMachine"]
     replace_entry(machine, "create", _checking(machine["create"], properties_at=1))
     replace_entry(machine, "update", _checking(machine["update"], properties_at=2))
 
@@ -41,6 +44,23 @@ def apply() -> None:
         ("LifecycleConfiguration", _lifecycle_xml, s3._put_bucket_lifecycle, s3._delete_bucket_lifecycle),
     )
     replace(provisioners, "_S3_BUCKET_CONFIGURATIONS", configurations)
+
+    evaluate = _with_pseudo_parameters(engine._evaluate_conditions)
+    for module in (engine, changesets, handlers, stacks):
+        replace(module, "_evaluate_conditions", evaluate)
+
+
+def _with_pseudo_parameters(stock: Callable[..., dict[str, bool]]) -> Callable[..., dict[str, bool]]:
+    def evaluate(template: dict[str, Any], params: dict[str, Any]) -> dict[str, bool]:
+        values = {
+            "AWS::Region": get_region(),
+            "AWS::AccountId": get_account_id(),
+            "AWS::Partition": "aws",
+            "AWS::URLSuffix": "amazonaws.com",
+        }
+        return stock(template, params | {name: {"Value": value} for name, value in values.items()})
+
+    return evaluate
 
 
 def _create_schedule(logical_id: str, properties: dict[str, Any], stack_name: str) -> Created:

@@ -197,7 +197,8 @@ def test_every_permission_is_tested_or_explained() -> None:
 @contextmanager
 def without(stack: Stack, role: str, sid: str, action: str) -> Iterator[None]:
     """Takes one action away from a deployed role, and gives it back."""
-    iam, name = stack.cloud.client("iam"), Template(Environment="local").resolve(resource(role)["RoleName"])
+    template = Template(region=stack.cloud.region, Environment="local")
+    iam, name = stack.cloud.client("iam"), template.resolve(resource(role)["RoleName"])
     (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
     document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
     narrowed = json.loads(json.dumps(document))

@@ -58,6 +58,26 @@ def _schedule(engine: Engine, **properties: Any) -> dict[str, Any]:
 
 
 @pytest.mark.gap
+@pytest.mark.parametrize("region", ["us-east-1", "eu-south-1"])
+def test_a_condition_on_the_region_holds_in_that_region_only(engine: Engine, region: str) -> None:
+    client, name = engine.client("cloudformation", region=region), f"stack-{uuid4().hex[:12]}"
+    template = {
+        "Conditions": {
+            "Here": {"Fn::Equals": [{"Ref": "AWS::Region"}, "eu-south-1"]},
+            "There": {"Fn::Not": [{"Fn::Equals": [{"Ref": "AWS::Region"}, "us-east-1"]}]},
+        },
+        "Resources": {"Only": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {condition: {"Value": {"Fn::If": [condition, "yes", "no"]}} for condition in ("Here", "There")},
+    }
+    client.create_stack(StackName=name, TemplateBody=json.dumps(template))
+    client.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+
+    (stack,) = client.describe_stacks(StackName=name)["Stacks"]
+    answers = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    assert set(answers.values()) == {"yes" if region == "eu-south-1" else "no"}
+
+
+@pytest.mark.gap
 def test_a_schedule_keeps_its_time_zone_when_it_is_created_and_when_it_is_changed(engine: Engine) -> None:
     client = engine.client("scheduler")
 
