@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from gopro_sync.cost.model import CostLines, Deployment, MonthlyCost, MonthlyUsage, monthly_cost
-from gopro_sync.cost.prices import Charge, Prices, looked_up_on
+from gopro_sync.cost.prices import PRICES_REGION, Prices, looked_up_on
 
 _ROWS_OF_GROWTH = 4
 
@@ -32,11 +32,6 @@ class Forecast:
     prices: Prices
 
     @property
-    def region(self) -> str:
-        """Where the prices hold."""
-        return self.prices[Charge.S3_STANDARD].region
-
-    @property
     def prices_date(self) -> str:
         """The day on which the oldest price was looked up, in ISO 8601."""
         return looked_up_on(self.prices).isoformat()
@@ -56,7 +51,9 @@ class Forecast:
 def by_service(forecast: Forecast) -> Table:
     """Return the table that a person reads: the first and the last of the months, by service."""
     first, last = forecast.month(1), forecast.month(forecast.months)
-    table = Table("USD, without tax and free tiers", title=f"{forecast.gb_per_month:g} GB a month, {forecast.region}")
+    table = Table(
+        "USD, without tax and free tiers", title=f"{forecast.gb_per_month:g} GB a month, at {PRICES_REGION}'s prices"
+    )
     for heading in ("first month", f"month {forecast.months}"):
         table.add_column(heading, justify="right")
     _add_section(table, "operating", first.operating, last.operating)
@@ -67,7 +64,7 @@ def by_service(forecast: Forecast) -> Table:
 
 def growth(forecast: Forecast) -> Table:
     """Return how what is stored, and its cost, grows."""
-    table = Table("month", title="What is kept is paid for every month")
+    table = Table("month", title=f"What is kept is paid for every month, at {PRICES_REGION}'s prices")
     for heading in ("archived, GB", "storage, USD", "in all, USD", "in all with free tiers, USD"):
         table.add_column(heading, justify="right")
     step = max(1, forecast.months // _ROWS_OF_GROWTH)
@@ -83,7 +80,8 @@ def saving(forecast: Forecast) -> str | None:
     saved = forecast.saved_without_instant_retrieval_usd
     if saved <= 0:
         return None
-    return f"GlacierInstantRetrievalAfterDays=0 would save {usd(saved)} USD in month {forecast.months}."
+    amount = f"{usd(saved)} USD in month {forecast.months}, at {PRICES_REGION}'s prices"
+    return f"GlacierInstantRetrievalAfterDays=0 would save {amount}."
 
 
 def as_record(forecast: Forecast) -> dict[str, Any]:
@@ -95,7 +93,7 @@ def as_record(forecast: Forecast) -> dict[str, Any]:
     return {
         "gb_per_month": forecast.gb_per_month,
         "video_gb": forecast.video_gb,
-        "region": forecast.region,
+        "region": PRICES_REGION,
         "prices_of": forecast.prices_date,
         "instant_retrieval_after_days": forecast.deployment.instant_retrieval_after_days,
         "saved_without_instant_retrieval": round(forecast.saved_without_instant_retrieval_usd, 4),

@@ -23,7 +23,7 @@ from gopro_sync.cost.model import (
     monthly_cost,
     transfer_seconds,
 )
-from gopro_sync.cost.prices import Charge, Price, load_prices, looked_up_on
+from gopro_sync.cost.prices import PRICES_REGION, Charge, Price, load_prices, looked_up_on
 from gopro_sync_cli.cost import Forecast, services_of, usd
 
 VOLUMES_GB: Final = (10, 100, 1000)
@@ -32,7 +32,6 @@ OPERATING_TARGET_USD: Final = 5.0
 TOTAL_TARGET_USD: Final = 6.0
 _YEARS: Final = (1, 12, 13, 25, 36)
 _PRICES: Final = load_prices()
-_REGION: Final = _PRICES[Charge.S3_STANDARD].region
 _DEEP_ARCHIVE_100_GB: Final = 100 * _PRICES[Charge.S3_DEEP_ARCHIVE].usd
 _DEFAULT: Final = Deployment()
 _WITHOUT_HOP: Final = replace(_DEFAULT, instant_retrieval_after_days=0)
@@ -68,7 +67,7 @@ This page is written by `PYTHONPATH=src .venv/bin/python -m gopro_sync_cli.cost_
 volume: `./gopro-sync cost --gb-per-month 100`.
 
 At 100 GB a month and with the default parameters, {_month()} costs **${operating} to operate, ${storage} for storage,
-${usd(cost.total_usd)} in all**; with AWS's free tiers ${usd(free.total_usd)}. US dollars, {_REGION}, without tax.
+${usd(cost.total_usd)} in all**; with AWS's free tiers ${usd(free.total_usd)}. US dollars, {PRICES_REGION}, without tax.
 
 The figures are **without AWS's free tiers**, which other use of the account may have used up, unless a column says
 otherwise. One exception: the first three dashboards of an account are taken as free.
@@ -313,7 +312,9 @@ def _savings() -> str:
 {_table(["what", "saves", "gives up"], rows)}
 
 In an account that has a trail already, ours makes a second copy of its management events: ${added} for this system's
-own calls, and $2.00 for each 100,000 of whatever else runs there. Turn it off then.
+own calls, and $2.00 for each 100,000 of whatever else runs there. `EnableCloudTrail=data-events` leaves that copy out,
+and records the accesses to the videos only: the choice for a second stack in an account, be it in another region, since
+the first one's trail records the calls of all regions ([deploying](deploy.md#regions)).
 
 Restoring videos is not in the model: it is charged by the GB when it is asked for."""
 
@@ -357,7 +358,7 @@ def _sources() -> str:
     day = looked_up_on(_PRICES).isoformat()
     return f"""## Prices
 
-{_REGION}, looked up on {day} in stored copies of the pages that are named, not on live ones. AWS's own
+{PRICES_REGION}, looked up on {day} in stored copies of the pages that are named, not on live ones. AWS's own
 pages fill their tables in by script, so that most figures were read elsewhere; the pages on github.com print AWS's
 price list as it was then. *List* is AWS's page to compare with.
 

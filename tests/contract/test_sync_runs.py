@@ -455,7 +455,7 @@ def test_the_partial_failure_notice_tells_a_person_what_failed_and_where_to_look
     assert notice["Subject"] == "GoPro Sync Partial Failure (prod): 3 of 4 videos"
     assert "  SourceMissingError: 1\n  IntegrityError: 2" in notice["Message"]
     assert "5 videos found, 1 of them archived before" in notice["Message"]
-    assert "524.3 MB in 630 seconds: 0.8 MB/s, about $0.01." in notice["Message"]
+    assert "524.3 MB in 630 seconds: 0.8 MB/s, about $0.01 at us-east-1's prices." in notice["Message"]
     assert "  b: SourceMissingError" in notice["Message"]
     assert EXECUTION_ARN in notice["Message"]
 

@@ -100,22 +100,22 @@ def dashboard_body() -> dict[str, Any]:
     return body
 
 
-def partition_of(region: str) -> Mapping[str, Any]:
-    """Return what botocore knows of the partition that a region belongs to."""
-    partitions = create_loader().load_data("endpoints")["partitions"]
-    (partition,) = [partition for partition in partitions if region in partition["regions"]]
-    return dict(partition)
+@cache
+def partitions() -> dict[str, tuple[str, str]]:
+    """Return name and domain of the partition that each region belongs to, as botocore lists them."""
+    listed = create_loader().load_data("endpoints")["partitions"]
+    return {region: (item["partition"], item["dnsSuffix"]) for item in listed for region in item["regions"]}
 
 
 def pseudo_parameters(region: str) -> dict[str, str]:
     """Return CloudFormation's own parameters in a region."""
-    partition = partition_of(region)
+    partition, domain = partitions()[region]
     return {
         "AWS::AccountId": ACCOUNT,
-        "AWS::Partition": partition["partition"],
+        "AWS::Partition": partition,
         "AWS::Region": region,
         "AWS::StackName": "gopro-s3-sync",
-        "AWS::URLSuffix": partition["dnsSuffix"],
+        "AWS::URLSuffix": domain,
     }
 
 

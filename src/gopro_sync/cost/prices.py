@@ -12,6 +12,7 @@ from datetime import date
 from enum import StrEnum, unique
 from functools import lru_cache
 from importlib import resources
+from typing import Final
 
 
 @unique
@@ -87,6 +88,10 @@ class Price:
 
 
 Prices = Mapping[Charge, Price]
+
+
+# The only region whose prices are known here. A figure that is shown says so, for others charge other prices.
+PRICES_REGION: Final = "us-east-1"
 
 
 @lru_cache(maxsize=1)

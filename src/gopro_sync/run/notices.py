@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from gopro_sync.cost.prices import PRICES_REGION
 from gopro_sync.errors import InvalidEventError
 from gopro_sync.values.event_fields import JsonObject, optional_count, optional_text, required_count, required_text
 
@@ -170,7 +171,7 @@ def _transferred(summary: JsonObject) -> str:
     if "megabytes_per_second" in summary:
         text += f": {_one_decimal(summary['megabytes_per_second'])} MB/s"
     if "cost_usd" in summary:
-        text += f", about ${summary['cost_usd']:.2f}"
+        text += f", about ${summary['cost_usd']:.2f} at {PRICES_REGION}'s prices"
     return text
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from gopro_sync.cost.prices import Charge, load_prices
+from gopro_sync.cost.prices import PRICES_REGION, Charge, load_prices
 
 NOT_VERIFIED: Final = "public list price as known, not verified here"
 
@@ -24,7 +24,7 @@ def test_every_price_says_what_it_is_for_where_since_when_and_who_says_so(charge
     assert price.per >= 1
     assert price.unit
     assert price.service
-    assert price.region == "us-east-1"
+    assert price.region == PRICES_REGION == "us-east-1"
     assert date(2026, 1, 1) <= price.date <= datetime.now(UTC).date()
     assert price.source.startswith("https://") or price.source == NOT_VERIFIED
     assert price.aws_page.startswith("https://aws.amazon.com/")

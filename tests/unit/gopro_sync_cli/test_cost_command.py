@@ -49,7 +49,7 @@ def test_one_line_says_what_the_last_month_would_cost_less_without_glacier_insta
     saved = with_it["saved_without_instant_retrieval"]
     assert saved == pytest.approx(with_it["months"][-1]["total"] - without["months"][-1]["total"], abs=0.0002)
     assert saved > 0
-    line = f"GlacierInstantRetrievalAfterDays=0 would save {saved:.2f} USD in month {months}."
+    line = f"GlacierInstantRetrievalAfterDays=0 would save {saved:.2f} USD in month {months}, at us-east-1's prices."
     assert line in run(*asked).splitlines()
 
 

@@ -61,7 +61,7 @@ def test_a_partial_failure_is_told_with_what_failed_and_where_to_look() -> None:
         subject="GoPro Sync Partial Failure (prod): 3 of 5 videos",
         text=f"""\
 3 of 5 new videos could not be archived. 1 were archived, 1 are left for the next run.
-9 videos found, 4 of them archived before. 524.3 MB in 630 seconds: 0.8 MB/s, about $0.01.
+9 videos found, 4 of them archived before. 524.3 MB in 630 seconds: 0.8 MB/s, about $0.01 at us-east-1's prices.
 
 Failures by error:
   SourceMissingError: 1
@@ -87,7 +87,7 @@ Execution: {EXECUTION}
         ({"bytes_transferred": 12_000_000, "megabytes_per_second": 2.0}, "12 MB in 630 seconds: 2 MB/s."),
         ({"bytes_transferred": 5 * 10**15}, "5000000000 MB in 630 seconds."),
         ({"bytes_transferred": 49_999}, "0 MB in 630 seconds."),
-        ({"cost_usd": 0}, "524.3 MB in 630 seconds, about $0.00."),
+        ({"cost_usd": 0}, "524.3 MB in 630 seconds, about $0.00 at us-east-1's prices."),
     ],
 )
 def test_numbers_are_as_long_as_people_need_them(known: dict[str, Any], sentence: str) -> None:
