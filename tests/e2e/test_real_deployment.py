@@ -58,7 +58,8 @@ def content(name: str, data: bytes) -> Any:
 def test_what_sam_deploys_works_and_is_what_all_other_tests_run_on(tmp_path_factory: pytest.TempPathFactory) -> None:
     directory = StateDirectory(tmp_path_factory.mktemp("cloud"))
     quick = PlainDeployment(packages(tmp_path_factory))
-    with local_cloud.running(state_directory=directory.path) as cloud:
+    # A region that has to be opted in, which are those that AWS treats most strictly.
+    with local_cloud.running(state_directory=directory.path, region="eu-south-1") as cloud:
         assert cloud.simulator_url is not None
         stack = Stack(cloud=cloud, gopro=SimulatorAdmin(cloud.simulator_url))
         stack.put_library(video("m1"))
@@ -66,6 +67,7 @@ def test_what_sam_deploys_works_and_is_what_all_other_tests_run_on(tmp_path_fact
         assert stack.run().every_video_archived
 
         assert stack.object_keys() == ["gopro-videos/2026/05/GX010001.MP4"]
+        assert cloud.outputs["StateMachineArn"].split(":")[3] == "eu-south-1"
         original = cloud.client("cloudformation").get_template(StackName=STACK_NAME, TemplateStage="Original")
         sent = translate(read_template(original["TemplateBody"]))
         assert resources(sent) == resources(plain_template())
