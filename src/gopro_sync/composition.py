@@ -122,10 +122,11 @@ def tracker() -> Tracker:
     return Tracker(_dynamodb_client(), settings().tracker_table_name, clock=now_utc, sleep=time.sleep)
 
 
-def gopro_gate(*, taken_at_once: int = 1, patience_seconds: float = 0.0) -> SharedGate:
+def gopro_gate(*, run: str | None = None, taken_at_once: int = 1, patience_seconds: float = 0.0) -> SharedGate:
     """Return what all workers ask before each request to GoPro, for one invocation.
 
     Args:
+        run: whose videos are being archived; None for what is no video.
         taken_at_once: how many requests to take out of the budget with one call.
         patience_seconds: how long to wait here, in all, for the gate to open.
     """
@@ -137,6 +138,7 @@ def gopro_gate(*, taken_at_once: int = 1, patience_seconds: float = 0.0) -> Shar
         requests_per_minute=settings().gopro_requests_per_minute,
         clock=now_utc,
         jitter=random.random,
+        run=run,
         taken_at_once=taken_at_once,
         patience_seconds=patience_seconds,
     )
@@ -153,7 +155,7 @@ def video_transfer(session: Session, invocation: Invocation) -> VideoTransfer:
     """Return what archives one video in the name of ``invocation`` and within its time."""
     from gopro_sync.run.video import VideoTransfer
 
-    gate = gopro_gate()
+    gate = gopro_gate(run=invocation.owner)
     return VideoTransfer(
         client=gopro_client(session, gate),
         gate=gate,

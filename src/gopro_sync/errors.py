@@ -75,9 +75,20 @@ class SessionRefusedError(GoProSyncError):
 
 
 class AccessDeniedError(GoProSyncError):
-    """AWS refused a call: a role, a bucket policy or a key policy does not allow it."""
+    """AWS refused a call that every video needs: a role, a bucket policy or a key policy does not allow it.
+
+    Args:
+        message: what was refused.
+        media_id: the GoPro media item concerned, if there is one.
+        may_concern_one_object: whether it was S3 that refused: a policy may name a single object, so that only a second
+            one shows whether all are refused. Tables, secrets and topics are the same for all videos.
+    """
 
     remedy = "Compare the role's policy with template.yaml; redeploying the stack restores it."
+
+    def __init__(self, message: str, *, media_id: str | None = None, may_concern_one_object: bool = False) -> None:
+        super().__init__(message, media_id=media_id)
+        self.may_concern_one_object = may_concern_one_object
 
 
 class GoProApiChangedError(GoProSyncError):
@@ -192,6 +203,12 @@ class IntegrityError(GoProSyncError):
         "The next run copies it anew; if it fails again, compare the file on gopro.com by hand "
         "(docs/troubleshooting.md: what to do when all videos fail so)."
     )
+
+
+class ObjectRefusedError(GoProSyncError):
+    """S3 refused an object of this video, and takes others: the trouble is the video's, and not the run's."""
+
+    remedy = "Look for a statement of the bucket's policy that names this key; nothing is wrong with the other videos."
 
 
 class KeyConflictError(GoProSyncError):

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, cast
 
+import botocore.session
 import pytest
 
 from gopro_sync import errors
@@ -49,6 +50,14 @@ OTHER_AWS_ERRORS: Final = {
     "States.ItemReaderFailed",
     "DynamoDB.ConditionalCheckFailedException",
 }
+# Invoke's errors that are none of an event's or of a moment's: whatever the video, the function cannot be run.
+# https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+TRUE_OF_ANY_INVOCATION: Final = {
+    *("Lambda.AccessDeniedException", "Lambda.ResourceNotFoundException", "Lambda.TooManyRequestsException"),
+    *("Lambda.KMSAccessDeniedException", "Lambda.KMSDisabledException", "Lambda.KMSInvalidStateException"),
+    *("Lambda.KMSNotFoundException", "Lambda.EC2AccessDeniedException", "Lambda.ENILimitReachedException"),
+    "Lambda.SubnetIPAddressLimitReachedException",
+}
 
 # Every error class is here on purpose, with the tasks that retry it. None: it is given up at once, everywhere.
 AUTHENTICATION: Final = {"AuthenticateGoPro", "RenewSession", "AskWhyBlocked"}
@@ -76,6 +85,7 @@ GIVEN_UP_AT_ONCE: Final = {
     "SourceMissingError",
     "MediaGoneError",
     "KeyConflictError",
+    "ObjectRefusedError",
     "UnexpectedError",
 }
 # A renewal comes first, and then the call again; a bounded number of times.
@@ -194,9 +204,27 @@ def test_asking_why_a_run_is_blocked_leaves_time_for_its_report() -> None:
 @pytest.mark.parametrize(("name", "state"), [*states()])
 def test_every_error_name_is_one_of_ours_or_one_that_aws_documents(name: str, state: dict[str, Any]) -> None:
     del name
-    known = error_classes() | LAMBDA_ERRORS | OTHER_AWS_ERRORS
+    known = error_classes() | LAMBDA_ERRORS | OTHER_AWS_ERRORS | TRUE_OF_ANY_INVOCATION
     for rule in [*state.get("Retry", []), *state.get("Catch", [])]:
         assert set(rule["ErrorEquals"]) <= known
+
+
+def test_what_is_true_of_all_videos_marks_none() -> None:
+    blocked = {
+        name
+        for rule in TASKS["DownloadVideo"]["Catch"]
+        if rule["Next"] == "VideoBlocked"
+        for name in rule["ErrorEquals"]
+    }
+    of_the_run = {"AccessDeniedError", "ConfigurationError", "GoProUnavailableError"}
+    assert blocked == of_the_run | TRUE_OF_ANY_INVOCATION
+
+
+def test_the_errors_of_an_invocation_are_lambda_s_own() -> None:
+    shapes = botocore.session.get_session().get_service_model("lambda").operation_model("Invoke").error_shapes
+    # That the caller may not is said by every service, in no model.
+    known = {f"Lambda.{shape.name}" for shape in shapes} | {"Lambda.AccessDeniedException"}
+    assert known >= TRUE_OF_ANY_INVOCATION
 
 
 def test_every_error_class_is_either_retried_or_given_up_on_purpose() -> None:

@@ -220,6 +220,7 @@ def test_all_new_videos_are_archived_and_the_run_says_so() -> None:
         "execution_id": EXECUTION_ARN,
         "status": "SUCCEEDED",
         "stopped_by": None,
+        "stopped_because": None,
         "started_at": "2026-03-01T02:00:00.000Z",
         "duration_seconds": 630,
         "total_found": 7,
@@ -746,18 +747,49 @@ def test_archived_videos_stay_a_success_when_the_next_run_cannot_be_started() ->
     assert (execution.status, execution.output["synced"]) == ("SUCCEEDED", 1)
 
 
-def test_a_run_that_may_not_write_anything_fails_and_says_access_denied() -> None:
-    denied = failing_with("AccessDeniedError")
-    execution = Cloud(media_ids=("a", "b"), downloads={"a": denied, "b": denied}).run()
+TRUE_OF_ALL_VIDEOS: Final = [
+    (
+        "AccessDeniedError",
+        "AccessDenied: S3 refused CreateMultipartUpload, which needs s3:PutObject (AccessDenied: User: arn:aws:sts)",
+        "AccessDenied: S3 refused CreateMultipartUpload, which needs s3:PutObject. A person has to act",
+    ),
+    (
+        "AccessDeniedError",
+        "AccessDenied: DynamoDB refused UpdateItem, which needs dynamodb:UpdateItem (AccessDeniedException).",
+        "AccessDenied: DynamoDB refused UpdateItem, which needs dynamodb:UpdateItem (AccessDeniedException). A person",
+    ),
+    (
+        "ConfigurationError",
+        "S3 cannot use the stack's key for PutObject (KMS.DisabledException): enable it in KMS. Correct it.",
+        "S3 cannot use the stack's key for PutObject (KMS.DisabledException): enable it in KMS. Correct it.",
+    ),
+    ("Lambda.AccessDeniedException", "User is not authorized to perform: lambda:InvokeFunction", "InvokeFunction. AWS"),
+    ("Lambda.TooManyRequestsException", "Rate Exceeded.", "Rate Exceeded. AWS Lambda could not run the downloader"),
+]
 
-    assert (execution.status, execution.error) == ("FAILED", "AccessDeniedError")
+
+@pytest.mark.parametrize(("error", "message", "told"), TRUE_OF_ALL_VIDEOS)
+def test_what_is_true_of_all_videos_fails_the_run_marks_none_and_is_told_once(
+    error: str, message: str, told: str
+) -> None:
+    cloud = Cloud(media_ids=("a", "b", "c"), downloads=dict.fromkeys("bc", failing_with(error, message)))
+
+    execution = cloud.run()
+
+    assert (execution.status, execution.error) == ("FAILED", error)
+    assert not cloud.sent_to("updateItem"), "no record is touched"
+    assert not cloud.sent_to("sendMessage"), "no video is a dead letter"
+    (notice,) = cloud.sent_to("publish")
+    assert told in notice["Message"]
+    assert "1 archived, 0 failed, 2 left for the next run" in notice["Message"]
+    assert "start the run again" in notice["Message"]
 
 
 def test_one_refused_video_among_others_is_a_partial_failure() -> None:
-    execution = Cloud(media_ids=("a", "b"), downloads={"a": failing_with("AccessDeniedError")}).run()
+    execution = Cloud(media_ids=("a", "b"), downloads={"a": failing_with("ObjectRefusedError")}).run()
 
     assert execution.status == "SUCCEEDED"
-    assert execution.output["failures"] == {"AccessDeniedError": 1}
+    assert execution.output["failures"] == {"ObjectRefusedError": 1}
 
 
 @pytest.mark.parametrize("broken", ["Authenticator", "MediaLister"])
@@ -815,7 +847,7 @@ def test_archived_videos_stay_a_success_when_the_notice_of_the_others_cannot_be_
 
 @pytest.mark.parametrize(
     "download",
-    [archived, failing_with(LONGEST_ERROR_NAME), failing_with("ConfigurationError")],
+    [archived, failing_with(LONGEST_ERROR_NAME), failing_with("ConfigurationError", 'é"\\' * 500)],
     ids=["archived", "failed", "blocked"],
 )
 def test_a_thousand_outcomes_stay_far_below_the_limit_of_a_state(download: Download) -> None:

@@ -196,7 +196,7 @@ def test_a_hundred_videos_of_which_ten_fail_each_in_its_way(stack: Stack, alerts
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     iam.put_role_policy(RoleName=role, PolicyName="forbid-one", PolicyDocument=policy)
-    expected = {media_id: error for media_id, (_, error) in IN_THE_SOURCE.items()} | {FORBIDDEN: "AccessDeniedError"}
+    expected = {media_id: error for media_id, (_, error) in IN_THE_SOURCE.items()} | {FORBIDDEN: "ObjectRefusedError"}
     try:
         night = stack.run()
     finally:

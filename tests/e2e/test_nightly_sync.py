@@ -228,8 +228,18 @@ def test_a_session_that_gopro_refuses_again_and_again_damages_no_record(stack: S
     assert stack.run().every_video_archived
 
 
-def test_without_permission_to_write_videos_the_run_fails_with_access_denied(stack: Stack) -> None:
-    stack.put_library(video("m1"))
+def test_without_permission_to_write_videos_the_run_fails_and_every_record_is_as_before(
+    stack: Stack, alerts: str
+) -> None:
+    stack.put_library(video("failed", "GX010009.MP4"))
+    stack.gopro.set_faults(Fault(FaultName.MISSING_SOURCE, media_id="failed"))
+    stack.run()
+    stack.gopro.set_faults()
+    stack.take_notices(alerts)
+    stack.put_library(
+        video("failed", "GX010009.MP4"), video("m1"), video("m2", "GX010002.MP4"), video("m3", "GX010003.MP4")
+    )
+    before = stack.tracker()["failed"]
     iam = stack.cloud.client("iam")
     (role,) = [
         role["RoleName"] for role in iam.list_roles()["Roles"] if role["RoleName"].startswith("gopro-video-downloader")
@@ -243,14 +253,26 @@ def test_without_permission_to_write_videos_the_run_fails_with_access_denied(sta
     assert narrowed != document
     iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(narrowed))
     try:
-        execution = stack.run()
+        execution = stack.run({"redrive": True})
     finally:
         iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
 
     assert (execution.status, execution.error) == ("FAILED", "AccessDeniedError")
-    assert "AccessDenied" in stack.tracker()["m1"]["error_message"]
-    assert "s3:PutObject" in stack.tracker()["m1"]["error_message"]
-    assert stack.run().every_video_archived
+    (alert,) = stack.take_notices(alerts)
+    assert "AccessDeniedError: AccessDenied: S3 refused PutObject, which needs s3:PutObject" in alert["Message"]
+    assert "start the run again" in alert["Message"]
+    after = stack.tracker()
+    changed = {"execution_id", "sync_timestamp"}
+    assert {name: value for name, value in after["failed"].items() if name not in changed} == {
+        name: value for name, value in before.items() if name not in changed
+    }
+    for media_id in ("m1", "m2", "m3"):
+        assert (after[media_id]["status"], after[media_id]["retry_count"]) == ("PENDING", "0")
+        assert not {"lease_owner", "error_type", "next_attempt_after"} & after[media_id].keys()
+    plain = stack.run().output
+    assert plain is not None
+    assert (plain["synced"], plain["postponed"], plain["failed"]) == (3, 1, 0)
+    assert stack.run({"redrive": True}).every_video_archived
 
 
 def test_a_run_takes_no_more_videos_than_it_may_and_says_what_is_left(stack: Stack) -> None:

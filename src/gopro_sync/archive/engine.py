@@ -20,6 +20,7 @@ from gopro_sync.archive.bucket_writer import BucketWriter
 from gopro_sync.archive.file_transfer import transfer_file
 from gopro_sync.archive.open_upload import OpenUpload
 from gopro_sync.archive.retries import Retries
+from gopro_sync.archive.second_object import is_second_object_accepted
 from gopro_sync.archive.source import SignedUrl, Source
 from gopro_sync.archive.surroundings import Surroundings
 from gopro_sync.archive.transfer_records import Archived, FileToArchive, Paused, TransferOutcome
@@ -114,3 +115,12 @@ class TransferEngine:
             on_upload_created=on_upload_created,
         )
         return transfer_file(means, Progress(key=resume.s3_key if resume else file.key, upload=resume))
+
+    def accepts_other_objects(self) -> bool:
+        """Returns whether S3, which has refused an object, allows with another one all that a video needs.
+
+        Raises:
+            ConfigurationError: there is no such bucket, or its key cannot be used.
+            StorageError: S3 failed, so that nothing is known.
+        """
+        return is_second_object_accepted(self._writer)

@@ -214,7 +214,7 @@ _IAM_ACTIONS: Final = {
     "CompleteMultipartUpload": "s3:PutObject",
     "ListParts": "s3:ListMultipartUploadParts",
     "ListMultipartUploads": "s3:ListBucketMultipartUploads",
-    "HeadObject": "s3:GetObject (s3:ListBucket, if the object is absent)",
+    "HeadObject": "s3:GetObject, or s3:ListBucket if the object is absent",
     "TransactWriteItems": "dynamodb:PutItem",
 }
 
@@ -317,6 +317,8 @@ def refusal(
     if issubclass(meaning.error, RetryableError):
         asked = retry_after_seconds(told.get("HTTPHeaders", {}).get("retry-after"), now_utc())
         return meaning.error(message, media_id=media_id, retry_after_seconds=asked)
+    if meaning.error is AccessDeniedError:
+        return AccessDeniedError(message, media_id=media_id, may_concern_one_object=service is Service.S3)
     return meaning.error(message, media_id=media_id)
 
 

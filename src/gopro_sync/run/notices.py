@@ -20,6 +20,8 @@ _NOT_IN_A_SUBJECT: Final = re.compile(r"[^ -~]")
 _LINES_LISTED: Final = 20
 _LONGEST_NAME: Final = 100
 _BYTES_PER_MEGABYTE: Final = 1e6
+# To which the state machine cuts each video's reason (statemachine/sync.asl.json, VideoBlocked).
+_LONGEST_REASON: Final = 100
 
 # Where each partition has its console; the names of the others are not public.
 _CONSOLES: Final = {
@@ -70,7 +72,8 @@ def failure_of(summary: JsonObject, reason: Failure | None) -> Failure | None:
     if reason is not None:
         told = f"{reason.message} In this run: {_counts(summary)} left for the next run."
         return Failure(error=reason.error, message=told)
-    return Failure(error=stopped_by, message=_why_stopped(stopped_by, _counts(summary)))
+    because = _reason(optional_text(summary, "stopped_because") or "")
+    return Failure(error=stopped_by, message=_why_stopped(stopped_by, because, _counts(summary)))
 
 
 def notice_of(
@@ -100,13 +103,22 @@ def notice_of(
     )
 
 
-def _why_stopped(error: str, counts: str) -> str:
+def _why_stopped(error: str, because: str, counts: str) -> str:
+    left = f"No video is marked for it: {counts} left for the next run."
     match error:
         case "AccessDeniedError":
             return (
-                f"A person has to act before videos can be archived: {counts} left for the next run. "
-                f"docs/troubleshooting.md says what to do about {error}; then start the run again."
+                f"{because}A person has to act before videos can be archived. Deploying the stack again restores the "
+                "roles; if they are as in template.yaml, look at the policies of the bucket and of the key "
+                f"(docs/troubleshooting.md), then start the run again. {left}"
             )
+        case _ if error.startswith("Lambda."):
+            return (
+                f"{because}AWS Lambda could not run the downloader, for any video. docs/troubleshooting.md says what "
+                f"to do about {error}; then start the run again. {left}"
+            )
+        case "ConfigurationError" if because:
+            return f"{because}docs/troubleshooting.md says what to do about {error}; then start the run again. {left}"
         case "GoProUnavailableError":
             return (
                 f"GoPro asked for fewer requests, or did not answer, until the run had to end: {counts} left. "
@@ -117,6 +129,14 @@ def _why_stopped(error: str, counts: str) -> str:
                 f"GoPro accepts the session now: start the run again, or wait for the next one. If {error} comes back, "
                 f"docs/troubleshooting.md says what to do. In this run: {counts} left for the next run."
             )
+
+
+def _reason(told: str) -> str:
+    """The reason as whole sentences, with a blank after them; what is cut off ends before AWS's own words."""
+    if len(told) < _LONGEST_REASON:
+        return f"{told} " if told.endswith(".") else f"{told}. " if told else ""
+    words, has_own_words, _ = told.partition(" (")
+    return f"{words}. " if has_own_words else f"{told}... "
 
 
 def _counts(summary: JsonObject) -> str:

@@ -12,9 +12,11 @@ from typing import Final
 from gopro_sync.archive.engine import Archived, ArchivedFile, FileToArchive, OpenUpload, Paused, TransferEngine
 from gopro_sync.archive.object_key import chapter_key, fallback_key
 from gopro_sync.errors import (
+    AccessDeniedError,
     ConfigurationError,
     GoProUnavailableError,
     NetworkError,
+    ObjectRefusedError,
     SessionRefusedError,
     SourceMissingError,
     ThrottledError,
@@ -168,16 +170,32 @@ class VideoTransfer:
         if claim.outcome is ClaimOutcome.HELD_BY_ANOTHER:
             return VideoResult(event=EventType.VIDEO_DOWNLOAD_DEFERRED, reason=_HELD_BY_ANOTHER)
         try:
-            return self._archive_claimed(video, claim.record)
-        except (SessionRefusedError, ConfigurationError):
-            # Not the video's fault: whoever goes on, in this run or the next, need not wait for the lease to expire.
-            self._tracker.release(video.media_id, owner=self._owner)
+            return self._archive_or_blame_object(video, claim.record)
+        except (AccessDeniedError, ConfigurationError) as error:
+            # True of every video of this run: none of them need try, and none is to blame.
+            self._gate.stop_run(error)
+            self._tracker.put_back(claim.record, owner=self._owner)
+            raise
+        except SessionRefusedError:
+            self._tracker.put_back(claim.record, owner=self._owner)
             raise
         except GoProUnavailableError as error:
-            self._tracker.release(video.media_id, owner=self._owner)
+            self._tracker.put_back(claim.record, owner=self._owner)
             return self._waiting(error)
         except (NetworkError, ThrottledError) as error:
             self._gate.after_failure(error, video.media_id)
+            raise
+
+    def _archive_or_blame_object(self, video: Video, record: TrackerRecord) -> VideoResult:
+        try:
+            return self._archive_claimed(video, record)
+        except AccessDeniedError as refusal:
+            # A second, unrelated object tells whose trouble it is. Each invocation asks for itself, so that no video is
+            # marked before another one has spoken.
+            if refusal.may_concern_one_object and self._engine.accepts_other_objects():
+                raise ObjectRefusedError(
+                    f"{refusal.message}, but S3 takes other objects", media_id=video.media_id
+                ) from refusal
             raise
 
     def _waiting(self, error: GoProUnavailableError) -> VideoResult:

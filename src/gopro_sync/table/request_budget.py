@@ -6,6 +6,8 @@ video has:
 * The budget: requests of the current minute. Who finds it used up comes back in the next minute.
 * The circuit: when GoPro asks one worker for fewer requests, or two videos in a row get no answer, all pause. When the
   pause is over, one worker alone tries (the probe); if GoPro answers, all go on, and otherwise the pause is doubled.
+* A stopped run: when something that all videos need is refused or missing, the other videos of that run are not asked
+  for any more. It is noted under the run's name, so that the next run begins afresh.
 
 The record has no ``status``, so it is in no index.
 """
@@ -16,13 +18,22 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from gopro_sync.errors import GoProUnavailableError, NetworkError, RetryableError, ThrottledError, TrackerError
+from gopro_sync.errors import (
+    AccessDeniedError,
+    ConfigurationError,
+    GoProUnavailableError,
+    NetworkError,
+    RetryableError,
+    ThrottledError,
+    TrackerError,
+)
 from gopro_sync.table.record_update import update_record
 from gopro_sync.telemetry.logs import EventType, logger
-from gopro_sync.values.outside_values import whole_number_or_none
+from gopro_sync.values.outside_values import text_or_none, whole_number_or_none
 from gopro_sync.values.timestamps import epoch_seconds
 
 if TYPE_CHECKING:
@@ -41,6 +52,8 @@ _OUTAGE_WINDOW_SECONDS: Final = 120
 # Those who wait for the same moment do not all come at it.
 _SPREAD_SECONDS: Final = 10
 _SECONDS_PER_MINUTE: Final = 60
+# What is true of every video, under the names by which the record has it.
+_STOPPING_ERRORS: Final = {error.__name__: error for error in (AccessDeniedError, ConfigurationError)}
 
 
 class SharedGate:
@@ -54,6 +67,7 @@ class SharedGate:
         requests_per_minute: the budget of all workers together.
         clock: returns the time, aware.
         jitter: returns a number from 0 to 1.
+        run: whose videos this worker archives; None for a worker that no stopped run concerns.
         taken_at_once: how many requests to take out of the budget with one call; what a worker takes and does not need
             is lost for that minute.
         patience_seconds: how long to wait here, in all, for the gate to open; 0 leaves all waiting to the caller.
@@ -68,6 +82,7 @@ class SharedGate:
         requests_per_minute: int,
         clock: Callable[[], datetime],
         jitter: Callable[[], float],
+        run: str | None = None,
         taken_at_once: int = 1,
         patience_seconds: float = 0.0,
         sleep: Callable[[float], None] = time.sleep,
@@ -77,18 +92,21 @@ class SharedGate:
         self._budget = requests_per_minute
         self._clock = clock
         self._jitter = jitter
+        self._run = run
         self._taken_at_once = min(taken_at_once, requests_per_minute)
         self._patience_seconds = patience_seconds
         self._sleep = sleep
         self._lock = threading.Lock()
         self._in_hand = 0
         self._is_probe = False
+        self._is_run_stopped = False
 
     def before_request(self) -> None:
         """Return if a request may be sent now.
 
         Raises:
             GoProUnavailableError: all workers pause, or the minute's budget is used up.
+            AccessDeniedError, ConfigurationError: another worker has stopped this run with it.
         """
         with self._lock:
             if self._is_probe:
@@ -121,6 +139,20 @@ class SharedGate:
         ):
             self._pause(error.retry_after_seconds)
 
+    def stop_run(self, error: AccessDeniedError | ConfigurationError) -> None:
+        """Let the other workers of this run meet ``error`` instead of asking GoPro for videos.
+
+        It spares work and nothing else: where it cannot be noted, each worker finds out for itself.
+        """
+        if self._run is None or self._is_run_stopped:
+            return
+        self._is_run_stopped = True
+        told = {":run": self._run, ":error": type(error).__name__, ":message": error.message}
+        with suppress(AccessDeniedError, ConfigurationError, TrackerError):
+            self._update(
+                "SET stopped_run = :run, stopped_by = :error, stopped_because = :message", told, returns="ALL_OLD"
+            )
+
     def _take_patiently(self) -> None:
         while True:
             try:
@@ -137,13 +169,15 @@ class SharedGate:
     def _take(self) -> None:
         minute = self._now() // _SECONDS_PER_MINUTE
         taken = {":count": self._taken_at_once, ":minute": minute}
-        old = self._update_if(
-            "SET requests_used = requests_used + :count",
-            "attribute_not_exists(pause_seconds) AND budget_minute = :minute AND requests_used <= :left",
-            taken | {":left": self._budget - self._taken_at_once},
-        )
+        condition = "attribute_not_exists(pause_seconds) AND budget_minute = :minute AND requests_used <= :left"
+        values: dict[str, Any] = taken | {":left": self._budget - self._taken_at_once}
+        if self._run is not None:
+            condition += " AND (attribute_not_exists(stopped_run) OR stopped_run <> :run)"
+            values[":run"] = self._run
+        old = self._update_if("SET requests_used = requests_used + :count", condition, values)
         if old is None:
             return
+        self._refuse_stopped_run(old)
         if "pause_seconds" in old:
             self._probe_or_wait(_number(old, "paused_until"))
             return
@@ -156,6 +190,13 @@ class SharedGate:
         )
         if is_lost_to_another is not None:
             self._take()  # the minute has begun, or the gate has been closed, just now
+
+    def _refuse_stopped_run(self, record: Mapping[str, Any]) -> None:
+        if self._run is None or record.get("stopped_run") != self._run:
+            return
+        self._is_run_stopped = True
+        error = _STOPPING_ERRORS.get(str(record.get("stopped_by")), ConfigurationError)
+        raise error(text_or_none(record.get("stopped_because")) or "Another video of this run was refused")
 
     def _refuse_within(self, budget_minute: int, minute: int) -> None:
         if budget_minute == minute:

@@ -2,8 +2,9 @@
 
 ``status`` moves only by conditional write: PENDING -> IN_PROGRESS -> COMPLETED | FAILED, FAILED -> IN_PROGRESS.
 COMPLETED is final. FAILED is written by the state machine (``statemachine/sync.asl.json``, MarkVideoFailed), since only
-it knows that the retries are used up. Two runs cannot work on one video: who claims it holds a lease, by conditional
-write, until it ends or expires.
+it knows that the retries are used up. Where the run and not the video has failed, the video becomes again what it was
+before the run took it, PENDING or FAILED. Two runs cannot work on one video: who claims it holds a lease, by
+conditional write, until it ends or expires.
 
 ``sync_timestamp`` is the time of the last status change, on every item: it is the sort key of the index by status, and
 an item without it would not be found there. ``first_seen_at`` is the time at which the item was made, and stays.
@@ -63,6 +64,7 @@ class TrackerRecord:
         lease_expires_at: until when, in seconds since 1970.
         files: the chapters that are in S3.
         upload: the multipart upload that is under way, if any.
+        error_type: what the last attempt failed with; None if it has not failed since it was new or archived.
         next_attempt_after: when a failed video is due again.
     """
 
@@ -72,6 +74,7 @@ class TrackerRecord:
     lease_expires_at: int | None
     files: tuple[ArchivedFile, ...]
     upload: OpenUpload | None
+    error_type: str | None
     next_attempt_after: datetime | None
 
     def is_postponed(self, now: datetime) -> bool:
@@ -252,6 +255,27 @@ class Tracker:
         """
         self._update_held(media_id, "REMOVE lease_owner, lease_expires_at", {":owner": owner}, {})
 
+    def put_back(self, record: TrackerRecord, *, owner: str) -> None:
+        """Make the video again what it was before ``owner`` took it: not the video has failed, but the run.
+
+        Taking it has left the count of its failures, its error and its next attempt as they were. What S3 holds of it
+        by now stays recorded.
+
+        Args:
+            record: as it was when it was taken.
+            owner: who holds it.
+
+        Raises:
+            TrackerError: ``owner`` does not hold the video any more (besides the errors named at the class).
+        """
+        before = Status.PENDING if record.error_type is None else Status.FAILED
+        self._update_held(
+            record.video.media_id,
+            "SET #status = :before, sync_timestamp = :now REMOVE lease_owner, lease_expires_at",
+            {":owner": owner, ":before": before, ":now": iso_utc(self._clock())},
+            {},
+        )
+
     def pending(self) -> PendingVideos:
         """Return how many videos are not archived, and since when the oldest waits.
 
@@ -399,6 +423,7 @@ def _record_from_item(item: Mapping[str, Any]) -> TrackerRecord:
             lease_expires_at=None if item.get("lease_expires_at") is None else _whole_number(item, "lease_expires_at"),
             files=tuple(ArchivedFile(**_fields(file)) for file in item.get("files", [])),
             upload=None if upload is None else _upload_from_item(upload),
+            error_type=text_or_none(item.get("error_type")),
             next_attempt_after=None if item.get("next_attempt_after") is None else _moment(item, "next_attempt_after"),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:

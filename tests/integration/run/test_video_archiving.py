@@ -16,13 +16,17 @@ import urllib3
 from gopro_sync.archive.bucket_writer import BucketWriter, storage_pool
 from gopro_sync.archive.engine import TransferEngine, TransferRules
 from gopro_sync.archive.part_plan import PartLimits
+from gopro_sync.archive.second_object import SECOND_KEY
 from gopro_sync.archive.source import source_pool
 from gopro_sync.archive.surroundings import Surroundings
 from gopro_sync.errors import (
+    AccessDeniedError,
+    ConfigurationError,
     GoProSyncError,
     GoProUnavailableError,
     IntegrityError,
     MediaGoneError,
+    ObjectRefusedError,
     SessionRefusedError,
     SourceMissingError,
     StorageError,
@@ -70,9 +74,14 @@ class World:
     def tracker(self) -> Tracker:
         return Tracker(self.dynamodb, TABLE, clock=lambda: self.now, sleep=self.waits.append)
 
-    def gate(self, requests_per_minute: int = 1000) -> SharedGate:
+    def gate(self, requests_per_minute: int = 1000, run: str | None = None) -> SharedGate:
         return SharedGate(
-            self.dynamodb, TABLE, requests_per_minute=requests_per_minute, clock=lambda: self.now, jitter=lambda: 0.0
+            self.dynamodb,
+            TABLE,
+            requests_per_minute=requests_per_minute,
+            clock=lambda: self.now,
+            jitter=lambda: 0.0,
+            run=run,
         )
 
     def client(self, gate: SharedGate | None = None) -> GoProClient:
@@ -107,7 +116,7 @@ class World:
                 crew=lambda count: WaitlessCrew(count, self.waits.append),
             ),
         )
-        gate = self.gate()
+        gate = self.gate(run=owner)
         transfer = VideoTransfer(
             client=self.client(gate),
             gate=gate,
@@ -338,6 +347,114 @@ def test_a_dead_session_gives_the_lease_back(world: World) -> None:
     assert world.archive(world.discover(owner="run-2"), owner="run-2").status is VideoStatus.COMPLETED
 
 
+FAILED_BEFORE: dict[str, Any] = {
+    "media_id": {"S": "m1"},
+    "status": {"S": "FAILED"},
+    "retry_count": {"N": "2"},
+    "error_type": {"S": "SourceMissingError"},
+    "error_message": {"S": "GoPro offers 0 of 1 chapters"},
+    "next_attempt_after": {"S": "2026-05-20T00:00:00Z"},
+}
+OF_THE_VIDEO = ("status", "retry_count", "error_type", "error_message", "next_attempt_after", "lease_owner")
+
+
+def refusing(operation: Any, code: str = "AccessDenied", *, count: int = 99, status: int = 403) -> S3Fault:
+    return S3Fault(operation=operation, code=code, status=status, count=count)
+
+
+@pytest.mark.parametrize("failed_before", [False, True])
+@pytest.mark.parametrize(
+    ("size", "fault", "error"),
+    [
+        (
+            LARGE,
+            refusing("CreateMultipartUpload"),
+            "AccessDenied: S3 refused CreateMultipartUpload, which needs s3:PutObject",
+        ),
+        (LARGE, refusing("UploadPart"), "AccessDenied: S3 refused UploadPart, which needs s3:PutObject"),
+        (LARGE, refusing("ListMultipartUploads"), "AccessDenied: .* needs s3:ListBucketMultipartUploads"),
+        (MIB, refusing("HeadObject"), "AccessDenied: .* needs s3:GetObject, or s3:ListBucket"),
+        (
+            LARGE,
+            refusing("CreateMultipartUpload", "KMS.DisabledException", status=400),
+            "S3 cannot use the stack's key",
+        ),
+        (LARGE, refusing("CreateMultipartUpload", "NoSuchBucket", status=404), "There is no such bucket"),
+    ],
+)
+def test_what_s3_refuses_for_any_object_is_the_runs_trouble_and_the_video_is_as_before(
+    world: World, size: int, fault: S3Fault, error: str, failed_before: bool
+) -> None:
+    world.put(recording(size))
+    if failed_before:
+        world.dynamodb.put_item(TableName=TABLE, Item=FAILED_BEFORE)
+    found = world.discover()
+    before = {name: world.record().get(name) for name in OF_THE_VIDEO}
+    world.s3.faults = [fault]
+
+    with pytest.raises((AccessDeniedError, ConfigurationError), match=error):
+        world.archive(found)
+
+    assert {name: world.record().get(name) for name in OF_THE_VIDEO} == before
+    assert all(upload.key != SECOND_KEY for upload in world.s3.uploads.values())
+    world.s3.faults = []
+    assert world.archive(world.discover(owner="run-2"), owner="run-2").status is VideoStatus.COMPLETED
+    world.assert_archived_whole()
+
+
+def test_an_object_that_s3_refuses_alone_is_its_video_s_own_trouble(world: World) -> None:
+    world.put(recording(LARGE))
+    found = world.discover()
+    world.s3.faults = [refusing("CreateMultipartUpload", count=1)]
+
+    with pytest.raises(ObjectRefusedError, match=r"s3:PutObject.* but S3 takes other objects"):
+        world.archive(found)
+
+    assert world.record()["status"] == "IN_PROGRESS", "the state machine marks it"
+    assert (world.s3.uploads, world.s3.objects) == ({}, {}), "the second object leaves nothing behind"
+
+
+def test_nobody_is_blamed_as_long_as_s3_does_not_answer_for_a_second_object(world: World) -> None:
+    world.put(recording(LARGE))
+    found = world.discover()
+    world.s3.faults = [refusing("CreateMultipartUpload", count=1), S3Fault(operation="UploadPart", count=99)]
+
+    with pytest.raises(StorageError):
+        world.archive(found)
+
+
+def test_what_dynamodb_refuses_is_the_runs_trouble_whatever_s3_takes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put(recording(LARGE))
+    found = world.discover()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AccessDeniedError("AccessDenied: DynamoDB refused UpdateItem")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Tracker, "save_progress", refuse)
+        with pytest.raises(AccessDeniedError):
+            world.archive(found)
+
+    assert world.record()["status"] == "PENDING"
+
+
+def test_once_a_run_is_stopped_gopro_is_not_asked_for_its_other_videos(world: World) -> None:
+    world.put(recording(LARGE))
+    found = world.discover()
+    world.s3.faults = [refusing("CreateMultipartUpload")]
+    with pytest.raises(AccessDeniedError):
+        world.archive(found)
+    asked, sent = len(world.gopro.admin.requests()), len(world.s3.requests)
+
+    with pytest.raises(AccessDeniedError, match="CreateMultipartUpload"):
+        world.archive(found)
+
+    assert (len(world.gopro.admin.requests()), len(world.s3.requests)) == (asked, sent)
+    assert world.record()["status"] == "PENDING"
+
+
 def test_bytes_that_were_changed_in_s3_are_never_called_archived(world: World) -> None:
     world.put(recording(MIB))
     found = world.discover()
@@ -431,5 +548,5 @@ def test_a_wait_that_the_run_has_no_time_for_ends_it(world: World) -> None:
     with pytest.raises(GoProUnavailableError):
         world.archive(found, deadline=world.now + timedelta(seconds=500))
 
-    assert world.record()["status"] == "IN_PROGRESS"
+    assert world.record()["status"] == "PENDING"
     assert world.archive(found, deadline=world.now + timedelta(seconds=900)).status is VideoStatus.WAITING

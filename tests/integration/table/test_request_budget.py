@@ -13,7 +13,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from gopro_sync.aws.clients import make_dynamodb_client
-from gopro_sync.errors import AccessDeniedError, GoProUnavailableError, NetworkError, ThrottledError, TrackerError
+from gopro_sync.errors import (
+    AccessDeniedError,
+    ConfigurationError,
+    GoProUnavailableError,
+    NetworkError,
+    ThrottledError,
+    TrackerError,
+)
 from gopro_sync.table.request_budget import GATE_KEY, SharedGate
 from tests.support.tracker_table import tracker_table
 
@@ -270,3 +277,47 @@ def test_a_refusal_of_the_table_is_named(night: Night) -> None:
     night.dynamodb = cast("AtomicDynamoDB", Forbidden())
     with pytest.raises(AccessDeniedError):
         night.worker().before_request()
+
+
+@pytest.mark.parametrize("error", [AccessDeniedError("S3 refused PutObject"), ConfigurationError("There is no bucket")])
+@pytest.mark.parametrize("later", [0, 61])
+def test_what_is_true_of_all_videos_is_met_by_the_other_workers_of_the_run_and_by_nobody_else(
+    night: Night, error: AccessDeniedError | ConfigurationError, later: float
+) -> None:
+    first, second = night.worker(run="run-1"), night.worker(run="run-1")
+    first.before_request()
+
+    first.stop_run(error)
+    night.later(later)
+
+    for _ in range(2):
+        with pytest.raises(type(error), match=error.message):
+            second.before_request()
+    night.worker().before_request()
+    night.worker(run="run-2").before_request()
+
+
+def test_a_worker_that_met_what_stopped_the_run_does_not_tell_it_again(night: Night) -> None:
+    night.worker(run="run-1").stop_run(AccessDeniedError("no"))
+    second = night.worker(run="run-1")
+    with pytest.raises(AccessDeniedError) as met:
+        second.before_request()
+    calls = night.dynamodb.calls
+
+    second.stop_run(met.value)
+
+    assert night.dynamodb.calls == calls
+
+
+def test_a_note_that_somebody_spoilt_still_stops_the_run(night: Night) -> None:
+    night.put(stopped_run={"S": "run-1"}, stopped_by={"N": "7"})
+    with pytest.raises(ConfigurationError, match="Another video of this run"):
+        night.worker(run="run-1").before_request()
+
+
+def test_a_run_is_stopped_even_when_it_cannot_be_noted(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: Any) -> Any:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "UpdateItem")
+
+    monkeypatch.setattr(night.dynamodb, "update_item", refuse)
+    night.worker(run="run-1").stop_run(AccessDeniedError("no"))

@@ -195,6 +195,7 @@ def test_a_record_of_an_earlier_version_is_read(tracker: Tracker, client: Dynamo
         lease_expires_at=1_777_684_200,
         files=(FILE,),
         upload=UPLOAD,
+        error_type="NetworkError",
         next_attempt_after=datetime(2026, 5, 3, 1, 10, tzinfo=UTC),
     )
 
@@ -313,6 +314,8 @@ def test_who_lost_the_video_can_neither_complete_nor_change_it(
         tracker.save_progress("m1", owner="run-1", files=[], upload=UPLOAD)
     with pytest.raises(TrackerError, match="taken this video over"):
         tracker.release("m1", owner="run-1")
+    with pytest.raises(TrackerError, match="taken this video over"):
+        tracker.put_back(tracker.get_many(["m1"])["m1"], owner="run-1")
 
     assert item(client) == before
 
@@ -346,6 +349,34 @@ def test_a_released_video_can_be_taken_at_once_and_keeps_what_was_reached(tracke
 
     assert claim.outcome is ClaimOutcome.CLAIMED
     assert claim.record.upload == UPLOAD
+
+
+FAILED_BEFORE: Final[dict[str, Any]] = {
+    "status": {"S": "FAILED"},
+    "retry_count": {"N": "3"},
+    "error_type": {"S": "NetworkError"},
+    "error_message": {"S": "The connection broke off"},
+    "next_attempt_after": {"S": "2026-05-03T01:10:00Z"},
+}
+
+
+@pytest.mark.parametrize("before", [{"status": {"S": "PENDING"}, "retry_count": {"N": "0"}}, FAILED_BEFORE], ids=str)
+@pytest.mark.parametrize("claims", [1, 2])
+def test_a_video_that_is_put_back_is_what_it_was_before_the_run_took_it(
+    tracker: Tracker, client: DynamoDBClient, before: dict[str, Any], claims: int
+) -> None:
+    client.put_item(TableName=TABLE, Item={"media_id": {"S": "m1"}, "filename": {"S": "GX010456.MP4"}, **before})
+    recorded = item(client)
+    for _ in range(claims):
+        claim = tracker.claim("m1", owner="run-1", lease=LEASE)
+    tracker.save_progress("m1", owner="run-1", files=[FILE], upload=UPLOAD)
+
+    tracker.put_back(claim.record, owner="run-1")
+
+    now = item(client)
+    changed = {"execution_id", "sync_timestamp", "files", "upload"}
+    assert {name: value for name, value in now.items() if name not in changed} == recorded
+    assert tracker.claim("m1", owner="run-2", lease=LEASE).record.upload == UPLOAD
 
 
 def test_many_records_are_read_in_batches_and_unknown_ones_are_simply_absent(tracker: Tracker) -> None:

@@ -48,9 +48,9 @@ def notice(summary: dict[str, Any], *, reason: Failure | None = None, environmen
     return told
 
 
-def message(stopped_by: str, reason: Failure | None = None) -> str:
+def message(stopped_by: str, reason: Failure | None = None, because: str | None = None) -> str:
     """Return what people are told of a run that something stopped."""
-    failure = failure_of(BLOCKED | {"stopped_by": stopped_by}, reason)
+    failure = failure_of(BLOCKED | {"stopped_by": stopped_by, "stopped_because": because}, reason)
     assert failure is not None
     assert failure.error == (reason.error if reason else stopped_by)
     return failure.message
@@ -121,10 +121,41 @@ Started: 2026-03-01T02:00:00.000Z
     )
 
 
-def test_rights_that_are_missing_are_for_a_person() -> None:
-    assert message("AccessDeniedError") == (
-        "A person has to act before videos can be archived: 1 archived, 0 failed, 1 left for the next run. "
-        "docs/troubleshooting.md says what to do about AccessDeniedError; then start the run again."
+@pytest.mark.parametrize(
+    ("because", "told"),
+    [
+        ("AccessDenied: S3 refused PutObject, which needs s3:PutObject (AccessDenied)", None),
+        ("AccessDenied: S3 refused it.", "AccessDenied: S3 refused it. "),
+        (
+            "AccessDenied: S3 refused PutObject, which needs s3:PutObject (AccessDenied: User: arn:aws:sts::1234567",
+            "AccessDenied: S3 refused PutObject, which needs s3:PutObject. ",
+        ),
+        ("x" * 100, "x" * 100 + "... "),
+        ("", ""),
+    ],
+)
+def test_rights_that_are_missing_are_for_a_person(because: str, told: str | None) -> None:
+    assert message("AccessDeniedError", because=because) == (
+        f"{because + '. ' if told is None else told}A person has to act before videos can be archived. Deploying the "
+        "stack again restores the roles; if they are as in template.yaml, look at the policies of the bucket and of "
+        "the key (docs/troubleshooting.md), then start the run again. No video is marked for it: 1 archived, 0 failed, "
+        "1 left for the next run."
+    )
+
+
+def test_a_broken_setting_is_told_with_what_is_broken() -> None:
+    assert message("ConfigurationError", because="There is no such bucket (NoSuchBucket on PutObject)") == (
+        "There is no such bucket (NoSuchBucket on PutObject). docs/troubleshooting.md says what to do about "
+        "ConfigurationError; then start the run again. No video is marked for it: 1 archived, 0 failed, 1 left for the "
+        "next run."
+    )
+
+
+def test_a_function_that_cannot_be_run_is_told_with_aws_s_words() -> None:
+    assert message("Lambda.TooManyRequestsException", because="Rate Exceeded.") == (
+        "Rate Exceeded. AWS Lambda could not run the downloader, for any video. docs/troubleshooting.md says what to "
+        "do about Lambda.TooManyRequestsException; then start the run again. No video is marked for it: 1 archived, "
+        "0 failed, 1 left for the next run."
     )
 
 
