@@ -5,6 +5,7 @@
 * A percentage of tolerated failures must be a float in its grammar.
 * A Fail state must not pass on an error of the service's own (``States.Timeout``), which is what ours does.
 * It hands the parameters of ``states:startExecution`` to an API that spells them with a small first letter.
+* Its States.ALL catches even what exceeds the limit of a payload, which must be named to be caught.
 * A map's worker calls itself for each next item, so that a long manifest overflows the stack.
 
 ``distributed_map`` closes those of the distributed map.
@@ -16,6 +17,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -23,6 +25,7 @@ from botocore.config import Config
 from ministack.core.responses import new_uuid
 from moto.stepfunctions.parser.api import HistoryEventType
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import ErrorEqualsDecl
 from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
@@ -52,6 +55,7 @@ def apply() -> None:
     replace(StringJSONata, "_eval_body", _evaluate_jsonata)
     replace(StringVariableSample, "_eval_body", _evaluate_jsonata)
     replace(CustomErrorName, "__init__", ErrorName.__init__)
+    replace(ErrorEqualsDecl, "_eval_body", _by_name_only(ErrorEqualsDecl._eval_body))
     replace(StateTaskServiceSfn, "_normalise_parameters", _spell_as_the_api)
     _replace_everywhere("boto_client_for", boto_client.boto_client_for, _client_in_role)
 
@@ -125,6 +129,22 @@ def _evaluation_failed(env: Any, cause: str) -> FailureEventException:
             event_details=details,
         )
     )
+
+
+# --- errors ----------------------------------------------------------------------------------------------------------
+
+
+def _by_name_only(stock: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+    terminal = StatesErrorName(typ=StatesErrorNameType.StatesStatesDataLimitExceeded)
+
+    def evaluate(self: Any, env: Any) -> None:
+        error_name = env.stack[-1]
+        stock(self, env)
+        if error_name == terminal and terminal not in self.error_names:
+            env.stack[-1] = False
+
+    return evaluate
 
 
 # --- calls to AWS services -------------------------------------------------------------------------------------------

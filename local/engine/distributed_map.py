@@ -2,6 +2,10 @@
 
 moto's interpreter runs them as part of their parent: they see its variables and its identity, and leave no history. On
 AWS a child sees neither, and ``ListExecutions`` of the map run finds it with its history.
+
+It also tolerates any number of failed children and puts nothing in their place. On AWS the state fails when there are
+more than it tolerates, and within that a failed child comes back whole, its input included
+(https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html), within the limit of a payload.
 """
 
 # ruff: noqa: SLF001  # a patch has to use the engine's private names
@@ -14,9 +18,16 @@ from typing import Any
 from ministack.core.responses import new_uuid, now_iso
 from ministack.services import stepfunctions
 from moto.stepfunctions.parser.api import HistoryEventType
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.distributed_iteration_component import (
+    DistributedIterationComponent,
+)
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext, EventManager
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramError, ProgramStopped
 from moto.stepfunctions.parser.asl.eval.states import ExecutionData
+from moto.stepfunctions.parser.quotas import is_within_size_quota
 
 from local.engine.history import as_json, events_of
 from local.engine.patching import replace
@@ -26,8 +37,9 @@ _Worker = import_module(f"{_PACKAGE}.distributed_item_processor_worker").Distrib
 
 
 def apply() -> None:
-    """Gives each child its own identity, variables and history."""
+    """Gives each child its own identity, variables and history, and counts those that fail."""
     stock_input, stock_job = _Worker._eval_input, _Worker._eval_job
+    stock_map_run = DistributedIterationComponent._map_run
 
     def evaluate_input(self: Any, env_frame: Any) -> None:
         stock_input(self, env_frame=env_frame)  # the ItemSelector belongs to the parent and sees what the parent sees
@@ -35,10 +47,23 @@ def apply() -> None:
 
     def evaluate_job(self: Any, env: Any, job: Any) -> None:
         stock_job(self, env, job)
-        _record_end(env)
+        execution = _record_end(env)
+        if execution is not None and execution["status"] == "FAILED":
+            is_too_many = _are_too_many_failed(self._map_run_record, items=self._job_pool._jobs_number)
+            job.job_output = _too_many_failed(env) if is_too_many else _whole(execution)
+
+    def run_map(self: Any, env: Any, eval_input: Any) -> None:
+        stock_map_run(self, env, eval_input)
+        if not is_within_size_quota(env.stack[-1]):
+            raise _failure(
+                env,
+                StatesErrorNameType.StatesStatesDataLimitExceeded,
+                "The state/task returned a result with a size exceeding the maximum number of bytes service limit.",
+            )
 
     replace(_Worker, "_eval_input", evaluate_input)
     replace(_Worker, "_eval_job", evaluate_job)
+    replace(DistributedIterationComponent, "_map_run", run_map)
 
 
 def record_map_run(map_run: Any, *, execution_arn: str) -> None:
@@ -102,10 +127,61 @@ def _become_child(env: Any, map_run: Any) -> None:
     }
 
 
-def _record_end(env: Any) -> None:
-    execution = stepfunctions._executions.get(env.states.context_object.context_object_data["Execution"]["Id"])
-    if execution is None or "mapRunArn" not in execution:  # its ItemSelector failed: it never became a child
-        return
+def _are_too_many_failed(map_run: Any, *, items: int) -> bool:
+    """Whether the map run tolerates no more; a threshold that is not given is zero, and only counts if both are."""
+    failed: int = map_run.execution_counter.failed.get()
+    count, percentage = map_run.tolerated_failure_count, map_run.tolerated_failure_percentage
+    if not count and not percentage:
+        return failed > 0
+    return bool((count and failed > count) or (percentage and failed * 100 > percentage * items))
+
+
+def _too_many_failed(env: Any) -> FailureEventException:
+    return _failure(
+        env,
+        StatesErrorNameType.StatesExceedToleratedFailureThreshold,
+        "The specified tolerated failure threshold was exceeded",
+    )
+
+
+def _failure(env: Any, error: StatesErrorNameType, cause: str) -> FailureEventException:
+    details: Any = {"mapRunFailedEventDetails": {"error": error.to_name(), "cause": cause}}
+    return FailureEventException(
+        failure_event=FailureEvent(
+            env=env,
+            error_name=StatesErrorName(typ=error),
+            event_type=HistoryEventType.MapRunFailed,
+            event_details=details,
+        )
+    )
+
+
+def _whole(execution: dict[str, Any]) -> dict[str, Any]:
+    """A failed child as it stands among the results of its map."""
+    return {
+        "ExecutionArn": execution["executionArn"],
+        "Input": execution["input"],
+        "InputDetails": {"Included": True},
+        "Name": execution["name"],
+        "OutputDetails": {"Included": True},
+        "RedriveCount": 0,
+        "RedriveStatus": "REDRIVABLE",
+        "StartDate": execution["startDate"],
+        "StateMachineArn": execution["stateMachineArn"],
+        "Status": execution["status"],
+        "StopDate": execution["stopDate"],
+        "Error": execution.get("error"),
+        "Cause": execution.get("cause"),
+    }
+
+
+def _record_end(env: Any) -> dict[str, Any] | None:
+    """Records how a child ended, and returns its execution; None if it never became one."""
+    execution: dict[str, Any] | None = stepfunctions._executions.get(
+        env.states.context_object.context_object_data["Execution"]["Id"]
+    )
+    if execution is None or "mapRunArn" not in execution:  # its ItemSelector failed
+        return None
     state = env.program_state()
     details: dict[str, Any] = {}
     if isinstance(state, ProgramError):
@@ -122,3 +198,4 @@ def _record_end(env: Any) -> None:
         details = {"executionSucceededEventDetails": {"output": output, "outputDetails": {"truncated": False}}}
     env.event_manager.add_event(context=env.event_history_context, event_type=event_type, event_details=details)
     execution.update(stopDate=now_iso(), events=events_of(env.event_manager))
+    return execution

@@ -48,6 +48,7 @@ OTHER_AWS_ERRORS: Final = {
     "States.ALL",
     "States.TaskFailed",
     "States.ItemReaderFailed",
+    "States.DataLimitExceeded",
     "DynamoDB.ConditionalCheckFailedException",
 }
 # Invoke's errors that are none of an event's or of a moment's: whatever the video, the function cannot be run.

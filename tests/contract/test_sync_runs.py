@@ -563,6 +563,59 @@ def test_a_child_that_ends_without_an_outcome_is_counted_as_failed() -> None:
     assert output["failures"] == {"NoOutcome": 1}
 
 
+def ends_its_child(event: dict[str, Any]) -> dict[str, Any]:
+    """An answer that no Catch catches: the state that waits cannot be evaluated."""
+    return answer("WAITING")
+
+
+def many(count: int) -> tuple[str, ...]:
+    return tuple(f"id-{number:04d}" for number in range(count))
+
+
+def test_a_few_children_that_end_by_themselves_come_back_whole_and_cost_the_others_nothing() -> None:
+    cloud = Cloud(media_ids=many(12), downloads=dict.fromkeys(many(10), ends_its_child))
+
+    output = cloud.run().output
+
+    assert (output["status"], output["synced"], output["failed"]) == ("PARTIAL_FAILURE", 2, 10)
+    assert output["failures"] == {"NoOutcome": 10}
+
+
+def test_a_thousand_children_that_end_by_themselves_end_the_run_with_one_notice() -> None:
+    cloud = Cloud(media_ids=many(1000), downloads=dict.fromkeys(many(1000), ends_its_child))
+
+    execution = cloud.run()
+
+    assert (execution.status, execution.error) == ("FAILED", "States.ExceedToleratedFailureThreshold")
+    assert len(cloud.sent_to("VideoDownloader")) == 11, "the others are not tried"
+    (notice,) = cloud.sent_to("publish")
+    assert "States.ExceedToleratedFailureThreshold" in notice["Message"]
+
+
+def test_the_largest_results_that_a_run_goes_on_with_fit_into_the_state() -> None:
+    blocked = failing_with("Lambda.SubnetIPAddressLimitReachedException", "x" * 1000)
+    downloads = dict.fromkeys(many(11), ends_its_child) | {"id-0010": blocked}
+
+    results = Cloud(media_ids=many(11), downloads=downloads).run().results
+
+    *whole, outcome = [len(json.dumps(result)) for result in results]
+    assert len(whole) == 10
+    # A child's input and its cause can be longer than here, but hardly four times as long.
+    assert 4 * sum(whole) + 990 * (outcome + 2) < STATE_SIZE_LIMIT_BYTES
+
+
+def test_results_that_do_not_fit_into_the_state_end_the_run_with_one_notice() -> None:
+    definition = state_machine()
+    definition["States"]["DownloadVideos"]["ToleratedFailureCount"] = 1000
+    long_ids = tuple(f"{number:02}" + "x" * 4000 for number in range(20))
+    cloud = Cloud(media_ids=long_ids, downloads=dict.fromkeys(long_ids, ends_its_child))
+
+    execution = run(definition, {}, cloud._answer)
+
+    assert (execution.status, execution.error) == ("FAILED", "States.DataLimitExceeded")
+    assert len(cloud.sent_to("publish")) == 1
+
+
 def refused(times: int) -> Download:
     """A download that is refused so many times, and then goes on."""
     left = iter(range(times))

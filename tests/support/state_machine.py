@@ -1,7 +1,8 @@
 """A small interpreter of the part of the Amazon States Language that sync.asl.json uses, for tests without a cloud.
 
 Tasks are answered by a function of the test; retries wait for nothing and are noted instead. It is strict: a field that
-it does not know is an error, and so are, as on AWS, an undefined expression and an output beyond 256 KiB.
+it does not know is an error, and so are, as on AWS, an undefined expression and an output beyond 256 KiB. A child of
+the map that fails comes back whole.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Final
 from local.engine.jsonata import QueryEvaluationError, evaluate
 
 STATE_SIZE_LIMIT_BYTES: Final = 256 * 1024
+_DATA_LIMIT_EXCEEDED: Final = "States.DataLimitExceeded"
 EXECUTION_ARN: Final = "arn:aws:states:eu-west-1:123456789012:execution:gopro-sync-orchestrator:night"
 STARTED_AT: Final = "2026-03-01T02:00:00.000Z"
 ENTERED_AT: Final = "2026-03-01T02:10:30.250Z"
@@ -22,7 +24,7 @@ _KNOWN_FIELDS: Final = {
     "Task": {"Resource", "Arguments", "TimeoutSeconds", "Retry", "Catch"},
     "Map": {
         *("Label", "ItemReader", "ItemSelector", "ItemProcessor", "MaxConcurrency", "ToleratedFailurePercentage"),
-        *("Retry", "Catch"),
+        *("ToleratedFailureCount", "Retry", "Catch"),
     },
     "Pass": set(),
     "Wait": {"Seconds"},
@@ -67,6 +69,8 @@ class Execution:
     """Seconds of every Wait state."""
     outcomes: list[Any] = field(default_factory=list)
     """What the children of the map put out; a child that failed put out nothing."""
+    results: list[Any] = field(default_factory=list)
+    """The same with those that failed, each of them whole: what the map works with."""
 
 
 type TaskAnswer = Callable[[str, Any], Any]
@@ -182,10 +186,11 @@ def _run_map(
 ) -> Any:
     visible = {"input": state_input}
     assert _fill(scope, state["MaxConcurrency"], visible) > 0
-    assert state["ToleratedFailurePercentage"] == 100, "the interpreter of the test loses failed children and goes on"
+    assert state["ToleratedFailurePercentage"] == 100, "the interpreter of the test looks at the count alone"
     reader, processor = state["ItemReader"], state["ItemProcessor"]
     items = answer(reader["Resource"], _fill(scope, reader["Arguments"], visible))
-    results = execution.outcomes
+    results = execution.results
+    failed = 0
     for index, item in enumerate(items):
         selecting = _Scope(
             states={}, context=scope.context | {"Map": {"Item": {"Value": item}}}, variables=scope.variables
@@ -199,8 +204,39 @@ def _run_map(
         _run_states(child, processor["StartAt"], child_input, answer, outcome)
         if outcome.status == "SUCCEEDED":
             results.append(outcome.output)
-    assert len(json.dumps(results)) <= STATE_SIZE_LIMIT_BYTES, "States.DataLimitExceeded"
+            execution.outcomes.append(outcome.output)
+            continue
+        failed += 1
+        if failed > state["ToleratedFailureCount"]:
+            raise TaskError(
+                "States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded"
+            )
+        results.append(_whole(identity, child_input, outcome))
+    if len(json.dumps(results)) > STATE_SIZE_LIMIT_BYTES:
+        raise TaskError(_DATA_LIMIT_EXCEEDED, "The state/task returned a result with a size exceeding the limit")
     return results
+
+
+def _whole(identity: Mapping[str, str], child_input: Any, outcome: Execution) -> dict[str, Any]:
+    """A failed child among the results of its map.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
+    """
+    return {
+        "ExecutionArn": identity["Id"],
+        "Input": json.dumps(child_input),
+        "InputDetails": {"Included": True},
+        "Name": identity["Id"].rsplit(":", 1)[-1],
+        "OutputDetails": {"Included": True},
+        "RedriveCount": 0,
+        "RedriveStatus": "REDRIVABLE",
+        "StartDate": identity["StartTime"],
+        "StateMachineArn": identity["Id"].rsplit(":", 1)[0],
+        "Status": "FAILED",
+        "StopDate": identity["StartTime"],
+        "Error": outcome.error,
+        "Cause": outcome.cause,
+    }
 
 
 def _choose(scope: _Scope, state: Mapping[str, Any], state_input: Any) -> str:
@@ -238,6 +274,8 @@ def _wait_before_retry(state: Mapping[str, Any], error: TaskError, attempts: dic
 
 def _matching(rules: list[dict[str, Any]], error: TaskError) -> tuple[int, dict[str, Any]] | None:
     wildcards = {"States.ALL"} | (set() if error.error.startswith("States.") else {"States.TaskFailed"})
+    if error.error == _DATA_LIMIT_EXCEEDED:
+        wildcards = set()  # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     for index, rule in enumerate(rules):
         if {error.error, *wildcards} & set(rule["ErrorEquals"]):
             return index, rule

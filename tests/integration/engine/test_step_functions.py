@@ -288,6 +288,56 @@ def _events(client: Any, execution: str) -> list[dict[str, Any]]:
     return events
 
 
+_FAILS_FOR: str = "{% $states.input < 2 ? $states.input.there_is_no_such_field : 'done' %}"
+
+
+@pytest.mark.gap
+def test_a_failed_child_of_a_distributed_map_comes_back_whole(engine: Engine) -> None:
+    child = {"Type": "Pass", "Output": _FAILS_FOR}
+    results = _map(engine, [1, 2, 3], _one_state(child), ToleratedFailureCount=1, Output="{% $states.result %}")
+
+    failed, *others = json.loads(_run(engine, _one_state(results))["output"])
+
+    assert others == ["done", "done"]
+    assert (failed["Status"], failed["Error"], failed["Input"]) == ("FAILED", "States.QueryEvaluationError", "1")
+
+
+@pytest.mark.gap
+@pytest.mark.parametrize("tolerated", [{}, {"ToleratedFailureCount": 1}, {"ToleratedFailurePercentage": 60}], ids=str)
+def test_a_distributed_map_fails_when_more_children_fail_than_it_tolerates(
+    engine: Engine, tolerated: Mapping[str, int]
+) -> None:
+    child = {"Type": "Pass", "Output": _FAILS_FOR}
+
+    ended = _run(engine, _one_state(_map(engine, [0, 1, 2], _one_state(child), **tolerated)))
+
+    assert (ended["status"], ended["error"]) == ("FAILED", "States.ExceedToleratedFailureThreshold")
+
+
+@pytest.mark.gap
+@pytest.mark.parametrize(("named", "status"), [("States.ALL", "FAILED"), ("States.DataLimitExceeded", "SUCCEEDED")])
+def test_the_results_of_a_thousand_failed_children_exceed_the_limit_which_must_be_named_to_be_caught(
+    engine: Engine, named: str, status: str
+) -> None:
+    failing = _map(
+        engine,
+        [{"media_id": f"m{number}"} for number in range(1000)],
+        _one_state({"Type": "Pass", "Output": "{% $states.input.there_is_no_such_field %}"}),
+        ToleratedFailurePercentage=100,
+        MaxConcurrency=1,
+        Output="few bytes",
+        Catch=[{"ErrorEquals": [named], "Output": "caught", "Next": "Caught"}],
+        End=True,
+    )
+
+    ended = _run(engine, {"StartAt": "Map", "States": {"Map": failing, "Caught": {"Type": "Succeed"}}})
+
+    assert (ended["status"], ended.get("error")) == (
+        status,
+        None if status == "SUCCEEDED" else "States.DataLimitExceeded",
+    )
+
+
 # No gap of the engine as published, whose own interpreter can do this; moto's, which runs here, cannot without a patch.
 def test_an_execution_can_start_another(engine: Engine) -> None:
     client = engine.client("stepfunctions")
