@@ -4,7 +4,8 @@ RotateSecret calls the function with the four steps, as on AWS, in the backgroun
 fires. ``AWS::SecretsManager::RotationSchedule`` is refused as published.
 
 A rotation that is only configured (``RotateImmediately`` is false) is tested once: ``testSecret`` is called for an
-AWSPENDING version that has no value, which is removed afterwards. Reading such a version is refused. On AWS a function
+AWSPENDING version that has no value, which is removed afterwards. Reading such a version is refused. A rotation is
+refused, too, as long as AWSPENDING stands at another version than AWSCURRENT. On AWS a function
 that fails this test leaves a stack that cannot be created; here the deployment fails at once.
 https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
 """
@@ -106,13 +107,21 @@ def _begin(request: dict[str, Any]) -> _Rotation:
     secret["RotationRules"] = request.get("RotationRules") or secret.get("RotationRules") or {}
     secret["RotationEnabled"] = True
     version_id = request.get("ClientRequestToken") or str(uuid4())
+    _refuse_while_pending(secret)
     _label_pending(secret, version_id)
     record = lambda_svc._execution_record_for_config(function, configuration)
     return _Rotation(function=record, secret=secret, version_id=version_id)
 
 
+def _refuse_while_pending(secret: dict[str, Any]) -> None:
+    for version in secret["Versions"].values():
+        if "AWSPENDING" in version["Stages"] and "AWSCURRENT" not in version["Stages"]:
+            message = "A previous rotation isn't complete. That rotation will be reattempted."
+            raise _RefusedError("InvalidRequestException", message)
+
+
 def _label_pending(secret: dict[str, Any], version_id: str) -> None:
-    """A version without a value, which takes the label from a rotation that did not end."""
+    """A version without a value; it takes the label from the current one, where a rotation may have left it."""
     for version in secret["Versions"].values():
         version["Stages"] = [stage for stage in version["Stages"] if stage != "AWSPENDING"]
     empty = {"SecretString": None, "SecretBinary": None, "CreatedDate": int(time.time()), "Stages": ["AWSPENDING"]}

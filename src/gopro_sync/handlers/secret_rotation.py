@@ -4,18 +4,22 @@ What GoPro lets a program renew is the session, not the password: a rotation get
 in good time and whether or not a run needed it. A pasted token can only be replaced by a person: the rotation keeps it
 and reminds them.
 
+However a rotation ends, it leaves no version labelled AWSPENDING: the next one would be refused. What it fetched and
+could not make current gets a label of its own, since GoPro may have ended the refresh token before it.
+
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import StrEnum, unique
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync import composition
-from gopro_sync.errors import InvalidEventError
+from gopro_sync.errors import ConfigurationError, GoProSyncError, InvalidEventError
 from gopro_sync.gopro.session.credentials import CURRENT, PENDING, CredentialMode, CredentialStore
 from gopro_sync.handlers.entry_point import STATUS_OK
 from gopro_sync.telemetry.alerts import publish_alert
@@ -50,7 +54,9 @@ def take_step(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     if stages is None or not {CURRENT, PENDING} & set(stages):
         raise InvalidEventError("The event's ClientRequestToken is not a version of the secret that is being rotated")
     if CURRENT not in stages:
-        _take(step, store, version_id, context)
+        _take_or_end(step, store, version_id, context)
+    elif step is RotationStep.FINISH:
+        store.end_rotation(version_id)  # the step comes again, after a death within it
     logger.info("Rotation step taken", extra={"event_type": EventType.SECRET_ROTATION_STEP, "step": step})
     return {"statusCode": STATUS_OK, "step": step}
 
@@ -60,6 +66,23 @@ def _step_of(event: JsonObject) -> RotationStep:
         return RotationStep(required_text(event, "Step"))
     except ValueError:
         raise InvalidEventError("The event's Step is no step of a rotation") from None
+
+
+def _take_or_end(step: RotationStep, store: CredentialStore, version_id: str, context: LambdaContext) -> None:
+    try:
+        _take(step, store, version_id, context)
+    except GoProSyncError as failure:
+        try:
+            with suppress(ConfigurationError):  # what cannot be read is of no use to anybody
+                if store.load_pending(version_id) is not None:
+                    store.set_aside(version_id)
+            store.end_rotation(version_id)
+        except GoProSyncError as left:
+            logger.warning(
+                "The label of a rotation that failed could not be taken away",
+                extra={"event_type": EventType.SECRET_ROTATION_STEP, "step": step, "reason": str(left)},
+            )
+        raise failure from None
 
 
 def _take(step: RotationStep, store: CredentialStore, version_id: str, context: LambdaContext) -> None:
@@ -102,3 +125,4 @@ def _finish(store: CredentialStore, version_id: str) -> None:
     if store.load_pending(version_id) is None:
         raise InvalidEventError("The version of the secret that is being rotated has no value yet")
     store.promote(version_id)
+    store.end_rotation(version_id)

@@ -198,6 +198,25 @@ def test_a_secret_with_a_rotation_schedule_is_rotated_by_its_function(engine: En
 
 
 @pytest.mark.gap
+def test_a_rotation_is_refused_as_long_as_an_earlier_one_has_left_its_label(engine: Engine) -> None:
+    secrets = engine.client("secretsmanager")
+    secret = secrets.create_secret(Name=f"secret-{uuid4().hex[:12]}", SecretString="old")
+    pending = secrets.put_secret_value(SecretId=secret["ARN"], SecretString="new", VersionStages=["AWSPENDING"])
+    name = engine.function("def handler(event, context): pass\n")
+    function = engine.client("lambda").get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+    rotate = {"SecretId": secret["ARN"], "RotationLambdaARN": function}
+
+    with pytest.raises(secrets.exceptions.InvalidRequestException, match="A previous rotation isn't complete"):
+        secrets.rotate_secret(**rotate)
+
+    label = {"SecretId": secret["ARN"], "VersionStage": "AWSPENDING"}
+    secrets.update_secret_version_stage(
+        **label, RemoveFromVersionId=pending["VersionId"], MoveToVersionId=secret["VersionId"]
+    )
+    assert secrets.rotate_secret(**rotate)["VersionId"], "where it stands at the current version, it is in nobody's way"
+
+
+@pytest.mark.gap
 def test_a_rotation_whose_function_fails_its_test_cannot_be_deployed(engine: Engine) -> None:
     secrets = engine.client("secretsmanager")
     arn = secrets.create_secret(Name=f"secret-{uuid4().hex[:12]}")["ARN"]

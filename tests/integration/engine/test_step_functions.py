@@ -302,7 +302,7 @@ def test_a_failed_child_of_a_distributed_map_comes_back_whole(engine: Engine) ->
     assert (failed["Status"], failed["Error"], failed["Input"]) == ("FAILED", "States.QueryEvaluationError", "1")
 
 
-@pytest.mark.gap
+# No gap of the engine as published, whose own interpreter counts; moto's, which runs here, does not.
 @pytest.mark.parametrize("tolerated", [{}, {"ToleratedFailureCount": 1}, {"ToleratedFailurePercentage": 60}], ids=str)
 def test_a_distributed_map_fails_when_more_children_fail_than_it_tolerates(
     engine: Engine, tolerated: Mapping[str, int]
@@ -314,8 +314,10 @@ def test_a_distributed_map_fails_when_more_children_fail_than_it_tolerates(
     assert (ended["status"], ended["error"]) == ("FAILED", "States.ExceedToleratedFailureThreshold")
 
 
-@pytest.mark.gap
-@pytest.mark.parametrize(("named", "status"), [("States.ALL", "FAILED"), ("States.DataLimitExceeded", "SUCCEEDED")])
+@pytest.mark.parametrize(
+    ("named", "status"),
+    [pytest.param("States.ALL", "FAILED", marks=pytest.mark.gap), ("States.DataLimitExceeded", "SUCCEEDED")],
+)
 def test_the_results_of_a_thousand_failed_children_exceed_the_limit_which_must_be_named_to_be_caught(
     engine: Engine, named: str, status: str
 ) -> None:

@@ -13,7 +13,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from gopro_sync import composition
-from gopro_sync.errors import AccessDeniedError, AuthenticationError, GoProSyncError, InvalidEventError, NetworkError
+from gopro_sync.errors import (
+    AccessDeniedError,
+    AuthenticationError,
+    ConfigurationError,
+    GoProSyncError,
+    InvalidEventError,
+    NetworkError,
+)
 from gopro_sync.gopro.session.credentials import Credentials
 from gopro_sync.handlers import authenticator
 from tests.support.lambda_context import FakeLambdaContext
@@ -121,9 +128,9 @@ class FakeSecrets:
     """A secret with these versions, of which only those in ``values`` have one."""
 
     def __init__(self, versions: dict[str, list[str]], values: dict[str, str]) -> None:
-        self._versions = versions
+        self._versions = {version_id: list(stages) for version_id, stages in versions.items()}
         self._values = values
-        self.promoted: list[dict[str, str]] = []
+        self.moves: list[dict[str, str]] = []
 
     def describe_secret(self, **_: str) -> dict[str, Any]:
         return {"VersionIdsToStages": self._versions}
@@ -135,8 +142,18 @@ class FakeSecrets:
         return {"SecretString": self._values[version_id], "VersionId": version_id}
 
     def update_secret_version_stage(self, **arguments: str) -> dict[str, Any]:
-        self.promoted.append(arguments)
+        self.moves.append({name: value for name, value in arguments.items() if name != "SecretId"})
+        stage = arguments["VersionStage"]
+        if "RemoveFromVersionId" in arguments:
+            self._versions[arguments["RemoveFromVersionId"]].remove(stage)
+        if "MoveToVersionId" in arguments:
+            assert not any(stage in stages for stages in self._versions.values()), "the label is attached elsewhere"
+            self._versions[arguments["MoveToVersionId"]].append(stage)
         return {}
+
+    @property
+    def versions(self) -> dict[str, list[str]]:
+        return {version_id: sorted(stages) for version_id, stages in self._versions.items()}
 
 
 def step(
@@ -146,10 +163,20 @@ def step(
     values: dict[str, str] | None = None,
     **event: Any,
 ) -> tuple[dict[str, Any], FakeSecrets]:
-    secrets = FakeSecrets(versions, values or {})
+    secrets = secrets_of(monkeypatch, versions, values or {})
+    return take(secrets, **event), secrets
+
+
+def secrets_of(monkeypatch: pytest.MonkeyPatch, versions: dict[str, list[str]], values: dict[str, str]) -> FakeSecrets:
+    secrets = FakeSecrets(versions, values)
     monkeypatch.setattr(composition, "make_secrets_client", lambda: secrets)
+    return secrets
+
+
+def take(secrets: FakeSecrets, **event: Any) -> dict[str, Any]:
+    del secrets
     whole_event = {"Step": "finishSecret", "SecretId": SECRET, "ClientRequestToken": "new", **event}
-    return authenticator.handler(whole_event, FakeLambdaContext()), secrets
+    return authenticator.handler(whole_event, FakeLambdaContext())
 
 
 @pytest.mark.parametrize("versions", [{}, {"old": ["AWSCURRENT"]}])
@@ -182,20 +209,58 @@ def test_a_secret_that_cannot_be_read_fails_the_test(monkeypatch: pytest.MonkeyP
 def test_a_version_that_is_current_already_is_left_alone_whatever_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("createSecret", "setSecret", "testSecret", "finishSecret"):
         _, secrets = step(monkeypatch, {"new": ["AWSCURRENT"], "old": ["AWSPREVIOUS"]}, Step=name)
-        assert secrets.promoted == []
+        assert secrets.moves == []
 
 
 def test_the_last_step_makes_the_pending_version_current(monkeypatch: pytest.MonkeyPatch) -> None:
     value = json.dumps({"auth_token": "fake-new-token"})
     _, secrets = step(monkeypatch, {"new": ["AWSPENDING"], "old": ["AWSCURRENT"]}, values={"new": value})
-    assert secrets.promoted == [
-        {
-            "SecretId": SECRET,
-            "VersionStage": "AWSCURRENT",
-            "MoveToVersionId": "new",
-            "RemoveFromVersionId": "old",
-        }
-    ]
+    assert secrets.versions == {"new": ["AWSCURRENT"], "old": []}
+
+
+def test_the_last_step_that_comes_again_ends_the_rotation(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, secrets = step(monkeypatch, {"new": ["AWSCURRENT", "AWSPENDING"], "old": ["AWSPREVIOUS"]})
+    assert secrets.versions == {"new": ["AWSCURRENT"], "old": ["AWSPREVIOUS"]}
+
+
+@pytest.mark.parametrize("aside", [[], ["GOPRO-SYNC-SET-ASIDE"]])
+def test_a_rotation_that_fails_stands_in_no_later_one_s_way_and_keeps_what_it_fetched(
+    monkeypatch: pytest.MonkeyPatch, aside: list[str]
+) -> None:
+    def refuse(_: object) -> None:
+        raise NetworkError("GoPro does not answer")
+
+    monkeypatch.setattr(composition, "check_session", refuse)
+    secrets = secrets_of(
+        monkeypatch,
+        {"new": ["AWSPENDING"], "old": ["AWSCURRENT"], "older": aside},
+        {"new": json.dumps({"auth_token": "fake-new-token"})},
+    )
+
+    with pytest.raises(NetworkError):
+        take(secrets, Step="testSecret")
+
+    assert secrets.versions == {"new": ["GOPRO-SYNC-SET-ASIDE"], "old": ["AWSCURRENT"], "older": []}
+
+
+@pytest.mark.parametrize("values", [{}, {"new": "no JSON"}], ids=str)
+def test_a_rotation_that_fetched_nothing_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, values: dict[str, str]
+) -> None:
+    secrets = secrets_of(monkeypatch, {"new": ["AWSPENDING"], "old": ["AWSCURRENT"]}, values)
+    with pytest.raises((InvalidEventError, ConfigurationError)):
+        take(secrets, Step="finishSecret")
+    assert secrets.versions == {"new": [], "old": ["AWSCURRENT"]}
+
+
+def test_a_failure_is_told_even_when_its_label_cannot_be_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: str) -> Any:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "UpdateSecretVersionStage")
+
+    secrets = secrets_of(monkeypatch, {"new": ["AWSPENDING"], "old": ["AWSCURRENT"]}, {})
+    monkeypatch.setattr(secrets, "update_secret_version_stage", refuse)
+    with pytest.raises(InvalidEventError, match="has no value"):
+        take(secrets, Step="finishSecret")
 
 
 def test_the_last_step_never_makes_a_version_without_a_value_current(monkeypatch: pytest.MonkeyPatch) -> None:

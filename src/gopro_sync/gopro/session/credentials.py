@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 CURRENT: Final = "AWSCURRENT"
 PENDING: Final = "AWSPENDING"
+# What a rotation fetched and could not make current; no label of AWS's, so that it stands in no rotation's way.
+SET_ASIDE: Final = "GOPRO-SYNC-SET-ASIDE"
 
 
 @unique
@@ -213,17 +215,35 @@ class CredentialStore:
             return
         if current is None:
             raise ConfigurationError("The secret has no current version")
+        self._move(CURRENT, to=version_id, away_from=current)
+
+    def end_rotation(self, version_id: str) -> None:
+        """Takes the label of a pending version away; nothing happens if it is gone.
+
+        A label that stays while another version becomes current makes every later rotation fail ("A previous rotation
+        isn't complete"): https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
+        """
+        if PENDING in (self.stages_of(version_id) or []):
+            self._move(PENDING, away_from=version_id)
+
+    def set_aside(self, version_id: str) -> None:
+        """Labels a version as one that a rotation fetched in vain, and no other."""
+        labelled = self._version_with(SET_ASIDE)
+        if labelled != version_id:
+            self._move(SET_ASIDE, to=version_id, away_from=labelled)
+
+    def _move(self, stage: str, *, to: str | None = None, away_from: str | None = None) -> None:
+        versions = {"MoveToVersionId": to, "RemoveFromVersionId": away_from}
         try:
             with answer_of(Service.SECRETS_MANAGER, "UpdateSecretVersionStage"):
                 self._client.update_secret_version_stage(
                     SecretId=self.secret_id,
-                    VersionStage=CURRENT,
-                    MoveToVersionId=version_id,
-                    RemoveFromVersionId=current,
+                    VersionStage=stage,
+                    **{name: version_id for name, version_id in versions.items() if version_id is not None},
                 )
         except (ConfigurationError, SecretStoreError):
             # An answer that was lost is asked for again, and then the label is no longer where it was to be taken off.
-            if self._version_with(CURRENT) != version_id:
+            if self._version_with(stage) != to:
                 raise
 
     def stages_of(self, version_id: str) -> list[str] | None:

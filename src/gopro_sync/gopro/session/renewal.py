@@ -20,6 +20,7 @@ from gopro_sync.errors import (
 )
 from gopro_sync.gopro.session.credentials import (
     PENDING,
+    SET_ASIDE,
     CredentialMode,
     Credentials,
     CredentialStore,
@@ -192,7 +193,7 @@ class Renewal:
         sign_in = SignIn(
             self._tokens,
             clock=self._clock,
-            spare_refresh_token=self._pending_refresh_token,
+            spare_refresh_token=self._spare_refresh_token,
             before_login=lambda: self._note_login(memory),
         )
         try:
@@ -224,12 +225,16 @@ class Renewal:
             raise SessionBusyError("A password login was made less than a minute ago, and its session is refused")
         self._guard.note_login()
 
-    def _pending_refresh_token(self) -> str | None:
+    def _spare_refresh_token(self) -> str | None:
         """What a rotation fetched and did not get to make current: it may have ended the current refresh token."""
-        try:
-            return self._store.load(PENDING).credentials.refresh_token
-        except ConfigurationError:
-            return None  # there is no such version, as nearly always
+        for label in (PENDING, SET_ASIDE):  # the first is there after a death only, and then is the newer one
+            try:
+                refresh_token = self._store.load(label).credentials.refresh_token
+            except ConfigurationError:
+                continue  # there is no such version, as nearly always
+            if refresh_token is not None:
+                return refresh_token
+        return None
 
     # --- the stored session ------------------------------------------------------------------------------------------
 
