@@ -54,14 +54,15 @@ def begin_rotation(stack: Stack) -> str:
 
 
 def finish_rotation(stack: Stack) -> str:
+    secrets, secret_id = stack.cloud.client("secretsmanager"), stack.output("CredentialsSecretArn")
     version_id = str(uuid4())
-    stack.cloud.client("secretsmanager").put_secret_value(
-        SecretId=stack.output("CredentialsSecretArn"),
-        SecretString=stack.secret(),
-        ClientRequestToken=version_id,
-        VersionStages=["AWSPENDING"],
+    secrets.put_secret_value(
+        SecretId=secret_id, SecretString=stack.secret(), ClientRequestToken=version_id, VersionStages=["AWSPENDING"]
     )
-    return rotation_step(stack, "finishSecret", version_id)
+    said = rotation_step(stack, "finishSecret", version_id)
+    # The function may not, and a label that stays stands in the next rotation's way.
+    secrets.update_secret_version_stage(SecretId=secret_id, VersionStage="AWSPENDING", RemoveFromVersionId=version_id)
+    return said
 
 
 def rotate_pasted_token(stack: Stack) -> str:
