@@ -374,7 +374,7 @@ def test_a_video_that_is_put_back_is_what_it_was_before_the_run_took_it(
     tracker.put_back(claim.record, owner="run-1")
 
     now = item(client)
-    changed = {"execution_id", "sync_timestamp", "files", "upload"}
+    changed = {"execution_id", "sync_timestamp", "last_write", "files", "upload"}
     assert {name: value for name, value in now.items() if name not in changed} == recorded
     assert tracker.claim("m1", owner="run-2", lease=LEASE).record.upload == UPLOAD
 
