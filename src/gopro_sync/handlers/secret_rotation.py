@@ -71,18 +71,22 @@ def _step_of(event: JsonObject) -> RotationStep:
 def _take_or_end(step: RotationStep, store: CredentialStore, version_id: str, context: LambdaContext) -> None:
     try:
         _take(step, store, version_id, context)
-    except GoProSyncError as failure:
-        try:
-            with suppress(ConfigurationError):  # what cannot be read is of no use to anybody
-                if store.load_pending(version_id) is not None:
-                    store.set_aside(version_id)
-            store.end_rotation(version_id)
-        except GoProSyncError as left:
-            logger.warning(
-                "The label of a rotation that failed could not be taken away",
-                extra={"event_type": EventType.SECRET_ROTATION_STEP, "step": step, "reason": str(left)},
-            )
-        raise failure from None
+    except BaseException:  # however it fails, even at the end of the function's time
+        _leave_no_label(step, store, version_id)
+        raise
+
+
+def _leave_no_label(step: RotationStep, store: CredentialStore, version_id: str) -> None:
+    try:
+        with suppress(ConfigurationError):  # what cannot be read is of no use to anybody
+            if store.load_pending(version_id) is not None:
+                store.set_aside(version_id)
+        store.end_rotation(version_id)
+    except GoProSyncError as left:
+        logger.warning(
+            "The label of a rotation that failed could not be taken away",
+            extra={"event_type": EventType.SECRET_ROTATION_STEP, "step": step, "reason": str(left)},
+        )
 
 
 def _take(step: RotationStep, store: CredentialStore, version_id: str, context: LambdaContext) -> None:

@@ -20,6 +20,7 @@ from gopro_sync.errors import (
     GoProSyncError,
     InvalidEventError,
     NetworkError,
+    TimeIsUp,
 )
 from gopro_sync.gopro.session.credentials import Credentials
 from gopro_sync.handlers import authenticator
@@ -224,11 +225,12 @@ def test_the_last_step_that_comes_again_ends_the_rotation(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("aside", [[], ["GOPRO-SYNC-SET-ASIDE"]])
+@pytest.mark.parametrize("failure", [NetworkError("GoPro does not answer"), TimeIsUp(), KeyError("a fault")], ids=repr)
 def test_a_rotation_that_fails_stands_in_no_later_one_s_way_and_keeps_what_it_fetched(
-    monkeypatch: pytest.MonkeyPatch, aside: list[str]
+    monkeypatch: pytest.MonkeyPatch, aside: list[str], failure: BaseException
 ) -> None:
     def refuse(_: object) -> None:
-        raise NetworkError("GoPro does not answer")
+        raise failure
 
     monkeypatch.setattr(composition, "check_session", refuse)
     secrets = secrets_of(
@@ -237,7 +239,7 @@ def test_a_rotation_that_fails_stands_in_no_later_one_s_way_and_keeps_what_it_fe
         {"new": json.dumps({"auth_token": "fake-new-token"})},
     )
 
-    with pytest.raises(NetworkError):
+    with pytest.raises(GoProSyncError):
         take(secrets, Step="testSecret")
 
     assert secrets.versions == {"new": ["GOPRO-SYNC-SET-ASIDE"], "old": ["AWSCURRENT"], "older": []}
