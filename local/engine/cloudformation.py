@@ -3,7 +3,7 @@
 * ``AWS::Scheduler::Schedule``: the time zone is dropped, and so is a refusal of the scheduler.
 * ``AWS::StepFunctions::StateMachine``: any definition is accepted; logging and tracing are kept in the template's
   casing, so that DescribeStateMachine does not show them.
-* ``AWS::S3::Bucket``: default encryption and lifecycle rules are dropped.
+* ``AWS::S3::Bucket``: default encryption, lifecycle rules and Object Lock are dropped.
 
 And a condition takes the name of a pseudo parameter (``AWS::Region``) for its value, so that no region is ever met.
 """
@@ -42,6 +42,7 @@ def apply() -> None:
         *provisioners._S3_BUCKET_CONFIGURATIONS,
         ("BucketEncryption", _encryption_xml, s3._put_bucket_encryption, s3._delete_bucket_encryption),
         ("LifecycleConfiguration", _lifecycle_xml, s3._put_bucket_lifecycle, s3._delete_bucket_lifecycle),
+        ("ObjectLockConfiguration", _object_lock_xml, s3._put_object_lock_configuration, _keep_object_lock),
     )
     replace(provisioners, "_S3_BUCKET_CONFIGURATIONS", configurations)
 
@@ -129,6 +130,17 @@ def _encryption_xml(encryption: dict[str, Any]) -> bytes:
 def _lifecycle_xml(lifecycle: dict[str, Any]) -> bytes:
     rules = [_lifecycle_rule(rule) for rule in lifecycle["Rules"]]
     return _request_body("PutBucketLifecycleConfiguration", "LifecycleConfiguration", {"Rules": rules})
+
+
+def _object_lock_xml(lock: dict[str, Any]) -> bytes:
+    retention = lock["Rule"]["DefaultRetention"]
+    rule = {"DefaultRetention": {"Mode": retention["Mode"], "Days": int(retention["Days"])}}
+    configuration = {"ObjectLockEnabled": lock["ObjectLockEnabled"], "Rule": rule}
+    return _request_body("PutObjectLockConfiguration", "ObjectLockConfiguration", configuration)
+
+
+def _keep_object_lock(_bucket: str) -> None:
+    """S3 has no way to switch it off."""
 
 
 def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,84 @@
+"""What outlives a stack: CloudFormation's refusals that keep it safe, and the import that brings it back.
+
+The engine as published overwrites a table or a secret whose name is taken, deletes a bucket with all that is in it,
+knows a secret by its name where AWS knows it by its ARN, and imports no secret.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-manually.html
+"""
+
+# ruff: noqa: SLF001  # a patch has to use the engine's private names
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import dynamodb, s3, secretsmanager
+from ministack.services.cloudformation import changesets, provisioners
+
+from local.engine.patching import add_entry, replace_entry
+
+# What a handler gives back: the resource's physical id and the attributes that Fn::GetAtt finds.
+Created = tuple[str, dict[str, Any]]
+_SECRET = "AWS::SecretsManager::Secret"  # noqa: S105 - a type, not a secret
+
+
+def apply() -> None:
+    """Refuses what AWS refuses, and lets a stack import a secret."""
+    table = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
+    replace_entry(table, "create", _refusing_taken_name(table["create"], "TableName", dynamodb._tables))
+
+    bucket = provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]
+    replace_entry(bucket, "delete", _refusing_full_bucket(bucket["delete"]))
+
+    secret = provisioners._RESOURCE_HANDLERS[_SECRET]
+    create, update, delete = secret["create"], secret["update"], secret["delete"]
+    replace_entry(secret, "create", _known_by_arn(_refusing_taken_name(create, "Name", secretsmanager._secrets)))
+    replace_entry(secret, "update", _known_by_arn(lambda arn, *rest: update(_name(arn), *rest)))
+    replace_entry(secret, "delete", lambda arn, properties: delete(_name(arn), properties))
+    add_entry(
+        secret, "import", lambda identifier: (identifier["Id"], {"Id": identifier["Id"], "Arn": identifier["Id"]})
+    )
+    add_entry(changesets._IMPORT_LOOKUPS, _SECRET, (("Id",), _import_problem))
+
+
+def _refusing_taken_name(stock: Callable[..., Created], name_property: str, taken: Any) -> Callable[..., Created]:
+    def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> Created:
+        if (name := properties.get(name_property)) in taken:
+            raise ValueError(f"{name} already exists")
+        return stock(logical_id, properties, stack_name)
+
+    return create
+
+
+def _refusing_full_bucket(stock: Callable[..., None]) -> Callable[..., None]:
+    def delete(name: str, properties: dict[str, Any]) -> None:
+        if s3._buckets.get(name, {}).get("objects") or s3._bucket_has_versions(name):
+            raise ValueError(
+                f"The bucket you tried to delete is not empty (Service: S3, Status Code: 409, Bucket: {name})"
+            )
+        stock(name, properties)
+
+    return delete
+
+
+def _known_by_arn(stock: Callable[..., Created]) -> Callable[..., Created]:
+    def handler(*arguments: Any) -> Created:
+        _name_of_secret, attributes = stock(*arguments)
+        return attributes["Id"], attributes
+
+    return handler
+
+
+def _name(arn: str) -> str:
+    """The name of a secret, which is what the engine keeps it by; of one that is gone, its ARN."""
+    return next((name for name, secret in secretsmanager._secrets.items() if secret["ARN"] == arn), arn)
+
+
+def _import_secret(identifier: dict[str, str]) -> Created:
+    arn = identifier["Id"]
+    return arn, {"Id": arn, "Arn": arn}
+
+
+def _import_problem(arn: str) -> str | None:
+    if _name(arn) != arn:
+        return None
+    return changesets._IMPORT_NOT_FOUND.format(type=_SECRET, value=arn)
