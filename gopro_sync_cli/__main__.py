@@ -20,6 +20,8 @@ from gopro_sync.errors import GoProSyncError
 from gopro_sync.gopro.session.credentials import CredentialMode, Credentials
 from gopro_sync.values.timestamps import iso_utc
 from gopro_sync_cli import cost, credential_input
+from gopro_sync_cli.adopt import REPOSITORY, Adopt
+from gopro_sync_cli.adoption import AdoptionError
 from gopro_sync_cli.credential_update import open_update
 from gopro_sync_cli.interruption import Interruptions
 from gopro_sync_cli.redrive import CLIENT_CONFIG, Redrive, RedriveError
@@ -119,6 +121,32 @@ def redrive_failed_videos(
             redrive.ask_and_try()
 
 
+@app.command("adopt")
+def adopt_what_was_kept(
+    *,
+    config_env: Annotated[
+        str, typer.Option("--config-env", help="The section of samconfig.toml that the stack is deployed with.")
+    ] = "default",
+    region: Annotated[
+        str | None, typer.Option("--region", help="AWS region; without it, samconfig.toml's or your configuration's.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    deploy: Annotated[bool, typer.Option("--deploy", help="Deploy afterwards (make deploy).")] = False,
+) -> None:
+    """Take what an earlier stack has left into a stack again, so that the next deployment goes on with it.
+
+    After sam delete the videos, their records, the key, the credentials and the audit records are still there, and
+    their names are taken. This finds them, shows them and asks, imports them, and says what deploys the rest. Nothing
+    in them is changed. It can be repeated at any time, and goes on where it was interrupted.
+
+    Exit codes: 0 they are in the stack, or there is nothing to adopt; 1 it did not work, and stderr says why, or you
+    did not say yes; 2 wrong usage, or no terminal to ask on; 130 interrupted (129 terminal lost, 143 terminated).
+    """
+    with Interruptions():
+        adoption = Adopt(REPOSITORY, config_env=config_env, region=region, output=_output, errors=_errors)
+        adoption.run(yes=yes, deploy=deploy)
+
+
 @app.command("cost")
 def forecast_cost(
     *,
@@ -164,7 +192,7 @@ def main() -> None:
         # Without the remedy, which is that of a run.
         _errors.print(f"gopro-sync: {error.message}", highlight=False, markup=False)
         raise SystemExit(1) from None
-    except (BotoCoreError, ClientError, RedriveError, credential_input.InputError) as error:
+    except (BotoCoreError, ClientError, RedriveError, AdoptionError, credential_input.InputError) as error:
         _errors.print(f"gopro-sync: {error}", highlight=False, markup=False)
         raise SystemExit(1) from None
 

@@ -1,20 +1,21 @@
 """What outlives a stack: CloudFormation's refusals that keep it safe, and the import that brings it back.
 
 The engine as published overwrites a table or a secret whose name is taken, deletes a bucket with all that is in it,
-knows a secret by its name where AWS knows it by its ARN, and imports no secret.
+knows a secret by its name where AWS knows it by its ARN, and imports no secret. A stack that was made by
+a change set has no description.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-manually.html
 """
 
 # ruff: noqa: SLF001  # a patch has to use the engine's private names
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ministack.services import dynamodb, s3, secretsmanager
 from ministack.services.cloudformation import changesets, provisioners
 
-from local.engine.patching import add_entry, replace_entry
+from local.engine.patching import add_entry, replace, replace_entry
 
 # What a handler gives back: the resource's physical id and the attributes that Fn::GetAtt finds.
 Created = tuple[str, dict[str, Any]]
@@ -38,6 +39,7 @@ def apply() -> None:
         secret, "import", lambda identifier: (identifier["Id"], {"Id": identifier["Id"], "Arn": identifier["Id"]})
     )
     add_entry(changesets._IMPORT_LOOKUPS, _SECRET, (("Id",), _import_problem))
+    replace(changesets, "_track_change_set_execution", _describing(changesets._track_change_set_execution))
 
 
 def _refusing_taken_name(stock: Callable[..., Created], name_property: str, taken: Any) -> Callable[..., Created]:
@@ -68,6 +70,14 @@ def _known_by_arn(stock: Callable[..., Created]) -> Callable[..., Created]:
     return handler
 
 
+def _describing(stock: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    async def execute(change_set: dict[str, Any], stack: dict[str, Any], deployment: Awaitable[None]) -> None:
+        stack["Description"] = change_set["_template"].get("Description", "")
+        await stock(change_set, stack, deployment)
+
+    return execute
+
+
 def _name(arn: str) -> str:
     """The name of a secret, which is what the engine keeps it by; of one that is gone, its ARN."""
     return next((name for name, secret in secretsmanager._secrets.items() if secret["ARN"] == arn), arn)
@@ -81,4 +91,4 @@ def _import_secret(identifier: dict[str, str]) -> Created:
 def _import_problem(arn: str) -> str | None:
     if _name(arn) != arn:
         return None
-    return changesets._IMPORT_NOT_FOUND.format(type=_SECRET, value=arn)
+    return str(changesets._IMPORT_NOT_FOUND.format(type=_SECRET, value=arn))

@@ -148,10 +148,13 @@ def test_a_secret_that_outlived_its_stack_is_imported_with_its_value_and_updated
     stacks.delete()
     arn = secrets.describe_secret(SecretId=name)["ARN"]
 
-    prepared = stacks.prepare_import({"Resources": {"Only": secret(name)}}, {"Only": {"Id": arn}})
+    template = {"Description": "what was kept", "Resources": {"Only": secret(name)}}
+    prepared = stacks.prepare_import(template, {"Only": {"Id": arn}})
     assert (prepared["Status"], prepared["ExecutionStatus"]) == ("CREATE_COMPLETE", "AVAILABLE")
     assert stacks.status() == "REVIEW_IN_PROGRESS"
     stacks.execute_import()
+    (stack,) = stacks.client.describe_stacks(StackName=stacks.name)["Stacks"]
+    assert (stack["StackStatus"], stack["Description"]) == ("IMPORT_COMPLETE", "what was kept")
     stacks.update({"Only": secret(name, Description="changed")})
 
     (imported,) = stacks.client.describe_stack_resources(StackName=stacks.name)["StackResources"]

@@ -1,0 +1,159 @@
+"""``./gopro-sync adopt``: what it shows, asks and does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+import typer
+from rich.console import Console
+from rich.status import Status
+
+from gopro_sync.errors import ConfigurationError
+from gopro_sync_cli.adoption import Adoption, AdoptionError, Plan, Step
+from gopro_sync_cli.kept import Account, Found
+from gopro_sync_cli.sam_profile import read_profile
+from gopro_sync_cli.template import KeptResource, Template
+
+REPOSITORY: Final = Path(__file__).parents[1]
+_REFUSED: Final = 1
+_CANNOT_ASK: Final = 2
+
+
+class Adopt:
+    """One call of the command.
+
+    Args:
+        folder: holds ``template.yaml`` and ``samconfig.toml``.
+        config_env: the profile of samconfig.toml that the stack is deployed with.
+        region: where it is; None takes the profile's, or that of the AWS configuration.
+        output: takes what it finds and does.
+        errors: takes what goes wrong, and what is waited for.
+
+    Raises:
+        ConfigurationError: the profile cannot be used, or no region is known.
+    """
+
+    def __init__(self, folder: Path, *, config_env: str, region: str | None, output: Console, errors: Console) -> None:
+        self._folder = folder
+        self._profile = read_profile(folder, config_env)
+        self._command = ["make", "deploy", f"PROFILE={config_env}"]
+        self._output = output
+        self._errors = errors
+        self._status: Status | None = None
+        if self._profile.stack_name is None:
+            raise ConfigurationError(f"The profile {config_env!r} of samconfig.toml names no stack")
+        self._stack_name = self._profile.stack_name
+        self._session = boto3.Session(region_name=region or self._profile.region)
+        if self._session.region_name is None:
+            raise ConfigurationError("No region is configured: name it with --region")
+        self._region = self._session.region_name
+
+    def run(self, *, yes: bool, deploy: bool) -> None:
+        """Find what was kept, show it, ask, import it, and deploy or say what deploys.
+
+        Raises:
+            typer.Exit: nobody could be asked, or the answer is no.
+            ConfigurationError: it cannot be adopted; nothing was changed.
+            AdoptionError: it was not adopted, or not deployed.
+        """
+        identity = self._session.client("sts").get_caller_identity()
+        template = self._template(identity)
+        kept = template.kept_resources()
+        adoption = Adoption(
+            self._session.client("cloudformation"),
+            stack_name=self._stack_name,
+            environment=template.value("Environment"),
+            progress=self._show_progress,
+        )
+        with self._working():
+            found = self._account(identity["Account"]).find(kept)
+            plan = adoption.plan(found)
+        if plan.step in {Step.IMPORT, Step.DELETE_FAILED_STACK_AND_IMPORT}:
+            self._import(adoption, plan, kept, found, yes=yes)
+        elif plan.step is Step.DEPLOY:
+            self._say(f"The stack {self._stack_name} has imported all that was kept.")
+        elif found:
+            self._say(f"Nothing is to be adopted: the stack {self._stack_name} holds all that is there.")
+        else:
+            self._say("Nothing is to be adopted: no earlier stack has left anything under the names of this one.")
+        self._deploy_or_say(deploy=deploy)
+
+    def _account(self, account_id: str) -> Account:
+        return Account(
+            account_id=account_id,
+            region=self._region,
+            s3=self._session.client("s3"),
+            dynamodb=self._session.client("dynamodb"),
+            secretsmanager=self._session.client("secretsmanager"),
+            kms=self._session.client("kms"),
+        )
+
+    def _import(
+        self, adoption: Adoption, plan: Plan, kept: Sequence[KeptResource], found: Sequence[Found], *, yes: bool
+    ) -> None:
+        self._say(f"An earlier stack has left, in {self._region}:")
+        for resource in plan.found:
+            self._say(f"  {resource.resource.logical_id:18}  {resource.resource.name or resource.physical_id}")
+        there = {resource.resource.logical_id for resource in found}
+        if absent := [resource.logical_id for resource in kept if resource.logical_id not in there]:
+            self._say(f"Not there, so that the deployment makes it anew: {', '.join(absent)}.")
+        if plan.step is Step.DELETE_FAILED_STACK_AND_IMPORT:
+            self._say(f"The stack {self._stack_name}, whose first deployment failed, is empty and is deleted before.")
+        self._say(f"The stack {self._stack_name} takes it in as it is; no video, record or credential is touched.")
+        if not yes:
+            self._ask()
+        with self._working():
+            adoption.carry_out(plan)
+        self._say(f"The stack {self._stack_name} has imported it.")
+
+    def _ask(self) -> None:
+        if sys.stdin is None or not sys.stdin.isatty():
+            self._errors.print(
+                "Nothing was done: there is no terminal to ask on. With --yes it is adopted without asking.",
+                highlight=False,
+            )
+            raise typer.Exit(_CANNOT_ASK)
+        if not typer.confirm("Adopt it now?"):
+            raise typer.Exit(_REFUSED)
+
+    def _deploy_or_say(self, *, deploy: bool) -> None:
+        if not deploy:
+            self._say(f"Now deploy: {' '.join(self._command)}")
+            return
+        done = subprocess.run(  # noqa: S603 - fixed words, and the name of a profile that was just read
+            self._command, cwd=self._folder, check=False, env={**os.environ, "AWS_DEFAULT_REGION": self._region}
+        )
+        if done.returncode:
+            raise AdoptionError(
+                f"The deployment failed (make ended with {done.returncode}). What was kept is safe: mend what is said "
+                f"above, then: {' '.join(self._command)}"
+            )
+
+    def _template(self, identity: Any) -> Template:
+        pseudo_parameters = {
+            "AWS::Region": self._region,
+            "AWS::AccountId": identity["Account"],
+            "AWS::Partition": identity["Arn"].split(":")[1],
+        }
+        return Template(
+            self._folder / "template.yaml", parameters=self._profile.parameters, pseudo_parameters=pseudo_parameters
+        )
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        with self._errors.status("Looking at what is there") as self._status:
+            yield
+
+    def _show_progress(self, waited_for: str) -> None:
+        if self._status is not None:
+            self._status.update(f"Waiting for {waited_for}")
+
+    def _say(self, line: str) -> None:
+        self._output.print(line, highlight=False, markup=False)
