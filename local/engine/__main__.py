@@ -25,6 +25,7 @@ from local.engine import (
     s3,
     saved_queries,
     secret_rotation,
+    slack,
     sns_email,
     step_functions,
 )
@@ -39,7 +40,7 @@ def main() -> None:
     assert_pinned_versions()
     # The interpreter logs each failed state with its whole syntax tree; the execution's history says the same, better.
     logging.getLogger("moto").setLevel(logging.CRITICAL)
-    services = (lambda_runtime, step_functions, cloudformation, kept_resources, secret_rotation, cloudtrail, s3)
+    services = (lambda_runtime, step_functions, cloudformation, kept_resources, secret_rotation, cloudtrail, slack, s3)
     watching = (embedded_metrics, queue_metrics, alarms, saved_queries, sns_email)
     for gap in (*services, *watching):
         gap.apply()

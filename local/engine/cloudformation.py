@@ -1,6 +1,7 @@
 """CloudFormation resources of our template that the engine as published creates with parts missing.
 
-* ``AWS::Scheduler::Schedule``: the time zone is dropped, and so is a refusal of the scheduler.
+* ``AWS::Scheduler::Schedule``: the time zone is dropped, one that does not exist is taken, and a refusal of the
+  scheduler is dropped.
 * ``AWS::StepFunctions::StateMachine``: any definition is accepted; logging and tracing are kept in the template's
   casing, so that DescribeStateMachine does not show them.
 * ``AWS::S3::Bucket``: default encryption, lifecycle rules and Object Lock are dropped.
@@ -11,6 +12,7 @@ And a condition takes the name of a pseudo parameter (``AWS::Region``) for its v
 # ruff: noqa: SLF001  # a patch has to use the engine's private names
 from __future__ import annotations
 
+import zoneinfo
 from collections.abc import Callable
 from typing import Any
 
@@ -66,6 +68,7 @@ def _with_pseudo_parameters(stock: Callable[..., dict[str, bool]]) -> Callable[.
 
 def _create_schedule(logical_id: str, properties: dict[str, Any], stack_name: str) -> Created:
     name = properties.get("Name") or provisioners._physical_name(stack_name, logical_id, max_len=64)
+    _refuse_unknown_zone(properties)
     _refuse_errors(scheduler._create_schedule(name, properties))
     return name, {"Arn": scheduler._schedule_arn(properties.get("GroupName", "default"), name)}
 
@@ -74,8 +77,16 @@ def _update_schedule(physical_id: str, _old: object, properties: dict[str, Any],
     group, name = properties.get("GroupName", "default"), properties.get("Name") or physical_id
     if f"{group}/{name}" not in scheduler._schedules:  # renamed, or moved to another group
         return _create_schedule(physical_id, {**properties, "Name": name}, stack_name)
+    _refuse_unknown_zone(properties)
     _refuse_errors(scheduler._update_schedule(name, properties))
     return name, {"Arn": scheduler._schedule_arn(group, name)}
+
+
+def _refuse_unknown_zone(properties: dict[str, Any]) -> None:
+    # As AWS does: https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html
+    zone = properties.get("ScheduleExpressionTimezone", "UTC")
+    if zone not in zoneinfo.available_timezones():
+        raise ValueError(f"AWS::Scheduler::Schedule: ValidationException: Provided timezone {zone!r} is not valid")
 
 
 def _refuse_errors(answer: tuple[int, dict[str, str], bytes]) -> None:

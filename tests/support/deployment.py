@@ -168,7 +168,7 @@ class Stack:
                 )
             case "Fn::If":
                 condition, if_true, if_false = argument
-                return self.resolve(if_true if self._holds(template()["Conditions"][condition]) else if_false)
+                return self.resolve(if_true if self.holds(condition) else if_false)
             case "Fn::Join":
                 separator, parts = argument
                 parts = self.resolve(parts)
@@ -183,6 +183,10 @@ class Stack:
         if name in self._values:
             return str(self._values[name])
         return name if "." in name else self.name_of(name)
+
+    def holds(self, condition: str) -> bool:
+        """Return whether one of the template's conditions holds."""
+        return self._holds(template()["Conditions"][condition])
 
     def _holds(self, condition: Any) -> bool:
         (function, argument), *_ = condition.items()
