@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from typing import Any, Final
 
@@ -69,3 +70,29 @@ def test_the_line_for_the_e_mail_address_only_has_to_be_taken_out_of_its_comment
 
     assert given == {"Environment": "prod", "AlertEmail": "ops-team@company.com"}
     assert Stack(**given).resolve(template()["Outputs"]["AlertsGoTo"]["Value"]) == "ops-team@company.com"
+
+
+@pytest.mark.parametrize("profile", ["default", "dev"])
+def test_what_was_not_built_is_not_deployed(profile: str) -> None:
+    """Else sam would upload the folder as it stands, without its dependencies."""
+    assert read_by_sam(ROOT / "samconfig.toml", profile)["deploy"]["template_file"] == ".aws-sam/build/template.yaml"
+
+
+@pytest.mark.slow
+def test_sam_refuses_what_was_not_built_before_it_asks_aws(tmp_path: Path) -> None:
+    for name in ("samconfig.toml", "template.yaml"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    variables = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SAM_CLI_TELEMETRY": "0"}
+
+    answer = subprocess.run(
+        [SAM_PYTHON.with_name("sam"), "deploy"],
+        cwd=tmp_path,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert answer.returncode != 0
+    assert "Template file not found" in answer.stderr

@@ -17,3 +17,11 @@ sys.modules.setdefault("awscrt.auth", None)  # type: ignore[arg-type]  # the stu
 # A start makes ninety thousand objects and next to no garbage; looking for it takes a sixth of the time. On again when
 # the function is ready (entry_point.py).
 gc.disable()
+
+# Each function needs it at once, so that this costs nothing; of all that sam build packs it stands for the rest.
+try:
+    import aws_lambda_powertools  # noqa: F401 - only whether it is there
+except ModuleNotFoundError as error:
+    raise ImportError(
+        "the function was deployed as it stands in the checkout, without its dependencies: sam build && sam deploy"
+    ) from error
