@@ -11,7 +11,7 @@ from typing import Any, Final
 import botocore.session
 import pytest
 
-from tests.support.deployment import Stack, state_machine_text, template
+from tests.support.deployment import ROOT, Stack, state_machine_text, template
 from tests.support.plain_template import plain_template
 
 # Each way to deploy that adds or takes away resources, with the longest names.
@@ -232,3 +232,23 @@ def test_every_policy_has_a_limit_here() -> None:
         if field in {"PolicyDocument", "KeyPolicy", "Policies", "AssumeRolePolicyDocument"}
     }
     assert held == POLICIES.keys()
+
+
+# --- the page about it -----------------------------------------------------------------------------------------------
+
+
+def test_the_page_names_all_that_stays_when_the_stack_is_deleted() -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    kept = {name for name, resource in template()["Resources"].items() if "DeletionPolicy" in resource}
+    names = {Stack().name_of(name).replace("123456789012", "ACCOUNT") for name in kept - {"EncryptionKey"}}
+    (table,) = re.findall(r"\| kept \|.*?\n\n", page, re.DOTALL)
+    assert table.count("\n| ") == len(kept)
+    assert not [name for name in names if f"`{name}`" not in table]
+
+
+def test_the_page_quotes_the_template_where_parameters_exclude_each_other() -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    told = [rule["Assertions"][0]["AssertDescription"] for rule in template()["Rules"].values()]
+    quoted = [quote.strip(" .") for quote in re.findall(r"`([^`]*)`", page)]
+    assert len(told) == 3
+    assert all(any(quote in text for quote in quoted if len(quote.split()) > 3) for text in told)

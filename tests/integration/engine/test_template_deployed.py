@@ -145,6 +145,36 @@ def test_each_way_to_deploy_is_created_switched_back_and_forth_and_deleted(
 
 
 @pytest.mark.slow
+def test_a_changed_environment_makes_an_empty_archive_and_leaves_the_old_one(deployments: Deployments) -> None:
+    """Why docs/deploy.md says not to; what was kept comes back by `gopro-sync adopt`."""
+    deployments.deploy("way-renamed", "CREATE", {"Environment": "before"})
+    before = deployments.holds("way-renamed")["ArchiveBucket"]
+    deployments.engine.client("s3").put_object(Bucket=before, Key="gopro-videos/video.mp4", Body=b"video")
+
+    deployments.deploy("way-renamed", "UPDATE", {"Environment": "after"})
+
+    s3, after = deployments.engine.client("s3"), deployments.holds("way-renamed")["ArchiveBucket"]
+    assert before != after
+    assert s3.get_object(Bucket=before, Key="gopro-videos/video.mp4")["Body"].read() == b"video"
+    assert "Contents" not in s3.list_objects_v2(Bucket=after)
+
+
+@pytest.mark.slow
+def test_a_changed_schedule_is_changed_in_place(deployments: Deployments) -> None:
+    environment = {"Environment": "hours"}
+    deployments.deploy("way-hours", "CREATE", environment)
+    before = deployments.holds("way-hours")
+    changed = {"ScheduleExpression": "rate(12 hours)", "ScheduleTimezone": "Europe/Berlin", "ScheduleState": "DISABLED"}
+
+    deployments.deploy("way-hours", "UPDATE", {**environment, **changed})
+
+    schedule = deployments.engine.client("scheduler").get_schedule(Name=before["SyncSchedule"])
+    told = (schedule["ScheduleExpression"], schedule["ScheduleExpressionTimezone"], schedule["State"])
+    assert told == tuple(changed.values())
+    assert deployments.holds("way-hours") == before
+
+
+@pytest.mark.slow
 def test_it_is_deployed_into_a_network(deployments: Deployments, network: dict[str, str]) -> None:
     deployments.deploy("way-vpc", "CREATE", {"Environment": "vpc", **network})
 
