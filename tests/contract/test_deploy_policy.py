@@ -8,9 +8,8 @@ from typing import Any, Final
 
 import pytest
 
-from tests.contract.test_deployment import WAYS, deployed
+from tests.contract.test_deployment import WAYS, deployed, plain
 from tests.support.deployment import ROOT
-from tests.support.plain_template import plain_template
 
 POLICY: Final = json.loads((ROOT / "docs" / "deploy-policy.json").read_text(encoding="utf-8"))
 REGION: Final = "ap-southeast-1"
@@ -166,7 +165,7 @@ def as_list(value: Any) -> list[str]:
 
 
 def test_each_type_of_the_template_is_known_here() -> None:
-    assert {resource["Type"] for resource in plain_template()["Resources"].values()} == TYPES.keys()
+    assert {resource["Type"] for resource in plain()["Resources"].values()} == TYPES.keys()
 
 
 @pytest.mark.parametrize("way", WAYS)

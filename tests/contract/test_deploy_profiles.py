@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -72,10 +73,10 @@ def test_the_line_for_the_e_mail_address_only_has_to_be_taken_out_of_its_comment
     assert Stack(**given).resolve(template()["Outputs"]["AlertsGoTo"]["Value"]) == "ops-team@company.com"
 
 
-@pytest.mark.parametrize("profile", ["default", "dev"])
-def test_what_was_not_built_is_not_deployed(profile: str) -> None:
+@pytest.mark.parametrize("profile", PROFILES)
+def test_what_was_not_built_is_not_deployed(read_by_sam: dict[str, Any], profile: str) -> None:
     """Else sam would upload the folder as it stands, without its dependencies."""
-    assert read_by_sam(ROOT / "samconfig.toml", profile)["deploy"]["template_file"] == ".aws-sam/build/template.yaml"
+    assert read_by_sam[profile]["deploy"]["template_file"] == ".aws-sam/build/template.yaml"
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """A stack that sam itself builds and deploys, as ``make demo`` does and everybody who uses AWS.
 
-The only other one is in ``tests/integration/local``: what files sam leaves behind.
+Others: ``test_adopted_stack.py``, and in ``tests/integration/local`` what files sam leaves behind.
 """
 
 from __future__ import annotations

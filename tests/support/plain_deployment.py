@@ -30,7 +30,7 @@ from local.errors import DeploymentError
 from local.state import REPOSITORY, StateDirectory
 from tests.support.deployment import state_machine_text, template
 
-_BUCKET: Final = "deployment-artifacts"
+BUCKET: Final = "deployment-artifacts"
 PACKAGE_KEY: Final = "package.zip"
 DEFINITION_KEY: Final = "sync.asl.json"
 _TEMPLATE_KEY: Final = "template.json"
@@ -73,16 +73,16 @@ class PlainDeployment:
         """Create the stack."""
         s3 = shared_client("s3", region=region, endpoint_url=endpoint_url, ca_bundle=ca_bundle)
         elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != DEFAULT_REGION else {}
-        s3.create_bucket(Bucket=_BUCKET, **elsewhere)
+        s3.create_bucket(Bucket=BUCKET, **elsewhere)
         with self.package.open("rb") as package:
-            s3.put_object(Bucket=_BUCKET, Key=PACKAGE_KEY, Body=package)
-        s3.put_object(Bucket=_BUCKET, Key=DEFINITION_KEY, Body=state_machine_text().encode())
-        s3.put_object(Bucket=_BUCKET, Key=_TEMPLATE_KEY, Body=json.dumps(plain_template(region)).encode())
+            s3.put_object(Bucket=BUCKET, Key=PACKAGE_KEY, Body=package)
+        s3.put_object(Bucket=BUCKET, Key=DEFINITION_KEY, Body=state_machine_text().encode())
+        s3.put_object(Bucket=BUCKET, Key=_TEMPLATE_KEY, Body=json.dumps(plain_template(region)).encode())
 
         cloudformation = shared_client("cloudformation", region=region, endpoint_url=endpoint_url, ca_bundle=ca_bundle)
         cloudformation.create_stack(
             StackName=STACK_NAME,
-            TemplateURL=f"{endpoint_url}/{_BUCKET}/{_TEMPLATE_KEY}",
+            TemplateURL=f"{endpoint_url}/{BUCKET}/{_TEMPLATE_KEY}",
             Parameters=[
                 {"ParameterKey": name, "ParameterValue": value} for name, value in stack_parameters(parameters).items()
             ],
@@ -94,10 +94,10 @@ class PlainDeployment:
 def plain_template(region: str = DEFAULT_REGION) -> dict[str, Any]:
     """Return template.yaml as CloudFormation sees it after SAM's transformation in a region."""
     document = deepcopy(template())
-    document["Globals"]["Function"]["CodeUri"] = f"s3://{_BUCKET}/{PACKAGE_KEY}"
+    document["Globals"]["Function"]["CodeUri"] = f"s3://{BUCKET}/{PACKAGE_KEY}"
     for resource in document["Resources"].values():
         if resource["Type"] == "AWS::Serverless::StateMachine":
-            resource["Properties"]["DefinitionUri"] = f"s3://{_BUCKET}/{DEFINITION_KEY}"
+            resource["Properties"]["DefinitionUri"] = f"s3://{BUCKET}/{DEFINITION_KEY}"
     return translate(document, region)
 
 

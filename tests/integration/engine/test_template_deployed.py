@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, WaiterError
 
 from tests.integration.engine.conftest import Engine
 from tests.support.deployment import state_machine_text
-from tests.support.plain_template import BUCKET, DEFINITION_KEY, PACKAGE_KEY, plain_template
+from tests.support.plain_deployment import BUCKET, DEFINITION_KEY, PACKAGE_KEY, plain_template
 
 TEMPLATE_KEY = "template.json"
 # Answers whatever it is asked, the test of a rotation too.
