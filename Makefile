@@ -109,6 +109,7 @@ build: setup ## Build the functions (sam build)
 
 .PHONY: deploy
 deploy: build ## Deploy to the AWS account of your shell; PROFILE=dev picks another section of samconfig.toml
+	@./gopro-sync adopt --check --config-env $(or $(PROFILE),default)
 	@sam deploy --config-env $(or $(PROFILE),default)
 
 # --- upkeep ----------------------------------------------------------------------------------------------------------

@@ -132,6 +132,9 @@ def adopt_what_was_kept(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     deploy: Annotated[bool, typer.Option("--deploy", help="Deploy afterwards (make deploy).")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing: only say what a deployment would fail on.")
+    ] = False,
 ) -> None:
     """Take what an earlier stack has left into a stack again, so that the next deployment goes on with it.
 
@@ -139,12 +142,18 @@ def adopt_what_was_kept(
     their names are taken. This finds them, shows them and asks, imports them, and says what deploys the rest. Nothing
     in them is changed. It can be repeated at any time, and goes on where it was interrupted.
 
+    With --check it says nothing where a deployment can go ahead, and else why not: something was kept, the stack is
+    another system's, or another Environment's; make deploy does so first.
+
     Exit codes: 0 they are in the stack, or there is nothing to adopt; 1 it did not work, and stderr says why, or you
     did not say yes; 2 wrong usage, or no terminal to ask on; 130 interrupted (129 terminal lost, 143 terminated).
     """
     with Interruptions():
         adoption = Adopt(REPOSITORY, config_env=config_env, region=region, output=_output, errors=_errors)
-        adoption.run(yes=yes, deploy=deploy)
+        if check:
+            adoption.check()
+        else:
+            adoption.run(yes=yes, deploy=deploy)
 
 
 @app.command("cost")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,17 @@ from gopro_sync_cli.template import KeptResource, Template
 REPOSITORY: Final = Path(__file__).parents[1]
 _REFUSED: Final = 1
 _CANNOT_ASK: Final = 2
+_IMPORTS: Final = frozenset({Step.IMPORT, Step.DELETE_FAILED_STACK_AND_IMPORT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What is there, and what is to be done about it."""
+
+    adoption: Adoption
+    kept: Sequence[KeptResource]
+    found: Sequence[Found]
+    plan: Plan
 
 
 class Adopt:
@@ -43,6 +55,7 @@ class Adopt:
     def __init__(self, folder: Path, *, config_env: str, region: str | None, output: Console, errors: Console) -> None:
         self._folder = folder
         self._profile = read_profile(folder, config_env)
+        self._config_env = config_env
         self._command = ["make", "deploy", f"PROFILE={config_env}"]
         self._output = output
         self._errors = errors
@@ -63,6 +76,33 @@ class Adopt:
             ConfigurationError: it cannot be adopted; nothing was changed.
             AdoptionError: it was not adopted, or not deployed.
         """
+        seen = self._look()
+        if seen.plan.step in _IMPORTS:
+            self._import(seen, yes=yes)
+        elif seen.plan.step is Step.DEPLOY:
+            self._say(f"The stack {self._stack_name} has imported all that was kept.")
+        elif seen.found:
+            self._say(f"Nothing is to be adopted: the stack {self._stack_name} holds all that is there.")
+        else:
+            self._say("Nothing is to be adopted: no earlier stack has left anything under the names of this one.")
+        self._deploy_or_say(deploy=deploy)
+
+    def check(self) -> None:
+        """Say nothing if a deployment can go ahead.
+
+        Raises:
+            ConfigurationError: it cannot, and the message says why.
+            AdoptionError: what an earlier stack has left is in its way.
+        """
+        plan = self._look().plan
+        if plan.step in _IMPORTS:
+            names = ", ".join(found.resource.name or found.physical_id for found in plan.found)
+            raise AdoptionError(
+                f"An earlier stack has left {names}, and CloudFormation creates nothing over it. Take it into the new "
+                f"stack first: ./gopro-sync adopt --config-env {self._config_env}"
+            )
+
+    def _look(self) -> _Seen:
         identity = self._session.client("sts").get_caller_identity()
         template = self._template(identity)
         kept = template.kept_resources()
@@ -74,16 +114,7 @@ class Adopt:
         )
         with self._working():
             found = self._account(identity["Account"]).find(kept)
-            plan = adoption.plan(found)
-        if plan.step in {Step.IMPORT, Step.DELETE_FAILED_STACK_AND_IMPORT}:
-            self._import(adoption, plan, kept, found, yes=yes)
-        elif plan.step is Step.DEPLOY:
-            self._say(f"The stack {self._stack_name} has imported all that was kept.")
-        elif found:
-            self._say(f"Nothing is to be adopted: the stack {self._stack_name} holds all that is there.")
-        else:
-            self._say("Nothing is to be adopted: no earlier stack has left anything under the names of this one.")
-        self._deploy_or_say(deploy=deploy)
+            return _Seen(adoption=adoption, kept=kept, found=found, plan=adoption.plan(found))
 
     def _account(self, account_id: str) -> Account:
         return Account(
@@ -95,14 +126,13 @@ class Adopt:
             kms=self._session.client("kms"),
         )
 
-    def _import(
-        self, adoption: Adoption, plan: Plan, kept: Sequence[KeptResource], found: Sequence[Found], *, yes: bool
-    ) -> None:
+    def _import(self, seen: _Seen, *, yes: bool) -> None:
+        plan = seen.plan
         self._say(f"An earlier stack has left, in {self._region}:")
         for resource in plan.found:
             self._say(f"  {resource.resource.logical_id:18}  {resource.resource.name or resource.physical_id}")
-        there = {resource.resource.logical_id for resource in found}
-        if absent := [resource.logical_id for resource in kept if resource.logical_id not in there]:
+        there = {resource.resource.logical_id for resource in seen.found}
+        if absent := [resource.logical_id for resource in seen.kept if resource.logical_id not in there]:
             self._say(f"Not there, so that the deployment makes it anew: {', '.join(absent)}.")
         if plan.step is Step.DELETE_FAILED_STACK_AND_IMPORT:
             self._say(f"The stack {self._stack_name}, whose first deployment failed, is empty and is deleted before.")
@@ -110,7 +140,7 @@ class Adopt:
         if not yes:
             self._ask()
         with self._working():
-            adoption.carry_out(plan)
+            seen.adoption.carry_out(plan)
         self._say(f"The stack {self._stack_name} has imported it.")
 
     def _ask(self) -> None:

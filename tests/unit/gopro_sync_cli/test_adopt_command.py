@@ -207,6 +207,40 @@ def test_a_deployment_that_fails_is_said_with_what_to_type(setting: Setting) -> 
     assert setting.account.holds() == ALL
 
 
+# --- before a deployment ---------------------------------------------------------------------------------------------
+
+
+def test_a_deployment_with_nothing_in_its_way_is_told_nothing(setting: Setting) -> None:
+    setting.run("--yes")
+    setting.account.writes.clear()
+
+    result = setting.run("--check")
+
+    assert (result.exit_code, result.output, setting.account.writes) == (0, "", [])
+
+
+def test_a_deployment_that_something_kept_is_in_the_way_of_is_told_what_to_type(setting: Setting) -> None:
+    words = setting.refused("--check")
+
+    assert BUCKET in words
+    assert "./gopro-sync adopt --config-env default" in words
+
+
+def test_a_deployment_that_would_change_the_environment_is_refused(setting: Setting) -> None:
+    """It would make an empty archive, and copy every video again."""
+    setting.account.add_stack("UPDATE_COMPLETE", parameters={"Environment": "prod"}, holds=dict(ALL))
+
+    assert "is deployed with Environment=prod, and you asked for dev" in setting.refused(
+        "--check", "--config-env", "dev"
+    )
+
+
+def test_a_deployment_onto_another_systems_stack_is_refused(setting: Setting) -> None:
+    setting.account.add_stack("UPDATE_COMPLETE", description="a web shop")
+
+    assert "is another system's (a web shop)" in setting.refused("--check")
+
+
 # --- once more -------------------------------------------------------------------------------------------------------
 
 
