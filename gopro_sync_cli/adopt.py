@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
+import subprocess  # nosec B404 - runs make, with arguments that are all in this file
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -157,7 +157,7 @@ class Adopt:
         if not deploy:
             self._say(f"Now deploy: {' '.join(self._command)}")
             return
-        done = subprocess.run(  # noqa: S603 - fixed words, and the name of a profile that was just read
+        done = subprocess.run(  # noqa: S603  # nosec B603 - fixed words, and a profile that was just read
             self._command, cwd=self._folder, check=False, env={**os.environ, "AWS_DEFAULT_REGION": self._region}
         )
         if done.returncode:

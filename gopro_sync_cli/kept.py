@@ -199,7 +199,7 @@ class Account:
         for found in named:
             if found.key_id is None:
                 continue
-            key = self.kms.describe_key(KeyId=found.key_id)["KeyMetadata"]
+            key = self._key_of(found.resource, found.key_id)
             if key["KeyManager"] == "CUSTOMER":  # not AWS's own, which is in every account
                 keys[key["KeyId"]] = key
                 whose.append(f"{found.resource.name}: {key['KeyId']}")
@@ -219,6 +219,18 @@ class Account:
             identifier={"KeyId": key_id},
             properties={"KeyPolicy": json.loads(policy)},
         )
+
+    def _key_of(self, resource: KeptResource, key_id: str) -> dict[str, Any]:
+        try:
+            key: dict[str, Any] = self.kms.describe_key(KeyId=key_id)["KeyMetadata"]
+        except ClientError as error:
+            if code_of(error) == "NotFoundException":
+                raise ConfigurationError(
+                    f"The key {key_id}, with which {resource.name} is encrypted, is gone, and nobody can read what it "
+                    "has encrypted any more: delete that for good as docs/deploy.md says, then deploy anew"
+                ) from error
+            raise
+        return key
 
     def _refuse_unusable(self, key: Mapping[str, Any]) -> None:
         """Raise ConfigurationError for a key that is switched off: CloudFormation could not use it either."""

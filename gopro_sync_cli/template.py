@@ -69,7 +69,7 @@ class Template:
     def __init__(self, file: Path, *, parameters: Mapping[str, str], pseudo_parameters: Mapping[str, str]) -> None:
         try:
             with file.open(encoding="utf-8") as stream:
-                self._document: dict[str, Any] = yaml.load(stream, Loader=_Loader)  # noqa: S506 - a safe loader
+                self._document: dict[str, Any] = yaml.load(stream, Loader=_Loader)  # noqa: S506  # nosec B506 - a safe loader
         except OSError as error:
             raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from error
         except yaml.YAMLError as error:

@@ -196,7 +196,9 @@ def test_no_policy_is_too_large(way: str) -> None:
     for logical_id, kind, properties in deployed(way):
         for (of_kind, field), most in POLICIES.items():
             if of_kind == kind and field in properties:
-                assert len(json.dumps(properties[field], separators=(",", ":")).encode()) <= most, (logical_id, field)
+                text = json.dumps(properties[field], separators=(",", ":"))
+                # An ARN's stand-in is short; the longest here is a log group's.
+                assert len(re.sub(r"\b\w+\.(Arn|Id)\b", "a" * 150, text).encode()) <= most, (logical_id, field)
 
 
 def test_every_name_and_description_has_a_limit_here() -> None:

@@ -43,7 +43,7 @@ class KeptAccount:
         buckets: the region, the owner's account and whether objects are locked, by name.
         tables: the key of each, by name.
         secrets: what DescribeSecret answers, by name.
-        key: what DescribeKey answers.
+        key: what DescribeKey answers; nothing where it is gone.
         stacks: status, description, parameters, template and what they hold, by name.
         calls: the operations that were called, in their order.
         writes: those of them that change something.
@@ -159,6 +159,8 @@ class KeptAccount:
 
     def describe_key(self, *, KeyId: str) -> dict[str, Any]:
         with self._call("DescribeKey"):
+            if not self.key:
+                raise refusal("DescribeKey", "NotFoundException", f"Key '{KeyId}' does not exist")
             found = KeyId.rsplit("/", 1)[-1]
             return {"KeyMetadata": {**self.key, "KeyId": found}}
 

@@ -420,6 +420,12 @@ def test_a_key_that_is_switched_off_is_said_with_the_command_that_switches_it_on
     assert f"aws kms {command} --key-id {KEY_ID} --region {REGION}" in setting.refused()
 
 
+def test_a_key_that_is_gone_is_said_with_what_that_means(setting: Setting) -> None:
+    setting.account.key.clear()
+
+    assert f"{KEY_ARN}, with which {BUCKET} is encrypted, is gone" in setting.refused()
+
+
 def test_two_keys_are_said_and_whose_each_is(setting: Setting) -> None:
     setting.account.tables[TABLE] = "arn:aws:kms:eu-west-1:123456789012:key/another"
 
