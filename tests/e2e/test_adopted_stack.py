@@ -100,6 +100,7 @@ def _deploy(cloud: Cloud) -> None:
     assert cloud.gopro_api_base_url is not None
     deployment.deploy(
         StateDirectory(cloud.state_directory),
+        region=cloud.region,
         endpoint_url=cloud.endpoint_url,
         ca_bundle=cloud.ca_bundle,
         parameters={"GoProApiBaseUrl": cloud.gopro_api_base_url},

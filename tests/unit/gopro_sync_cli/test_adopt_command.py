@@ -19,7 +19,7 @@ from typer.testing import CliRunner, Result
 
 from gopro_sync_cli import __main__ as command_line
 from gopro_sync_cli.template import Template
-from tests.support.deployment import PSEUDO_PARAMETERS, ROOT, Stack, template
+from tests.support.deployment import ROOT, Stack, pseudo_parameters, template
 from tests.support.kept_account import (
     ACCOUNT,
     AUDIT_BUCKET,
@@ -475,11 +475,12 @@ def test_a_folder_that_is_no_checkout_is_said(setting: Setting, file: str) -> No
 @pytest.mark.parametrize("region", ["us-east-1", "eu-west-1"])
 @pytest.mark.parametrize("environment", ["prod", "dev"])
 def test_what_is_looked_for_has_the_names_that_a_deployment_gives(environment: str, region: str) -> None:
-    pseudo_parameters = {**PSEUDO_PARAMETERS, "AWS::Region": region}
     read = Template(
-        ROOT / "template.yaml", parameters={"Environment": environment}, pseudo_parameters=pseudo_parameters
+        ROOT / "template.yaml",
+        parameters={"Environment": environment},
+        pseudo_parameters=pseudo_parameters(region),
     )
-    deployed = Stack(Environment=environment, **{"AWS::Region": region})
+    deployed = Stack(region=region, Environment=environment)
 
     names = {resource.logical_id: resource.name for resource in read.kept_resources() if resource.name}
 
