@@ -24,6 +24,7 @@ from gopro_sync.aws.clients import (
 from gopro_sync.gopro.session.credentials import CredentialStore
 from gopro_sync.gopro.session.session import Session
 from gopro_sync.settings import Settings, read_settings
+from gopro_sync.telemetry.retries import tell_retries_of
 from gopro_sync.values.timestamps import now_utc
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def settings() -> Settings:
 @lru_cache(maxsize=1)
 def credential_store() -> CredentialStore:
     """Return the secret that holds the GoPro credential."""
-    return CredentialStore(make_secrets_client(), settings().credentials_secret_id)
+    return CredentialStore(tell_retries_of(make_secrets_client()), settings().credentials_secret_id)
 
 
 def stored_session() -> Session:
@@ -111,7 +112,7 @@ def mending_command() -> str:
 
 def sns_client() -> SNSClient:
     """Return an SNS client."""
-    return make_sns_client()
+    return tell_retries_of(make_sns_client())
 
 
 @lru_cache(maxsize=1)
@@ -169,7 +170,7 @@ def video_transfer(session: Session, invocation: Invocation) -> VideoTransfer:
 @lru_cache(maxsize=1)
 def s3_client() -> S3Client:
     """Return the S3 client of a run's files."""
-    return make_s3_client()
+    return tell_retries_of(make_s3_client())
 
 
 def prepare_authenticator() -> None:
@@ -220,7 +221,7 @@ def _short_patience() -> RetryPolicy:
 
 @lru_cache(maxsize=1)
 def _dynamodb_client() -> DynamoDBClient:
-    return make_dynamodb_client()
+    return tell_retries_of(make_dynamodb_client())
 
 
 @lru_cache(maxsize=1)

@@ -16,6 +16,7 @@ from gopro_sync.archive.transfer_state import Means, Progress
 from gopro_sync.archive.uploads import PartInStorage, abort_upload, create_upload, listed_parts, usable_parts
 from gopro_sync.archive.workers import no_progress
 from gopro_sync.errors import IntegrityError, StorageError
+from gopro_sync.telemetry.retries import tell_retry
 
 _COMPLETION_ROUNDS: Final = 3
 
@@ -80,7 +81,7 @@ class _FileInParts:
         self._progress.count(sent.uploaded.crc64nvme.size_bytes)
 
     def _send(self, part: Part) -> PartInStorage:
-        return self._means.retries.call(lambda: self._send_once(part))
+        return self._means.retries.call(f"copy part {part.number}", lambda: self._send_once(part))
 
     def _send_once(self, part: Part) -> PartInStorage:
         means = self._means
@@ -118,9 +119,10 @@ class _FileInParts:
         whole = self._progress.whole = join_crc64nvme(part.crc64nvme for part in uploaded)
         judge_source_etag(means, self._progress, self._origin, block_digests=_all_digests(parts))
         means.retries.call(
+            "complete the upload",
             lambda: means.writer.complete_upload(
                 key=upload.s3_key, upload_id=upload.upload_id, parts=uploaded, whole=whole
-            )
+            ),
         )
         self._progress.upload = None
         return verified_object(means, self._progress, self._origin, whole=whole)
@@ -131,6 +133,7 @@ class _FileInParts:
             raise IntegrityError(
                 f"S3 refuses parts that it lists as they were sent ({refusal})", media_id=self._means.file.media_id
             ) from refusal
+        tell_retry(f"send {len(refused)} refused parts", attempt=2, error_type=type(refusal).__name__)
         for number in refused:
             del self._parts[number]
 

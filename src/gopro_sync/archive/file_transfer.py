@@ -13,6 +13,7 @@ from gopro_sync.archive.transfer_state import Means, Progress
 from gopro_sync.archive.uploads import abort_upload
 from gopro_sync.archive.whole_file import send_whole
 from gopro_sync.errors import IntegrityError, KeyConflictError, SourceChangedError, StorageError
+from gopro_sync.telemetry.retries import tell_retry
 
 
 def transfer_file(means: Means, progress: Progress) -> Archived | Paused:
@@ -67,6 +68,7 @@ class _FreshStarts:
     def after(self, stop: SourceChangedError | UploadVanishedError | UploadConflictError | ObjectExistsError) -> None:
         if type(stop) not in self._forgiven:
             self._forgiven.add(type(stop))
+            tell_retry("copy the file from the start", attempt=2, error_type=type(stop).__name__)
         elif isinstance(stop, SourceChangedError):
             raise stop
         else:

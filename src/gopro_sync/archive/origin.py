@@ -26,7 +26,7 @@ class Origin:
 
 def find_origin(means: Means) -> Origin:
     """Asks the source what the file is; raises what ``Source.probe`` does."""
-    file = means.retries.call(means.source.probe)
+    file = means.retries.call("look at the file at GoPro", means.source.probe)
     claim = read_etag_claim(file.etag, file.size_bytes) if means.rules.verify_source_etag else None
     return Origin(file=file, claim=claim)
 

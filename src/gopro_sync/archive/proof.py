@@ -67,7 +67,7 @@ def verified_object(means: Means, progress: Progress, origin: Origin, *, whole: 
             raise StorageError("S3 does not find the finished object", media_id=means.file.media_id)
         return stored
 
-    stored = means.retries.call(finished)
+    stored = means.retries.call("look at the finished object", finished)
     check_stored_object(
         expected=whole,
         stored_size_bytes=stored.size_bytes,
@@ -80,7 +80,7 @@ def verified_object(means: Means, progress: Progress, origin: Origin, *, whole: 
 
 def object_under_the_key(means: Means, progress: Progress) -> StoredObject | None:
     """Describes what lies under the key, if anything does."""
-    return means.retries.call(lambda: means.writer.describe_object(progress.key))
+    return means.retries.call("look for an object", lambda: means.writer.describe_object(progress.key))
 
 
 def recognised_object(means: Means, progress: Progress, origin: Origin, stored: StoredObject | None) -> Archived | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import tenacity
 
 from gopro_sync.errors import NetworkError, RetryableError, SourceResponseError, StorageError, ThrottledError
+from gopro_sync.telemetry.retries import retry_teller
 
 ATTEMPTS = 5
 FIRST_WAIT_SECONDS = 0.5
@@ -34,13 +35,19 @@ class Retries:
         self._random = random
         self._seconds_left = seconds_left
 
-    def call[T](self, work: Callable[[], T]) -> T:
-        """Does the work, again if it fails with an error that may pass; raises its last error."""
+    def call[T](self, what: str, work: Callable[[], T]) -> T:
+        """Does the work, again if it fails with an error that may pass; raises its last error.
+
+        Args:
+            what: the work in a few words, for the log.
+            work: what is to be done.
+        """
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(PASSING_ERRORS),
             stop=self._is_enough,
             wait=self._wait_seconds,
             sleep=self._sleep,
+            before_sleep=retry_teller(what),
             reraise=True,
         )
         return retrying(work)

@@ -31,6 +31,7 @@ from gopro_sync.errors import (
     SourceUrlExpiredError,
     ThrottledError,
 )
+from gopro_sync.telemetry.retries import tell_retry
 from gopro_sync.values.outside_values import (
     ContentRange,
     content_range_or_none,
@@ -210,6 +211,9 @@ class Source:
         answer = self._get(url, offset=offset, size_bytes=size_bytes)
         if answer.response.status in _REFUSED_URL_STATUSES:
             answer.close()
+            tell_retry(
+                "read from GoPro's CDN, with a new URL", attempt=2, error_type=f"status {answer.response.status}"
+            )
             answer = self._get(self._signed_url.renew(url), offset=offset, size_bytes=size_bytes)
         if answer.response.status in {206, 416}:
             return answer

@@ -70,7 +70,9 @@ def abort_upload(means: Means, progress: Progress) -> None:
 
 def listed_parts(means: Means, upload: OpenUpload) -> dict[int, HeldPart]:
     """Returns what S3 lists of an upload, by part number."""
-    return means.retries.call(lambda: means.writer.list_parts(key=upload.s3_key, upload_id=upload.upload_id))
+    return means.retries.call(
+        "list the parts", lambda: means.writer.list_parts(key=upload.s3_key, upload_id=upload.upload_id)
+    )
 
 
 def usable_parts(means: Means, upload: OpenUpload) -> dict[int, PartInStorage]:
@@ -95,7 +97,7 @@ def _open(means: Means, description: ObjectDescription) -> str:
         asked += 1
         return means.writer.create_upload(description)
 
-    upload_id = means.retries.call(ask)
+    upload_id = means.retries.call("open an upload", ask)
     if asked > 1:
         # Where only the answer was lost, S3 has opened one more.
         _abort_forgotten_uploads(means, description.key, but=upload_id)

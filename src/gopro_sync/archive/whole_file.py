@@ -25,7 +25,7 @@ def send_whole(means: Means, progress: Progress, origin: Origin) -> Archived:
     """
     progress.part_size_bytes = origin.file.size_bytes
     try:
-        whole = means.retries.call(lambda: _put_object(means, progress, origin))
+        whole = means.retries.call("copy the file", lambda: _put_object(means, progress, origin))
     except OutOfTimeError as error:
         raise no_progress(means.file.media_id) from error
     progress.whole = whole

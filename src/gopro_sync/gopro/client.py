@@ -130,7 +130,7 @@ class GoProClient:
             self._gate.after_answer()
             return json_of(answer, media_id)
 
-        return self._exchange.retried(attempt)
+        return self._exchange.retried(f"GET {path}", attempt)
 
     def _session_is_refused(self) -> bool:
         """Whether a repeated 500 comes from the session: GoPro answers so to dead sessions as well as in an outage.

@@ -17,6 +17,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from gopro_sync.errors import ConfigurationError, GoProApiChangedError, NetworkError, RetryableError, TimeIsUp
 from gopro_sync.gopro.statuses import Answer
+from gopro_sync.telemetry.retries import retry_teller
 from gopro_sync.values.timestamps import now_utc
 
 _HEADERS = {"Accept-Encoding": "gzip", "User-Agent": "gopro-s3-sync"}
@@ -123,13 +124,19 @@ class Exchange:
         )
         return self._send(request, None)
 
-    def retried[Result](self, attempt: Callable[[], Result]) -> Result:
-        """Calls ``attempt`` until it raises no RetryableError any more, or the policy gives up."""
+    def retried[Result](self, what: str, attempt: Callable[[], Result]) -> Result:
+        """Calls ``attempt`` until it raises no RetryableError any more, or the policy gives up.
+
+        Args:
+            what: the request in a few words, for the log.
+            attempt: makes it.
+        """
         retrying = Retrying(
             retry=retry_if_exception_type(RetryableError),
             stop=self._gives_up,
             wait=self._pause_seconds,
             sleep=self._sleep,
+            before_sleep=retry_teller(what),
             reraise=True,
         )
         return retrying(attempt)

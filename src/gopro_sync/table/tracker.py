@@ -29,6 +29,7 @@ from gopro_sync.errors import MediaGoneError, TrackerError
 from gopro_sync.table.record_update import update_record
 from gopro_sync.table.values import from_attribute_values, to_attribute_values
 from gopro_sync.table.video import Video
+from gopro_sync.telemetry.retries import retry_teller
 from gopro_sync.values.outside_values import seconds_or_none, text_or_none, whole_number_or_none, zoned_moment_or_none
 from gopro_sync.values.timestamps import epoch_seconds, iso_utc
 
@@ -331,6 +332,7 @@ class Tracker:
             stop=stop_after_attempt(8),
             wait=wait_random_exponential(multiplier=0.1, max=5),
             sleep=self._sleep,
+            before_sleep=retry_teller("read the keys that DynamoDB left unread"),
         )
         try:
             retrying(get_pending)
@@ -351,6 +353,7 @@ class Tracker:
             stop=stop_after_attempt(8),
             wait=wait_random_exponential(multiplier=0.1, max=5),
             sleep=self._sleep,
+            before_sleep=retry_teller("record the videos that DynamoDB did not"),
         )
         try:
             retrying(put_left)

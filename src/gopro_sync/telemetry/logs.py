@@ -6,6 +6,7 @@ Every line is one JSON object with ``timestamp``, ``level``, ``correlation_id`` 
 
 from __future__ import annotations
 
+import logging
 from enum import StrEnum, unique
 from typing import Any, Final, cast
 
@@ -39,6 +40,7 @@ class EventType(StrEnum):
     VIDEO_DOWNLOAD_COMPLETE = "video_download_complete"
     VIDEO_DOWNLOAD_FAILED = "video_download_failed"
     VIDEO_ALREADY_ARCHIVED = "video_already_archived"
+    RETRY = "retry"
 
 
 class RedactingFormatter(LambdaPowertoolsFormatter):
@@ -46,10 +48,18 @@ class RedactingFormatter(LambdaPowertoolsFormatter):
 
     There, no call site, library or exception text can get around it. Before the line is JSON: afterwards, a secret's
     end could not be told from the line's own quotes.
+
+    Levels and time stamps are the specification's: ``WARN`` where Python says ``WARNING``, and ``Z`` for UTC.
     """
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
+        """Return the time of a line, such as 2025-11-11T02:15:32.123Z."""
+        return super().formatTime(record, datefmt).replace("+00:00", "Z")
 
     def serialize(self, log: Any) -> str:
         """Turn the line's fields into JSON without secrets, which any stream can write."""
+        if log.get("level") == "WARNING":
+            log["level"] = "WARN"
         line = super().serialize(cast("Any", redact_values(log)))
         return line.encode("utf-8", "replace").decode()
 

@@ -36,7 +36,7 @@ class Work:
 
     def run(self, *, random: float = 0.999, seconds_left: float = math.inf) -> str:
         retries = Retries(sleep=self.slept.append, random=lambda: random, seconds_left=lambda: seconds_left)
-        return retries.call(self)
+        return retries.call("the work", self)
 
 
 @pytest.mark.parametrize("kind", [NetworkError, ThrottledError, SourceResponseError, StorageError])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from io import StringIO
+from typing import Literal
 
 import pytest
 from aws_lambda_powertools import Logger
@@ -14,14 +16,14 @@ from gopro_sync.telemetry.logs import EventType, RedactingFormatter
 SECRET = "fake-secret-value-0123456789"
 
 
-def log_line(message: object, **fields: object) -> str:
+def log_line(message: object, *, level: Literal["info", "warning", "error"] = "info", **fields: object) -> str:
     stream = StringIO()
     logger = Logger(
         service=f"test-{id(stream)}",
         logger_handler=logging.StreamHandler(stream),
         logger_formatter=RedactingFormatter(utc=True, use_rfc3339=True),
     )
-    logger.info(message, extra=fields)
+    getattr(logger, level)(message, extra=fields)
     return stream.getvalue()
 
 
@@ -54,6 +56,21 @@ def test_other_fields_stay_as_they_are() -> None:
     assert fields["media_id"] == "abc123"
     assert fields["file_size_bytes"] == 524288000
     assert fields["level"] == "INFO"
+
+
+def test_levels_and_time_stamps_are_spelled_as_the_specification_does() -> None:
+    spoken = [json.loads(log_line("x", level=level)) for level in ("info", "warning", "error")]
+
+    assert [line["level"] for line in spoken] == ["INFO", "WARN", "ERROR"]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["timestamp"]) for line in spoken)
+
+
+@pytest.mark.parametrize(("parameter", "level"), [("WARN", logging.WARNING), ("WARNING", logging.WARNING)])
+def test_the_stack_s_log_level_works_by_either_name(
+    parameter: str, level: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", parameter)
+    assert Logger(service=f"test-level-{parameter}").log_level == level
 
 
 def test_event_types_are_spelled_for_a_query_language() -> None:

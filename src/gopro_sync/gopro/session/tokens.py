@@ -82,7 +82,7 @@ class TokenEndpoint:
             self._refuse_errors(answer)
             return _grant_of(json_of(answer))
 
-        return self._exchange.retried(attempt)
+        return self._exchange.retried(f"POST {_PATH}", attempt)
 
     def _refuse_errors(self, answer: Answer) -> None:
         if answer.status == 200:
