@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from gopro_sync.aws.clients import (
+    aws_session,
     make_dynamodb_client,
     make_s3_client,
     make_secrets_client,
@@ -28,6 +29,8 @@ from gopro_sync.telemetry.retries import tell_retries_of
 from gopro_sync.values.timestamps import now_utc
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import httpx
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
@@ -56,7 +59,7 @@ def settings() -> Settings:
 @lru_cache(maxsize=1)
 def credential_store() -> CredentialStore:
     """Return the secret that holds the GoPro credential."""
-    return CredentialStore(tell_retries_of(make_secrets_client()), settings().credentials_secret_id)
+    return CredentialStore(_telling(make_secrets_client), settings().credentials_secret_id)
 
 
 def stored_session() -> Session:
@@ -112,7 +115,7 @@ def mending_command() -> str:
 
 def sns_client() -> SNSClient:
     """Return an SNS client."""
-    return tell_retries_of(make_sns_client())
+    return _telling(make_sns_client)
 
 
 @lru_cache(maxsize=1)
@@ -170,7 +173,7 @@ def video_transfer(session: Session, invocation: Invocation) -> VideoTransfer:
 @lru_cache(maxsize=1)
 def s3_client() -> S3Client:
     """Return the S3 client of a run's files."""
-    return tell_retries_of(make_s3_client())
+    return _telling(make_s3_client)
 
 
 def prepare_authenticator() -> None:
@@ -212,6 +215,12 @@ def forget() -> None:
         kept.cache_clear()
 
 
+def _telling[Client](make: Callable[[], Client]) -> Client:
+    """Make an AWS client that tells when it tries a call again."""
+    tell_retries_of(aws_session())  # twice is the same as once
+    return make()
+
+
 def _short_patience() -> RetryPolicy:
     """Three attempts, with pauses that the authenticator's 30 seconds can hold."""
     from gopro_sync.gopro.http import RetryPolicy
@@ -221,7 +230,7 @@ def _short_patience() -> RetryPolicy:
 
 @lru_cache(maxsize=1)
 def _dynamodb_client() -> DynamoDBClient:
-    return tell_retries_of(make_dynamodb_client())
+    return _telling(make_dynamodb_client)
 
 
 @lru_cache(maxsize=1)

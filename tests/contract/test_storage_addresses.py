@@ -18,9 +18,9 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "fake-key-id")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "fake-secret-key")
-    clients._session.cache_clear()
+    clients.aws_session.cache_clear()
     yield
-    clients._session.cache_clear()
+    clients.aws_session.cache_clear()
 
 
 def signed_url(monkeypatch: pytest.MonkeyPatch, region: str, *, bucket: str = BUCKET) -> str:

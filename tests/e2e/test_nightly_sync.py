@@ -333,7 +333,8 @@ def test_the_functions_keep_the_specifications_contracts_when_invoked_by_themsel
     # The tracker's key holds: the lister had recorded one by then.
     assert downloaded["s3_key"] == new_video["s3_key"] == "gopro-videos/2026/05/GH010456.MP4"
     assert downloaded["bytes_transferred"] == 96 * KIB
-    assert downloaded["s3_etag"]
+    assert downloaded["s3_etag"].startswith('"')
+    assert downloaded["s3_arn"] == f"arn:aws:s3:::{stack.output('ArchiveBucketName')}/{downloaded['s3_key']}"
     assert downloaded["transfer_duration_seconds"] > 0
     assert downloaded["throughput_mbps"] > 0
 

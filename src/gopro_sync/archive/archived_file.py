@@ -14,7 +14,7 @@ class ArchivedFile:
         s3_key: where it lies.
         size_bytes: size of the file.
         source_etag: ETag of the file at its origin, if it has one.
-        s3_etag: ETag of the object.
+        s3_etag: ETag of the object as S3 gives it, in quotes.
         checksum_crc64nvme: checksum of the whole, in S3's form.
         etag_proof: what became of the comparison with the source's ETag; ``SourceEtagProof`` lists the answers.
     """

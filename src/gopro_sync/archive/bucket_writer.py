@@ -83,7 +83,7 @@ class UploadedPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
-    """A finished object as S3 describes it; the checksum is that of the whole object, in S3's form."""
+    """A finished object as S3 describes it: the ETag with its quotes, the checksum of the whole object in S3's form."""
 
     size_bytes: int
     etag: str
@@ -116,13 +116,13 @@ class BucketWriter:
     def __init__(self, *, s3: S3Client, http: urllib3.PoolManager, bucket: str) -> None:
         self._s3 = s3
         self._http = http
-        self._bucket = bucket
+        self.bucket: Final = bucket
 
     def create_upload(self, description: ObjectDescription) -> str:
         """Opens a multipart upload and returns its id."""
         with _answer_of("CreateMultipartUpload") as call:
             answer = self._s3.create_multipart_upload(
-                Bucket=self._bucket,
+                Bucket=self.bucket,
                 Key=description.key,
                 ContentType=description.content_type,
                 Metadata=dict(description.metadata),
@@ -144,7 +144,7 @@ class BucketWriter:
             url = self._s3.generate_presigned_url(
                 "upload_part",
                 Params={
-                    "Bucket": self._bucket,
+                    "Bucket": self.bucket,
                     "Key": key,
                     "UploadId": upload_id,
                     "PartNumber": number,
@@ -168,7 +168,7 @@ class BucketWriter:
         """
         held = dict[int, HeldPart]()
         with _answer_of("ListParts", Turn.UPLOAD_UNKNOWN) as call:
-            pages = self._s3.get_paginator("list_parts").paginate(Bucket=self._bucket, Key=key, UploadId=upload_id)
+            pages = self._s3.get_paginator("list_parts").paginate(Bucket=self.bucket, Key=key, UploadId=upload_id)
             for page in pages:
                 for part in page.get("Parts", []):
                     held[call.field(part, "PartNumber")] = HeldPart(
@@ -181,7 +181,7 @@ class BucketWriter:
     def open_uploads(self, key: str) -> list[str]:
         """Returns the ids of all uploads that are open for a key."""
         with _answer_of("ListMultipartUploads") as call:
-            pages = self._s3.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket, Prefix=key)
+            pages = self._s3.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=key)
             return [
                 call.field(upload, "UploadId")
                 for page in pages
@@ -203,7 +203,7 @@ class BucketWriter:
         ]
         with _answer_of("CompleteMultipartUpload", *_TURNS):
             self._s3.complete_multipart_upload(
-                Bucket=self._bucket,
+                Bucket=self.bucket,
                 Key=key,
                 UploadId=upload_id,
                 MultipartUpload={"Parts": completed},
@@ -218,7 +218,7 @@ class BucketWriter:
         """Gives up an upload and the parts that S3 holds of it; nothing happens if it is not there."""
         try:
             with _answer_of("AbortMultipartUpload", Turn.UPLOAD_UNKNOWN):
-                self._s3.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload_id)
+                self._s3.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id)
         except UploadVanishedError:
             return
 
@@ -233,7 +233,7 @@ class BucketWriter:
             url = self._s3.generate_presigned_url(
                 "put_object",
                 Params={
-                    "Bucket": self._bucket,
+                    "Bucket": self.bucket,
                     "Key": description.key,
                     "ContentType": description.content_type,
                     "Metadata": dict(description.metadata),
@@ -257,12 +257,12 @@ class BucketWriter:
         """Returns size, checksum and metadata of an object; None if there is none."""
         try:
             with answer_of(Service.S3, "HeadObject", Turn.NOT_THERE) as call:
-                answer = self._s3.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED")
+                answer = self._s3.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
                 # A composite checksum is one of checksums, which says nothing that we could compare.
                 is_whole = answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
                 return StoredObject(
                     size_bytes=call.field(answer, "ContentLength"),
-                    etag=call.field(answer, "ETag").strip('"'),
+                    etag=call.field(answer, "ETag"),
                     crc64nvme=answer.get("ChecksumCRC64NVME") if is_whole else None,
                     metadata=answer.get("Metadata", {}),
                 )

@@ -62,6 +62,11 @@ class TransferEngine:
         self._rules = rules
         self._surroundings = surroundings
 
+    @property
+    def bucket(self) -> str:
+        """Where the files go."""
+        return self._writer.bucket
+
     def transfer(
         self,
         file: FileToArchive,

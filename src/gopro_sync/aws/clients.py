@@ -41,7 +41,8 @@ _TRIED_ONCE: Final = Config(retries={"mode": "standard", "total_max_attempts": 1
 
 
 @lru_cache(maxsize=1)
-def _session() -> botocore.session.Session:
+def aws_session() -> botocore.session.Session:
+    """Return the session that all clients are made of: who is registered with it is told of their calls."""
     return botocore.session.get_session()
 
 
@@ -64,7 +65,7 @@ def _s3_client(config: Config) -> S3Client:
     """
     if not _has_own_endpoint():
         config = config.merge(Config(s3={"addressing_style": "virtual"}))
-    return cast("S3Client", _session().create_client("s3", config=config))
+    return cast("S3Client", aws_session().create_client("s3", config=config))
 
 
 def _has_own_endpoint() -> bool:
@@ -74,14 +75,14 @@ def _has_own_endpoint() -> bool:
 
 def make_dynamodb_client() -> DynamoDBClient:
     """Return a DynamoDB client."""
-    return cast("DynamoDBClient", _session().create_client("dynamodb", config=_CONTROL_CALLS))
+    return cast("DynamoDBClient", aws_session().create_client("dynamodb", config=_CONTROL_CALLS))
 
 
 def make_secrets_client() -> SecretsManagerClient:
     """Return a Secrets Manager client."""
-    return cast("SecretsManagerClient", _session().create_client("secretsmanager", config=_CONTROL_CALLS))
+    return cast("SecretsManagerClient", aws_session().create_client("secretsmanager", config=_CONTROL_CALLS))
 
 
 def make_sns_client() -> SNSClient:
     """Return an SNS client."""
-    return cast("SNSClient", _session().create_client("sns", config=_CONTROL_CALLS))
+    return cast("SNSClient", aws_session().create_client("sns", config=_CONTROL_CALLS))

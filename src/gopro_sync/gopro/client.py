@@ -15,7 +15,7 @@ from gopro_sync.gopro.gate import OpenGate, RequestGate
 from gopro_sync.gopro.http import Exchange, RetryPolicy, json_of
 from gopro_sync.gopro.library import listing
 from gopro_sync.gopro.library.download import DownloadDescriptor, parse_descriptor
-from gopro_sync.gopro.library.media import LISTING_FIELDS, is_media_id
+from gopro_sync.gopro.library.media import LISTING_FIELDS, MalformedRow, MediaItem, is_media_id, parse_row
 from gopro_sync.gopro.session.session import Session
 from gopro_sync.gopro.statuses import error_for
 from gopro_sync.values.timestamps import now_utc
@@ -93,6 +93,15 @@ class GoProClient:
         """
         return parse_descriptor(self._get_json(_download_path(media_id), media_id=media_id), media_id)
 
+    def get_media(self, media_id: str) -> MediaItem | MalformedRow:
+        """Asks for one item of the library.
+
+        Raises:
+            InvalidEventError: the id cannot be a media id.
+            MediaGoneError: GoPro no longer has the item.
+        """
+        return parse_row(self._get_json(_media_path(media_id), media_id=media_id))
+
     def download_url(self, media_id: str) -> str:
         """The stable address of a media item's download descriptor. It holds no secret and does not expire.
 
@@ -154,7 +163,11 @@ def _session_headers(session: Session) -> dict[str, str]:
     }
 
 
-def _download_path(media_id: str) -> str:
+def _media_path(media_id: str) -> str:
     if not is_media_id(media_id):
         raise InvalidEventError("The media id is empty, too long, or has characters that no media id has")
-    return f"/media/{quote(media_id, safe='')}/download"
+    return f"/media/{quote(media_id, safe='')}"
+
+
+def _download_path(media_id: str) -> str:
+    return f"{_media_path(media_id)}/download"

@@ -27,6 +27,7 @@ from gopro_sync.values.event_fields import JsonObject, optional_text
 type Handler = Callable[[JsonObject, LambdaContext], dict[str, Any]]
 
 STATUS_OK: Final = 200
+STATUS_ACCEPTED: Final = 202  # asked for, and not done yet
 _LONGEST_TOLD_TEXT: Final = 2000
 _PACKAGE: Final = __name__.partition(".")[0]
 

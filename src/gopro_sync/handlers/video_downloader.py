@@ -5,6 +5,7 @@ Called again by the state machine for as long as it answers ``IN_PROGRESS`` or, 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -13,10 +14,11 @@ from gopro_sync import composition
 from gopro_sync.errors import InvalidEventError, SourceMissingError
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.library.drift import sources_missing
-from gopro_sync.handlers.entry_point import STATUS_OK, entry_point, execution_id_of
+from gopro_sync.gopro.library.media import MediaItem
+from gopro_sync.handlers.entry_point import STATUS_ACCEPTED, STATUS_OK, entry_point, execution_id_of
 from gopro_sync.handlers.session_source import session_for
 from gopro_sync.run.drift_report import report_drift
-from gopro_sync.run.video import Invocation, VideoResult
+from gopro_sync.run.video import Invocation, VideoResult, VideoStatus
 from gopro_sync.run.video_event import video_of
 from gopro_sync.table.video import Video
 from gopro_sync.telemetry.logs import EventType, logger
@@ -28,6 +30,8 @@ from gopro_sync.values.transfer_rate import megabits_per_second
 @entry_point(EventType.VIDEO_DOWNLOAD_FAILED, prepare=composition.prepare_video_downloader)
 def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     """Return ``status`` and, once a file is in S3, where it is and how it got there.
+
+    ``statusCode`` is 200 for a video that is archived, and 202 for one that waits or goes on.
 
     Event fields: ``media_id``; ``s3_key``, or ``s3_prefix`` and ``filename``; optional ``file_size``, ``upload_date``,
     ``captured_at``, ``duration``, ``item_count``, ``download_url``, ``s3_bucket``, ``auth_token``, ``user_id``,
@@ -46,18 +50,11 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     # Not as `extra` of single lines: the standard library keeps `filename` for itself there.
     logger.append_keys(media_id=video.media_id, filename=video.filename)
     session = session_for(event)
-    _refuse_foreign_addresses(event, composition.gopro_client(session))
-    logger.info(
-        "Video download starts",
-        extra={
-            "event_type": EventType.VIDEO_DOWNLOAD_START,
-            "file_size_bytes": video.size_bytes,
-            "s3_bucket": composition.settings().archive_bucket_name,
-            "s3_key": video.s3_key,
-        },
-    )
+    client = composition.gopro_client(session)
+    _refuse_foreign_addresses(event, client)
     if "execution_id" not in event:
         # The lister records what it finds; a video that is invoked by itself may not have been listed yet.
+        video = _with_upload_date(video, client)
         composition.tracker().add_pending([video])
     transfer = composition.video_transfer(session, invocation)
     try:
@@ -68,7 +65,7 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     if result.bytes_archived:
         seconds = result.duration_seconds + (optional_seconds(event, "seconds_before") or 0.0)
         emit_video_archived(result.bytes_archived, seconds, environment=composition.settings().environment)
-    return _answer(video, result)
+    return _answer(video, result, partition=context.invoked_function_arn.split(":")[1])
 
 
 def _refuse_foreign_addresses(event: JsonObject, client: GoProClient) -> None:
@@ -81,9 +78,18 @@ def _refuse_foreign_addresses(event: JsonObject, client: GoProClient) -> None:
         raise InvalidEventError("The event's field 'download_url' is not the API address of this media item's download")
 
 
-def _answer(video: Video, result: VideoResult) -> dict[str, Any]:
+def _with_upload_date(video: Video, client: GoProClient) -> Video:
+    """Return the video with its day of upload, which a tag and the record tell, and which the event need not have."""
+    if video.uploaded_at is not None:
+        return video
+    item = client.get_media(video.media_id)
+    # What GoPro tells in another form is worth a tag, not a failure.
+    return replace(video, uploaded_at=item.uploaded_at) if isinstance(item, MediaItem) else video
+
+
+def _answer(video: Video, result: VideoResult, *, partition: str) -> dict[str, Any]:
     answer: dict[str, Any] = {
-        "statusCode": STATUS_OK,
+        "statusCode": STATUS_OK if result.status is VideoStatus.COMPLETED else STATUS_ACCEPTED,
         "status": result.status,
         "media_id": video.media_id,
         "bytes_transferred": result.bytes_archived,
@@ -97,5 +103,11 @@ def _answer(video: Video, result: VideoResult) -> dict[str, Any]:
     if result.wait_seconds is not None:
         answer["wait_seconds"] = result.wait_seconds
     if result.files:
-        answer |= {"s3_key": result.files[0].s3_key, "s3_etag": result.files[0].s3_etag}
+        first = result.files[0]
+        bucket = composition.settings().archive_bucket_name
+        answer |= {
+            "s3_key": first.s3_key,
+            "s3_arn": f"arn:{partition}:s3:::{bucket}/{first.s3_key}",
+            "s3_etag": first.s3_etag,
+        }
     return answer

@@ -207,6 +207,7 @@ class VideoTransfer:
 
     def _archive_claimed(self, video: Video, record: TrackerRecord) -> VideoResult:
         media_id = video.media_id
+        self._tell_start(video, record)
         urls = _SignedUrls(lambda: self._originals(video))
         files = {file.item_number: file for file in record.files}
         bytes_sent = 0
@@ -225,6 +226,21 @@ class VideoTransfer:
         with subsegment(Part.TRACKER, run=self._owner, media_id=media_id):
             self._tracker.complete(media_id, owner=self._owner, files=finished)
         return VideoResult(event=EventType.VIDEO_DOWNLOAD_COMPLETE, files=finished, bytes_sent=bytes_sent)
+
+    def _tell_start(self, video: Video, record: TrackerRecord) -> None:
+        # The key that is used, not the one that the event proposes: what is recorded holds.
+        upload = _upload_of(1, record.upload)
+        first = next((file.s3_key for file in record.files if file.item_number == 1), upload and upload.s3_key)
+        logger.info(
+            "Video download starts",
+            extra={
+                "event_type": EventType.VIDEO_DOWNLOAD_START,
+                "media_id": video.media_id,
+                "file_size_bytes": video.size_bytes,
+                "s3_bucket": self._engine.bucket,
+                "s3_key": first or record.video.s3_key or video.s3_key,
+            },
+        )
 
     def _originals(self, video: Video) -> tuple[OriginalFile, ...]:
         with subsegment(Part.GOPRO_API, run=self._owner, media_id=video.media_id):
@@ -252,7 +268,7 @@ class VideoTransfer:
                 item_number=item_number,
                 key=key,
                 fallback_key=fallback_key(key, media_id),
-                tags=object_tags(video.uploaded_at),
+                tags=object_tags(video.uploaded_at or record.video.uploaded_at),
                 captured_at=video.captured_at,
             ),
             resolve_url=lambda: urls.take(item_number),

@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from tenacity import RetryCallState
-
 from gopro_sync.telemetry.logs import EventType, logger
 
 if TYPE_CHECKING:
-    from botocore.client import BaseClient
+    from botocore.session import Session
+    from tenacity import RetryCallState
 
 _FAILURE: Final = "gopro_sync_failure"  # in the context that botocore hands from one try of a call to the next
-_FIRST_REFUSAL: Final = 300
 
 
 def tell_retry(
@@ -68,33 +66,30 @@ def retry_teller(what: str) -> Callable[[RetryCallState], None]:
     return tell
 
 
-def tell_retries_of[Client: "BaseClient"](client: Client) -> Client:
-    """Return an AWS client that tells of the tries that botocore makes by itself.
+def tell_retries_of(session: Session) -> None:
+    """Tell of the tries that botocore makes by itself, for all clients that are made of a session from now on.
 
     botocore announces each request, and has the number of the try in the request's context from the second on; which
     answer it follows was announced before (``botocore.endpoint``, 1.43). Should another version do without either, no
     line is written, and the call goes on.
 
     Args:
-        client: of any service; with retries in standard mode.
+        session: whose clients retry in standard mode.
     """
-    service = client.meta.service_model.service_id.hyphenize()
-    client.meta.events.register(f"response-received.{service}", _note_failure, unique_id="gopro-sync-failure")
-    client.meta.events.register(f"request-created.{service}", _tell_of_repeated, unique_id="gopro-sync-retry")
-    return client
+    session.register("response-received", _note_failure, unique_id="gopro-sync-failure")
+    session.register("request-created", _tell_of_repeated, unique_id="gopro-sync-retry")
 
 
-def _note_failure(
-    context: dict[str, Any], exception: Exception | None = None, parsed_response: Any = None, **_: Any
-) -> None:
-    if exception is not None:
-        context[_FAILURE] = type(exception).__name__
-    elif parsed_response is not None and parsed_response["ResponseMetadata"]["HTTPStatusCode"] >= _FIRST_REFUSAL:
-        context[_FAILURE] = parsed_response.get("Error", {}).get("Code")
+def _note_failure(**told: Any) -> None:
+    context, exception = told.get("context", {}), told.get("exception")
+    code = (told.get("parsed_response") or {}).get("Error", {}).get("Code")
+    if exception is not None or code is not None:
+        context[_FAILURE] = code if exception is None else type(exception).__name__
 
 
-def _tell_of_repeated(request: Any, operation_name: str, event_name: str = "", **_: Any) -> None:
-    attempt = request.context.get("retries", {}).get("attempt", 1)
+def _tell_of_repeated(**told: Any) -> None:
+    context = getattr(told.get("request"), "context", {})
+    attempt = context.get("retries", {}).get("attempt", 1)
     if attempt > 1:
-        service = event_name.split(".")[1]
-        tell_retry(f"{service} {operation_name}", attempt=attempt, error_type=request.context.get(_FAILURE))
+        call = told.get("event_name", "").removeprefix("request-created.").replace(".", " ")
+        tell_retry(call, attempt=attempt, error_type=context.get(_FAILURE))

@@ -35,7 +35,7 @@ def test_a_large_file_is_sent_in_parts_and_verified(bench: Bench) -> None:
         stored.size_bytes,
     )
     assert (result.parts_sent, result.part_size_bytes) == (4, 5 * MIB)
-    assert (result.file.checksum_crc64nvme, result.file.s3_etag) == (stored.crc64nvme, stored.etag)
+    assert (result.file.checksum_crc64nvme, result.file.s3_etag) == (stored.crc64nvme, f'"{stored.etag}"')
     assert (result.file.source_etag, result.file.etag_proof) == ("c0ffee-1", SourceEtagProof.NOT_CHECKED)
 
 

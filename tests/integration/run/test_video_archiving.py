@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -496,8 +496,25 @@ def test_a_taken_key_is_left_alone_and_the_video_gets_the_key_with_its_id(world:
     result = world.archive(found)
 
     assert result.files[0].s3_key == "gopro-videos/2026/05/GX010456_m1.MP4"
+    assert result.files[0].s3_etag == world.s3.client.head_object(Bucket="archive", Key=result.files[0].s3_key)["ETag"]
     assert world.record()["s3_key"] == "gopro-videos/2026/05/GX010456_m1.MP4"
     assert world.s3.objects["gopro-videos/2026/05/GX010456.MP4"].data == b"somebody else's"
+
+
+def test_the_start_names_the_recorded_key_and_the_tag_the_recorded_day_whatever_the_event_says(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.put(recording(MIB))
+    found = world.discover()
+    (video,) = found.videos
+    proposed = (replace(video, s3_key="gopro-videos/1999/01/X.MP4", uploaded_at=None),)
+
+    world.archive(replace(found, videos=proposed))
+
+    (start,) = [vars(record) for record in caplog.records if vars(record).get("event_type") == "video_download_start"]
+    assert (start["s3_key"], start["s3_bucket"]) == ("gopro-videos/2026/05/GX010456.MP4", "archive")
+    (stored,) = world.s3.objects.values()
+    assert "UploadDate=2026-05-01" in stored.headers["x-amz-tagging"]
 
 
 def test_discovery_records_each_new_video_once_oldest_first(world: World) -> None:

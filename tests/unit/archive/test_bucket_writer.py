@@ -96,7 +96,7 @@ GOOD_OBJECT = {"Content-Length": "7", "ETag": '"c0ffee"', "Last-Modified": "Fri,
 
 def test_an_object_is_described_as_s3_states_it(storage: Storage) -> None:
     stated = answered(storage, headers=GOOD_OBJECT).describe_object()
-    assert stated == StoredObject(size_bytes=7, etag="c0ffee", crc64nvme=None, metadata={})
+    assert stated == StoredObject(size_bytes=7, etag='"c0ffee"', crc64nvme=None, metadata={})
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from gopro_sync.errors import (
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.http import open_http_client
 from gopro_sync.gopro.library.download import choose_originals
-from gopro_sync.gopro.library.media import LISTING_FIELDS
+from gopro_sync.gopro.library.media import LISTING_FIELDS, MalformedRow, MediaItem
 from gopro_sync.gopro.session.session import Session
 from tests.support.gopro_api import ACCEPTED_TOKEN, FakeGoProApi, Reply, descriptor, variation
 from tests.support.gopro_library import FakeLibrary
@@ -71,6 +71,22 @@ def status(code: int, **headers: str) -> Reply:
 
 def breaking_off(_request: httpx.Request) -> httpx.Response:
     raise httpx.ReadError("fake")
+
+
+# --- one item ---------------------------------------------------------------------------------------------------------
+
+
+def test_one_item_tells_when_it_was_uploaded(setting: MakeSetting) -> None:
+    here = setting(lambda _: httpx.Response(200, json={"id": "a1", "created_at": "2026-05-01T18:02:44Z"}))
+    item = here.client.get_media("a1")
+    assert isinstance(item, MediaItem)
+    assert (item.media_id, item.uploaded_at) == ("a1", datetime(2026, 5, 1, 18, 2, 44, tzinfo=UTC))
+    assert here.api.requests[0].url.path == "/media/a1"
+
+
+def test_one_item_of_another_form_is_no_failure(setting: MakeSetting) -> None:
+    here = setting(lambda _: httpx.Response(200, json={"media": []}))
+    assert isinstance(here.client.get_media("a1"), MalformedRow)
 
 
 # --- what a request carries ------------------------------------------------------------------------------------------

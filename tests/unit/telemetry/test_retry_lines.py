@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from gopro_sync import composition
 from gopro_sync.archive.retries import Retries
-from gopro_sync.aws.clients import make_dynamodb_client
+from gopro_sync.aws.clients import aws_session, make_dynamodb_client
 from gopro_sync.errors import StorageError
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.session.session import Session
@@ -74,8 +74,9 @@ def _aws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
 
 
-def test_of_botocore(caplog: pytest.LogCaptureFixture) -> None:
-    client = tell_retries_of(make_dynamodb_client())
+def test_of_botocore_by_the_answer_s_code(caplog: pytest.LogCaptureFixture) -> None:
+    tell_retries_of(aws_session())
+    client = make_dynamodb_client()
     answer_with(
         client, [refusal(400, "ThrottlingException"), refusal(500, "InternalServerError"), refusal(400, "Last")]
     )
@@ -90,7 +91,7 @@ def test_of_botocore(caplog: pytest.LogCaptureFixture) -> None:
     assert SECRET not in caplog.text
 
 
-def test_of_the_clients_that_the_functions_use(caplog: pytest.LogCaptureFixture) -> None:
+def test_of_botocore_without_an_answer(caplog: pytest.LogCaptureFixture) -> None:
     client = composition.sns_client()
     answer_with(client, [EndpointConnectionError(endpoint_url="https://sns.example")] * 5)
     with pytest.raises(EndpointConnectionError):
