@@ -115,6 +115,13 @@ class NetworkError(RetryableError):
     remedy = "It is tried again by itself; if it persists, look at GoPro's service status."
 
 
+class TimeoutError(NetworkError):  # noqa: A001 - the specification's name, which the state machine matches
+    """GoPro or its CDN was reached, and sent nothing for as long as is waited.
+
+    Python's own error of this name leaves no function: it would be an ``UnexpectedError``.
+    """
+
+
 class ThrottledError(RetryableError):
     """GoPro or its CDN asked for fewer requests."""
 

@@ -465,6 +465,7 @@ def test_the_partial_failure_notice_tells_a_person_what_failed_and_where_to_look
     ("error", "waits"),
     [
         ("NetworkError", [30, 60, 120]),
+        ("TimeoutError", [30, 60, 120]),
         ("StorageError", [30, 60, 120]),
         ("ThrottledError", [60, 120, 120, 120, 120]),
         ("Sandbox.Timedout", [5, 10]),

@@ -16,8 +16,9 @@ from typing import Final, Self
 from urllib.parse import parse_qs, urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+from gopro_sync import errors
 from gopro_sync.archive.net.allowed_hosts import InternalAddressError, host_of, restrict_to_public_addresses
 from gopro_sync.archive.net.pools import BLOCK_BYTES, open_pool
 from gopro_sync.archive.part_plan import Part
@@ -192,6 +193,7 @@ class Source:
             MediaGoneError: the CDN no longer has the file.
             SourceResponseError: the answer is not the asked range.
             ThrottledError: the CDN asks for fewer requests.
+            TimeoutError: the CDN did not answer for ``IDLE_TIMEOUT_SECONDS``.
             NetworkError: the CDN could not be reached or failed.
         """
         answer = self._request(offset=part.offset, size_bytes=part.size_bytes)
@@ -245,7 +247,7 @@ class Source:
                 f"The download URL leads to {host}, which is not on the public internet", media_id=self._media_id
             ) from error
         except HTTPError as error:
-            raise NetworkError(f"{host}: {type(error).__name__}", media_id=self._media_id) from error
+            raise _broken_off(host, error, media_id=self._media_id) from error
         return OpenRange(response, host=host, size_bytes=size_bytes, media_id=self._media_id)
 
     def _refusal(self, answer: OpenRange) -> GoProSyncError:
@@ -327,12 +329,13 @@ class OpenRange:
 
         Raises:
             SourceResponseError: the answer ends before.
-            NetworkError: the connection broke, or nothing came for ``IDLE_TIMEOUT_SECONDS``.
+            TimeoutError: nothing came for ``IDLE_TIMEOUT_SECONDS``.
+            NetworkError: the connection broke.
         """
         try:
             data = self.response.read(size_bytes, decode_content=False)
         except HTTPError as error:
-            raise NetworkError(f"{self.host}: {type(error).__name__}", media_id=self._media_id) from error
+            raise _broken_off(self.host, error, media_id=self._media_id) from error
         if len(data) != size_bytes:
             raise SourceResponseError(f"{self.host} sent too few bytes", media_id=self._media_id)
         return data
@@ -342,6 +345,12 @@ class OpenRange:
         # urllib3 has given it back already once the last byte was read; closing then does nothing.
         self.response.close()
         self.response.release_conn()
+
+
+def _broken_off(host: str, error: HTTPError, *, media_id: str) -> NetworkError:
+    if isinstance(error, ReadTimeoutError):
+        return errors.TimeoutError(f"{host} sent nothing for {IDLE_TIMEOUT_SECONDS:g} seconds", media_id=media_id)
+    return NetworkError(f"{host}: {type(error).__name__}", media_id=media_id)
 
 
 def _expires_at(url: str) -> float:

@@ -40,8 +40,8 @@ class GoProClient:
 
     Every call raises, besides what it names itself: `SessionRefusedError` (GoPro does not accept the session),
     `GoProApiChangedError` (an answer of an unknown kind), and, after the tries of the retry policy, `ThrottledError`
-    (asked for fewer requests), `NetworkError` (not reachable, or a server error) or `GoProUnavailableError` (the gate
-    is closed).
+    (asked for fewer requests), `NetworkError` (not reachable, or a server error), `TimeoutError` (no answer in time)
+    or `GoProUnavailableError` (the gate is closed).
 
     Args:
         http: from `open_http_client`.

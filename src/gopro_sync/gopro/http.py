@@ -15,6 +15,7 @@ from http.cookiejar import DefaultCookiePolicy
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
+from gopro_sync import errors
 from gopro_sync.errors import ConfigurationError, GoProApiChangedError, NetworkError, RetryableError, TimeIsUp
 from gopro_sync.gopro.statuses import Answer
 from gopro_sync.telemetry.retries import retry_teller
@@ -109,6 +110,7 @@ class Exchange:
         """Asks once.
 
         Raises:
+            TimeoutError: no answer in time, or not all of it.
             NetworkError: no answer, or not all of it.
             GoProApiChangedError: an answer that is larger than any that GoPro gives.
         """
@@ -152,6 +154,8 @@ class Exchange:
             message = "The GoPro API had not answered when the function's time was over"
             end.meaning = NetworkError(message, media_id=media_id)
             raise
+        except httpx.ReadTimeout as error:
+            raise errors.TimeoutError("The GoPro API sent nothing for too long", media_id=media_id) from error
         except httpx.HTTPError as error:
             raise NetworkError(f"The GoPro API did not answer ({type(error).__name__})", media_id=media_id) from error
 

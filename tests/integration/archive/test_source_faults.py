@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from gopro_sync import errors
 from gopro_sync.archive import source
 from gopro_sync.archive.engine import TransferOutcome
 from gopro_sync.archive.part_plan import PartLimits
@@ -37,7 +38,7 @@ PASSING_FAULTS = {
     "longer_body": (Fault(FaultName.LONGER_BODY), SourceResponseError),
     "encoded_body": (Fault(FaultName.ODD_HEADERS, headers={"Content-Encoding": "gzip"}), SourceResponseError),
     "reset": (Fault(FaultName.CONNECTION_RESET, size_bytes=MIB), NetworkError),
-    "stall": (Fault(FaultName.STALL, size_bytes=MIB), NetworkError),
+    "stall": (Fault(FaultName.STALL, size_bytes=MIB), errors.TimeoutError),
     "408": (Fault(FaultName.SERVER_ERROR, status=408), NetworkError),
     "500": (Fault(FaultName.SERVER_ERROR, status=500), NetworkError),
     "502": (Fault(FaultName.SERVER_ERROR, status=502), NetworkError),

@@ -10,6 +10,7 @@ from itertools import pairwise
 import httpx
 import pytest
 
+from gopro_sync import errors
 from gopro_sync.errors import (
     ConfigurationError,
     GoProApiChangedError,
@@ -67,6 +68,10 @@ def setting() -> Iterator[MakeSetting]:
 
 def status(code: int, **headers: str) -> Reply:
     return lambda _request: httpx.Response(code, headers=headers, json={"error": "fake"})
+
+
+def silent(_request: httpx.Request) -> httpx.Response:
+    raise httpx.ReadTimeout("fake")
 
 
 def breaking_off(_request: httpx.Request) -> httpx.Response:
@@ -268,7 +273,13 @@ def test_a_passing_failure_is_not_noticed(setting: MakeSetting, reply: Reply) ->
 
 
 @pytest.mark.parametrize(
-    ("reply", "error"), [(status(429), ThrottledError), (status(503), NetworkError), (breaking_off, NetworkError)]
+    ("reply", "error"),
+    [
+        (status(429), ThrottledError),
+        (status(503), NetworkError),
+        (breaking_off, NetworkError),
+        (silent, errors.TimeoutError),
+    ],
 )
 def test_a_lasting_failure_is_named_after_five_tries_with_doubling_pauses(
     setting: MakeSetting, reply: Reply, error: type[Exception]

@@ -49,6 +49,7 @@ MAKERS: Final[tuple[Callable[[str], BaseException], ...]] = (
     ValueError,
     KeyError,
     OSError,
+    TimeoutError,
     MemoryError,
     RecursionError,
     AssertionError,
