@@ -307,6 +307,7 @@ def _savings() -> str:
         ["all custom metrics", _saved_by(custom_metrics=0), "the dashboard, and the alarms that look at them"],
     ]
     added = usd(_at(100, replace(_DEFAULT, has_other_trail=True)).total_usd - _at(100).total_usd)
+    data_events = _PRICES[Charge.CLOUDTRAIL_DATA_EVENTS]
     return f"""## What can be turned off (100 GB a month, {_month()})
 
 {_table(["what", "saves", "gives up"], rows)}
@@ -315,6 +316,10 @@ In an account that has a trail already, ours makes a second copy of its manageme
 own calls, and $2.00 for each 100,000 of whatever else runs there. `EnableCloudTrail=data-events` leaves that copy out,
 and records the accesses to the videos only: the choice for a second stack in an account, be it in another region, since
 the first one's trail records the calls of all regions ([deploying](deploy.md#regions)).
+
+The trail records each call of the bucket, the table and the functions as a data event, ${data_events.usd:.2f} per
+{data_events.per:,}: a video costs some dozens of them, most for its parts. An operator who reads the whole archive or
+table pays for each call as well.
 
 Restoring videos is not in the model: it is charged by the GB when it is asked for."""
 

@@ -126,13 +126,18 @@ def test_whatever_holds_data_refuses_to_be_reached_without_tls(type_name: str) -
 # --- audit -----------------------------------------------------------------------------------------------------------
 
 
-def test_every_access_to_a_video_is_recorded_and_the_record_is_sealed() -> None:
+def test_every_access_to_a_video_the_table_and_the_functions_is_recorded_and_the_record_is_sealed() -> None:
     trail = Stack().resolve(resource("AuditTrail"))
     assert (trail["IsLogging"], trail["EnableLogFileValidation"], trail["IsMultiRegionTrail"]) == (True, True, True)
     assert trail["KMSKeyId"] == "EncryptionKey.Arn"
     (selector,) = trail["EventSelectors"]
     assert (selector["ReadWriteType"], selector["IncludeManagementEvents"]) == ("All", True)
-    assert selector["DataResources"] == [{"Type": "AWS::S3::Object", "Values": ["ArchiveBucket.Arn/"]}]
+    functions = ["AuthenticatorFunction.Arn", "MediaListerFunction.Arn", "VideoDownloaderFunction.Arn"]
+    assert selector["DataResources"] == [
+        {"Type": "AWS::S3::Object", "Values": ["ArchiveBucket.Arn/"]},
+        {"Type": "AWS::DynamoDB::Table", "Values": ["TrackerTable.Arn"]},
+        {"Type": "AWS::Lambda::Function", "Values": functions},
+    ]
 
 
 def test_nobody_deletes_an_audit_record_within_a_year_and_none_stays_much_longer() -> None:

@@ -81,6 +81,7 @@ _TRAIL_REGIONS: Final = 17
 _TRAIL_FILES_PER_MONTH: Final = (_TRAIL_REGIONS + 12) * 24 * DAYS_PER_MONTH
 _TRAIL_FILE_BYTES: Final = 5000
 _TRAIL_MONTHS_KEPT: Final = 12
+_LOOKUPS_PER_CALL: Final = 100  # BatchGetItem's limit
 
 # Charged to an object that stays for less: https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-class-intro.html
 _INSTANT_RETRIEVAL_LEAST_DAYS: Final = 90
@@ -375,24 +376,30 @@ def _quantities_of_work(work: _Work, stack: Deployment) -> Quantities:
     puts_per_file = _puts_per_file(work.file_bytes, stack.transfer_workers)
     puts = work.runs * _PUTS_PER_RUN + work.files * puts_per_file + work.further_calls * _PUTS_PER_FURTHER_CALL
     gets = work.runs * _GETS_PER_RUN + work.files * _GETS_PER_FILE
+    writes = (
+        work.runs * _WRITES_PER_RUN
+        + work.videos * _WRITES_PER_VIDEO
+        + work.files * _WRITES_PER_FILE
+        + work.further_calls * _WRITES_PER_FURTHER_CALL
+        + work.failed_videos * _WRITES_PER_FAILED_VIDEO
+    )
+    invocations = work.runs * _CALLS_PER_RUN + calls
+    # Each call of S3, of the table and of a function is one event. Some calls cost more than one unit of writing.
+    data_events = puts + gets + writes + work.lookups / _LOOKUPS_PER_CALL + invocations
     log_gb = (work.runs * _LOG_BYTES_PER_RUN + calls * _LOG_BYTES_PER_CALL) / BYTES_PER_GB
     return {
         stack.lambda_charge: _gb_seconds(work),
-        Charge.LAMBDA_REQUESTS: work.runs * _CALLS_PER_RUN + calls,
+        Charge.LAMBDA_REQUESTS: invocations,
         Charge.STATE_TRANSITIONS: work.runs * TRANSITIONS_PER_RUN
         + work.videos * TRANSITIONS_PER_VIDEO
         + work.further_calls * _TRANSITIONS_PER_FURTHER_CALL
         + work.failed_videos * _TRANSITIONS_PER_FAILED_VIDEO,
-        Charge.DYNAMODB_WRITES: work.runs * _WRITES_PER_RUN
-        + work.videos * _WRITES_PER_VIDEO
-        + work.files * _WRITES_PER_FILE
-        + work.further_calls * _WRITES_PER_FURTHER_CALL
-        + work.failed_videos * _WRITES_PER_FAILED_VIDEO,
+        Charge.DYNAMODB_WRITES: writes,
         Charge.DYNAMODB_READS: work.lookups,
         Charge.S3_PUTS: puts,
         Charge.S3_GETS: gets,
         Charge.KMS_REQUESTS: work.runs * _KEY_REQUESTS_PER_RUN + calls * _KEY_REQUESTS_PER_CALL,
-        Charge.SECRETS_REQUESTS: work.runs * _CALLS_PER_RUN + calls,
+        Charge.SECRETS_REQUESTS: invocations,
         Charge.LOGS_INGESTED: log_gb,
         Charge.LOGS_STORED: log_gb,  # for about a month
         Charge.XRAY_TRACES: work.runs + calls,
@@ -400,7 +407,7 @@ def _quantities_of_work(work: _Work, stack: Deployment) -> Quantities:
         Charge.SNS_EMAILS: work.runs if work.failed_videos else 0,
         Charge.SCHEDULE_STARTS: work.runs,
         Charge.CUSTOM_METRICS: stack.custom_metrics * work.hours / (24 * DAYS_PER_MONTH),
-        Charge.CLOUDTRAIL_DATA_EVENTS: puts + gets if stack.audits_calls else 0,
+        Charge.CLOUDTRAIL_DATA_EVENTS: data_events if stack.audits_calls else 0,
     }
 
 
