@@ -36,6 +36,7 @@ _WORDS: Final = frozenset(
         "count",
         "distinct",
         "ispresent",
+        "coalesce",
         "case",
         "when",
         "then",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 import pytest
 
+from docs.tools.logs_insights import run_query
 from gopro_sync.settings import ALERT_CHANNELS
 from gopro_sync.telemetry.logs import EventType
 from gopro_sync.telemetry.metrics import NAMESPACE, Metric, emit, emit_failures, emit_video_archived
@@ -446,12 +448,58 @@ def logged_fields() -> set[str]:
 def test_a_query_asks_for_event_types_and_fields_that_there_are(query: str) -> None:
     named = set(re.findall(r'event_type = "(\w+)"', query))
     assert named <= {str(event) for event in EventType}
-    words = set(re.findall(r"@?[a-z_]+", re.sub(r'"[^"]*"', "", query)))
+    words = set(re.findall(r"@?[A-Za-z_]+", re.sub(r'"[^"]*"', "", query)))
     made = set(re.findall(r" as (\w+)", query))
     language = set(
-        re.findall(r"\w+", "fields filter sort limit stats desc asc and or like as by avg max min ispresent")
+        re.findall(r"\w+", "fields filter sort limit stats desc asc and or like as by avg max min ispresent coalesce")
     )
     assert {word for word in words - made - language if not word.startswith("@")} <= logged_fields()
+
+
+def saved_query(name: str) -> str:
+    texts = {Stack().resolve(resource(query))["Name"]: resource(query)["QueryString"] for query in QUERIES}
+    return str(texts[f"GoProSync/{name}"])
+
+
+# As Lambda writes them around and instead of ours:
+# https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
+# https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html
+REQUEST: Final = "8f5e9d3a-4b1c-4f27-9d0e-2f6a0f3b7c11"
+AROUND_EVERY_CALL: Final = (
+    "INIT_START Runtime Version: python:3.12.v58\tRuntime Version ARN: arn:aws:lambda:eu-west-1::runtime:1f2e",
+    f"START RequestId: {REQUEST} Version: $LATEST",
+    f"END RequestId: {REQUEST}",
+    f"REPORT RequestId: {REQUEST}\tDuration: 900000.00 ms\tBilled Duration: 900000 ms\tMemory Size: 512 MB\t"
+    "Max Memory Used: 141 MB\tStatus: timeout",
+    "[ERROR] NetworkError: cdn.example answered 500 (media item m1).\nTraceback (most recent call last):\n"
+    '  File "/var/task/gopro_sync/handlers/entry_point.py", line 62, in handler\n    raise failure',
+)
+OF_KILLED_FUNCTIONS: Final = (
+    f"2026-11-28T01:15:00.123Z {REQUEST} Task timed out after 900.00 seconds",
+    f"RequestId: {REQUEST} Error: Runtime exited with error: signal: killed\nRuntime.ExitError",
+    f"RequestId: {REQUEST} Process exited before completing request",
+    "[ERROR] Runtime.ImportModuleError: Unable to import module 'gopro_sync.handlers.video_downloader': "
+    "/var/task/_awscrt.abi3.so: cannot open shared object file\nTraceback (most recent call last):",
+)
+
+
+def logged(*messages: str) -> list[dict[str, str]]:
+    return [{"@timestamp": f"2026-11-28 01:15:{n:02}.000", "@message": text} for n, text in enumerate(messages)]
+
+
+def test_a_killed_function_is_among_the_failed_downloads_and_lambda_s_other_lines_are_not() -> None:
+    told = {"level": "ERROR", "event_type": "video_download_failed", "media_id": "m1", "error_message": "It broke."}
+    lines = logged(*AROUND_EVERY_CALL, json.dumps(told), *OF_KILLED_FUNCTIONS)
+    found = run_query(saved_query("failed-downloads"), lines)
+    assert [row["what_happened"] for row in found] == [*reversed(OF_KILLED_FUNCTIONS), "It broke."]
+    assert [row.get("media_id") for row in found] == [None, None, None, None, "m1"]
+
+
+@pytest.mark.parametrize("query", query_texts())
+def test_no_query_stumbles_over_the_lines_around_every_call(query: str) -> None:
+    lines = logged(*AROUND_EVERY_CALL, json.dumps({"event_type": "x", "count": 1}))
+    rows = run_query(query.replace("PUT-THE-MEDIA-ID-HERE", "m1"), lines)
+    assert [row for row in rows if row] == []
 
 
 def test_each_query_looks_at_the_functions_log_groups() -> None:
