@@ -74,6 +74,10 @@ class Cloud:
     def sent_to(self, target: str) -> list[Any]:
         return [arguments for called, arguments in self.calls if called == target]
 
+    def mails(self) -> list[dict[str, str]]:
+        """Return what was published, as SNS sends it by e-mail: of a message in several forms, the default one."""
+        return [{**sent, "Message": json.loads(sent["Message"])["default"]} for sent in self.sent_to("publish")]
+
     def _answer(self, task_resource: str, arguments: Any) -> Any:
         target = task_resource.rsplit(":", 1)[-1]
         if target == "invoke":
@@ -328,7 +332,7 @@ def test_a_run_that_gopro_never_answered_has_failed_and_no_video_is_blamed() -> 
     assert not execution.waits
     assert not cloud.sent_to("updateItem")
     assert renewals(cloud) == 0, "the session is not the trouble"
-    (notice,) = cloud.sent_to("publish")
+    (notice,) = cloud.mails()
     assert "1 archived, 0 failed, 1 left" in notice["Message"]
 
 
@@ -370,7 +374,7 @@ def test_a_failed_run_sends_its_notice_even_when_it_cannot_be_reported() -> None
     cloud = Cloud(failing={"MediaLister": down, "Report": down})
 
     assert cloud.run().error == "ConfigurationError"
-    (notice,) = cloud.sent_to("publish")
+    (notice,) = cloud.mails()
     assert notice["Subject"] == "GoPro Sync FAILED (prod)"
     assert notice["Message"] == f"ConfigurationError. No report: ConfigurationError. {EXECUTION_ARN}"
 
@@ -396,7 +400,7 @@ def test_people_are_told_the_counts_when_the_run_cannot_be_reported(error: str, 
 
     cloud.run()
 
-    (notice,) = cloud.sent_to("publish")
+    (notice,) = cloud.mails()
     assert (notice["Subject"], notice["Message"]) == (subject, f"{message} {EXECUTION_ARN}")
 
 
@@ -404,7 +408,7 @@ def test_in_the_minutes_of_an_update_a_function_that_writes_no_notices_yet_costs
     cloud = Cloud(media_ids=("a", "b"), downloads={"b": failing_with("MediaGoneError")}, reports_as_before=True)
 
     assert cloud.run().output["synced"] == 1
-    (notice,) = cloud.sent_to("publish")
+    (notice,) = cloud.mails()
     assert "1 archived, 1 failed, 0 left" in notice["Message"]
 
 
@@ -452,7 +456,7 @@ def test_the_partial_failure_notice_tells_a_person_what_failed_and_where_to_look
     )
     cloud.run()
 
-    (notice,) = cloud.sent_to("publish")
+    (notice,) = cloud.mails()
     assert notice["Subject"] == "GoPro Sync Partial Failure (prod): 3 of 4 videos"
     assert "  SourceMissingError: 1\n  IntegrityError: 2" in notice["Message"]
     assert "5 videos found, 1 of them archived before" in notice["Message"]
@@ -479,6 +483,18 @@ def test_a_download_is_retried_as_often_as_its_error_deserves(error: str, waits:
 
     assert [seconds for _, seconds in execution.waits] == waits
     assert execution.output["failures"] == {error: 1}
+
+
+def test_slack_gets_the_notice_that_a_person_gets() -> None:
+    cloud = Cloud(media_ids=("a",), downloads={"a": failing_with("SourceMissingError")})
+    cloud.run()
+    ((sent,), (mail,)) = cloud.sent_to("publish"), cloud.mails()
+    assert sent["MessageStructure"] == "json"
+    # https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
+    shown = json.loads(json.loads(sent["Message"])["https"])
+    assert (shown["version"], shown["source"]) == ("1.0", "custom")
+    assert shown["content"]["title"] == mail["Subject"]
+    assert shown["content"]["description"] == mail["Message"][:3000]
 
 
 def test_a_download_that_recovers_is_not_a_failure() -> None:
@@ -668,7 +684,7 @@ def test_a_listing_that_is_refused_is_renewed_once() -> None:
     assert (execution.status, execution.error) == ("FAILED", "SessionRefusedError")
     assert len(cloud.sent_to("MediaLister")) == 2
     assert renewals(cloud) == 1
-    (notice,) = cloud.sent_to("publish")
+    (notice,) = cloud.mails()
     assert "GoPro does not accept it" in notice["Message"]
 
 
@@ -688,7 +704,7 @@ def test_a_refused_listing_whose_session_cannot_be_renewed_tells_why() -> None:
 
     assert (execution.error, execution.cause) == ("AuthenticationError", NEEDS_A_PERSON)
     assert len(cloud.sent_to("MediaLister")) == 1
-    (notice,) = cloud.sent_to("publish")
+    (notice,) = cloud.mails()
     assert f"AuthenticationError: {NEEDS_A_PERSON}" in notice["Message"]
 
 
@@ -712,7 +728,7 @@ def test_a_session_that_cannot_be_renewed_fails_the_run_marks_no_video_and_sends
     assert "1 archived, 0 failed, 2 left for the next run" in (execution.cause or "")
     assert not cloud.sent_to("updateItem")
     assert not cloud.sent_to("sendMessage")
-    (notice,) = cloud.sent_to("publish")
+    (notice,) = cloud.mails()
     assert f"{error}: {NEEDS_A_PERSON}" in notice["Message"]
 
 
@@ -723,7 +739,7 @@ def test_a_wrong_configuration_fails_the_run_but_marks_no_video() -> None:
 
     assert (execution.status, execution.error) == ("FAILED", "ConfigurationError")
     assert not cloud.sent_to("updateItem")
-    (notice,) = cloud.sent_to("publish")
+    (notice,) = cloud.mails()
     assert "docs/troubleshooting.md" in notice["Message"]
 
 
@@ -856,7 +872,7 @@ def test_a_critical_error_ends_in_failure_and_one_notice_that_says_what_to_do(br
     assert execution.status == "FAILED"
     assert execution.error == "AuthenticationError"
     assert execution.cause == "The session is over. Put a fresh credential into the secret."
-    (notice,) = cloud.sent_to("publish")
+    (notice,) = cloud.mails()
     assert notice["Subject"] == "GoPro Sync Critical Failure (prod)"
     assert "AuthenticationError: The session is over. Put a fresh credential into the secret." in notice["Message"]
     assert EXECUTION_ARN in notice["Message"]
@@ -919,7 +935,7 @@ def test_the_notice_of_many_failures_lists_twenty_and_fits_into_sns() -> None:
 
     assert output["failed"] == 40
     assert len(output["failed_videos"]) == 20
-    (notice,) = cloud.sent_to("publish")
+    (notice,) = cloud.mails()
     assert len(notice["Subject"]) <= 100
     assert notice["Message"].count("id-00") == 20
 
@@ -929,7 +945,7 @@ def test_the_longest_subject_fits_into_what_sns_takes() -> None:
     cloud = Cloud(media_ids=media_ids, downloads={"a": failing_with("MediaGoneError")}, environment="e" * 16)
     cloud.run()
 
-    (notice,) = cloud.sent_to("publish")
+    (notice,) = cloud.mails()
     assert len(notice["Subject"].replace("1 of 2", "1000 of 1000")) <= 100
 
 

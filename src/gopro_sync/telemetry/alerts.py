@@ -1,13 +1,24 @@
-"""Messages to the people who get the alerts."""
+"""Messages to the people who get the alerts.
+
+One SNS message holds two forms, so that each subscriber gets its own: e-mail (and whatever else) the text, and who
+subscribes by HTTPS the form of Amazon Q Developer in chat applications, which subscribes so, and drops what has another
+form: https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html. Should it read the text after all, or
+want still another form, Slack shows nothing, as it would without; e-mails stay as they are. The state machine publishes
+the notices of runs in the same two forms.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Final
 
 from gopro_sync.aws.answers import Service, answer_of
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
+
+# What Slack takes in one block: https://docs.slack.dev/reference/block-kit/blocks/section-block
+_LONGEST_IN_CHAT: Final = 3000
 
 
 def publish_alert(sns: SNSClient, topic_arn: str, *, subject: str, message: str) -> None:
@@ -24,5 +35,11 @@ def publish_alert(sns: SNSClient, topic_arn: str, *, subject: str, message: str)
         ConfigurationError: there is no such topic, or its key cannot be used.
         AlertError: SNS did not take it.
     """
+    forms = {"default": message, "https": json.dumps(_form_for_chat(subject, message))}
     with answer_of(Service.SNS, "Publish"):
-        sns.publish(TopicArn=topic_arn, Subject=subject, Message=message)
+        sns.publish(TopicArn=topic_arn, Subject=subject, Message=json.dumps(forms), MessageStructure="json")
+
+
+def _form_for_chat(subject: str, message: str) -> dict[str, object]:
+    content = {"title": subject, "description": message[:_LONGEST_IN_CHAT]}
+    return {"version": "1.0", "source": "custom", "content": content}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -37,7 +38,15 @@ def publish(topic: Topic) -> None:
 def test_a_message_goes_to_the_topic() -> None:
     topic = Topic()
     publish(topic)
-    assert topic.published == [{"TopicArn": TOPIC, "Subject": "a subject", "Message": "a message"}]
+    (sent,) = topic.published
+    assert (sent["TopicArn"], sent["Subject"], sent["MessageStructure"]) == (TOPIC, "a subject", "json")
+    forms = json.loads(sent["Message"])
+    assert forms["default"] == "a message"
+    assert json.loads(forms["https"]) == {
+        "version": "1.0",
+        "source": "custom",
+        "content": {"title": "a subject", "description": "a message"},
+    }
 
 
 @pytest.mark.parametrize(
