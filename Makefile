@@ -104,11 +104,12 @@ docs-check: setup ## Whether the dashboard can be drawn; installs matplotlib, wh
 # --- AWS -------------------------------------------------------------------------------------------------------------
 
 .PHONY: build
-build: setup ## Build the functions (sam build)
-	@sam build
+build: setup ## Build the functions (sam build); PROFILE=dev picks another section of samconfig.toml
+	@sam build --config-env $(or $(PROFILE),default)
 
 .PHONY: deploy
 deploy: build ## Deploy to the AWS account of your shell; PROFILE=dev picks another section of samconfig.toml
+	@python -m lambda_package.processor --profile $(or $(PROFILE),default)
 	@./gopro-sync adopt --check --config-env $(or $(PROFILE),default)
 	@sam deploy --config-env $(or $(PROFILE),default)
 

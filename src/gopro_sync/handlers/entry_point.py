@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import platform
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -17,7 +18,7 @@ from typing import Any, Final
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from gopro_sync.errors import GoProSyncError, InvalidEventError, UnexpectedError
+from gopro_sync.errors import ConfigurationError, GoProSyncError, InvalidEventError, UnexpectedError
 from gopro_sync.handlers.last_word import last_word
 from gopro_sync.redaction import redact
 from gopro_sync.telemetry import tracing
@@ -71,7 +72,13 @@ def _refuse_other_than_objects(event: object) -> None:
         raise InvalidEventError(f"The event is not a JSON object but {type(event).__name__}")
 
 
-def _named(error: BaseException, event: JsonObject) -> UnexpectedError:
+def _named(error: BaseException, event: JsonObject) -> GoProSyncError:
+    if isinstance(error, ImportError):
+        # Not the fault of the video that came first: no other would fare better. awscrt is loaded with the first byte.
+        return ConfigurationError(
+            f"The function's package lacks {error.name or 'a library'}, or was built for another processor than "
+            f"{platform.machine()}: run sam build and sam deploy with one Architecture (docs/deploy.md)"
+        )
     media_id = event.get("media_id")
     return UnexpectedError(
         f"{type(error).__name__} at {_place_of(error)}", media_id=media_id if isinstance(media_id, str) else None

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gopro_sync import composition
-from gopro_sync.errors import GoProSyncError, NetworkError, UnexpectedError
+from gopro_sync.errors import ConfigurationError, GoProSyncError, NetworkError, UnexpectedError
 from gopro_sync.handlers import authenticator, media_lister, video_downloader
 from gopro_sync.telemetry.logs import logger
 from tests.support.lambda_context import FakeLambdaContext
@@ -87,6 +87,18 @@ FUNCTIONS: Final = (
     Function(media_lister.handler, "media-lister.json", "library_listing_failed"),
     Function(video_downloader.handler, "video-downloader.json", "video_download_failed"),
 )
+
+
+def test_a_library_of_another_processor_is_the_deployment_s_fault_and_not_the_video_s(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken = ImportError("/var/task/_awscrt.abi3.so: cannot open shared object file", name="_awscrt")
+    function = FUNCTIONS[2]
+    error, log = failure_of(function.handler, function.event(), broken, monkeypatch)
+    assert isinstance(error, ConfigurationError)
+    assert "_awscrt" in str(error)
+    assert "one Architecture" in str(error)
+    assert "cannot open shared object file" in log
 
 
 @pytest.fixture(autouse=True)
