@@ -90,6 +90,20 @@ def test_a_schedule_keeps_its_time_zone_when_it_is_created_and_when_it_is_change
 
 
 @pytest.mark.gap
+def test_a_schedule_in_a_time_zone_that_does_not_exist_fails_the_deployment(engine: Engine) -> None:
+    with pytest.raises(WaiterError, match="terminal failure state"):
+        Stack(engine, "AWS::Scheduler::Schedule", _schedule(engine, ScheduleExpressionTimezone="Mars/Olympus"))
+
+
+@pytest.mark.gap
+def test_a_stack_can_have_a_slack_channel(engine: Engine) -> None:
+    properties = {"ConfigurationName": "any", "SlackWorkspaceId": "T012ABCDEFG", "SlackChannelId": "C012ABCDEFG"}
+    stack = Stack(engine, "AWS::Chatbot::SlackChannelConfiguration", {**properties, "IamRoleArn": "arn:any"})
+
+    assert stack.physical_id.endswith(":chat-configuration/slack-channel/any")
+
+
+@pytest.mark.gap
 def test_a_state_machine_keeps_its_logging_and_tracing(engine: Engine) -> None:
     log_group = "arn:aws:logs:us-east-1:000000000000:log-group:/aws/vendedlogs/states/any:*"
     logging = {

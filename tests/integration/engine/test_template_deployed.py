@@ -120,6 +120,7 @@ def test_two_stacks_live_side_by_side_in_one_account_and_region(deployments: Dep
     ("environment", "parameters", "lacks"),
     [
         ("notrail", {"EnableCloudTrail": "false"}, "AuditTrail"),
+        ("second", {"EnableCloudTrail": "data-events"}, ""),
         ("reserved", {"ReserveConcurrency": "true"}, ""),
         ("noetags", {"VerifySourceEtag": "false"}, ""),
         ("nobacklog", {"ContinueBacklog": "false"}, ""),
