@@ -16,6 +16,8 @@ from tests.integration.engine.conftest import Engine
 from tests.support.deployment import state_machine_text
 from tests.support.plain_deployment import BUCKET, DEFINITION_KEY, PACKAGE_KEY, plain_template
 
+# Not that of other tests, whose stacks have the same names.
+REGION = "eu-west-1"
 TEMPLATE_KEY = "template.json"
 # Answers whatever it is asked, the test of a rotation too.
 FUNCTION = "def handler(event, context):\n    return {}\n"
@@ -26,20 +28,24 @@ class Deployments:
     """CloudFormation with the template and its package in S3."""
 
     def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self.cloudformation = engine.client("cloudformation")
+        self._engine = engine
+        self.cloudformation = self.client("cloudformation")
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:
             for name in HANDLERS:
                 archive.writestr(f"gopro_sync/handlers/{name}.py", FUNCTION)
-        s3 = engine.client("s3")
-        s3.create_bucket(Bucket=BUCKET)
+        s3 = self.client("s3")
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         for key, body in {
             PACKAGE_KEY: packed.getvalue(),
             DEFINITION_KEY: state_machine_text().encode(),
-            TEMPLATE_KEY: json.dumps(plain_template()).encode(),
+            TEMPLATE_KEY: json.dumps(plain_template(REGION)).encode(),
         }.items():
             s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+
+    def client(self, service: str) -> Any:
+        """Return a client of this region."""
+        return self._engine.client(service, region=REGION)
 
     def change_set(self, stack: str, kind: str, parameters: Mapping[str, str]) -> dict[str, Any]:
         """Make a change set; return what is told of it."""
@@ -48,7 +54,7 @@ class Deployments:
             StackName=stack,
             ChangeSetName=name,
             ChangeSetType=kind,
-            TemplateURL=f"{self.engine.endpoint_url}/{BUCKET}/{TEMPLATE_KEY}",
+            TemplateURL=f"{self._engine.endpoint_url}/{BUCKET}/{TEMPLATE_KEY}",
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
             Capabilities=["CAPABILITY_NAMED_IAM"],
         )
@@ -92,8 +98,8 @@ def deployments(engine: Engine) -> Deployments:
 
 
 @pytest.fixture(scope="session")
-def network(engine: Engine) -> dict[str, str]:
-    ec2 = engine.client("ec2")
+def network(deployments: Deployments) -> dict[str, str]:
+    ec2 = deployments.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
     group = ec2.create_security_group(VpcId=vpc, GroupName="any", Description="any")["GroupId"]
@@ -150,11 +156,11 @@ def test_a_changed_environment_makes_an_empty_archive_and_leaves_the_old_one(dep
     """Why docs/deploy.md says not to; what was kept comes back by `gopro-sync adopt`."""
     deployments.deploy("way-renamed", "CREATE", {"Environment": "before"})
     before = deployments.holds("way-renamed")["ArchiveBucket"]
-    deployments.engine.client("s3").put_object(Bucket=before, Key="gopro-videos/video.mp4", Body=b"video")
+    deployments.client("s3").put_object(Bucket=before, Key="gopro-videos/video.mp4", Body=b"video")
 
     deployments.deploy("way-renamed", "UPDATE", {"Environment": "after"})
 
-    s3, after = deployments.engine.client("s3"), deployments.holds("way-renamed")["ArchiveBucket"]
+    s3, after = deployments.client("s3"), deployments.holds("way-renamed")["ArchiveBucket"]
     assert before != after
     assert s3.get_object(Bucket=before, Key="gopro-videos/video.mp4")["Body"].read() == b"video"
     assert "Contents" not in s3.list_objects_v2(Bucket=after)
@@ -169,7 +175,7 @@ def test_a_changed_schedule_is_changed_in_place(deployments: Deployments) -> Non
 
     deployments.deploy("way-hours", "UPDATE", {**environment, **changed})
 
-    schedule = deployments.engine.client("scheduler").get_schedule(Name=before["SyncSchedule"])
+    schedule = deployments.client("scheduler").get_schedule(Name=before["SyncSchedule"])
     told = (schedule["ScheduleExpression"], schedule["ScheduleExpressionTimezone"], schedule["State"])
     assert told == tuple(changed.values())
     assert deployments.holds("way-hours") == before
