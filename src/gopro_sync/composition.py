@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from gopro_sync.gopro.session.renewal import Renewal
     from gopro_sync.run.video import Invocation, VideoTransfer
     from gopro_sync.table.request_budget import SharedGate
+    from gopro_sync.table.session_guard import SessionGuard
     from gopro_sync.table.tracker import Tracker
 
 
@@ -81,18 +82,28 @@ def renewal(owner: str) -> Renewal:
     from gopro_sync.gopro.http import Exchange
     from gopro_sync.gopro.session.renewal import Renewal
     from gopro_sync.gopro.session.tokens import TokenEndpoint
-    from gopro_sync.table.session_guard import SessionGuard
 
     exchange = Exchange(_http_client(), base_url=settings().gopro_api_base_url, retry_policy=_short_patience())
     return Renewal(
         store=credential_store(),
-        guard=SessionGuard(_dynamodb_client(), settings().tracker_table_name, owner=owner, clock=now_utc),
+        guard=session_guard(owner),
         tokens=TokenEndpoint(exchange),
         probe=check_session,
         clock=now_utc,
         sleep=time.sleep,
         mending_command=mending_command(),
     )
+
+
+def session_guard(owner: str) -> SessionGuard:
+    """Return what lets one renewal happen at a time.
+
+    Args:
+        owner: this invocation; two that renew at once are told apart by it.
+    """
+    from gopro_sync.table.session_guard import SessionGuard
+
+    return SessionGuard(_dynamodb_client(), settings().tracker_table_name, owner=owner, clock=now_utc)
 
 
 def check_session(session: Session) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,16 +40,26 @@ def dynamodb() -> Iterator[DynamoDBClient]:
         yield client
 
 
-def goes_on(client: DynamoDBClient, chain: str, *, at: datetime = NOW) -> bool:
-    """Let a run of a chain end with work left; return whether it starts the next one."""
+def goes_on(
+    client: DynamoDBClient,
+    chain: str,
+    *,
+    at: datetime = NOW,
+    link: int = 1,
+    listing: Mapping[str, Any] = LISTING,
+    listing_fails: bool = False,
+) -> bool:
+    """Let a run of a chain end, with work left if nothing else is said; return whether it starts the next one."""
     started: list[Any] = []
 
     def answer(task_resource: str, arguments: Any) -> Any:
         match task_resource.rsplit(":", 1)[-1]:
             case "invoke" if arguments["Payload"].get("action") == "report_run":
                 raise TaskError.of_function("StorageError", "The report is none of this test's business.")
+            case "invoke" if "Lister" in arguments["FunctionName"] and listing_fails:
+                raise TaskError.of_function("AccessDeniedError", "A role is broken.")
             case "invoke" if "Lister" in arguments["FunctionName"]:
-                return {"Payload": LISTING}
+                return {"Payload": listing}
             case "invoke" if "Downloader" in arguments["FunctionName"]:
                 return {"Payload": ARCHIVED}
             case "getObject":
@@ -61,7 +71,7 @@ def goes_on(client: DynamoDBClient, chain: str, *, at: datetime = NOW) -> bool:
         return {"Payload": {}}
 
     entered_at = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    run(state_machine(), {"chain": chain, "link": 1}, answer, entered_at=entered_at)
+    run(state_machine(), {"chain": chain, "link": link}, answer, entered_at=entered_at)
     return bool(started)
 
 
@@ -87,3 +97,21 @@ def test_a_chain_that_died_is_followed_by_another_after_a_run_s_time(dynamodb: D
     assert not goes_on(dynamodb, "second", at=NOW + timedelta(hours=2))
     assert goes_on(dynamodb, "second", at=NOW + timedelta(hours=2, minutes=31))
     assert not goes_on(dynamodb, "first", at=NOW + timedelta(hours=2, minutes=32))
+
+
+def test_a_chain_that_has_come_to_its_end_is_followed_by_another_at_once(dynamodb: DynamoDBClient) -> None:
+    assert goes_on(dynamodb, "first")
+    assert not goes_on(dynamodb, "first", link=2, listing=LISTING | {"remaining": 0})
+    assert goes_on(dynamodb, "second")
+
+
+def test_a_chain_that_failed_is_followed_by_another_at_once(dynamodb: DynamoDBClient) -> None:
+    assert goes_on(dynamodb, "first")
+    assert not goes_on(dynamodb, "first", link=2, listing_fails=True)
+    assert goes_on(dynamodb, "second")
+
+
+def test_the_end_of_another_chain_ends_none(dynamodb: DynamoDBClient) -> None:
+    assert goes_on(dynamodb, "first")
+    assert not goes_on(dynamodb, "second", link=2, listing=LISTING | {"remaining": 0})
+    assert not goes_on(dynamodb, "third")

@@ -98,9 +98,12 @@ ONLY_IN_A_ROTATION: Final = {"AlertError"}
 TASKS: Final = {name: state for name, state in states() if state["Type"] == "Task"}
 FUNCTION_OF: Final = {
     **dict.fromkeys(sorted(AUTHENTICATION), "AuthenticatorFunction"),
-    **dict.fromkeys(["ListMedia", "ReportRun"], "MediaListerFunction"),
+    **dict.fromkeys(["ListMedia", "ReportRun", "CountRun"], "MediaListerFunction"),
     "DownloadVideo": "VideoDownloaderFunction",
 }
+# They come after the run's planned end, when no downloads compete for the account's concurrency, and the notice still
+# has to go out: they are tried less often. What they ask of the lister takes seconds of the minutes that it may take.
+AT_THE_END: Final = {"AskWhyBlocked", "ReportRun", "CountRun"}
 AN_HOUR_IN_SECONDS: Final = 3600
 RUN_LIMITS: Final = template()["Mappings"]["RunLimits"]["Run"]
 # What a run keeps for what comes after its planned end.
@@ -173,7 +176,9 @@ def test_every_task_has_a_time_limit_a_retry_and_a_last_resort(name: str) -> Non
     assert task["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
 
 
-@pytest.mark.parametrize(("name", "function"), FUNCTION_OF.items())
+@pytest.mark.parametrize(
+    ("name", "function"), [(name, function) for name, function in FUNCTION_OF.items() if name in EVERY_FUNCTION]
+)
 def test_a_function_is_cut_off_by_lambda_before_step_functions_stops_listening(name: str, function: str) -> None:
     function_timeout = int(Stack().resolve(resource(function)["Timeout"]))
     assert function_timeout < timeout_seconds(TASKS[name]) <= function_timeout + 60
@@ -198,10 +203,61 @@ def test_no_wait_before_a_download_outlasts_what_a_run_keeps_in_reserve_after_it
         assert longest < RESERVE_SECONDS, rule["ErrorEquals"]
 
 
-def test_asking_why_a_run_is_blocked_leaves_time_for_its_report() -> None:
-    for rule in TASKS["AskWhyBlocked"]["Retry"]:
-        waits = [rule["IntervalSeconds"] * rule["BackoffRate"] ** attempt for attempt in range(rule["MaxAttempts"])]
-        assert sum(waits) < RESERVE_SECONDS / 2, rule["ErrorEquals"]
+def longest_ladder(state: dict[str, Any]) -> float:
+    """Return the seconds that a task takes at most: its time limit for each try, and the waits of its longest rule."""
+
+    def waits(rule: dict[str, Any]) -> Iterator[float]:
+        for attempt in range(rule["MaxAttempts"]):
+            wait = rule["IntervalSeconds"] * rule.get("BackoffRate", 2.0) ** attempt
+            yield min(wait, rule.get("MaxDelaySeconds", wait))
+
+    timeout = timeout_seconds(state)
+    return float(max(sum(waits(rule)) + (rule["MaxAttempts"] + 1) * timeout for rule in state["Retry"]))
+
+
+def longest_way(name: str, *, without: str) -> float:
+    """Return the seconds from a state to the end of the run at the latest, on the ways that pass by another state."""
+    state = state_machine()["States"][name]
+    seconds = longest_ladder(state) if state["Type"] == "Task" else 0.0
+    followers = {following for _, following in exits(state)} - {without}
+    return seconds + max((longest_way(following, without=without) for following in followers), default=0.0)
+
+
+def seconds_to_the_end(name: str) -> float:
+    """Return the longest way from a state: a run that asks why it was blocked has failed, and starts no other."""
+    return max(longest_way(name, without="AskWhyBlocked"), longest_way(name, without="NotifyPartialFailure"))
+
+
+# What a downloader takes to answer that the run's time is up: a cold start, the secret, one call to the table.
+ANSWER_SECONDS: Final = 15
+
+
+def child_seconds_after_planned_end() -> float:
+    """Return for how long a child may still be at it: waiting for its next try, failing, or renewing the session."""
+    longest_wait: float = max(
+        min(rule["IntervalSeconds"] * rule.get("BackoffRate", 2.0) ** (rule["MaxAttempts"] - 1), delay)
+        for rule in TASKS["DownloadVideo"]["Retry"]
+        for delay in [rule.get("MaxDelaySeconds", AN_HOUR_IN_SECONDS)]
+    )
+    failing = longest_ladder(TASKS["MarkVideoFailed"]) + longest_ladder(TASKS["SendToDeadLetterQueue"])
+    children = state_machine()["States"]["DownloadVideos"]["ItemProcessor"]["States"]
+    allowed = re.search(r"> (\d+) %\}", children["MayRenewSession?"]["Choices"][0]["Condition"])
+    assert allowed
+    renewing = longest_ladder(TASKS["RenewSession"]) - int(allowed[1]) / 1000
+    return max(longest_wait + ANSWER_SECONDS, failing, renewing + ANSWER_SECONDS)
+
+
+def test_the_longest_ladders_of_retries_after_the_planned_end_leave_time_for_the_notice() -> None:
+    planned_end = int(RUN_LIMITS["PlannedSeconds"])
+    end = planned_end + child_seconds_after_planned_end() + seconds_to_the_end("GenerateSummary")
+    assert end < RUN_LIMITS["TimeoutSeconds"]
+
+
+def test_the_longest_ladders_of_retries_before_the_downloads_leave_time_for_the_notice() -> None:
+    # A listing whose session is refused makes both steps come twice.
+    before = 2 * (longest_ladder(TASKS["AuthenticateGoPro"]) + longest_ladder(TASKS["ListMedia"]))
+    assert before < int(RUN_LIMITS["PlannedSeconds"])
+    assert before + seconds_to_the_end("ReportRun") < RUN_LIMITS["TimeoutSeconds"]
 
 
 @pytest.mark.parametrize(("name", "state"), [*states()])
@@ -249,7 +305,15 @@ def test_an_error_is_retried_by_exactly_the_functions_that_the_table_names(error
     assert {name for name in FUNCTION_OF if error in retried_errors(TASKS[name])} == RETRIED_BY.get(error, set())
 
 
-@pytest.mark.parametrize("name", FUNCTION_OF)
+@pytest.mark.parametrize("name", AT_THE_END)
+def test_a_call_that_lambda_itself_dropped_and_a_killed_function_are_tried_again_at_the_end_too(name: str) -> None:
+    retries = TASKS[name]["Retry"]
+    for rule, usual in zip(retries, RETRIES_OF_EVERY_FUNCTION, strict=False):
+        assert rule["ErrorEquals"] == usual["ErrorEquals"]
+        assert rule["MaxAttempts"] >= 1
+
+
+@pytest.mark.parametrize("name", sorted(set(FUNCTION_OF) - AT_THE_END))
 def test_a_call_that_lambda_itself_dropped_and_a_killed_function_are_tried_again_everywhere_alike(name: str) -> None:
     retries = TASKS[name]["Retry"]
     assert retries[: len(RETRIES_OF_EVERY_FUNCTION)] == RETRIES_OF_EVERY_FUNCTION

@@ -50,6 +50,8 @@ class Cloud:
     remaining: int = 0
     failing: dict[str, TaskError] = field(default_factory=dict)
     """By the last part of the resource or the function's logical id: what it fails with, always."""
+    failing_once: dict[str, TaskError] = field(default_factory=dict)
+    """The same, but only the first time."""
     lost: tuple[str, ...] = ()
     """Media ids whose downloader gives an answer that nobody knows."""
 
@@ -82,11 +84,9 @@ class Cloud:
         target = task_resource.rsplit(":", 1)[-1]
         if target == "invoke":
             target = arguments["FunctionName"].removesuffix("Function.Arn")
-            if arguments["Payload"].get("action") == "report_run":
-                target = "Report"
+            target = {"report_run": "Report", "count_run": "Count"}.get(arguments["Payload"].get("action"), target)
         self.calls.append((target, arguments))
-        if target in self.failing:
-            raise self.failing[target]
+        self._fail(target)
         match target:
             case "Authenticator":
                 if self.renewal_fails_with and arguments["Payload"]["action"] == "renew_session":
@@ -105,6 +105,12 @@ class Cloud:
                 return {"Payload": self._download(arguments["Payload"])}
             case _:
                 return {}
+
+    def _fail(self, target: str) -> None:
+        if target in self.failing:
+            raise self.failing[target]
+        if target in self.failing_once:
+            raise self.failing_once.pop(target)
 
     def _listing(self) -> dict[str, Any]:
         manifest = {"bucket": "archive", "key": "runs/night/manifest.json"} if self.media_ids else None
@@ -132,7 +138,13 @@ class Cloud:
         if self.reports_as_before:
             return {"statusCode": 200, "summary": summary}
         failure = failure_of(summary, end.reason)
-        notice = notice_of(summary, failure, environment=self.environment, tracker_table_name="gopro-sync-tracker")
+        notice = notice_of(
+            summary,
+            failure,
+            environment=self.environment,
+            tracker_table_name="gopro-sync-tracker",
+            backlog=end.backlog,
+        )
         return {
             "statusCode": 200,
             "summary": summary,
@@ -763,7 +775,8 @@ def test_a_run_with_work_left_starts_the_next(run_input: dict[str, Any], next_in
     assert execution.output["deferred"] == 5
     (started,) = cloud.sent_to("startExecution")
     chain = run_input.get("chain") or EXECUTION_ARN.rsplit(":", 1)[-1]
-    assert started["Input"] == {"chain": chain, "continue_backlog": True, **next_input}
+    day = {"day_began_at": "2026-03-01T02:00:00.000Z", "runs_of_day": 2}
+    assert started["Input"] == {"chain": chain, "continue_backlog": True, **day, **next_input}
     assert started["Name"] == f"{chain}-{next_input['link']}"
     (held,) = cloud.sent_to("updateItem")
     assert held["Key"] == {"media_id": {"S": "#sync-chain"}}
@@ -800,6 +813,64 @@ def test_a_run_that_came_forward_with_videos_too_large_for_it_starts_the_next() 
 def test_no_other_run_is_started(cloud: Cloud, run_input: dict[str, Any]) -> None:
     assert cloud.run(run_input).status == "SUCCEEDED"
     assert not cloud.sent_to("startExecution")
+
+
+LINK: Final = {"chain": "first", "link": 7, "continue_backlog": True}
+
+
+def test_a_chain_whose_run_got_nowhere_stops_and_says_so() -> None:
+    cloud = Cloud(media_ids=("a",), remaining=5, downloads={"a": lambda event: answer("DEFERRED")})
+
+    assert cloud.run(LINK).status == "SUCCEEDED"
+
+    assert not cloud.sent_to("startExecution")
+    (notice,) = cloud.sent_to("publish")
+    assert notice["Subject"] == "GoPro Sync Backlog Stopped (prod): 6 videos left"
+    assert "neither archived a video nor sent a part of one" in notice["Message"]
+
+
+def test_a_chain_that_stops_since_its_videos_failed_is_told_with_them_in_one_notice() -> None:
+    cloud = Cloud(media_ids=("a",), remaining=5, downloads={"a": failing_with("MediaGoneError")})
+
+    cloud.run(LINK)
+
+    (notice,) = cloud.sent_to("publish")
+    assert notice["Subject"] == "GoPro Sync Failure (prod): no video was archived, 1 of 1 failed"
+    assert "The backlog does not go on by itself now" in notice["Message"]
+
+
+@pytest.mark.parametrize(
+    ("day_began_at", "goes_on"),
+    [("2026-03-01T01:00:00.000Z", False), ("2026-02-28T02:00:01.000Z", False), ("2026-02-28T02:00:00.000Z", True)],
+)
+def test_there_are_at_most_48_runs_of_a_chain_a_day(day_began_at: str, goes_on: bool) -> None:
+    cloud = Cloud(media_ids=("a",), remaining=5)
+
+    assert cloud.run(LINK | {"day_began_at": day_began_at, "runs_of_day": 48}).status == "SUCCEEDED"
+
+    notices = cloud.sent_to("publish")
+    if goes_on:
+        (started,) = cloud.sent_to("startExecution")
+        assert started["Input"]["runs_of_day"] == 2
+        assert started["Input"]["day_began_at"] == "2026-03-01T02:00:00.000Z"
+        assert not notices
+    else:
+        assert not cloud.sent_to("startExecution")
+        assert "48 are the most" in notices[0]["Message"]
+
+
+def test_the_last_run_but_one_of_a_day_starts_the_last() -> None:
+    cloud = Cloud(media_ids=("a",), remaining=5)
+    cloud.run(LINK | {"day_began_at": "2026-03-01T01:00:00.000Z", "runs_of_day": 47})
+    (started,) = cloud.sent_to("startExecution")
+    assert (started["Input"]["runs_of_day"], started["Input"]["link"]) == (48, 8)
+
+
+@pytest.mark.parametrize("run_input", [{"max_videos": 1}, {"continue_backlog": False}])
+def test_a_run_that_was_not_to_go_on_says_nothing_of_a_backlog(run_input: dict[str, Any]) -> None:
+    cloud = Cloud(media_ids=("a",), remaining=5, downloads={"a": lambda event: answer("DEFERRED")})
+    cloud.run(run_input)
+    assert not cloud.sent_to("publish")
 
 
 def test_of_two_chains_one_goes_on() -> None:
@@ -891,6 +962,18 @@ def test_a_manifest_that_cannot_be_read_fails_the_run() -> None:
     assert cloud.sent_to("publish")
 
 
+def test_a_run_whose_report_cannot_be_made_is_counted_all_the_same() -> None:
+    down = TaskError.of_function("StorageError", "S3 is down")
+    cloud = Cloud(media_ids=("a", "b"), downloads={"a": failing_with("MediaGoneError")}, failing={"Report": down})
+
+    cloud.run()
+
+    (call,) = cloud.sent_to("Count")
+    end = read_run_end(call["Payload"], execution_id="night", now=datetime.fromisoformat(ENTERED_AT))
+    assert (end.summary["failures"], end.came_forward) == ({"MediaGoneError": 1}, True)
+    assert not Cloud(media_ids=("a",)).run().visited.count("CountRun")
+
+
 def test_a_failed_run_stays_failed_when_its_notice_cannot_be_sent() -> None:
     cloud = Cloud(
         failing={
@@ -899,20 +982,99 @@ def test_a_failed_run_stays_failed_when_its_notice_cannot_be_sent() -> None:
         }
     )
 
-    assert cloud.run().error == "ConfigurationError"
+    execution = cloud.run()
+
+    assert execution.error == "ConfigurationError"
+    assert "The notice could not be sent: SNS.Down" in (execution.cause or "")
 
 
-def test_archived_videos_stay_a_success_when_the_notice_of_the_others_cannot_be_sent() -> None:
+def test_a_notice_that_cannot_be_sent_is_seen_at_the_end_of_the_run_and_the_backlog_goes_on() -> None:
     cloud = Cloud(
         media_ids=("a", "b"),
+        remaining=5,
         downloads={"a": failing_with("MediaGoneError")},
         failing={"publish": TaskError("SNS.Down", "down")},
     )
 
     execution = cloud.run()
 
-    assert execution.status == "SUCCEEDED"
-    assert execution.output["status"] == "PARTIAL_FAILURE"
+    assert (execution.status, execution.error) == ("FAILED", "NoticeNotSent")
+    assert "what is archived is safe" in (execution.cause or "")
+    assert "(SNS.Down)" in (execution.cause or "")
+    assert "a: MediaGoneError" in (execution.cause or "")
+    assert cloud.sent_to("startExecution")
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [TaskError("States.Timeout"), TaskError("SNS.InternalErrorException", "500"), TaskError("SNS.ThrottledException")],
+    ids=lambda error: error.error,
+)
+@pytest.mark.parametrize(
+    "cloud",
+    [
+        lambda: Cloud(media_ids=("a", "b"), downloads={"a": failing_with("MediaGoneError")}),
+        lambda: Cloud(failing={"MediaLister": TaskError.of_function("AccessDeniedError", "No. Look.")}),
+    ],
+    ids=["a video failed", "the run failed"],
+)
+def test_a_notice_whose_answer_was_lost_is_sent_again(cloud: Callable[[], Cloud], lost: TaskError) -> None:
+    met = cloud()
+    met.failing_once["publish"] = lost
+
+    execution = met.run()
+
+    first, second = met.sent_to("publish")
+    assert first == second
+    assert execution.error != "NoticeNotSent"
+    assert "could not be sent" not in (execution.cause or "")
+
+
+@pytest.mark.parametrize("report_fails", [False, True])
+def test_a_dead_credential_counts_once_in_a_run_however_many_videos_meet_it(report_fails: bool) -> None:
+    media_ids = tuple("abcdefgh")
+    cloud = Cloud(
+        media_ids=media_ids,
+        downloads={media_id: refused(100) for media_id in media_ids},
+        renewal_fails_with=TaskError.of_function("AuthenticationError", NEEDS_A_PERSON),
+        failing={"Report": TaskError.of_function("StorageError", "S3 is down")} if report_fails else {},
+    )
+
+    cloud.run()
+
+    calls = cloud.sent_to("Authenticator")
+    assert len(calls) > len(media_ids)
+    assert all(call["Payload"]["execution_id"] for call in calls), "those that have one count nothing themselves"
+    counting = cloud.sent_to("Count" if report_fails else "Report")
+    assert [call["Payload"]["authentication_failed"] for call in counting] == [True]
+
+
+@pytest.mark.parametrize(
+    ("cloud", "is_lost"),
+    [
+        (Cloud(failing={"Authenticator": TaskError.of_function("AuthenticationError", NEEDS_A_PERSON)}), True),
+        (Cloud(failing={"Authenticator": TaskError.of_function("NetworkError", "GoPro is away")}), True),
+        (Cloud(listings_refused=9), True),
+        (Cloud(failing={"MediaLister": TaskError.of_function("NetworkError", "GoPro is away")}), False),
+        (Cloud(media_ids=("a",), failing={"getObject": TaskError("States.ItemReaderFailed", "no")}), False),
+    ],
+    ids=["refused", "GoPro is away", "refused after a renewal", "the listing", "the map"],
+)
+def test_a_report_is_told_whether_authentication_is_what_a_run_ended_by(cloud: Cloud, is_lost: bool) -> None:
+    cloud.run()
+
+    (call,) = cloud.sent_to("Report")
+    end = read_run_end(call["Payload"], execution_id="night", now=datetime.fromisoformat(ENTERED_AT))
+    assert end.lost_session is is_lost
+
+
+def test_a_session_that_ends_when_the_run_s_time_is_nearly_up_is_the_next_run_s() -> None:
+    cloud = Cloud(media_ids=("a",), downloads={"a": refused(100)})
+
+    execution = run(state_machine(), {}, cloud._answer, entered_at="2026-03-01T03:46:00.000Z")
+
+    assert (execution.status, execution.output["deferred"]) == ("SUCCEEDED", 1)
+    assert not renewals(cloud)
 
 
 @pytest.mark.parametrize(

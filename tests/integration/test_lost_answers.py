@@ -157,6 +157,7 @@ REFUSAL: Final = Refusal(version_id="v1", since=NOW, last_tried_at=NOW, reason="
         (lambda guard: guard.release(), "lease_owner", False),
         (lambda guard: guard.release_renewed(), "lease_owner", False),
         (lambda guard: guard.release_refused(REFUSAL), "refusal", True),
+        (lambda guard: guard.note_failed_rotation("v2"), "failed_rotation", True),
     ],
 )
 def test_what_the_sessions_guard_writes(
@@ -169,6 +170,12 @@ def test_what_the_sessions_guard_writes(
     write(cloud.guard)
     assert lost.left == 0
     assert (field in cloud.record(GUARD_KEY)) is is_there
+
+
+def test_that_a_rotation_failed_is_news_once_for_each_version(cloud: Cloud) -> None:
+    lost = LostAnswers(cloud.dynamodb, "UpdateItem")
+    told = [cloud.guard.note_failed_rotation(version_id) for version_id in ("v2", "v2", "v3", "v3", "v2")]
+    assert (told, lost.left) == ([True, False, True, False, True], 0)
 
 
 def test_a_request_to_gopro_is_counted_once(cloud: Cloud) -> None:

@@ -20,7 +20,7 @@ from gopro_sync.gopro.session.credentials import CredentialMode, Credentials
 from gopro_sync.handlers.entry_point import STATUS_OK, entry_point
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.telemetry.metrics import Metric, emit
-from gopro_sync.values.event_fields import JsonObject, required_text
+from gopro_sync.values.event_fields import JsonObject, optional_text, required_text
 from gopro_sync.values.timestamps import iso_utc, now_utc
 
 _AUTHENTICATE: Final = "authenticate"
@@ -50,7 +50,7 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         raise InvalidEventError(
             f"The event's action is none of {_AUTHENTICATE!r}, {_ENSURE_SESSION!r} and {_RENEW_SESSION!r}"
         )
-    credentials = _credentials(action, context)
+    credentials = _credentials(action, event, context)
     session = credentials.session()
     answer: dict[str, Any] = {
         "statusCode": STATUS_OK,
@@ -65,14 +65,15 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     return answer
 
 
-def _credentials(action: str, context: LambdaContext) -> Credentials:
+def _credentials(action: str, event: JsonObject, context: LambdaContext) -> Credentials:
     renewal = composition.renewal(owner=context.aws_request_id)
     environment = composition.settings().environment
     try:
         credentials = renewal.renew_if_refused() if action == _RENEW_SESSION else renewal.ensure()
     except (AuthenticationError, ConfigurationError):
-        # Not what time may mend: those are tried again, and would be counted each time.
-        emit(Metric.AUTHENTICATION_FAILURE, 1, environment=environment)
+        # A run asks often, for each of its videos even, and its report counts that it ended by it (run/report.py).
+        if optional_text(event, "execution_id") is None:
+            emit(Metric.AUTHENTICATION_FAILURE, 1, environment=environment)
         raise
     emit(Metric.AUTHENTICATION_SUCCESS, 1, environment=environment)
     return credentials

@@ -21,7 +21,7 @@ from gopro_sync.handlers.session_source import session_for
 from gopro_sync.run.discovery import Discovery, discover
 from gopro_sync.run.drift_report import report_drift
 from gopro_sync.run.known_names import refuse_unknown_names
-from gopro_sync.run.report import report
+from gopro_sync.run.report import count_run, report
 from gopro_sync.run.run_files import write_manifest
 from gopro_sync.run.run_input import RunInput, read_run_input
 from gopro_sync.run.video_event import as_event
@@ -31,6 +31,7 @@ from gopro_sync.values.event_fields import JsonObject, optional_text, optional_t
 from gopro_sync.values.timestamps import iso_utc, now_utc
 
 _REPORT_RUN: Final = "report_run"
+_COUNT_RUN: Final = "count_run"
 # What an event may have besides what a run can be asked for: the session, as gopro-authenticator answers with it, and
 # what the state machine adds.
 _OTHER_FIELDS: Final = frozenset(
@@ -49,14 +50,17 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
 
     Event fields, all optional: ``auth_token`` and ``user_id`` (else the secret's), ``execution_id``,
     ``run_started_at``, ``run_input`` (`run_input.py`), whose fields may also stand in the event itself. With ``action``
-    ``report_run``: see `run/report.py`.
+    ``report_run`` or ``count_run``: see `run/report.py`.
 
     Raises:
         InvalidEventError: a field of the wrong shape, or one that is not known.
         GoProSyncError: what the session, the GoPro API, the tracker and S3 raise.
     """
-    if optional_text(event, "action") == _REPORT_RUN:
+    action = optional_text(event, "action")
+    if action == _REPORT_RUN:
         return _report(event, context)
+    if action == _COUNT_RUN:
+        return _count(event, context)
     standing_filters = composition.settings().filters
     asked = read_run_input(_run_input(event), standing_filters)
     max_videos = _max_videos(asked)
@@ -112,6 +116,12 @@ def _report(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     return {"statusCode": STATUS_OK, **reported}
 
 
+def _count(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
+    environment = composition.settings().environment
+    count_run(event, execution_id=execution_id_of(event, context), environment=environment, now=now_utc())
+    return {"statusCode": STATUS_OK}
+
+
 def _what_would_happen(found: Discovery) -> dict[str, Any]:
     """Say it of this run and, where its limit leaves some for later, of all the runs that it takes."""
     whole = {"backlog": _forecast(found, (*found.videos, *found.later_videos))} if found.later_videos else {}
@@ -135,7 +145,7 @@ def _forecast(found: Discovery, videos: Sequence[Video]) -> dict[str, Any]:
 
 def _run_input(event: JsonObject) -> object:
     if event.get("action") is not None:
-        raise InvalidEventError(f"The event's field 'action' is neither {_REPORT_RUN!r} nor left out")
+        raise InvalidEventError(f"The event's field 'action' is none of {_REPORT_RUN!r}, {_COUNT_RUN!r} and nothing")
     asked = {name: value for name, value in event.items() if name not in _OTHER_FIELDS}
     if "run_input" not in asked:
         return asked

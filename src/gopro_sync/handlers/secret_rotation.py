@@ -19,11 +19,12 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync import composition
-from gopro_sync.errors import ConfigurationError, GoProSyncError, InvalidEventError
+from gopro_sync.errors import ConfigurationError, GoProSyncError, InvalidEventError, RetryableError
 from gopro_sync.gopro.session.credentials import CURRENT, PENDING, CredentialMode, CredentialStore
 from gopro_sync.handlers.entry_point import STATUS_OK
 from gopro_sync.telemetry.alerts import publish_alert
 from gopro_sync.telemetry.logs import EventType, logger
+from gopro_sync.telemetry.metrics import Metric, emit
 from gopro_sync.values.event_fields import JsonObject, required_text
 
 
@@ -54,7 +55,13 @@ def take_step(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     if stages is None or not {CURRENT, PENDING} & set(stages):
         raise InvalidEventError("The event's ClientRequestToken is not a version of the secret that is being rotated")
     if CURRENT not in stages:
-        _take_or_end(step, store, version_id, context)
+        try:
+            _take_or_end(step, store, version_id, context)
+        except (InvalidEventError, RetryableError):
+            raise  # nothing is known of the credential, or time may mend it: the step comes again
+        except GoProSyncError:
+            _count_failure(version_id, context)
+            raise
     elif step is RotationStep.FINISH:
         store.end_rotation(version_id)  # the step comes again, after a death within it
     logger.info("Rotation step taken", extra={"event_type": EventType.SECRET_ROTATION_STEP, "step": step})
@@ -99,10 +106,21 @@ def _take(step: RotationStep, store: CredentialStore, version_id: str, context: 
     # SET has nothing to do: GoPro knows the new session from the moment in which it gave it.
 
 
+def _count_failure(version_id: str, context: LambdaContext) -> None:
+    """Count it once for the version: Secrets Manager repeats a rotation that failed, and says so to nobody."""
+    try:
+        is_known = not composition.session_guard(context.aws_request_id).note_failed_rotation(version_id)
+    except GoProSyncError:
+        is_known = False  # better twice than never
+    if not is_known:
+        emit(Metric.AUTHENTICATION_FAILURE, 1, environment=composition.settings().environment)
+
+
 def _create(store: CredentialStore, version_id: str, context: LambdaContext) -> None:
-    if store.load_pending(version_id) is not None:
-        return  # the step comes again
-    credentials = composition.renewal(owner=context.aws_request_id).prepare_rotation(version_id)
+    credentials = store.load_pending(version_id)  # the step may come again
+    if credentials is None:
+        credentials = composition.renewal(owner=context.aws_request_id).prepare_rotation(version_id)
+    # Told again with a step that comes again: that may be because the message did not get through.
     if credentials.mode is CredentialMode.PASTED_TOKEN:
         publish_alert(
             composition.sns_client(),

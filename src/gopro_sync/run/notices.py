@@ -46,6 +46,21 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """The chain of runs that drains a backlog, as the state machine tells it with a run of it.
+
+    Attributes:
+        continues: whether this run was to start the next if it left work.
+        runs_of_day: which run of the chain this was, counted from its first of the day.
+        most_runs_a_day: how many there may be within 24 hours.
+    """
+
+    continues: bool
+    runs_of_day: int
+    most_runs_a_day: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """What is published to those who get the alerts."""
 
@@ -76,8 +91,24 @@ def failure_of(summary: JsonObject, reason: Failure | None) -> Failure | None:
     return Failure(error=stopped_by, message=_why_stopped(stopped_by, because, _counts(summary)))
 
 
+def got_nowhere(summary: JsonObject) -> bool:
+    """Return whether videos failed in a run, and nothing of any other was archived or sent.
+
+    Raises:
+        InvalidEventError: the summary lacks a field, or has one of the wrong shape.
+    """
+    if not optional_count(summary, "failed"):
+        return False
+    return required_count(summary, "synced") == 0 and not optional_count(summary, "bytes_unfinished")
+
+
 def notice_of(
-    summary: JsonObject, failure: Failure | None, *, environment: str, tracker_table_name: str
+    summary: JsonObject,
+    failure: Failure | None,
+    *,
+    environment: str,
+    tracker_table_name: str,
+    backlog: Backlog | None = None,
 ) -> Notice | None:
     """Return what people are told of the run; None if everything went well.
 
@@ -86,6 +117,7 @@ def notice_of(
         failure: why the run has failed; None if it has not.
         environment: of the stack.
         tracker_table_name: where a failed video's record stands.
+        backlog: the chain that the run belongs to; None if it came to none.
 
     Raises:
         InvalidEventError: the summary lacks a field, or has one of the wrong shape.
@@ -94,13 +126,51 @@ def notice_of(
         return Notice(
             subject=_subject(f"GoPro Sync Critical Failure ({environment})"), text=_critical(summary, failure)
         )
-    if not optional_count(summary, "failed"):
+    stopped = "" if backlog is None else _why_backlog_stopped(summary, backlog)
+    if optional_count(summary, "failed"):
+        return Notice(
+            subject=_subject(_partial_subject(summary, environment)),
+            text=_partial(summary, tracker_table_name, stopped=stopped),
+        )
+    if not stopped:
         return None
-    videos = f"{required_count(summary, 'failed')} of {required_count(summary, 'new_count')} videos"
     return Notice(
-        subject=_subject(f"GoPro Sync Partial Failure ({environment}): {videos}"),
-        text=_partial(summary, tracker_table_name),
+        subject=_subject(f"GoPro Sync Backlog Stopped ({environment}): {_videos(summary, 'deferred')} left"),
+        text=_backlog_stopped(summary, stopped),
     )
+
+
+def _partial_subject(summary: JsonObject, environment: str) -> str:
+    failed, new = required_count(summary, "failed"), required_count(summary, "new_count")
+    if got_nowhere(summary):
+        return f"GoPro Sync Failure ({environment}): no video was archived, {failed} of {new} failed"
+    return f"GoPro Sync Partial Failure ({environment}): {failed} of {new} videos"
+
+
+def _why_backlog_stopped(summary: JsonObject, backlog: Backlog) -> str:
+    """Why the chain of runs ends here though work is left; empty if it goes on, or was not to."""
+    if not (backlog.continues and optional_count(summary, "deferred")):
+        return ""
+    if required_count(summary, "synced") == 0 and not optional_count(summary, "bytes_unfinished"):
+        return (
+            "The backlog does not go on by itself now: this run neither archived a video nor sent a part of one, and "
+            f"another would only repeat it. {_videos(summary, 'deferred')} left: the next scheduled run goes on. "
+            "What to do: if that ends like this one, see in the executions of its videos what the downloads answered "
+            "(the address below; docs/troubleshooting.md says what to do about each error)."
+        )
+    if backlog.runs_of_day >= backlog.most_runs_a_day:
+        return (
+            f"The backlog does not go on by itself now: this was run {backlog.runs_of_day} of it within 24 hours, and "
+            f"{backlog.most_runs_a_day} are the most. {_videos(summary, 'deferred')} left: the next scheduled run "
+            "goes on. What to do: start a run to go on now. So many runs mean that each takes few "
+            "videos: raise MaxVideosPerRun, or the input's max_videos."
+        )
+    return ""
+
+
+def _videos(summary: JsonObject, name: str) -> str:
+    count = required_count(summary, name)
+    return "1 video" if count == 1 else f"{count} videos"
 
 
 def _why_stopped(error: str, because: str, counts: str) -> str:
@@ -159,7 +229,21 @@ def _critical(summary: JsonObject, failure: Failure) -> str:
     )
 
 
-def _partial(summary: JsonObject, tracker_table_name: str) -> str:
+def _backlog_stopped(summary: JsonObject, stopped: str) -> str:
+    execution_id = required_text(summary, "execution_id")
+    return "\n".join(
+        [
+            stopped,
+            "",
+            f"In this run: {_counts(summary)} left. {_transferred(summary)}.",
+            "",
+            f"Execution: {execution_id}",
+            *_console_address(execution_id),
+        ]
+    )
+
+
+def _partial(summary: JsonObject, tracker_table_name: str, *, stopped: str) -> str:
     failed, new, synced = (required_count(summary, name) for name in ("failed", "new_count", "synced"))
     execution_id = required_text(summary, "execution_id")
     return "\n".join(
@@ -172,6 +256,7 @@ def _partial(summary: JsonObject, tracker_table_name: str) -> str:
             "Failures by error:",
             *_failures_by_error(summary),
             "",
+            *_hint(summary),
             f"Videos (at most {_LINES_LISTED} are listed):",
             *_failed_videos(summary),
             "",
@@ -179,10 +264,21 @@ def _partial(summary: JsonObject, tracker_table_name: str) -> str:
             "queue. It is tried again by itself after 1, 2, 4 ... 30 days; a run with the input "
             '{"redrive": true} tries it now.',
             "",
+            *([stopped, ""] if stopped else []),
             f"Execution: {execution_id}",
             *_console_address(execution_id),
         ]
     )
+
+
+def _hint(summary: JsonObject) -> list[str]:
+    if not got_nowhere(summary):
+        return []
+    return [
+        "Nothing was archived. Where all videos fail alike, the cause is rarely a video: look up the most frequent "
+        "error in docs/troubleshooting.md first, then try them again.",
+        "",
+    ]
 
 
 def _transferred(summary: JsonObject) -> str:

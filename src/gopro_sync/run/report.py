@@ -1,6 +1,7 @@
 """The end of a run: its summary is completed, kept in S3 and counted as metrics, and people's notice is written.
 
-Asked for by the state machine, by ``{"action": "report_run", ...}`` to gopro-media-lister.
+Asked for by the state machine, by ``{"action": "report_run", ...}`` to gopro-media-lister; ``count_run``, with the same
+fields, where that has failed.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gopro_sync.cost.model import RunUsage, cost_of_run
 from gopro_sync.cost.prices import load_prices
-from gopro_sync.run.notices import FAILED, PARTIAL_FAILURE, failure_of, notice_of
-from gopro_sync.run.run_end import read_run_end
+from gopro_sync.run.notices import PARTIAL_FAILURE, notice_of
+from gopro_sync.run.run_end import RunEnd, read_run_end
 from gopro_sync.run.run_files import write_summary
 from gopro_sync.settings import NOBODY, Settings
 from gopro_sync.table.tracker import PendingVideos
@@ -58,31 +59,62 @@ def report(
         GoProSyncError: what the tracker and S3 raise.
     """
     end = read_run_end(event, execution_id=execution_id, now=now)
-    told = end.summary
-    status = required_text(told, "status")
+    told, failure = end.summary, end.failure
     pending = tracker.pending()
     summary = {**told, **_speed(told), **_cost(told), **_pending(pending, now), **_who_is_told(settings.alerts_go_to)}
-    failure = failure_of(summary, end.reason)
     notice = notice_of(
-        summary, failure, environment=settings.environment, tracker_table_name=settings.tracker_table_name
+        summary,
+        failure,
+        environment=settings.environment,
+        tracker_table_name=settings.tracker_table_name,
+        backlog=end.backlog,
     )
     write_summary(s3, bucket=settings.archive_bucket_name, execution_id=execution_id, summary=summary)
     environment = settings.environment
-    emit(Metric.RUN_COMPLETED, 0 if status == FAILED else 1, environment=environment)
-    emit(Metric.RUN_PARTIAL, 1 if status == PARTIAL_FAILURE else 0, environment=environment)
+    _count_outcome(end, environment=environment)
     emit(Metric.VIDEOS_PENDING, pending.count, environment=environment)
     emit(Metric.OLDEST_PENDING_AGE_HOURS, _age_hours(pending, now), environment=environment)
     if "cost_usd" in summary:
         emit(Metric.RUN_COST, summary["cost_usd"], environment=environment)
-    failures = told.get("failures")
-    if isinstance(failures, Mapping):
-        emit_failures({name: required_count(failures, name) for name in failures}, environment=environment)
     logger.info("Run reported", extra={"event_type": EventType.RUN_REPORTED, **_for_the_log(summary)})
     return {
         "summary": summary,
         "notice": None if notice is None else asdict(notice),
         "failure": None if failure is None else asdict(failure),
     }
+
+
+def count_run(event: JsonObject, *, execution_id: str, environment: str, now: datetime) -> None:
+    """Count a run whose report could not be made: what it came to is known without the table and S3.
+
+    Args:
+        event: how the run ended (`run_end.py`).
+        execution_id: of the run.
+        environment: of the stack.
+        now: the current time.
+
+    Raises:
+        InvalidEventError: a field is missing or of the wrong shape.
+    """
+    _count_outcome(read_run_end(event, execution_id=execution_id, now=now), environment=environment)
+
+
+def _count_outcome(end: RunEnd, *, environment: str) -> None:
+    """Count what the run came to: here alone, so that each cause counts once, however often it was met and retried."""
+    failures = _failures(end)  # first: no count is told of an event that is refused
+    emit(Metric.RUN_COMPLETED, 1 if end.came_forward else 0, environment=environment)
+    is_partial = required_text(end.summary, "status") == PARTIAL_FAILURE
+    emit(Metric.RUN_PARTIAL, 1 if is_partial else 0, environment=environment)
+    emit_failures(failures, environment=environment)
+    if end.lost_session:
+        emit(Metric.AUTHENTICATION_FAILURE, 1, environment=environment)
+
+
+def _failures(end: RunEnd) -> dict[str, int]:
+    """By error, how many videos failed; of a failed run in which none did, the run's own error."""
+    told = end.summary.get("failures")
+    failures = {name: required_count(told, name) for name in told} if isinstance(told, Mapping) else {}
+    return failures or ({} if end.failure is None else {end.failure.error: 1})
 
 
 def _pending(pending: PendingVideos, now: datetime) -> dict[str, Any]:

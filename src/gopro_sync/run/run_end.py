@@ -6,10 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from gopro_sync.errors import InvalidEventError
+from gopro_sync.errors import InvalidEventError, SessionRefusedError
 from gopro_sync.run.lambda_cause import message_of_cause
-from gopro_sync.run.notices import FAILED, Failure
-from gopro_sync.values.event_fields import JsonObject, optional_text, optional_time, required_text
+from gopro_sync.run.notices import FAILED, Backlog, Failure, failure_of, got_nowhere
+from gopro_sync.values.event_fields import (
+    JsonObject,
+    optional_flag,
+    optional_text,
+    optional_time,
+    required_count,
+    required_text,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,18 +26,41 @@ class RunEnd:
     Attributes:
         summary: its counts; or, if it failed before it had any, the error and its message.
         reason: what asking for the reason of a blocked run failed with; None if that was not asked, or went well.
+        lost_session: whether authentication is what the run ended by, its retries and renewals used up.
+        backlog: the chain that the run belongs to; None if it ended before it came to one.
     """
 
     summary: JsonObject
     reason: Failure | None
+    lost_session: bool
+    backlog: Backlog | None
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the run has failed; None if it has not.
+
+        Raises:
+            InvalidEventError: the summary lacks a field, or has one of the wrong shape.
+        """
+        return failure_of(self.summary, self.reason)
+
+    @property
+    def came_forward(self) -> bool:
+        """Whether the run did something, or had nothing to do: one in which all that was tried failed did not.
+
+        Raises:
+            InvalidEventError: the summary lacks a field, or has one of the wrong shape.
+        """
+        return required_text(self.summary, "status") != FAILED and not got_nowhere(self.summary)
 
 
 def read_run_end(event: JsonObject, *, execution_id: str, now: datetime) -> RunEnd:
-    """Read the event's fields ``summary``, ``failure`` and ``run_started_at``.
+    """Read the event's fields ``summary``, ``backlog``, ``failure`` and ``run_started_at``.
 
     Args:
         event: ``failure`` is what a state caught: ``Error`` and ``Cause``, as Step Functions hands them on. Without a
-            ``summary`` beside it, it ended the run, and ``run_started_at`` is needed.
+            ``summary`` beside it, it ended the run, and ``run_started_at`` is needed. ``authentication_failed`` is
+            true where the authenticator was what failed, and ``session_refused`` where GoPro refused a renewed session.
         execution_id: of the run.
         now: the current time.
 
@@ -38,12 +68,15 @@ def read_run_end(event: JsonObject, *, execution_id: str, now: datetime) -> RunE
         InvalidEventError: a field is missing or of the wrong shape.
     """
     caught = _caught(event)
+    lost_session = optional_flag(event, "authentication_failed") or optional_flag(event, "session_refused")
     if caught is None or "summary" in event:
-        return RunEnd(summary=_summary(event), reason=caught)
+        summary = _summary(event)
+        refused = optional_text(summary, "stopped_by") == SessionRefusedError.__name__
+        return RunEnd(summary=summary, reason=caught, lost_session=lost_session or refused, backlog=_backlog(event))
     started_at = optional_time(event, "run_started_at")
     if started_at is None:
         raise InvalidEventError("The event has no field 'run_started_at'")
-    summary = {
+    early_summary = {
         "execution_id": execution_id,
         "status": FAILED,
         "stopped_by": caught.error,
@@ -51,7 +84,7 @@ def read_run_end(event: JsonObject, *, execution_id: str, now: datetime) -> RunE
         "started_at": event["run_started_at"],
         "duration_seconds": max(0, round((now - started_at).total_seconds())),
     }
-    return RunEnd(summary=summary, reason=None)
+    return RunEnd(summary=early_summary, reason=None, lost_session=lost_session, backlog=None)
 
 
 def _caught(event: JsonObject) -> Failure | None:
@@ -61,6 +94,19 @@ def _caught(event: JsonObject) -> Failure | None:
     if not isinstance(told, Mapping):
         raise InvalidEventError("The event's field 'failure' is not a JSON object")
     return Failure(error=required_text(told, "Error"), message=message_of_cause(optional_text(told, "Cause")))
+
+
+def _backlog(event: JsonObject) -> Backlog | None:
+    told = event.get("backlog")
+    if told is None:
+        return None
+    if not isinstance(told, Mapping):
+        raise InvalidEventError("The event's field 'backlog' is not a JSON object")
+    return Backlog(
+        continues=optional_flag(told, "continues"),
+        runs_of_day=required_count(told, "runs_of_day"),
+        most_runs_a_day=required_count(told, "most_runs_a_day"),
+    )
 
 
 def _summary(event: JsonObject) -> JsonObject:

@@ -13,11 +13,11 @@ from typing import Final
 from gopro_sync.errors import InvalidEventError
 from gopro_sync.run.known_names import refuse_unknown_names
 from gopro_sync.run.selection import FILTER_FIELDS, Selection, read_selection
-from gopro_sync.values.event_fields import JsonObject, optional_count, optional_flag, optional_text
+from gopro_sync.values.event_fields import JsonObject, optional_count, optional_flag, optional_text, optional_time
 
 RUN_FIELDS: Final = frozenset({"max_videos", "filters", "redrive", "dry_run", "continue_backlog"})
 # Set by a run that starts the next one.
-_CHAIN_FIELDS: Final = frozenset({"chain", "link"})
+_CHAIN_FIELDS: Final = frozenset({"chain", "link", "day_began_at", "runs_of_day"})
 # For people, and for Step Functions itself: its console's sample input has the first, a state machine that starts this
 # one may send the second. https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
 _IGNORED_FIELDS: Final = frozenset({"Comment", "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"})
@@ -71,6 +71,8 @@ def read_run_input(run_input: object, standing_filters: JsonObject) -> RunInput:
     optional_flag(run_input, "continue_backlog")
     optional_text(run_input, "chain")
     optional_count(run_input, "link")
+    optional_time(run_input, "day_began_at")
+    optional_count(run_input, "runs_of_day")
     max_videos = optional_count(run_input, "max_videos")
     if max_videos == 0:
         raise InvalidEventError("The field 'max_videos' is 0; a run takes at least one video")

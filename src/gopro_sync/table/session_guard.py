@@ -75,6 +75,17 @@ class SessionGuard:
         }
         self._update_held("SET refusal = :refusal REMOVE lease_owner, lease_expires_at", {":refusal": remembered})
 
+    def note_failed_rotation(self, version_id: str) -> bool:
+        """Remembers that the rotation to a version of the secret failed; returns whether that is news."""
+        return update_record(
+            self._client,
+            self._table_name,
+            GUARD_KEY,
+            "SET failed_rotation = :version_id",
+            {":version_id": version_id},
+            condition="attribute_not_exists(failed_rotation) OR failed_rotation <> :version_id",
+        ).is_done
+
     def _update_held(self, expression: str, values: Mapping[str, Any]) -> None:
         # Not done if another invocation has taken over, since the lease ran out: the record is its own now.
         self._update(expression, values, condition="lease_owner = :owner")

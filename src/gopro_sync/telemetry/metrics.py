@@ -85,10 +85,10 @@ def emit_video_archived(size_bytes: int, duration_seconds: float, *, environment
 
 
 def emit_failures(failures: Mapping[str, int], *, environment: str) -> None:
-    """Tell how many videos of a run failed, in all and by error; a run without any tells a zero, which ends an alarm.
+    """Tell what failed in a run, in all and by error; a run without any failure tells a zero, which ends an alarm.
 
     Args:
-        failures: the number of videos by the class name of their error.
+        failures: the number of videos by the class name of their error; or the run's own error, once.
         environment: of the stack.
     """
     emit(Metric.SYNC_FAILURES, sum(failures.values()), environment=environment)

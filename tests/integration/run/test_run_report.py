@@ -187,8 +187,102 @@ def test_a_failed_run_counts_as_not_completed_and_invents_no_numbers(
         ("RunPartial", environment): 0,
         ("VideosPending", environment): 0,
         ("OldestPendingAgeHours", environment): 0,
+        ("SyncFailures", environment): 1,
+        ("SyncFailures", environment, "NetworkError"): 1,
     }
     assert "megabytes_per_second" not in summary
+
+
+ALL_FAILED: Final = SUMMARY | {"synced": 0, "failed": 6, "bytes_transferred": 0, "bytes_unfinished": 0}
+
+
+@pytest.mark.parametrize(
+    ("summary", "completed", "partial"),
+    [
+        (SUMMARY, 1, 1),
+        (ALL_FAILED, 0, 1),
+        (ALL_FAILED | {"bytes_unfinished": 5}, 1, 1),
+        (SUMMARY | {"status": "SUCCEEDED", "failed": 0, "failures": {}}, 1, 0),
+        (SUMMARY | {"status": "SUCCEEDED", "failed": 0, "failures": {}, "synced": 0, "new_count": 0}, 1, 0),
+        (SUMMARY | {"status": "FAILED", "stopped_by": "AccessDeniedError"}, 0, 0),
+    ],
+    ids=["some failed", "all failed", "a part was sent", "all archived", "nothing new", "failed"],
+)
+def test_a_run_in_which_every_video_failed_is_no_success(
+    aws: tuple[S3Client, DynamoDBClient],
+    capsys: pytest.CaptureFixture[str],
+    summary: dict[str, Any],
+    completed: int,
+    partial: int,
+) -> None:
+    report(summary)
+
+    environment = ENVIRONMENT["ENVIRONMENT"]
+    counted = metrics(capsys)
+    assert (counted[("RunCompleted", environment)], counted[("RunPartial", environment)]) == (completed, partial)
+
+
+BLOCKED: Final = SUMMARY | {"status": "FAILED", "failed": 0, "failures": {}, "failed_videos": []}
+REFUSED: Final = {"Error": "AuthenticationError", "Cause": '{"errorMessage": "GoPro refuses the password."}'}
+
+
+@pytest.mark.parametrize(
+    ("event", "authentication_failures", "error"),
+    [
+        ({"failure": FAILURE}, 0, "NetworkError"),
+        ({"failure": FAILURE, "authentication_failed": True}, 1, "NetworkError"),
+        ({"failure": {"Error": "SessionRefusedError"}, "session_refused": True}, 1, "SessionRefusedError"),
+        (
+            {
+                "summary": BLOCKED | {"stopped_by": "AuthenticationError"},
+                "failure": REFUSED,
+                "authentication_failed": True,
+            },
+            1,
+            "AuthenticationError",
+        ),
+        ({"summary": BLOCKED | {"stopped_by": "SessionRefusedError"}}, 1, "SessionRefusedError"),
+        ({"summary": BLOCKED | {"stopped_by": "AccessDeniedError"}}, 0, "AccessDeniedError"),
+    ],
+    ids=[
+        "the listing failed",
+        "no session was to be had",
+        "the renewed session was refused",
+        "the session ended in mid-run",
+        "the session was refused thrice",
+        "the session is not the trouble",
+    ],
+)
+@pytest.mark.parametrize("action", ["report_run", "count_run"])
+def test_what_a_run_failed_by_counts_once_even_if_no_report_can_be_made(
+    aws: tuple[S3Client, DynamoDBClient],
+    capsys: pytest.CaptureFixture[str],
+    *,
+    action: str,
+    event: dict[str, Any],
+    authentication_failures: int,
+    error: str,
+) -> None:
+    if action == "count_run":
+        aws[0].delete_bucket(Bucket=BUCKET)
+        aws[1].delete_table(TableName=TABLE)
+
+    told(action=action, **event)
+
+    environment = ENVIRONMENT["ENVIRONMENT"]
+    counted = metrics(capsys)
+    assert counted.get(("AuthenticationFailure", environment), 0) == authentication_failures
+    assert counted[("SyncFailures", environment)] == counted[("SyncFailures", environment, error)] == 1
+    assert (counted[("RunCompleted", environment)], counted[("RunPartial", environment)]) == (0, 0)
+
+
+def test_a_report_that_fails_counts_nothing_so_that_its_next_try_does_not_count_twice(
+    aws: tuple[S3Client, DynamoDBClient], capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws[0].delete_bucket(Bucket=BUCKET)
+    with pytest.raises(ConfigurationError):
+        told(failure=FAILURE, authentication_failed=True)
+    assert not metrics(capsys)
 
 
 def test_a_run_that_failed_before_it_had_counts_keeps_what_is_known(aws: tuple[S3Client, DynamoDBClient]) -> None:
@@ -236,6 +330,7 @@ def test_a_run_in_which_all_went_well_has_no_notice(aws: tuple[S3Client, DynamoD
         {"failure": FAILURE, "run_started_at": None},
         {"failure": FAILURE, "run_started_at": "last night"},
         {"failure": FAILURE, "summary": None},
+        {"failure": FAILURE, "authentication_failed": "yes"},
     ],
     ids=str,
 )

@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from gopro_sync import composition
 from gopro_sync.errors import (
     AccessDeniedError,
+    AlertError,
     AuthenticationError,
     ConfigurationError,
     GoProSyncError,
     InvalidEventError,
     NetworkError,
     TimeIsUp,
+    TrackerError,
 )
 from gopro_sync.gopro.session.credentials import Credentials
 from gopro_sync.handlers import authenticator
@@ -92,18 +94,21 @@ def test_what_renews_itself_or_has_no_known_end_tells_nothing(
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "of_a_run", "told"),
     [
-        (None, {"AuthenticationSuccess": [1]}),
-        (AuthenticationError("GoPro refuses the password"), {"AuthenticationFailure": [1]}),
-        (NetworkError("The GoPro API did not answer"), {}),
+        (None, True, {"AuthenticationSuccess": [1]}),
+        (None, False, {"AuthenticationSuccess": [1]}),
+        (AuthenticationError("GoPro refuses the password"), False, {"AuthenticationFailure": [1]}),
+        (AuthenticationError("GoPro refuses the password"), True, {}),
+        (NetworkError("The GoPro API did not answer"), False, {}),
     ],
-    ids=["success", "failure", "what time may mend"],
+    ids=["a run's success", "success", "failure", "a run's failure, which its report counts", "what time may mend"],
 )
 def test_each_outcome_is_counted_once(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     error: GoProSyncError | None,
+    of_a_run: bool,
     told: dict[str, list[int]],
 ) -> None:
     class Renewal:
@@ -114,7 +119,8 @@ def test_each_outcome_is_counted_once(
 
     monkeypatch.setattr(composition, "renewal", lambda owner: Renewal())
     with suppress(GoProSyncError):
-        authenticator.handler({"action": "ensure_session"}, FakeLambdaContext())
+        run = {"execution_id": "request-1"} if of_a_run else {}
+        authenticator.handler({"action": "ensure_session", **run}, FakeLambdaContext())
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
     assert [{name: line[name] for name in line if name not in {"_aws", "Environment"}} for line in lines] == (
@@ -203,8 +209,86 @@ def test_a_secret_that_cannot_be_read_fails_the_test(monkeypatch: pytest.MonkeyP
         raise denial
 
     monkeypatch.setattr(FakeSecrets, "get_secret_value", refuse)
+    monkeypatch.setattr(composition, "session_guard", lambda owner: FakeGuard())
     with pytest.raises(AccessDeniedError):
         step(monkeypatch, {"new": ["AWSPENDING"]}, Step="testSecret")
+
+
+class FakeGuard:
+    """What the guard remembers of failed rotations."""
+
+    def __init__(self) -> None:
+        self._failed: str | None = None
+
+    def note_failed_rotation(self, version_id: str) -> bool:
+        is_news, self._failed = self._failed != version_id, version_id
+        return is_news
+
+
+class UnreachableGuard:
+    """A table that does not answer."""
+
+    def note_failed_rotation(self, version_id: str) -> bool:
+        raise TrackerError("DynamoDB did not answer")
+
+
+@pytest.mark.parametrize(
+    ("error", "guard", "counted"),
+    [
+        (AuthenticationError("GoPro refuses the password"), FakeGuard(), 1),
+        (AccessDeniedError("The secret may not be written"), FakeGuard(), 1),
+        (AuthenticationError("GoPro refuses the password"), UnreachableGuard(), 3),
+        (NetworkError("The GoPro API did not answer"), FakeGuard(), 0),
+    ],
+    ids=["refused", "denied", "it cannot be remembered", "what time may mend"],
+)
+def test_a_rotation_that_fails_counts_once_however_often_it_is_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: GoProSyncError,
+    guard: FakeGuard | UnreachableGuard,
+    counted: int,
+) -> None:
+    class Renewal:
+        def prepare_rotation(self, version_id: str) -> Credentials:
+            raise error
+
+    monkeypatch.setattr(composition, "renewal", lambda owner: Renewal())
+    monkeypatch.setattr(composition, "session_guard", lambda owner: guard)
+    for _ in range(3):
+        with pytest.raises(type(error)):
+            step(monkeypatch, {"new": ["AWSPENDING"], "old": ["AWSCURRENT"]}, Step="createSecret")
+    lines = [line for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert sum("AuthenticationFailure" in json.loads(line) for line in lines) == counted
+
+
+def test_the_reminder_of_a_pasted_token_that_did_not_get_through_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    pasted = json.dumps({"auth_token": "fake-token"})
+    sent: list[str] = []
+
+    class Topic:
+        tries = 0
+
+        def publish(self, **arguments: str) -> dict[str, str]:
+            self.tries += 1
+            if self.tries == 1:
+                raise EndpointConnectionError(endpoint_url="https://sns.example")
+            sent.append(arguments["Subject"])
+            return {}
+
+    class Renewal:
+        def prepare_rotation(self, version_id: str) -> Credentials:
+            return Credentials.parse(pasted)
+
+    topic = Topic()
+    monkeypatch.setattr(composition, "renewal", lambda owner: Renewal())
+    monkeypatch.setattr(composition, "sns_client", lambda: topic)
+    versions = {"new": ["AWSPENDING"], "old": ["AWSCURRENT"]}
+    with pytest.raises(AlertError):
+        step(monkeypatch, versions, Step="createSecret")
+    step(monkeypatch, versions, values={"new": pasted}, Step="createSecret")  # it has its value since the first time
+
+    assert sent == ["GoPro Sync: replace the pasted token"]
 
 
 def test_a_version_that_is_current_already_is_left_alone_whatever_the_step(monkeypatch: pytest.MonkeyPatch) -> None:

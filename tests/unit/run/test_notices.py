@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from gopro_sync.errors import InvalidEventError
-from gopro_sync.run.notices import Failure, Notice, failure_of, notice_of
+from gopro_sync.run.notices import Backlog, Failure, Notice, failure_of, notice_of
 
 EXECUTION: Final = "arn:aws:states:eu-central-1:123456789012:execution:gopro-sync-orchestrator:night"
 CONSOLE: Final = (
@@ -39,10 +39,20 @@ SUMMARY: Final[dict[str, Any]] = {
 BLOCKED: Final = SUMMARY | {"status": "FAILED", "failed": 0, "failures": {}, "failed_videos": []}
 
 
-def notice(summary: dict[str, Any], *, reason: Failure | None = None, environment: str = "prod") -> Notice:
+def notice(
+    summary: dict[str, Any],
+    *,
+    reason: Failure | None = None,
+    environment: str = "prod",
+    backlog: Backlog | None = None,
+) -> Notice:
     """Return the notice of a run that has one."""
     told = notice_of(
-        summary, failure_of(summary, reason), environment=environment, tracker_table_name="gopro-sync-tracker"
+        summary,
+        failure_of(summary, reason),
+        environment=environment,
+        tracker_table_name="gopro-sync-tracker",
+        backlog=backlog,
     )
     assert told is not None
     return told
@@ -119,6 +129,112 @@ Execution: {EXECUTION}
 Started: 2026-03-01T02:00:00.000Z
 {CONSOLE}""",
     )
+
+
+def test_a_dead_credential_is_told_with_since_when_and_what_to_type() -> None:
+    reason = Failure(
+        error="AuthenticationError",
+        message="GoPro refuses the password, since 2026-03-01T02:00:00Z. To mend it, run: ./gopro-sync credentials set "
+        "--secret-id gopro/credentials. Then start the run again, or wait for the next one; what is archived stays "
+        "archived.",
+    )
+    assert notice(BLOCKED | {"stopped_by": "SessionRefusedError"}, reason=reason) == Notice(
+        subject="GoPro Sync Critical Failure (prod)",
+        text=f"""\
+The GoPro sync run failed. Videos that are archived already are safe.
+
+AuthenticationError: GoPro refuses the password, since 2026-03-01T02:00:00Z. To mend it, run: ./gopro-sync credentials \
+set --secret-id gopro/credentials. Then start the run again, or wait for the next one; what is archived stays \
+archived. In this run: 1 archived, 0 failed, 1 left for the next run.
+
+Execution: {EXECUTION}
+Started: 2026-03-01T02:00:00.000Z
+{CONSOLE}""",
+    )
+
+
+def test_a_night_in_which_every_video_failed_is_told_as_such_with_where_to_look_first() -> None:
+    summary = SUMMARY | {
+        "new_count": 3,
+        "synced": 0,
+        "deferred": 0,
+        "bytes_transferred": 0,
+        "failures": {"IntegrityError": 3},
+        "failed_videos": [{"media_id": media_id, "error": "IntegrityError"} for media_id in "bcd"],
+    }
+    assert notice(summary) == Notice(
+        subject="GoPro Sync Failure (prod): no video was archived, 3 of 3 failed",
+        text=f"""\
+3 of 3 new videos could not be archived. 0 were archived, 0 are left for the next run.
+9 videos found, 4 of them archived before. 0 MB in 630 seconds: 0.8 MB/s, about $0.01.
+
+Failures by error:
+  IntegrityError: 3
+
+Nothing was archived. Where all videos fail alike, the cause is rarely a video: look up the most frequent error in \
+docs/troubleshooting.md first, then try them again.
+
+Videos (at most 20 are listed):
+  b: IntegrityError
+  c: IntegrityError
+  d: IntegrityError
+
+Each is marked FAILED in the table gopro-sync-tracker, which says why, and lies in the dead letter queue. \
+It is tried again by itself after 1, 2, 4 ... 30 days; a run with the input {{"redrive": true}} tries it now.
+
+Execution: {EXECUTION}
+{CONSOLE}""",
+    )
+
+
+WELL: Final = SUMMARY | {"status": "SUCCEEDED", "failed": 0, "failures": {}, "failed_videos": [], "deferred": 5}
+FIFTH: Final = Backlog(continues=True, runs_of_day=5, most_runs_a_day=48)
+
+
+def test_a_chain_that_got_nowhere_is_told_with_what_happens_next() -> None:
+    assert notice(WELL | {"synced": 0, "bytes_transferred": 0}, backlog=FIFTH) == Notice(
+        subject="GoPro Sync Backlog Stopped (prod): 5 videos left",
+        text=f"""\
+The backlog does not go on by itself now: this run neither archived a video nor sent a part of one, and another would \
+only repeat it. 5 videos left: the next scheduled run goes on. What to do: if that ends like this one, see in the \
+executions of its videos what the downloads answered (the address below; docs/troubleshooting.md says what to do about \
+each error).
+
+In this run: 0 archived, 0 failed, 5 left. 0 MB in 630 seconds: 0.8 MB/s, about $0.01.
+
+Execution: {EXECUTION}
+{CONSOLE}""",
+    )
+
+
+def test_a_chain_that_has_had_its_runs_of_the_day_is_told_with_their_number() -> None:
+    backlog = Backlog(continues=True, runs_of_day=48, most_runs_a_day=48)
+    told = notice(WELL | {"deferred": 1}, backlog=backlog)
+    assert told.subject == "GoPro Sync Backlog Stopped (prod): 1 video left"
+    assert told.text.startswith(
+        "The backlog does not go on by itself now: this was run 48 of it within 24 hours, and 48 are the most. "
+        "1 video left: the next scheduled run goes on. What to do: start a run to go on now. "
+    )
+
+
+@pytest.mark.parametrize(
+    ("summary", "backlog"),
+    [
+        (WELL, FIFTH),
+        (WELL | {"synced": 0, "bytes_unfinished": 5}, FIFTH),
+        (WELL | {"synced": 0, "deferred": 0}, FIFTH),
+        (WELL | {"synced": 0}, Backlog(continues=False, runs_of_day=1, most_runs_a_day=48)),
+        (WELL | {"synced": 0}, None),
+    ],
+    ids=["it goes on", "a part was sent", "nothing is left", "it was not to go on", "no chain"],
+)
+def test_a_backlog_that_goes_on_or_is_done_is_not_told(summary: dict[str, Any], backlog: Backlog | None) -> None:
+    assert notice_of(summary, None, environment="prod", tracker_table_name="t", backlog=backlog) is None
+
+
+def test_a_chain_that_failed_is_told_once() -> None:
+    stopped = BLOCKED | {"stopped_by": "AccessDeniedError", "synced": 0}
+    assert notice(stopped, backlog=FIFTH).subject == "GoPro Sync Critical Failure (prod)"
 
 
 @pytest.mark.parametrize(

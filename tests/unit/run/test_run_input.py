@@ -68,6 +68,8 @@ def test_an_input_that_is_no_object_is_refused(run_input: Any, told: str) -> Non
         ("filters", "media_ids"),
         ("chain", 5),
         ("link", "2"),
+        ("day_began_at", "yesterday"),
+        ("runs_of_day", "2"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused_by_its_name(name: str, value: Any) -> None:
@@ -83,6 +85,7 @@ def test_a_value_of_the_wrong_type_is_refused_by_its_name(name: str, value: Any)
         {"Comment": "started by hand"},
         {"AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": "arn:aws:states:eu-central-1:123456789012:execution:other:1"},
         {"chain": "first", "link": 2, "continue_backlog": True},
+        {"chain": "first", "link": 2, "day_began_at": "2026-03-01T02:00:00.000Z", "runs_of_day": 2},
     ],
 )
 def test_what_asks_for_nothing_special_is_a_run_of_everything(run_input: dict[str, Any]) -> None:
@@ -103,7 +106,8 @@ def test_what_was_asked_for_is_what_is_read() -> None:
 
 @given(name=st.text(max_size=30))
 def test_no_name_is_passed_over(name: str) -> None:
-    known = {*RUN_FIELDS, "Comment", "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID", "chain", "link"}
+    known = {*RUN_FIELDS, "Comment", "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"}
+    known |= {"chain", "link", "day_began_at", "runs_of_day"}
     if name not in known:
         with pytest.raises(InvalidEventError, match="unknown fields"):
             read_run_input({name: None}, {})
