@@ -305,7 +305,7 @@ def test_an_error_is_retried_by_exactly_the_functions_that_the_table_names(error
     assert {name for name in FUNCTION_OF if error in retried_errors(TASKS[name])} == RETRIED_BY.get(error, set())
 
 
-@pytest.mark.parametrize("name", AT_THE_END)
+@pytest.mark.parametrize("name", sorted(AT_THE_END))
 def test_a_call_that_lambda_itself_dropped_and_a_killed_function_are_tried_again_at_the_end_too(name: str) -> None:
     retries = TASKS[name]["Retry"]
     for rule, usual in zip(retries, RETRIES_OF_EVERY_FUNCTION, strict=False):
