@@ -37,6 +37,7 @@ SECRET = ENVIRONMENT["CREDENTIALS_SECRET_ID"]
 def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, value in (ENVIRONMENT | {"AWS_DEFAULT_REGION": "eu-central-1"}).items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(composition, "session_guard", lambda owner: FakeGuard())
     composition.forget()
     yield
     composition.forget()
@@ -232,6 +233,10 @@ class UnreachableGuard:
         raise TrackerError("DynamoDB did not answer")
 
 
+def refused(*_: Any, **__: Any) -> Any:
+    raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "UpdateSecretVersionStage")
+
+
 @pytest.mark.parametrize(
     ("error", "guard", "counted"),
     [
@@ -255,6 +260,7 @@ def test_a_rotation_that_fails_counts_once_however_often_it_is_repeated(
 
     monkeypatch.setattr(composition, "renewal", lambda owner: Renewal())
     monkeypatch.setattr(composition, "session_guard", lambda owner: guard)
+    monkeypatch.setattr(FakeSecrets, "update_secret_version_stage", refused)  # else the same step cannot come again
     for _ in range(3):
         with pytest.raises(type(error)):
             step(monkeypatch, {"new": ["AWSPENDING"], "old": ["AWSCURRENT"]}, Step="createSecret")
@@ -283,10 +289,10 @@ def test_the_reminder_of_a_pasted_token_that_did_not_get_through_is_sent_again(m
     topic = Topic()
     monkeypatch.setattr(composition, "renewal", lambda owner: Renewal())
     monkeypatch.setattr(composition, "sns_client", lambda: topic)
-    versions = {"new": ["AWSPENDING"], "old": ["AWSCURRENT"]}
+    secrets = secrets_of(monkeypatch, {"new": ["AWSPENDING"], "newer": ["AWSPENDING"], "old": ["AWSCURRENT"]}, {})
     with pytest.raises(AlertError):
-        step(monkeypatch, versions, Step="createSecret")
-    step(monkeypatch, versions, values={"new": pasted}, Step="createSecret")  # it has its value since the first time
+        take(secrets, Step="createSecret")
+    take(secrets, Step="createSecret", ClientRequestToken="newer")  # the failed rotation is over: the next one
 
     assert sent == ["GoPro Sync: replace the pasted token"]
 

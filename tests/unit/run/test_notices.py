@@ -166,7 +166,7 @@ def test_a_night_in_which_every_video_failed_is_told_as_such_with_where_to_look_
         subject="GoPro Sync Failure (prod): no video was archived, 3 of 3 failed",
         text=f"""\
 3 of 3 new videos could not be archived. 0 were archived, 0 are left for the next run.
-9 videos found, 4 of them archived before. 0 MB in 630 seconds: 0.8 MB/s, about $0.01.
+9 videos found, 4 of them archived before. 0 MB in 630 seconds: 0.8 MB/s, about $0.01 at us-east-1's prices.
 
 Failures by error:
   IntegrityError: 3
@@ -200,7 +200,7 @@ only repeat it. 5 videos left: the next scheduled run goes on. What to do: if th
 executions of its videos what the downloads answered (the address below; docs/troubleshooting.md says what to do about \
 each error).
 
-In this run: 0 archived, 0 failed, 5 left. 0 MB in 630 seconds: 0.8 MB/s, about $0.01.
+In this run: 0 archived, 0 failed, 5 left. 0 MB in 630 seconds: 0.8 MB/s, about $0.01 at us-east-1's prices.
 
 Execution: {EXECUTION}
 {CONSOLE}""",
