@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from tests.support.deployment import Stack, resource, resources_of, roles_with_permissions
+from gates.template import Stack, resource, resources_of, roles_with_permissions
 
 _IN_A_VPC = {"VpcSubnetIds": "subnet-0a1b2c3d", "VpcSecurityGroupIds": "sg-0a1b2c3d"}
 # What the resolver leaves of a resource's attribute, as the ARN that it stands for.

@@ -25,6 +25,7 @@ import httpx
 import pytest
 from moto import mock_aws
 
+from gates.template import ROOT, Stack, state_machine
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.http import open_http_client
 from gopro_sync.gopro.session.session import Session
@@ -36,7 +37,6 @@ from local.s3_server import S3Part, S3Server, S3Upload
 from local.simulator import Library, SimulatedItem, Simulator, SourceFile
 from tests.chaos import downloader_process
 from tests.chaos.downloader_process import LIMITS, Invocation, Raised
-from tests.support.deployment import ROOT, Stack, state_machine
 from tests.support.dynamodb_server import DynamoDBServer
 from tests.support.state_machine import Execution, TaskError, run
 

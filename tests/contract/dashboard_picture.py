@@ -15,8 +15,8 @@ import pytest
 from docs.tools.dashboard.picture import draw
 from docs.tools.dashboard.widgets import WidgetError
 from docs.tools.readings import Reading
+from gates.template import dashboard_body
 from gopro_sync.telemetry.metrics import NAMESPACE, Metric
-from tests.support.deployment import dashboard_body
 
 NOW = 1_790_000_000.0
 

@@ -11,10 +11,10 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 
+from gates.template import states
 from gopro_sync.archive.retries import PASSING_ERRORS
 from gopro_sync.aws.answers import MEANINGS, OTHERWISE, TRIED_AGAIN, Meaning, Service, Tries, answer_of
 from gopro_sync.errors import RetryableError
-from tests.support.deployment import states
 from tests.support.source_code import nodes
 
 ROWS: Final = [(service, code, meaning) for service, codes in MEANINGS.items() for code, meaning in codes.items()]

@@ -6,9 +6,9 @@ import importlib
 import re
 
 from bench import cold_start
+from gates.template import resources_of
 from gopro_sync import composition
 from gopro_sync.settings import VARIABLE_NAMES
-from tests.support.deployment import resources_of
 
 
 def test_a_measured_function_has_every_variable_that_it_needs() -> None:

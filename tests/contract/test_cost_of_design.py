@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from gates.template import Stack, resource, resources_of, state_machine, template
 from gopro_sync.cost import model as cost
 from gopro_sync.cost.model import Deployment, MonthlyUsage, monthly_cost
 from gopro_sync.cost.prices import load_prices
 from local.engine.alarm_rule import AlarmRule
-from tests.support.deployment import Stack, resource, resources_of, state_machine, template
 
 
 def path_length(machine: dict[str, Any], choices: dict[str, str]) -> int:

@@ -9,8 +9,8 @@ import pytest
 from docs.tools.dashboard.widgets import Kind, kind_of, last_value, series_of
 from docs.tools.logs_insights import run_query
 from docs.tools.readings import Reading
+from gates.template import dashboard_body
 from gopro_sync.telemetry.metrics import NAMESPACE, Metric
-from tests.support.deployment import dashboard_body
 
 NOW: Final = 1_790_000_000.0
 WIDGETS: Final[list[dict[str, Any]]] = dashboard_body()["widgets"]

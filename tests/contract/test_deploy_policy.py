@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import pytest
 
+from gates.template import ROOT
 from tests.contract.test_deployment import WAYS, deployed, plain
-from tests.support.deployment import ROOT
 
 POLICY: Final = json.loads((ROOT / "docs" / "deploy-policy.json").read_text(encoding="utf-8"))
 REGION: Final = "ap-southeast-1"

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import pytest
 
+from gates.template import ROOT, Stack, template
 from lambda_package.processor import deployed_architecture
-from tests.support.deployment import ROOT, Stack, template
 
 SAM_PYTHON: Final = ROOT / ".venv" / "sam" / "bin" / "python"
 READ: Final = """

@@ -11,7 +11,7 @@ from typing import Any, Final
 import botocore.session
 import pytest
 
-from tests.support.deployment import ROOT, Stack, state_machine_text, template
+from gates.template import ROOT, Stack, state_machine_text, template
 from tests.support.plain_deployment import plain_template
 
 # Each way to deploy that adds or takes away resources, with the longest names.

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from tests.support.deployment import Stack, resource, resources_of, roles_with_permissions, states
+from gates.template import Stack, resource, resources_of, roles_with_permissions, states
 
 DOCUMENT: Final = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text(encoding="utf-8")
 HEADING: Final = "## Differs from the specification, because"

@@ -8,11 +8,11 @@ from typing import Any, Final
 import pytest
 
 from docs.tools.alarm_table import ShownAlarm, alarm_table
+from gates.template import ROOT, Stack, resource, resources_of, template
 from gopro_sync import errors
 from gopro_sync.telemetry.logs import EventType
 from gopro_sync.telemetry.metrics import Metric
 from local.engine.alarm_rule import AlarmRule
-from tests.support.deployment import ROOT, Stack, resource, resources_of, template
 
 CONFIGURATION: Final = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 TROUBLESHOOTING: Final = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gates import iam_findings
-from tests.support.deployment import ROOT, template
+from gates.template import ROOT, template
 
 CHECKED = ("src", "gopro_sync_cli", "lambda_package")
 PYTHON_FILES = [file for folder in CHECKED for file in (ROOT / folder).rglob("*.py")]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
+from gates.template import state_machine
 from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.table.tracker import ClaimOutcome, Status, Tracker
 from gopro_sync.table.video import Video
-from tests.support.deployment import state_machine
 from tests.support.state_machine import ENTERED_AT, EXECUTION_ARN, TaskError, run
 from tests.support.tracker_table import tracker_table
 

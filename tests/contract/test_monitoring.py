@@ -13,12 +13,12 @@ from typing import Any, Final
 import pytest
 
 from docs.tools.logs_insights import run_query
+from gates.template import Stack, dashboard_body, resource, resources_of, template
 from gopro_sync.settings import ALERT_CHANNELS
 from gopro_sync.telemetry.logs import EventType
 from gopro_sync.telemetry.metrics import NAMESPACE, Metric, emit, emit_failures, emit_video_archived
 from local.engine.alarm_rule import AS_DOCUMENTED, ONLY_METRIC, AlarmRule, Datapoint, Evaluation, State
 from local.engine.embedded_metrics import embedded_metrics
-from tests.support.deployment import Stack, dashboard_body, resource, resources_of, template
 from tests.support.source_code import nodes
 
 ALARMS: Final = sorted(resources_of("AWS::CloudWatch::Alarm"))

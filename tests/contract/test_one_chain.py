@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.deployment import state_machine
+from gates.template import state_machine
 from tests.support.state_machine import ENTERED_AT, TaskError, run
 from tests.support.tracker_table import tracker_table
 

@@ -15,9 +15,9 @@ from botocore import xform_name
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
+from gates.template import ROOT, Stack, template
 from lambda_package.botocore_data import USED_OPERATIONS, USED_SERVICES, trim_botocore_data
 from lambda_package.build import PLATFORMS
-from tests.support.deployment import ROOT, Stack, template
 from tests.support.source_code import nodes
 
 FUNCTIONS = [name for name, item in template()["Resources"].items() if item["Type"] == "AWS::Serverless::Function"]

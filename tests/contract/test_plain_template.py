@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.support.deployment import ROOT, Stack, template
+from gates.template import ROOT, Stack, template
 from tests.support.plain_deployment import plain_template
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html

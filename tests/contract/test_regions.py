@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.support.deployment import Stack, partitions, resource, resources_of, state_machine, template
+from gates.template import Stack, partitions, resource, resources_of, state_machine, template
 
 PARTITIONS: Final = {
     "us-east-1": ("aws", "amazonaws.com"),

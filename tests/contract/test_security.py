@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import pytest
 
+from gates.template import Stack, resource, resources_of, roles_with_permissions, template
 from gopro_sync.telemetry import metrics
-from tests.support.deployment import Stack, resource, resources_of, roles_with_permissions, template
 
 ACCOUNT: Final = "123456789012"
 VPC: Final = {"VpcSubnetIds": "subnet-0a1b2c3d,subnet-0a1b2c3e", "VpcSecurityGroupIds": "sg-0a1b2c3d"}

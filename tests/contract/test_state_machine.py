@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import botocore.session
 import pytest
 
+from gates.template import Stack, resource, state_machine, state_machine_text, states, template
 from gopro_sync import errors
 from gopro_sync.run.run_files import write_manifest
-from tests.support.deployment import Stack, resource, state_machine, state_machine_text, states, template
 from tests.support.state_machine import EXECUTION_ARN
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import pytest
 
+from gates.template import Stack, state_machine
 from gopro_sync.run.notices import failure_of, notice_of
 from gopro_sync.run.run_end import read_run_end
-from tests.support.deployment import Stack, state_machine
 from tests.support.state_machine import ENTERED_AT, EXECUTION_ARN, STATE_SIZE_LIMIT_BYTES, Execution, TaskError, run
 
 RUN_DEADLINE: Final = "2026-03-01T03:55:00Z"

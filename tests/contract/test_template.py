@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from gates.template import ROOT, Stack, resource, resources_of, roles_with_permissions, template
 from gopro_sync.archive.object_key import PREFIX_ROOT
 from gopro_sync.gopro.library.media import VIDEO_TYPES
 from gopro_sync.run.video import object_tags
 from gopro_sync.settings import FILTER_NAMES, VARIABLE_NAMES
-from tests.support.deployment import ROOT, Stack, resource, resources_of, roles_with_permissions, template
 
 POWERTOOLS_VARIABLES: Final = {"POWERTOOLS_LOG_LEVEL"}
 FUNCTIONS: Final = resources_of("AWS::Serverless::Function")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from gates.template import ROOT
 from gopro_sync_cli.adopt import Adopt
 from local import cloud as local_cloud
 from local import deployment
@@ -15,7 +16,6 @@ from local.cloud import Cloud
 from local.simulator import SimulatorAdmin
 from local.state import StateDirectory
 from tests.e2e.conftest import Stack, video
-from tests.support.deployment import ROOT
 
 PROFILE = f"""
 version = 0.1

@@ -17,11 +17,11 @@ from uuid import uuid4
 
 import pytest
 
+from gates.template import Stack as Template
+from gates.template import resource, roles_with_permissions
 from local.simulator import SimulatedItem, SourceFile
 from local.simulator.faults import Fault, FaultName
 from tests.e2e.conftest import LOGIN, Stack, video
-from tests.support.deployment import Stack as Template
-from tests.support.deployment import resource, roles_with_permissions
 
 type Flow = Callable[[Stack], str]
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
+from gates.template import read_template
 from lambda_package.build import PACKAGE
 from local import cloud as local_cloud
 from local.deployment import STACK_NAME
 from local.simulator import SimulatorAdmin
 from local.state import StateDirectory
 from tests.e2e.conftest import Stack, packages, video
-from tests.support.deployment import read_template
 from tests.support.plain_deployment import PlainDeployment, plain_template, translate
 
 # Where sam has put what it packed.

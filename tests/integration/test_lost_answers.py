@@ -19,6 +19,7 @@ import pytest
 from botocore import xform_name
 from moto import mock_aws
 
+from gates.template import ROOT
 from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.aws.clients import make_s3_client, make_secrets_client, make_sns_client
 from gopro_sync.gopro.session.credentials import PENDING, Credentials, CredentialStore
@@ -29,7 +30,6 @@ from gopro_sync.table.session_guard import GUARD_KEY, SessionGuard
 from gopro_sync.table.tracker import ClaimOutcome, Status, Tracker
 from gopro_sync.table.video import Video
 from gopro_sync.telemetry.alerts import publish_alert
-from tests.support.deployment import ROOT
 from tests.support.lost_answers import LostAnswers
 from tests.support.tracker_table import tracker_table
 

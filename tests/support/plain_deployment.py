@@ -23,12 +23,12 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
 import lambda_package.build
+from gates.template import state_machine_text, template
 from local.aws_client import shared_client
 from local.deployment import STACK_NAME, stack_parameters
 from local.engine.environment import DEFAULT_REGION
 from local.errors import DeploymentError
 from local.state import REPOSITORY, StateDirectory
-from tests.support.deployment import state_machine_text, template
 
 BUCKET: Final = "deployment-artifacts"
 PACKAGE_KEY: Final = "package.zip"

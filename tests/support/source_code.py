@@ -6,7 +6,7 @@ import ast
 from functools import cache
 from typing import Final
 
-from tests.support.deployment import ROOT
+from gates.template import ROOT
 
 SOURCES: Final = ROOT / "src" / "gopro_sync"
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from moto import mock_aws
 
+from gates.template import Stack, resource
 from gopro_sync.aws.clients import make_dynamodb_client
 from tests.support.aws_environment import aws_environment
-from tests.support.deployment import Stack, resource
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

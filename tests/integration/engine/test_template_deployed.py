@@ -12,8 +12,8 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 
+from gates.template import state_machine_text
 from tests.integration.engine.conftest import Engine
-from tests.support.deployment import state_machine_text
 from tests.support.plain_deployment import BUCKET, DEFINITION_KEY, PACKAGE_KEY, plain_template
 
 # Not that of other tests, whose stacks have the same names.

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import WaiterError
 
+from gates.template import state_machine_text, template
 from tests.integration.engine.conftest import Engine
-from tests.support.deployment import state_machine_text, template
 
 _REGIONS = ("us-east-1", "eu-central-1")
 _STACK = "gopro-s3-sync"

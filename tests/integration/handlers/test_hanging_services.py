@@ -12,12 +12,12 @@ from typing import Any, Final
 import pytest
 from moto import mock_aws
 
+from gates.template import ROOT
 from gopro_sync import composition, errors
 from gopro_sync.aws.clients import make_secrets_client
 from gopro_sync.handlers import authenticator, media_lister, video_downloader
 from gopro_sync.handlers.last_word import RESERVE_SECONDS
 from gopro_sync.table.session_guard import GUARD_KEY
-from tests.support.deployment import ROOT
 from tests.support.lambda_context import FakeLambdaContext
 from tests.support.tracker_table import tracker_table
 

@@ -17,9 +17,9 @@ from botocore.exceptions import EndpointConnectionError
 from typer import testing
 from typer.testing import CliRunner, Result
 
+from gates.template import ROOT, Stack, pseudo_parameters, template
 from gopro_sync_cli import __main__ as command_line
 from gopro_sync_cli.template import Template
-from tests.support.deployment import ROOT, Stack, pseudo_parameters, template
 from tests.support.kept_account import (
     ACCOUNT,
     AUDIT_BUCKET,

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.support.deployment import ROOT
+from gates.template import ROOT
 
 # As in Lambda, where what stands in the checkout is all there is: no packages of this environment.
 PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); __import__(sys.argv[2])"

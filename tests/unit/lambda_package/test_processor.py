@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gates.template import ROOT
 from lambda_package.processor import ProcessorError, check, deployed_architecture
-from tests.support.deployment import ROOT
 
 MACHINES = {"x86_64": 62, "arm64": 183, "riscv64": 243}
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gates.template import template
 from local.alert_email import ALERT_EMAIL_PATTERN, is_alert_email
-from tests.support.deployment import template
 
 
 def test_the_pattern_is_the_templates() -> None:
