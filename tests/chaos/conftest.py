@@ -273,7 +273,8 @@ class World:
         match target:
             case "MediaLister" if arguments["Payload"].get("action") == "report_run":
                 summary = arguments["Payload"]["summary"]
-                return {"Payload": {"statusCode": 200, "summary": summary, "notice": None, "failure": None}}
+                notice = {"subject": "A night", "text": "A video failed."} if summary["failed"] else None
+                return {"Payload": {"statusCode": 200, "summary": summary, "notice": notice, "failure": None}}
             case "MediaLister":
                 return {"Payload": self._list()}
             case "getObject":
