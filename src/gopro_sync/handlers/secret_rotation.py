@@ -19,7 +19,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync import composition
-from gopro_sync.errors import ConfigurationError, GoProSyncError, InvalidEventError, RetryableError
+from gopro_sync.errors import AlertError, ConfigurationError, GoProSyncError, InvalidEventError
 from gopro_sync.gopro.session.credentials import CURRENT, PENDING, CredentialMode, CredentialStore
 from gopro_sync.handlers.entry_point import STATUS_OK
 from gopro_sync.telemetry.alerts import publish_alert
@@ -57,8 +57,8 @@ def take_step(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     if CURRENT not in stages:
         try:
             _take_or_end(step, store, version_id, context)
-        except (InvalidEventError, RetryableError):
-            raise  # nothing is known of the credential, or time may mend it: the step comes again
+        except (InvalidEventError, AlertError):
+            raise  # nothing is known of the credential
         except GoProSyncError:
             _count_failure(version_id, context)
             raise

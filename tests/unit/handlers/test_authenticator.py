@@ -243,9 +243,10 @@ def refused(*_: Any, **__: Any) -> Any:
         (AuthenticationError("GoPro refuses the password"), FakeGuard(), 1),
         (AccessDeniedError("The secret may not be written"), FakeGuard(), 1),
         (AuthenticationError("GoPro refuses the password"), UnreachableGuard(), 3),
-        (NetworkError("The GoPro API did not answer"), FakeGuard(), 0),
+        (NetworkError("The GoPro API did not answer"), FakeGuard(), 1),
+        (AlertError("SNS did not take it"), FakeGuard(), 0),
     ],
-    ids=["refused", "denied", "it cannot be remembered", "what time may mend"],
+    ids=["refused", "denied", "it cannot be remembered", "no answer", "the reminder alone"],
 )
 def test_a_rotation_that_fails_counts_once_however_often_it_is_repeated(
     monkeypatch: pytest.MonkeyPatch,
