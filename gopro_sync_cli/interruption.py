@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,9 +29,12 @@ class Interruptions:
                 self._handlers_before[number] = signal.signal(number, self._receive)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
         for number, handler in self._handlers_before.items():
             signal.signal(number, handler)
+        if isinstance(error, OSError) and error.errno == errno.EIO:
+            # What was said did not reach the terminal any more: it is lost, only its signal is still on its way.
+            raise SystemExit(128 + signal.SIGHUP) from error
 
     @contextmanager
     def kept_back(self) -> Iterator[None]:

@@ -17,7 +17,6 @@ from lambda_package.processor import deployed_architecture
 SAM_PYTHON: Final = ROOT / ".venv" / "sam" / "bin" / "python"
 READ: Final = """
 import json, sys
-from dataclasses import dataclass
 from pathlib import Path
 import click
 from samcli.cli.cli_config_file import ConfigProvider
