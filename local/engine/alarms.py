@@ -28,6 +28,8 @@ _ACTIONS: Final = {
     State.OK: "OKActions",
     State.INSUFFICIENT_DATA: "InsufficientDataActions",
 }
+_HOUR_SECONDS: Final = 3600
+_SEEN: Final = "FirstSeenTimestamp"  # a field of ours
 # What an alarm on metric math has none of.
 _OF_ONE_METRIC: Final = ("Namespace", "MetricName", "Dimensions", "Statistic", "ExtendedStatistic", "Period", "Unit")
 
@@ -69,6 +71,8 @@ def _query(query: dict[str, Any]) -> dict[str, Any]:
 def _evaluate(alarm: dict[str, Any]) -> None:
     rule = AlarmRule.from_properties(alarm)
     before, now_seconds = State(alarm["StateValue"]), time.time()
+    if rule.is_multi_day and now_seconds < _first_look_seconds(alarm, now_seconds):
+        return
     points = {name: _datapoints(metric) for name, metric in rule.metrics.items()}
     after = rule.state(points, now_seconds=now_seconds, before=before)
     if after is before:
@@ -78,6 +82,12 @@ def _evaluate(alarm: dict[str, Any]) -> None:
     cloudwatch._record_history(alarm["AlarmName"], before.value, after.value, why)
     cloudwatch._dispatch_alarm_actions(alarm, before.value, after.value, why)
     cloudwatch._evaluate_parent_alarms(alarm)
+
+
+def _first_look_seconds(alarm: dict[str, Any], now_seconds: float) -> float:
+    """When an alarm that is evaluated once an hour is looked at for the first time, in seconds since 1970."""
+    seen_seconds: float = alarm.setdefault(_SEEN, now_seconds)
+    return (seen_seconds // _HOUR_SECONDS + 1) * _HOUR_SECONDS
 
 
 def _notifying(stock: Callable[..., None]) -> Callable[..., None]:

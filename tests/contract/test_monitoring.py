@@ -238,6 +238,9 @@ STORIES: Final[Mapping[str, Sequence[Step]]] = {
         Step(told=values(1, metric="completed"), becomes=OK, at_hours=47),
         Step(told=values(1, 0, 0, metric="completed"), becomes=ALARMED, at_hours=49),
         Step(told=values(1, 0, 0, 1, metric="completed"), becomes=OK, at_hours=73),
+        # A new stack whose first run never comes, or fails.
+        Step(told=[(0, "deployed", 1)], becomes=OK, at_hours=2, before=OK),
+        Step(told=[(0, "deployed", 1), (1, "completed", 0)], becomes=ALARMED, at_hours=49),
         Step(told=[], becomes=ALARMED, at_hours=0),
     ],
     "NotStartedAlarm": [
@@ -245,6 +248,8 @@ STORIES: Final[Mapping[str, Sequence[Step]]] = {
         # The night in which the clocks go back is an hour longer, and a start is tried again for an hour.
         Step(told=values(1, metric="started"), becomes=OK, at_hours=26),
         Step(told=[(0, "started", 1), (40, "started", 1)], becomes=OK, at_hours=41),
+        Step(told=[(0, "deployed", 1)], becomes=OK, at_hours=2, before=OK),
+        Step(told=[(0, "deployed", 1)], becomes=ALARMED, at_hours=29),
         Step(told=[], becomes=ALARMED, at_hours=0),
     ],
     "PartialForAWeekAlarm": [

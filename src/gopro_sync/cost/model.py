@@ -131,7 +131,7 @@ class Deployment:
     audits_calls: bool = True
     has_other_trail: bool = False
     custom_metrics: int = 21
-    alarms: int = 19
+    alarms: int = 21
     paid_dashboards: int = 0
 
     def __post_init__(self) -> None:

@@ -139,6 +139,8 @@ def _test(store: CredentialStore, version_id: str) -> None:
         # Secrets Manager tries this step, and no other, when the schedule is made: the version has no value then. A
         # rotation whose createSecret gave it none never comes as far as this.
         logger.info("Nothing to test yet", extra={"event_type": EventType.SECRET_ROTATION_STEP})
+        # The one call that a deployment makes by itself: from now on the alarms for silence count.
+        emit(Metric.DEPLOYED, 1, environment=composition.settings().environment)
         return
     composition.check_session(credentials.session())
 

@@ -37,6 +37,7 @@ class Metric(StrEnum):
     RUN_COMPLETED = "RunCompleted"
     RUN_PARTIAL = "RunPartial"
     RUN_COST = "RunCost"
+    DEPLOYED = "Deployed"
     API_DRIFT = "ApiDrift"
 
 
