@@ -87,7 +87,8 @@ class Cloud:
 
 
 @pytest.fixture
-def cloud() -> Iterator[Cloud]:
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)  # before it asks again
     with tracker_table(TABLE) as dynamodb, mock_aws():
         yield Cloud(dynamodb=dynamodb, s3=make_s3_client(), secrets=make_secrets_client(), sns=make_sns_client())
 
