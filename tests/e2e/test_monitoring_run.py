@@ -27,6 +27,15 @@ ENDED_SECONDS = 30 * MINUTE_SECONDS
 FOR_SILENCE = ("GoPro-Sync-NoSuccessfulRun", "GoPro-Sync-NotStarted")
 
 
+def new_second() -> float:
+    """Wait for the next full second, and return it.
+
+    Metrics are kept by the second: one that has begun may hold what an earlier test's run told.
+    """
+    time.sleep(1.01 - time.time() % 1)
+    return float(int(time.time()))
+
+
 def metric_sum(stack: Stack, since: float, name: str, **dimensions: str) -> float:
     """Return the sum of what was told since then."""
     answer = stack.cloud.client("cloudwatch").get_metric_statistics(
@@ -58,7 +67,7 @@ def alarm_states(stack: Stack) -> dict[str, str]:
 
 
 def test_a_night_with_a_failing_video_is_seen_and_told(stack: Stack, alerts: str) -> None:
-    since = time.time()
+    since = new_second()
     stack.put_library(
         *(video(f"good{number}", f"GX02{number:04}.MP4") for number in range(3)), video("bad", chapters=2)
     )
@@ -135,7 +144,7 @@ def test_a_night_with_a_failing_video_is_seen_and_told(stack: Stack, alerts: str
 
 def readings_since(stack: Stack, since: float) -> list[Reading]:
     """Return what was told since then."""
-    began, now = datetime.fromtimestamp(int(since), tz=UTC), datetime.now(UTC) + timedelta(seconds=2)
+    began, now = datetime.fromtimestamp(since, tz=UTC), datetime.now(UTC) + timedelta(seconds=2)
     return list(read_metrics(stack.cloud, since=began, until=now))
 
 
@@ -159,7 +168,7 @@ def state(stack: Stack, alarm: str, readings: Iterable[Reading], *, in_seconds: 
 def test_six_videos_that_fail_raise_two_alarms_once_and_they_end_by_themselves(stack: Stack, alerts: str) -> None:
     stack.put_library(*(video(f"bad{number}", f"GX02{number:04}.MP4") for number in range(6)))
     stack.gopro.set_faults(Fault(FaultName.MISSING_SOURCE))
-    since = time.time()
+    since = new_second()
 
     stack.run()
     stack.run()
@@ -184,7 +193,7 @@ def test_a_wrong_password_raises_the_alarm_for_runs_that_fail_and_in_time_the_on
 ) -> None:
     stack.put_library(video("m1"))
     stack.put_secret(json.dumps({**LOGIN, "password": "not-the-password"}))
-    since = time.time()
+    since = new_second()
 
     failed = stack.run()
 
@@ -204,7 +213,7 @@ def test_a_wrong_password_raises_the_alarm_for_runs_that_fail_and_in_time_the_on
     assert state(stack, "GoPro-Sync-NotStarted", all_three, in_seconds=2 * DAY_SECONDS + HOUR_SECONDS) is State.OK
 
     stack.put_secret(stack.sign_in())
-    since = time.time()
+    since = new_second()
     assert stack.run().every_video_archived
 
     night = readings_since(stack, since)
@@ -216,7 +225,7 @@ def test_a_wrong_password_raises_the_alarm_for_runs_that_fail_and_in_time_the_on
 @pytest.mark.usefixtures("secret")
 def test_a_pasted_token_near_its_end_raises_its_alarm_and_a_new_one_ends_it(stack: Stack) -> None:
     def readings_with_a_token_for(hours: float) -> list[Reading]:
-        since = time.time()
+        since = new_second()
         ends = (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
         stack.put_secret(json.dumps({**json.loads(stack.sign_in()), "expires_at": ends}))
         stack.invoke("Authenticator", {"action": "ensure_session"})
@@ -235,7 +244,7 @@ def test_an_account_that_runs_too_many_functions_raises_the_alarm_for_throttles(
 ) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     lambdas, name = stack.cloud.client("lambda"), stack.output("VideoDownloaderFunctionName")
-    since = time.time()
+    since = new_second()
     lambdas.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
     try:
         for _ in range(2):
@@ -250,7 +259,7 @@ def test_an_account_that_runs_too_many_functions_raises_the_alarm_for_throttles(
 
 
 def test_a_run_that_somebody_stops_is_told_by_its_alarm_which_is_the_only_message(stack: Stack, alerts: str) -> None:
-    sfn, since = stack.cloud.client("stepfunctions"), time.time()
+    sfn, since = stack.cloud.client("stepfunctions"), new_second()
     stack.put_library(video("m1"))
     arn = sfn.start_execution(stateMachineArn=stack.output("StateMachineArn"), input="{}")["executionArn"]
     sfn.stop_execution(executionArn=arn)
