@@ -192,9 +192,32 @@ class SourceChangedError(RetryableError):
 
 
 class SourceMissingError(GoProSyncError):
-    """GoPro offers no camera original, or fewer than the recording has chapters. A proxy is never taken instead."""
+    """GoPro offers no camera original, or several that cannot be told apart. A proxy is never taken instead."""
 
-    remedy = "Open the item on gopro.com; if the original is there, the next run takes it."
+    remedy = (
+        "Open the item on gopro.com; if the original is there, a later run takes it: after a day, then two, four ..."
+    )
+
+
+class IncompleteSourceError(GoProSyncError):
+    """GoPro offers less of the video than its listing states: fewer chapters, or fewer bytes.
+
+    What it offers is archived and kept.
+    """
+
+    remedy = (
+        "What is there is archived and kept; the rest is looked for again after a day, then two, four and so on. Open "
+        "the item on gopro.com; if this is all that there is of it: gopro-sync accept."
+    )
+
+
+class SourceLostError(GoProSyncError):
+    """GoPro offers a file of the video, and its CDN does not have it."""
+
+    remedy = (
+        "GoPro may have lost this file: keep the camera's own copy, and ask GoPro's support. The other files of the "
+        "video are archived; this one is looked for again after a day, then two, four and so on."
+    )
 
 
 class MediaGoneError(GoProSyncError):

@@ -93,7 +93,7 @@ class TransferEngine:
                 one part could be copied in the time given; the upload stays open.
             StorageError: S3 fails persistently; the upload stays open.
             SourceChangedError: the file changed under way, twice.
-            MediaGoneError: the CDN no longer has the file.
+            SourceLostError: the CDN does not have the file that GoPro offers.
             GoProApiChangedError: GoPro gave something that is no HTTPS URL.
             AccessDeniedError: a role or policy does not allow it.
             IntegrityError: the object, or what was read, is not the file.

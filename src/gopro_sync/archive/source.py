@@ -25,9 +25,9 @@ from gopro_sync.archive.part_plan import Part
 from gopro_sync.errors import (
     GoProApiChangedError,
     GoProSyncError,
-    MediaGoneError,
     NetworkError,
     SourceChangedError,
+    SourceLostError,
     SourceResponseError,
     SourceUrlExpiredError,
     ThrottledError,
@@ -46,6 +46,7 @@ IDLE_TIMEOUT_SECONDS: Final = 15.0  # between two arrivals of bytes, not for the
 _RENEW_BEFORE_EXPIRY_SECONDS = 60.0
 _LONGEST_ETAG = 256  # it becomes metadata of the object, of which S3 takes 2 KB in all
 _REFUSED_URL_STATUSES = frozenset({401, 403, 410})
+_NOT_THERE_STATUSES = frozenset({404, 410})  # 410 from a fresh URL; from an old one it may say that the URL has expired
 _THROTTLED_STATUSES = frozenset({429, 503})
 
 
@@ -190,7 +191,7 @@ class Source:
         Raises:
             SourceChangedError: another ETag or total than at first.
             SourceUrlExpiredError: the CDN refuses a URL that was signed just now.
-            MediaGoneError: the CDN no longer has the file.
+            SourceLostError: the CDN does not have the file that GoPro offers.
             SourceResponseError: the answer is not the asked range.
             ThrottledError: the CDN asks for fewer requests.
             TimeoutError: the CDN did not answer for ``IDLE_TIMEOUT_SECONDS``.
@@ -252,10 +253,10 @@ class Source:
 
     def _refusal(self, answer: OpenRange) -> GoProSyncError:
         status, host, media_id = answer.response.status, answer.host, self._media_id
+        if status in _NOT_THERE_STATUSES:
+            return SourceLostError(f"GoPro offers the file, and {host} does not have it ({status})", media_id=media_id)
         if status in _REFUSED_URL_STATUSES:
             return SourceUrlExpiredError(f"{host} refused a fresh URL with {status}", media_id=media_id)
-        if status == 404:
-            return MediaGoneError(f"{host} no longer has the file", media_id=media_id)
         retry_after = retry_after_seconds(answer.response.headers.get("Retry-After"), self._wall_clock())
         if status in _THROTTLED_STATUSES:
             return ThrottledError(f"{host} answered {status}", media_id=media_id, retry_after_seconds=retry_after)

@@ -195,6 +195,6 @@ def _video(item: MediaItem, s3_key: str, record: TrackerRecord | None) -> Video:
         captured_at=item.captured_at,
         size_bytes=item.size_bytes,
         duration_seconds=item.duration_seconds,
-        item_count=item.item_count,
+        item_count=item.chapter_count,
         retry_count=0 if record is None else record.video.retry_count,
     )

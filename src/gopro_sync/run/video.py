@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
@@ -14,15 +14,22 @@ from gopro_sync.archive.object_key import chapter_key, fallback_key
 from gopro_sync.errors import (
     AccessDeniedError,
     ConfigurationError,
+    GoProSyncError,
     GoProUnavailableError,
+    IncompleteSourceError,
+    IntegrityError,
+    KeyConflictError,
     NetworkError,
     ObjectRefusedError,
     SessionRefusedError,
+    SourceLostError,
     SourceMissingError,
+    SourceUrlExpiredError,
     ThrottledError,
 )
 from gopro_sync.gopro.client import GoProClient
-from gopro_sync.gopro.library.download import OriginalFile, choose_originals
+from gopro_sync.gopro.library.download import Offer, choose_originals
+from gopro_sync.run.completeness import shortfall
 from gopro_sync.table.request_budget import SharedGate
 from gopro_sync.table.tracker import ClaimOutcome, Tracker, TrackerRecord
 from gopro_sync.table.video import Video
@@ -38,6 +45,14 @@ _LEAST_USEFUL_SECONDS: Final = 45.0
 _RUN_IS_OVER: Final = "the run's time is over"
 _HELD_BY_ANOTHER: Final = "another run is at work on it"
 _SHORTEST_WAIT_SECONDS: Final = 5
+# Of one file, and nothing to wait for: the video's other files are copied all the same.
+_TROUBLES_OF_ONE_FILE: Final = (
+    IntegrityError,
+    KeyConflictError,
+    SourceLostError,
+    SourceMissingError,
+    SourceUrlExpiredError,
+)
 
 
 @unique
@@ -208,24 +223,52 @@ class VideoTransfer:
     def _archive_claimed(self, video: Video, record: TrackerRecord) -> VideoResult:
         media_id = video.media_id
         self._tell_start(video, record)
-        urls = _SignedUrls(lambda: self._originals(video))
+        urls = _SignedUrls(lambda: self._offer(video))
         files = {file.item_number: file for file in record.files}
+        troubles: dict[int, GoProSyncError] = {}
         bytes_sent = 0
         for original in urls.originals:
-            if original.item_number in files:
+            number = original.item_number
+            if number in files:
                 continue
-            with subsegment(Part.TRANSFER, run=self._owner, media_id=media_id):
-                transferred = self._archive_chapter(video, record, original.item_number, urls, files)
+            try:
+                with subsegment(Part.TRANSFER, run=self._owner, media_id=media_id):
+                    transferred = self._archive_chapter(video, record, number, urls, files)
+            except _TROUBLES_OF_ONE_FILE as trouble:
+                # What can be saved, is: the other files may be gone tomorrow as well.
+                troubles[number] = trouble
+                continue
             bytes_sent += transferred.bytes_sent
             if isinstance(transferred, Paused):
                 return self._paused(video, _in_order(files), bytes_sent)
-            files[original.item_number] = transferred.file
+            files[number] = transferred.file
             if original is not urls.originals[-1]:
                 self._tracker.save_progress(media_id, owner=self._owner, files=_in_order(files), upload=None)
         finished = _in_order(files)
+        self._refuse_less_than_all(video, finished, max([urls.chapter_count, *files]), troubles)
         with subsegment(Part.TRACKER, run=self._owner, media_id=media_id):
             self._tracker.complete(media_id, owner=self._owner, files=finished)
         return VideoResult(event=EventType.VIDEO_DOWNLOAD_COMPLETE, files=finished, bytes_sent=bytes_sent)
+
+    def _refuse_less_than_all(
+        self,
+        video: Video,
+        finished: tuple[ArchivedFile, ...],
+        chapter_count: int,
+        troubles: Mapping[int, GoProSyncError],
+    ) -> None:
+        missing = shortfall(finished, listed_bytes=video.size_bytes, chapter_count=chapter_count)
+        if not troubles and missing is None:
+            return
+        if finished:
+            self._tracker.save_progress(video.media_id, owner=self._owner, files=finished, upload=None)
+        for number, trouble in troubles.items():
+            # One tells for all: the first, since that is the beginning of the recording.
+            if chapter_count == 1:
+                raise trouble
+            what = f"Chapter {number}: {trouble.message}; archived are {missing}"
+            raise type(trouble)(what, media_id=video.media_id) from trouble
+        raise IncompleteSourceError(f"GoPro lists more than it offers: archived are {missing}", media_id=video.media_id)
 
     def _tell_start(self, video: Video, record: TrackerRecord) -> None:
         # The key that is used, not the one that the event proposes: what is recorded holds.
@@ -242,7 +285,7 @@ class VideoTransfer:
             },
         )
 
-    def _originals(self, video: Video) -> tuple[OriginalFile, ...]:
+    def _offer(self, video: Video) -> Offer:
         with subsegment(Part.GOPRO_API, run=self._owner, media_id=video.media_id):
             descriptor = self._client.get_download(video.media_id)
         return choose_originals(descriptor, video.item_count)
@@ -311,15 +354,17 @@ def _tell(video: Video, result: VideoResult) -> None:
 class _SignedUrls:
     """The video's signed URLs: each is handed out once, since whoever asks again has seen it refused or expire."""
 
-    def __init__(self, fetch: Callable[[], Sequence[OriginalFile]]) -> None:
+    def __init__(self, fetch: Callable[[], Offer]) -> None:
         self._fetch = fetch
-        self.originals: Final = tuple(fetch())
+        offer = fetch()
+        self.originals: Final = offer.originals
+        self.chapter_count: Final = offer.chapter_count
         self._fresh = {original.item_number: original.url for original in self.originals}
 
     def take(self, item_number: int) -> str:
         url = self._fresh.pop(item_number, None)
         if url is None:
-            self._fresh = {original.item_number: original.url for original in self._fetch()}
+            self._fresh = {original.item_number: original.url for original in self._fetch().originals}
             url = self._fresh.pop(item_number, None)
         if url is None:
             raise SourceMissingError(f"GoPro no longer offers chapter {item_number}")

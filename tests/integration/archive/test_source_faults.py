@@ -14,9 +14,9 @@ from gopro_sync.archive.retries import ATTEMPTS
 from gopro_sync.errors import (
     GoProApiChangedError,
     GoProSyncError,
-    MediaGoneError,
     NetworkError,
     SourceChangedError,
+    SourceLostError,
     SourceResponseError,
     SourceUrlExpiredError,
     ThrottledError,
@@ -142,7 +142,7 @@ def test_an_expired_url_is_renewed_once_for_all_workers(bench: Bench) -> None:
     assert bench.source.signed == 2
 
 
-@pytest.mark.parametrize("status", [401, 403, 410])
+@pytest.mark.parametrize("status", [401, 403])
 def test_a_fresh_url_that_is_refused_too_is_an_error_with_a_name(bench: Bench, status: int) -> None:
     bench.source.fail(Fault(FaultName.SERVER_ERROR, status=status))
     with pytest.raises(SourceUrlExpiredError, match=f"refused a fresh URL with {status}"):
@@ -150,9 +150,10 @@ def test_a_fresh_url_that_is_refused_too_is_an_error_with_a_name(bench: Bench, s
     assert bench.source.signed >= 2
 
 
-def test_a_file_that_is_gone_is_an_error_with_a_name(bench: Bench) -> None:
-    bench.source.fail(Fault(FaultName.SERVER_ERROR, status=404, skip=1))
-    with pytest.raises(MediaGoneError):
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_file_that_gopro_offers_and_the_cdn_lacks_is_an_error_of_its_own(bench: Bench, status: int) -> None:
+    bench.source.fail(Fault(FaultName.SERVER_ERROR, status=status, skip=1))
+    with pytest.raises(SourceLostError, match="GoPro offers the file"):
         bench.transfer()
 
 

@@ -24,10 +24,12 @@ from gopro_sync.errors import (
     ConfigurationError,
     GoProSyncError,
     GoProUnavailableError,
+    IncompleteSourceError,
     IntegrityError,
     MediaGoneError,
     ObjectRefusedError,
     SessionRefusedError,
+    SourceLostError,
     SourceMissingError,
     StorageError,
     ThrottledError,
@@ -315,7 +317,6 @@ def test_a_video_in_the_middle_when_the_run_ends_is_released_for_the_next_one(wo
     ("fault", "error", "says"),
     [
         (Fault(FaultName.MISSING_SOURCE), SourceMissingError, "no camera original"),
-        (Fault(FaultName.FEWER_SOURCES), SourceMissingError, "1 of 2"),
         (Fault(FaultName.UNAVAILABLE_SOURCE), SourceMissingError, "0 of 2"),
         (Fault(FaultName.NOT_FOUND, endpoint=Endpoint.DOWNLOAD), MediaGoneError, "m1"),
     ],
@@ -332,6 +333,64 @@ def test_a_video_without_all_its_originals_is_an_error_and_nothing_else_is_taken
 
     assert world.s3.objects == {}
     assert world.record()["status"] == "IN_PROGRESS"
+
+
+def test_what_gopro_offers_of_an_incomplete_video_is_archived_and_kept_and_the_rest_comes_later(world: World) -> None:
+    world.put(recording(MIB, 2 * MIB))
+    found = world.discover()
+    world.fail(Fault(FaultName.FEWER_SOURCES))
+
+    with pytest.raises(IncompleteSourceError, match=f"archived are {MIB} of {3 * MIB} bytes, chapters 1 of 2"):
+        world.archive(found)
+
+    record = world.record()
+    assert (record["status"], record["file_size"]) == ("IN_PROGRESS", str(3 * MIB)), "the state machine marks it"
+    assert [file["M"]["item_number"]["N"] for file in record["files"]] == ["1"]
+    world.fail()
+    sent_before = len(world.s3.objects)
+    assert world.archive(world.discover()).bytes_sent == 2 * MIB
+    assert (sent_before, len(world.s3.objects)) == (1, 2)
+    world.assert_archived_whole()
+
+
+@pytest.mark.parametrize("stated", [4 * MIB, MIB + MIB // 50])
+def test_a_video_with_fewer_bytes_than_gopro_lists_is_not_called_archived(world: World, stated: int) -> None:
+    world.put(recording(MIB, row_overrides={"file_size": stated}))
+
+    with pytest.raises(IncompleteSourceError, match=f"{MIB} of {stated} bytes, chapters 1 of 1") as caught:
+        world.archive(world.discover())
+
+    assert "gopro-sync accept" in str(caught.value)
+    assert (world.record()["status"], world.record()["file_size"]) == ("IN_PROGRESS", str(stated))
+    assert len(world.s3.objects) == 1, "what came is kept"
+
+
+@pytest.mark.parametrize("stated", [MIB + 3072, MIB - 3072, 0])
+def test_a_listed_size_that_is_some_kilobytes_off_or_none_condemns_no_video(world: World, stated: int) -> None:
+    world.put(recording(MIB, row_overrides={"file_size": stated}))
+
+    assert world.archive(world.discover()).status is VideoStatus.COMPLETED
+
+
+@pytest.mark.parametrize("media_type", ["TimeLapseVideo", "BurstVideo", "Continuous"])
+def test_a_count_of_frames_is_no_count_of_chapters(world: World, media_type: str) -> None:
+    world.put(recording(MIB, row_overrides={"type": media_type, "item_count": 480}))
+
+    assert world.archive(world.discover()).status is VideoStatus.COMPLETED
+
+
+def test_a_chapter_that_the_cdn_lacks_keeps_no_other_from_being_archived(world: World) -> None:
+    world.put(recording(MIB, 2 * MIB, 3 * MIB))
+    found = world.discover()
+    world.fail(Fault(FaultName.NOT_FOUND, endpoint=Endpoint.CDN, skip=2, count=1))
+
+    with pytest.raises(SourceLostError, match=r"Chapter 2: .*archived are .* chapters 2 of 3"):
+        world.archive(found)
+
+    assert [file["M"]["item_number"]["N"] for file in world.record()["files"]] == ["1", "3"]
+    world.fail()
+    assert world.archive(world.discover()).bytes_sent == 2 * MIB
+    world.assert_archived_whole()
 
 
 def test_a_dead_session_gives_the_lease_back(world: World) -> None:

@@ -152,7 +152,7 @@ def test_checking_the_session_is_one_request_for_one_row(setting: MakeSetting) -
 
 
 def test_a_download_descriptor_leads_to_the_original(setting: MakeSetting) -> None:
-    (original,) = choose_originals(setting().client.get_download("a1"), 1)
+    (original,) = choose_originals(setting().client.get_download("a1"), 1).originals
     assert original.url.startswith("https://cdn.example/source/1.mp4")
 
 

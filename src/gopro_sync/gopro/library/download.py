@@ -7,14 +7,18 @@ join (``concat``), and a proxy can have the original's pixel size (observed by o
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from gopro_sync.errors import GoProApiChangedError, SourceMissingError
 from gopro_sync.values.outside_values import text_or_none, whole_number_or_none
 
 _ORIGINAL_LABEL = "source"
 _LONGEST_LABEL = 40
+# GoPro's addresses end in the chapter's position: .../source/default/2.mp4 (observed by open-source clients).
+_POSITION_IN_PATH: Final = re.compile(r"/(?P<position>[1-9][0-9]{0,3})\.[A-Za-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,11 @@ class Variation:
     available: bool
     url: str = field(repr=False)
     item_number: int | None = None
+
+    @property
+    def is_original(self) -> bool:
+        """Whether it is a camera original: clients that upload have written the label in either case."""
+        return self.label.casefold() == _ORIGINAL_LABEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +69,19 @@ class OriginalFile:
     url: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """The camera originals of a recording that can be had now.
+
+    Attributes:
+        originals: at least one, the first chapter first; there may be gaps.
+        chapter_count: how many chapters the recording has, by all that GoPro says of it.
+    """
+
+    originals: tuple[OriginalFile, ...]
+    chapter_count: int
+
+
 def parse_descriptor(payload: object, media_id: str) -> DownloadDescriptor:
     """Reads the JSON answer of ``GET /media/{id}/download``.
 
@@ -78,37 +100,43 @@ def parse_descriptor(payload: object, media_id: str) -> DownloadDescriptor:
     )
 
 
-def choose_originals(descriptor: DownloadDescriptor, item_count: int) -> tuple[OriginalFile, ...]:
-    """Chooses the camera originals of a video: all chapters, in order.
+def choose_originals(descriptor: DownloadDescriptor, item_count: int) -> Offer:
+    """Chooses the camera originals of a video: all chapters that can be had, in order.
 
-    The variations decide how many chapters there are, because the listing's ``item_count`` may be missing; where it
-    states more than GoPro offers, the recording is incomplete. Two originals of one chapter (two lenses of one camera,
-    say) are refused: the record of a video knows a file by its chapter, so one of them would be lost.
+    A chapter is known by its number; where GoPro gives none, by the position that its address holds. Two originals of
+    one chapter (two lenses of one camera, say) are refused: the record of a video knows a file by its chapter, so one
+    of them would be lost.
 
     Args:
         descriptor: what GoPro offers now.
         item_count: the number of chapters according to the listing.
 
     Returns:
-        At least one file; ``item_number`` runs from 1 without a gap.
+        What can be had, and how many chapters there should be: what is listed without being there counts, and so does
+        a gap in the numbers.
 
     Raises:
-        SourceMissingError: there is no original, or not exactly one for each chapter.
+        SourceMissingError: there is no original, or several of one chapter, or it cannot be told which is which.
     """
     media_id = descriptor.media_id
-    sources = [variation for variation in descriptor.variations if variation.label == _ORIGINAL_LABEL]
+    sources = [variation for variation in descriptor.variations if variation.is_original]
     if not sources:
         raise SourceMissingError(f"GoPro offers no camera original, only: {_labels(descriptor)}", media_id=media_id)
-    numbered = {_chapter(source, alone=len(sources) == 1, media_id=media_id): source for source in sources}
+    numbered = {
+        _chapter(source, alone=len(sources) == 1, most=item_count, media_id=media_id): source for source in sources
+    }
     if len(numbered) < len(sources):
         raise SourceMissingError(
             f"GoPro offers {len(sources)} camera originals for {len(numbered)} chapters", media_id=media_id
         )
     offered = {number: source for number, source in numbered.items() if source.available and source.url}
-    expected = max(item_count, *numbered)
-    if len(offered) < expected:
-        raise SourceMissingError(f"GoPro offers {len(offered)} of {expected} camera originals", media_id=media_id)
-    return tuple(OriginalFile(item_number=number, url=source.url) for number, source in sorted(offered.items()))
+    chapter_count = max(item_count, *numbered)
+    if not offered:
+        raise SourceMissingError(f"GoPro offers 0 of {chapter_count} camera originals", media_id=media_id)
+    return Offer(
+        originals=tuple(OriginalFile(item_number=number, url=source.url) for number, source in sorted(offered.items())),
+        chapter_count=chapter_count,
+    )
 
 
 def _parse_variation(row: object, media_id: str) -> Variation:
@@ -126,17 +154,33 @@ def _parse_variation(row: object, media_id: str) -> Variation:
 def _item_number(row: dict[str, Any], media_id: str) -> int | None:
     value = row.get("item_number")
     number = whole_number_or_none(value)
-    if number is None and value is not None and row.get("label") == _ORIGINAL_LABEL:
+    if number is None and value is not None and (text_or_none(row.get("label")) or "").casefold() == _ORIGINAL_LABEL:
         raise GoProApiChangedError("A camera original's item_number is not a whole number", media_id=media_id)
     return number or None  # 0 is GoPro's other way of saying "not numbered", as with item_count
 
 
-def _chapter(source: Variation, *, alone: bool, media_id: str) -> int:
+def _chapter(source: Variation, *, alone: bool, most: int, media_id: str) -> int:
     if source.item_number is not None:
         return source.item_number
-    if not alone:
-        raise SourceMissingError("GoPro offers several camera originals without chapter numbers", media_id=media_id)
-    return 1
+    position = _position_in_address(source.url)
+    if alone:
+        # A name of the file may end like a position: one that the listing does not reckon with is none.
+        return position if position is not None and position <= most else 1
+    if position is None:
+        raise SourceMissingError(
+            "GoPro offers several camera originals, and neither their numbers nor their addresses say which is which",
+            media_id=media_id,
+        )
+    return position
+
+
+def _position_in_address(url: str) -> int | None:
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        return None
+    match = _POSITION_IN_PATH.fullmatch(path[path.rfind("/") :]) if "/" in path else None
+    return None if match is None else whole_number_or_none(match["position"])
 
 
 def _labels(descriptor: DownloadDescriptor) -> str:

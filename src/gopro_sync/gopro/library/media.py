@@ -43,6 +43,8 @@ VIDEO_TYPES = frozenset(
         "Video",
     }
 )
+# Of these, `item_count` may count frames instead of chapters (observed by open-source clients).
+_TYPES_COUNTED_IN_FRAMES = frozenset({"BurstVideo", "Continuous", "TimeLapseVideo"})
 _IMAGE_TYPES = frozenset({"Burst", "NightLapse", "Photo", "TimeLapse"})
 _EDIT_TYPES = frozenset({"Edit", "MultiClipEdit"})
 _VIDEO_EXTENSIONS = frozenset({"360", "mov", "mp4"})
@@ -101,7 +103,7 @@ class MediaItem:
         file_extension: as GoPro sends it, in either case; ``json`` for edits.
         size_bytes: all chapters together; can be some kB off, so only an estimate.
         captured_at: the camera's clock, whose zone cannot be relied on.
-        item_count: the number of chapters that GoPro states; at least 1.
+        item_count: the number of chapters, or of frames, that GoPro states; at least 1.
         duration_seconds: the length of the recording.
     """
 
@@ -115,6 +117,11 @@ class MediaItem:
     captured_at: datetime | None = None
     item_count: int = 1
     duration_seconds: float | None = None
+
+    @property
+    def chapter_count(self) -> int:
+        """How many chapters GoPro states at least: 1 where its count is, or may be, one of frames."""
+        return 1 if self.type in _TYPES_COUNTED_IN_FRAMES else self.item_count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
