@@ -20,6 +20,7 @@ from gopro_sync.errors import GoProSyncError
 from gopro_sync.gopro.session.credentials import CredentialMode, Credentials
 from gopro_sync.values.timestamps import iso_utc
 from gopro_sync_cli import cost, credential_input
+from gopro_sync_cli.accept import Acceptance
 from gopro_sync_cli.adopt import REPOSITORY, Adopt
 from gopro_sync_cli.adoption import AdoptionError
 from gopro_sync_cli.credential_update import open_update
@@ -119,6 +120,37 @@ def redrive_failed_videos(
             redrive.try_all()
         else:
             redrive.ask_and_try()
+
+
+@app.command("accept")
+def accept_incomplete_videos(
+    media_ids: Annotated[
+        list[str], typer.Argument(metavar="ID...", help="The videos' media ids, as the notice names them.")
+    ],
+    *,
+    stack_name: Annotated[str, typer.Option("--stack-name", help="The deployed stack.")] = "gopro-s3-sync",
+    region: _Region = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Call videos archived that GoPro does not have in full: what there is of them is in the archive.
+
+    For videos that failed with IncompleteSourceError or SourceLostError, once you have looked on gopro.com: they are
+    not tried any more. The record keeps who accepted them, when, and how many bytes; nothing is deleted.
+
+    Exit codes: 0 they are accepted; 1 one is not, and stderr says why, or you did not say yes; 2 wrong usage, or no
+    terminal to ask on; 130 interrupted (129 terminal lost, 143 terminated).
+    """
+    with Interruptions():
+        session = boto3.Session(region_name=region)
+        outputs = stack_outputs(session.client("cloudformation"), stack_name, "TrackerTableName")
+        acceptance = Acceptance(
+            session.client("dynamodb"),
+            outputs["TrackerTableName"],
+            caller=lambda: session.client("sts").get_caller_identity()["Arn"],
+            output=_output,
+            errors=_errors,
+        )
+        acceptance.accept(media_ids, asks=not yes)
 
 
 @app.command("adopt")

@@ -48,6 +48,7 @@ class Cloud:
     """By media id; a video that is not named is archived at the first attempt."""
     already_synced: int = 0
     remaining: int = 0
+    retry_count: int = 0
     failing: dict[str, TaskError] = field(default_factory=dict)
     """By the last part of the resource or the function's logical id: what it fails with, always."""
     failing_once: dict[str, TaskError] = field(default_factory=dict)
@@ -152,8 +153,7 @@ class Cloud:
             "failure": failure and asdict(failure),
         }
 
-    @staticmethod
-    def _manifest_item(media_id: str) -> dict[str, Any]:
+    def _manifest_item(self, media_id: str) -> dict[str, Any]:
         return {
             "media_id": media_id,
             "filename": f"{media_id}.MP4",
@@ -163,7 +163,7 @@ class Cloud:
             "duration": None,
             "captured_at": None,
             "item_count": 1,
-            "retry_count": 0,
+            "retry_count": self.retry_count,
             "s3_key": f"gopro-videos/2026/02/{media_id}.MP4",
         }
 
@@ -289,7 +289,7 @@ def test_the_downloader_gets_the_manifest_item_and_what_belongs_to_the_run() -> 
     cloud.run()
 
     (call,) = cloud.sent_to("VideoDownloader")
-    assert call["Payload"] == Cloud._manifest_item("a") | {
+    assert call["Payload"] == Cloud()._manifest_item("a") | {
         "execution_id": EXECUTION_ARN,
         "run_deadline": RUN_DEADLINE,
         "seconds_before": 0,
@@ -452,6 +452,27 @@ def test_a_failed_video_is_recorded_reported_and_stops_no_other() -> None:
         "cause": message,
         "execution_id": EXECUTION_ARN,
     }
+
+
+@pytest.mark.parametrize(
+    ("error", "retry_count", "letters"),
+    [
+        ("IncompleteSourceError", 0, 1),
+        ("IncompleteSourceError", 1, 0),
+        ("SourceLostError", 7, 0),
+        ("SourceMissingError", 7, 1),
+    ],
+)
+def test_a_video_that_gopro_does_not_have_in_full_is_one_dead_letter_in_all(
+    error: str, retry_count: int, letters: int
+) -> None:
+    cloud = Cloud(media_ids=("a", "b"), retry_count=retry_count, downloads={"b": failing_with(error)})
+
+    output = cloud.run().output
+
+    assert len(cloud.sent_to("sendMessage")) == letters
+    assert (output["failed"], output["failed_videos"]) == (1, [{"media_id": "b", "error": error}])
+    assert len(cloud.sent_to("updateItem")) == 1
 
 
 def test_the_partial_failure_notice_tells_a_person_what_failed_and_where_to_look() -> None:

@@ -173,7 +173,7 @@ IN_THE_SOURCE: Final = {
     "gone-2": (Fault(FaultName.NOT_FOUND, endpoint=Endpoint.DOWNLOAD), "MediaGoneError"),
     "proxy-only-1": (Fault(FaultName.MISSING_SOURCE), "SourceMissingError"),
     "proxy-only-2": (Fault(FaultName.MISSING_SOURCE), "SourceMissingError"),
-    "chapter-lost": (Fault(FaultName.FEWER_SOURCES), "SourceMissingError"),
+    "chapter-lost": (Fault(FaultName.FEWER_SOURCES), "IncompleteSourceError"),
     "changed-api": (Fault(FaultName.REDIRECT, endpoint=Endpoint.DOWNLOAD), "GoProApiChangedError"),
     "damaged": (Fault(FaultName.CORRUPT_BODY), "IntegrityError"),
     "web-page": (Fault(FaultName.HTML_PAGE, endpoint=Endpoint.CDN), "SourceResponseError"),

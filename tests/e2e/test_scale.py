@@ -69,7 +69,7 @@ def test_a_deadline_in_mid_run_fails_no_video_and_the_next_run_finishes(stack: S
 FAILING = {
     "gone": (Fault(FaultName.NOT_FOUND, endpoint=Endpoint.DOWNLOAD), "MediaGoneError"),
     "proxy-only": (Fault(FaultName.MISSING_SOURCE), "SourceMissingError"),
-    "chapter-lost": (Fault(FaultName.FEWER_SOURCES), "SourceMissingError"),
+    "chapter-lost": (Fault(FaultName.FEWER_SOURCES), "IncompleteSourceError"),
     "changed-api": (Fault(FaultName.REDIRECT, endpoint=Endpoint.DOWNLOAD), "GoProApiChangedError"),
 }
 
@@ -109,7 +109,8 @@ def redriven(stack: Stack) -> running.Execution:
     command = [str(ROOT / "gopro-sync"), "redrive", "--stack-name", STACK_NAME, "--yes"]
     environment = os.environ | stack.cloud.environment()
     said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60).stdout
-    assert "2  SourceMissingError" in said
+    assert "1  SourceMissingError" in said
+    assert "1  IncompleteSourceError" in said
     (arn,) = re.findall(r"Started (\S+)", said)
     return running.wait(stack.cloud, arn)
 

@@ -11,7 +11,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync import composition
-from gopro_sync.errors import InvalidEventError, SourceMissingError
+from gopro_sync.errors import GoProApiChangedError, InvalidEventError, MediaGoneError, SourceMissingError
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.library.drift import sources_missing
 from gopro_sync.gopro.library.media import MediaItem
@@ -54,7 +54,7 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     _refuse_foreign_addresses(event, client)
     if "execution_id" not in event:
         # The lister records what it finds; a video that is invoked by itself may not have been listed yet.
-        video = _with_upload_date(video, client)
+        video = _as_gopro_lists_it(video, client)
         composition.tracker().add_pending([video])
     transfer = composition.video_transfer(session, invocation)
     try:
@@ -78,13 +78,20 @@ def _refuse_foreign_addresses(event: JsonObject, client: GoProClient) -> None:
         raise InvalidEventError("The event's field 'download_url' is not the API address of this media item's download")
 
 
-def _with_upload_date(video: Video, client: GoProClient) -> Video:
-    """Return the video with its day of upload, which a tag and the record tell, and which the event need not have."""
-    if video.uploaded_at is not None:
+def _as_gopro_lists_it(video: Video, client: GoProClient) -> Video:
+    """Return the video with its size, chapters and day of upload by GoPro's word: an event may be an example."""
+    try:
+        item = client.get_media(video.media_id)
+    except (GoProApiChangedError, MediaGoneError):
+        return video  # the download will say so, if it concerns more than this one question
+    if not isinstance(item, MediaItem):
         return video
-    item = client.get_media(video.media_id)
-    # What GoPro tells in another form is worth a tag, not a failure.
-    return replace(video, uploaded_at=item.uploaded_at) if isinstance(item, MediaItem) else video
+    return replace(
+        video,
+        uploaded_at=video.uploaded_at or item.uploaded_at,
+        size_bytes=video.size_bytes if item.size_bytes is None else item.size_bytes,
+        item_count=max(video.item_count, item.chapter_count),
+    )
 
 
 def _answer(video: Video, result: VideoResult, *, partition: str) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def test_transfer_names_a_source_that_is_not_there(servers: Servers) -> None:
     SimulatorAdmin(servers.gopro_api_url).put_library(Library())
     done = run_transfer(servers, source, "absent.mp4")
     assert done.returncode == 1
-    assert done.stderr.startswith("transfer: MediaGoneError")
+    assert done.stderr.startswith("transfer: SourceLostError")
     assert "Traceback" not in done.stderr
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from gopro_sync import composition
 from gopro_sync.archive.archived_file import ArchivedFile
+from gopro_sync.errors import GoProApiChangedError, GoProSyncError, MediaGoneError
 from gopro_sync.gopro.library.media import MalformedRow, MediaItem
 from gopro_sync.handlers import video_downloader
 from gopro_sync.run.video import VideoResult
@@ -42,12 +43,15 @@ class World:
         default_factory=lambda: VideoResult(event=EventType.VIDEO_DOWNLOAD_COMPLETE, files=(FILE,), bytes_sent=1000)
     )
     item: MediaItem | MalformedRow = field(default_factory=lambda: MalformedRow(media_id=None, problem="none"))
+    refusal: GoProSyncError | None = None
     asked: list[str] = field(default_factory=list)
     recorded: list[Video] = field(default_factory=list)
     archived: list[Video] = field(default_factory=list)
 
     def get_media(self, media_id: str) -> MediaItem | MalformedRow:
         self.asked.append(media_id)
+        if self.refusal is not None:
+            raise self.refusal
         return self.item
 
     def download_url(self, media_id: str) -> str:
@@ -106,11 +110,35 @@ def test_the_documented_event_without_an_upload_date_gets_it_from_gopro(world: W
     assert [video.uploaded_at for video in world.recorded + world.archived] == [UPLOADED, UPLOADED]
 
 
-@pytest.mark.parametrize("given", [{"upload_date": "2025-11-10T14:23:45Z"}, {"execution_id": "run-7"}])
-def test_nobody_asks_gopro_for_a_date_that_is_given_or_that_the_listing_had_not(
-    world: World, given: dict[str, str]
+def test_the_size_and_the_chapters_by_which_a_video_is_judged_are_gopros_and_not_those_of_a_written_event(
+    world: World,
 ) -> None:
-    video_downloader.handler(EVENT | given, FakeLambdaContext())
+    world.item = MediaItem(
+        media_id=EVENT["media_id"],
+        type="Video",
+        ready_to_view="ready",
+        uploaded_at=UPLOADED,
+        size_bytes=1000,
+        item_count=3,
+    )
+    given = datetime(2025, 11, 10, 14, 23, 45, tzinfo=UTC)
+    video_downloader.handler(EVENT | {"upload_date": "2025-11-10T14:23:45Z"}, FakeLambdaContext())
+    (video,) = world.archived
+    assert EVENT["file_size"] != 1000
+    assert (video.size_bytes, video.item_count, video.uploaded_at) == (1000, 3, given)
+
+
+@pytest.mark.parametrize("refusal", [MediaGoneError("gone"), GoProApiChangedError("another shape")])
+def test_a_gopro_that_does_not_answer_this_question_leaves_the_event_as_it_is(
+    world: World, refusal: GoProSyncError
+) -> None:
+    world.refusal = refusal
+    assert video_downloader.handler(EVENT, FakeLambdaContext())["statusCode"] == 200
+    assert [video.size_bytes for video in world.archived] == [EVENT["file_size"]]
+
+
+def test_nobody_asks_gopro_for_what_the_lister_has_seen(world: World) -> None:
+    video_downloader.handler(EVENT | {"execution_id": "run-7"}, FakeLambdaContext())
     assert world.asked == []
 
 

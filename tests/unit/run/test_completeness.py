@@ -21,7 +21,7 @@ def files(*sizes: int) -> list[ArchivedFile]:
             source_etag=None,
             s3_etag="etag",
             checksum_crc64nvme="AAAAAAAAAAA=",
-            etag_proof=None,
+            etag_proof="MATCHED",
         )
         for number, size in enumerate(sizes, start=1)
     ]

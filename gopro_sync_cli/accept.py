@@ -1,0 +1,113 @@
+"""Incomplete videos that a person calls all there is."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+import typer
+from rich.console import Console
+
+from gopro_sync.errors import TrackerError
+from gopro_sync.table.acceptance import accept_incomplete, objection_to_accepting
+from gopro_sync.table.tracker import Tracker, TrackerRecord
+from gopro_sync.values.timestamps import now_utc
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_REFUSED: Final = 1
+_CANNOT_ASK: Final = 2
+
+
+class Acceptance:
+    """What one call of the command does.
+
+    Args:
+        dynamodb: reaches the table.
+        table_name: the stack's output TrackerTableName.
+        caller: returns who is calling: the ARN that AWS knows the caller by.
+        output: takes what is done.
+        errors: takes what goes wrong.
+    """
+
+    def __init__(
+        self,
+        dynamodb: DynamoDBClient,
+        table_name: str,
+        *,
+        caller: Callable[[], str],
+        output: Console,
+        errors: Console,
+    ) -> None:
+        self._dynamodb = dynamodb
+        self._table_name = table_name
+        self._caller = caller
+        self._output = output
+        self._errors = errors
+
+    def accept(self, media_ids: Sequence[str], *, asks: bool) -> None:
+        """Accept each video that can be; the others are named.
+
+        Args:
+            media_ids: which.
+            asks: whether a person is asked before.
+
+        Raises:
+            typer.Exit: with 1 if one was not accepted or the answer is no, with 2 if there is nobody to ask.
+            GoProSyncError: what the tracker raises.
+        """
+        wanted = list(dict.fromkeys(media_ids))
+        tracker = Tracker(self._dynamodb, self._table_name, clock=now_utc, sleep=time.sleep)
+        records = tracker.get_many(wanted)
+        objections = {media_id: objection_to_accepting(records.get(media_id)) for media_id in wanted}
+        for media_id, objection in objections.items():
+            if objection is not None:
+                self._refuse(media_id, objection)
+        found = [records[media_id] for media_id, objection in objections.items() if objection is None]
+        if found and asks:
+            self._ask(found)
+        if not self._accept_all(found) or len(found) < len(wanted):
+            raise typer.Exit(_REFUSED)
+
+    def _ask(self, records: Sequence[TrackerRecord]) -> None:
+        for record in records:
+            self._say(f"{record.video.media_id} ({record.video.filename}): {_figures(record)}")
+        if sys.stdin is None or not sys.stdin.isatty():
+            self._errors.print(
+                "Nothing was accepted: there is no terminal to ask on. With --yes it is done without asking.",
+                highlight=False,
+            )
+            raise typer.Exit(_CANNOT_ASK)
+        videos = "this video" if len(records) == 1 else f"these {len(records)} videos"
+        if not typer.confirm(f"Call {videos} archived, and look for the rest no more?"):
+            raise typer.Exit(_REFUSED)
+
+    def _accept_all(self, records: Sequence[TrackerRecord]) -> bool:
+        accepted_by = self._caller() if records else ""
+        all_accepted = True
+        for record in records:
+            media_id = record.video.media_id
+            try:
+                accept_incomplete(self._dynamodb, self._table_name, record, accepted_by=accepted_by, now=now_utc())
+            except TrackerError as error:
+                self._refuse(media_id, error.message)
+                all_accepted = False
+            else:
+                self._say(f"{media_id}: accepted with {_figures(record)}.")
+        return all_accepted
+
+    def _refuse(self, media_id: str, why: str) -> None:
+        self._errors.print(f"{media_id}: not accepted. {why}.", highlight=False, markup=False)
+
+    def _say(self, line: str) -> None:
+        self._output.print(line, highlight=False, markup=False)
+
+
+def _figures(record: TrackerRecord) -> str:
+    archived = sum(file.size_bytes for file in record.files)
+    listed = "an unknown number of" if record.video.size_bytes is None else str(record.video.size_bytes)
+    files = "1 file" if len(record.files) == 1 else f"{len(record.files)} files"
+    return f"{archived} of {listed} bytes in {files}"
