@@ -381,8 +381,7 @@ class _S3Handler(LoopbackHandler, BaseHTTPRequestHandler):
 
     def _complete(self, body: bytes) -> _Answer:
         upload = self._upload()
-        if upload.key in self.s3.objects and self.headers["If-None-Match"] == "*":
-            raise _RefusedError(412, "PreconditionFailed")
+        self._check_condition(upload.key)
         parts = self._named_parts(upload, body.decode())
         size_bytes, crc = sum(part.size_bytes for part in parts), 0
         for part in parts:
@@ -403,7 +402,17 @@ class _S3Handler(LoopbackHandler, BaseHTTPRequestHandler):
             etag=f"{crc:032x}-{len(parts)}",
         )
         del self.s3.uploads[self._query()["uploadId"]]
-        return 200, {}, b"<CompleteMultipartUploadResult></CompleteMultipartUploadResult>"
+        etag = escape(f'"{self.s3.objects[upload.key].etag}"')
+        return 200, {}, f"<CompleteMultipartUploadResult><ETag>{etag}</ETag></CompleteMultipartUploadResult>".encode()
+
+    def _check_condition(self, key: str) -> None:
+        there, replaces = self.s3.objects.get(key), self.headers["If-Match"]
+        if there is not None and self.headers["If-None-Match"] == "*":
+            raise _RefusedError(412, "PreconditionFailed")
+        if replaces is not None and there is None:
+            raise _RefusedError(404, "NoSuchKey")
+        if replaces is not None and there is not None and replaces.strip('"') != there.etag:
+            raise _RefusedError(412, "PreconditionFailed")
 
     def _proves(self, said: str | None, truth: str) -> bool:
         return said == truth or (said is None and not self.s3.is_strict)
@@ -428,8 +437,7 @@ class _S3Handler(LoopbackHandler, BaseHTTPRequestHandler):
         return parts
 
     def _put(self, body: _Body) -> _Answer:
-        if self._key() in self.s3.objects and self.headers["If-None-Match"] == "*":
-            raise _RefusedError(412, "PreconditionFailed")
+        self._check_condition(self._key())
         if body.size_bytes > self.s3.limits.largest_part_bytes:
             raise _RefusedError(400, "EntityTooLarge")
         data, crc = body.data, body.crc

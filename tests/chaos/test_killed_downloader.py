@@ -68,7 +68,7 @@ def test_after_an_upload_was_opened_but_before_its_id_was_recorded(world: World)
 
 def test_after_it_was_recorded_but_before_the_state_machine_was_told(world: World) -> None:
     world.put_recording(LARGE)
-    world.deaths = [Death(operation="UpdateItem", moment="acted", nth=4)]
+    world.deaths = [Death(operation="UpdateItem", moment="acted", nth=5)]
 
     execution = world.night()
 
@@ -81,7 +81,7 @@ def test_after_it_was_recorded_but_before_the_state_machine_was_told(world: Worl
 def test_after_it_was_recorded_in_the_last_try_and_it_does_not_become_a_failure(world: World) -> None:
     world.put_recording(LARGE)
     claim_asked = Death(operation="UpdateItem", moment="asked")
-    world.deaths = [Death(operation="UpdateItem", moment="acted", nth=4), claim_asked, claim_asked]
+    world.deaths = [Death(operation="UpdateItem", moment="acted", nth=5), claim_asked, claim_asked]
 
     execution = world.night()
 
@@ -155,8 +155,8 @@ BOUNDARIES: Final[dict[str, tuple[tuple[int, ...], dict[tuple[str, str], int]]]]
     "one-file-in-parts": (
         (SHORT,),
         {
-            ("UpdateItem", "asked"): 5,
-            ("UpdateItem", "acted"): 4,
+            ("UpdateItem", "asked"): 6,
+            ("UpdateItem", "acted"): 5,
             ("UpdateItem", "refused"): 1,  # no budget of requests is kept yet
             ("ListMultipartUploads", "asked"): 1,
             ("ListMultipartUploads", "acted"): 1,

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 from urllib.parse import urlencode
 
 import urllib3
@@ -46,7 +46,7 @@ class UploadConflictError(Exception):
 
 
 class ObjectExistsError(Exception):
-    """The key is taken: ``If-None-Match: *`` stopped the write."""
+    """The key is not as it has to be: ``If-None-Match: *``, or the ``If-Match`` of a new version, stopped the write."""
 
 
 class PartsRefusedError(Exception):
@@ -102,7 +102,7 @@ def storage_pool(*, workers: int, ca_bundle: str | None = None) -> urllib3.PoolM
 
 
 class BucketWriter:
-    """Writes objects into one bucket, never over an existing one.
+    """Writes objects into one bucket, never over an existing one but the one that is named.
 
     Encryption is the bucket's default. Every method raises AccessDeniedError, StorageError, and ConfigurationError if
     there is no such bucket.
@@ -189,11 +189,29 @@ class BucketWriter:
                 if call.field(upload, "Key") == key
             ]
 
-    def complete_upload(self, *, key: str, upload_id: str, parts: Sequence[UploadedPart], whole: Crc64Nvme) -> None:
+    def complete_upload(
+        self,
+        *,
+        key: str,
+        upload_id: str,
+        parts: Sequence[UploadedPart],
+        whole: Crc64Nvme,
+        replaces: str | None = None,
+    ) -> str | None:
         """Makes the object out of its parts, which S3 compares with our sizes and checksums.
 
+        Args:
+            key: the upload's.
+            upload_id: the upload.
+            parts: all of them.
+            whole: of the whole file.
+            replaces: the ETag of the object that is to get a new version; None for a key that is to be free.
+
+        Returns:
+            The object's ETag, if S3 tells it.
+
         Raises:
-            ObjectExistsError: the key is taken.
+            ObjectExistsError: the key is taken, or not by the object that is to be replaced.
             PartsRefusedError: S3 lost a part or holds another one.
             UploadConflictError: another write to the key came between.
             UploadVanishedError: S3 does not know the upload.
@@ -202,7 +220,7 @@ class BucketWriter:
             {"PartNumber": part.number, "ETag": part.etag, "ChecksumCRC64NVME": str(part.crc64nvme)} for part in parts
         ]
         with _answer_of("CompleteMultipartUpload", *_TURNS):
-            self._s3.complete_multipart_upload(
+            answer = self._s3.complete_multipart_upload(
                 Bucket=self.bucket,
                 Key=key,
                 UploadId=upload_id,
@@ -211,8 +229,9 @@ class BucketWriter:
                 ChecksumCRC64NVME=str(whole),
                 # S3 takes the checksum of the whole only if its type is repeated here.
                 ChecksumType="FULL_OBJECT",
-                IfNoneMatch="*",
+                **_condition(replaces),
             )
+            return answer.get("ETag")
 
     def abort_upload(self, *, key: str, upload_id: str) -> None:
         """Gives up an upload and the parts that S3 holds of it; nothing happens if it is not there."""
@@ -222,13 +241,30 @@ class BucketWriter:
         except UploadVanishedError:
             return
 
-    def put_object(self, description: ObjectDescription, *, size_bytes: int, blocks: Iterable[bytes]) -> None:
+    def put_object(
+        self,
+        description: ObjectDescription,
+        *,
+        size_bytes: int,
+        blocks: Iterable[bytes],
+        replaces: str | None = None,
+    ) -> str | None:
         """Streams a whole object. Errors raised by ``blocks`` pass unchanged.
 
+        Args:
+            description: what it carries.
+            size_bytes: how many bytes ``blocks`` has.
+            blocks: its bytes.
+            replaces: the ETag of the object that is to get a new version; None for a key that is to be free.
+
+        Returns:
+            The object's ETag, if S3 tells it.
+
         Raises:
-            ObjectExistsError: the key is taken.
+            ObjectExistsError: the key is taken, or not by the object that is to be replaced.
         """
         tagging = urlencode(description.tags)
+        condition = _condition(replaces)
         with _answer_of("PutObject"):
             url = self._s3.generate_presigned_url(
                 "put_object",
@@ -239,19 +275,20 @@ class BucketWriter:
                     "Metadata": dict(description.metadata),
                     "Tagging": tagging,
                     "StorageClass": "STANDARD",
-                    "IfNoneMatch": "*",
+                    **condition,
                 },
                 ExpiresIn=_PRESIGNED_SECONDS,
             )
         headers = {
             "Content-Type": description.content_type,
-            "If-None-Match": "*",
+            **{_CONDITION_HEADERS[name]: value for name, value in condition.items()},
             "x-amz-storage-class": "STANDARD",
             "x-amz-tagging": tagging,
             **{f"x-amz-meta-{name}": value for name, value in description.metadata.items()},
         }
         answer = self._put("PutObject", url, size_bytes=size_bytes, blocks=blocks, headers=headers)
-        _check("PutObject", answer, Turn.CONDITION_FAILED)
+        _check("PutObject", answer, Turn.CONDITION_FAILED, Turn.NOT_THERE)
+        return answer.headers.get("ETag")
 
     def describe_object(self, key: str) -> StoredObject | None:
         """Returns size, checksum and metadata of an object; None if there is none."""
@@ -288,10 +325,23 @@ class BucketWriter:
             raise StorageError(f"S3 broke off {operation}: {type(error).__name__}") from error
 
 
+class _Condition(TypedDict, total=False):
+    IfMatch: str
+    IfNoneMatch: str
+
+
+_CONDITION_HEADERS: Final = {"IfMatch": "If-Match", "IfNoneMatch": "If-None-Match"}
+
+
+def _condition(replaces: str | None) -> _Condition:
+    return {"IfNoneMatch": "*"} if replaces is None else {"IfMatch": replaces}
+
+
 _TURNS: Final = {
     Turn.UPLOAD_UNKNOWN: UploadVanishedError,
     Turn.UPLOAD_CONFLICTS: UploadConflictError,
     Turn.CONDITION_FAILED: ObjectExistsError,
+    Turn.NOT_THERE: ObjectExistsError,  # the one that was to be replaced has gone
     Turn.PARTS_REFUSED: PartsRefusedError,
 }
 

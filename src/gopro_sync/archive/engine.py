@@ -4,8 +4,8 @@ What may die in the middle, may: S3's own list of parts says what is there, and 
 is ever written over an existing object, and an object is called archived only after S3's size and checksum of it
 were compared with the bytes read from the source.
 
-An object that fails that comparison stays where it is (this system may not delete), is not called archived, and the
-next attempt goes to the fallback key.
+An object that fails that comparison is not called archived: the file is copied once more, as a new version of the same
+object. This system may not delete, and deletes nothing.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class TransferEngine:
         resolve_url: Callable[[], str],
         resume: OpenUpload | None = None,
         seconds_left: Callable[[], float] = lambda: math.inf,
-        on_upload_created: Callable[[OpenUpload], None] = lambda _: None,
+        on_upload_changed: Callable[[OpenUpload], None] = lambda _: None,
     ) -> Archived | Paused:
         """Copies one file, or as much of it as time allows.
 
@@ -83,7 +83,8 @@ class TransferEngine:
             resolve_url: asks GoPro for a freshly signed GET URL; called by one worker at a time.
             resume: the upload to go on with.
             seconds_left: time until the invocation is cut off.
-            on_upload_created: told of each upload before its first byte is sent, so that it can be gone on with.
+            on_upload_changed: told of each upload before its first byte is sent, so that it can be gone on with, and
+                again before it is completed.
 
         Returns:
             The object, or how far it came. Paused without any progress only if there was no time left to begin with.
@@ -117,9 +118,9 @@ class TransferEngine:
             writer=self._writer,
             workers=PartWorkers(crew=crew, budget=budget, clock=around.clock),
             retries=Retries(sleep=crew.sleep, random=around.random, seconds_left=budget.seconds),
-            on_upload_created=on_upload_created,
+            on_upload_changed=on_upload_changed,
         )
-        return transfer_file(means, Progress(key=resume.s3_key if resume else file.key, upload=resume))
+        return transfer_file(means, _progress_of(file, resume))
 
     def accepts_other_objects(self) -> bool:
         """Returns whether S3, which has refused an object, allows with another one all that a video needs.
@@ -129,3 +130,9 @@ class TransferEngine:
             StorageError: S3 failed, so that nothing is known.
         """
         return is_second_object_accepted(self._writer)
+
+
+def _progress_of(file: FileToArchive, resume: OpenUpload | None) -> Progress:
+    if resume is None:
+        return Progress(key=file.key, upload=None)
+    return Progress(key=resume.s3_key, upload=resume, replaces=resume.replaces)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from gopro_sync.archive.bucket_writer import PartsRefusedError, UploadedPart
-from gopro_sync.archive.integrity import StreamHasher, join_crc64nvme
+from gopro_sync.archive.integrity import Crc64Nvme, StreamHasher, join_crc64nvme
 from gopro_sync.archive.open_upload import OpenUpload
 from gopro_sync.archive.origin import Origin, plan_of
 from gopro_sync.archive.part_plan import Part
@@ -118,14 +119,25 @@ class _FileInParts:
         uploaded = [part.uploaded for part in parts]
         whole = self._progress.whole = join_crc64nvme(part.crc64nvme for part in uploaded)
         judge_source_etag(means, self._progress, self._origin, block_digests=_all_digests(parts))
-        means.retries.call(
+        self._remember(whole)
+        self._progress.written_etag = means.retries.call(
             "complete the upload",
             lambda: means.writer.complete_upload(
-                key=upload.s3_key, upload_id=upload.upload_id, parts=uploaded, whole=whole
+                key=upload.s3_key,
+                upload_id=upload.upload_id,
+                parts=uploaded,
+                whole=whole,
+                replaces=upload.replaces,
             ),
         )
         self._progress.upload = None
         return verified_object(means, self._progress, self._origin, whole=whole)
+
+    def _remember(self, whole: Crc64Nvme) -> None:
+        """Tells the caller what the object will be, before there is one."""
+        if self._upload.whole_crc64nvme != str(whole):
+            self._upload = self._progress.upload = replace(self._upload, whole_crc64nvme=str(whole))
+            self._means.on_upload_changed(self._upload)
 
     def _forget_refused(self, refusal: PartsRefusedError) -> None:
         refused = self._parts_held_otherwise()

@@ -32,8 +32,7 @@ def transfer_file(means: Means, progress: Progress) -> Archived | Paused:
             abort_upload(means, progress)
             fresh_starts.after(stop)
         except UploadVanishedError as vanished:
-            progress.upload = None
-            if archived := recognised_object(means, progress, origin, object_under_the_key(means, progress)):
+            if archived := _left_by_an_earlier_call(means, progress, origin):
                 return archived
             fresh_starts.after(vanished)
         except ObjectExistsError as taken:
@@ -41,10 +40,26 @@ def transfer_file(means: Means, progress: Progress) -> Archived | Paused:
             stored = object_under_the_key(means, progress)
             if archived := recognised_object(means, progress, origin, stored):
                 return archived
+            progress.replaces = None
             progress.key = _free_key(means.file, progress.key, taken, stored, fresh_starts)
-        except IntegrityError:
+        except IntegrityError as damage:
             abort_upload(means, progress)
-            raise
+            _replace_what_is_damaged(progress, damage, fresh_starts)
+
+
+def _left_by_an_earlier_call(means: Means, progress: Progress, origin: Origin) -> Archived | None:
+    recorded = progress.upload.whole_crc64nvme if progress.upload else None
+    progress.upload = None
+    stored = object_under_the_key(means, progress)
+    return recognised_object(means, progress, origin, stored, recorded_crc64nvme=recorded)
+
+
+def _replace_what_is_damaged(progress: Progress, damage: IntegrityError, fresh_starts: _FreshStarts) -> None:
+    """Lets the next copy take the place of the damaged object that this call has made: nobody is to meet it."""
+    if progress.written_etag is None:
+        raise damage  # it is not an object that is damaged
+    fresh_starts.after(damage)
+    progress.replaces, progress.written_etag = progress.written_etag, None
 
 
 def _attempt(means: Means, progress: Progress, origin: Origin) -> Archived | Paused:
@@ -65,11 +80,14 @@ class _FreshStarts:
         self._media_id = media_id
         self._forgiven = set[type[Exception]]()
 
-    def after(self, stop: SourceChangedError | UploadVanishedError | UploadConflictError | ObjectExistsError) -> None:
+    def after(
+        self,
+        stop: SourceChangedError | IntegrityError | UploadVanishedError | UploadConflictError | ObjectExistsError,
+    ) -> None:
         if type(stop) not in self._forgiven:
             self._forgiven.add(type(stop))
             tell_retry("copy the file from the start", attempt=2, error_type=type(stop).__name__)
-        elif isinstance(stop, SourceChangedError):
+        elif isinstance(stop, SourceChangedError | IntegrityError):
             raise stop
         else:
             raise StorageError(f"{_TWICE[type(stop)]} ({stop})", media_id=self._media_id) from stop

@@ -16,6 +16,9 @@ class OpenUpload:
         part_size_bytes: of each part but the last.
         size_bytes: size of the file.
         source_etag: ETag of the file at its origin, if it has one.
+        whole_crc64nvme: the checksum of the whole file, in S3's form, once it is known: before S3 is asked to complete
+            the upload, so that whoever comes after a lost answer can tell the object that lies there.
+        replaces: S3's ETag of the object under the key that turned out to be damaged and is to get a new version.
     """
 
     item_number: int
@@ -24,3 +27,5 @@ class OpenUpload:
     part_size_bytes: int
     size_bytes: int
     source_etag: str | None
+    whole_crc64nvme: str | None = None
+    replaces: str | None = None

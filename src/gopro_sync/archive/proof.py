@@ -83,9 +83,29 @@ def object_under_the_key(means: Means, progress: Progress) -> StoredObject | Non
     return means.retries.call("look for an object", lambda: means.writer.describe_object(progress.key))
 
 
-def recognised_object(means: Means, progress: Progress, origin: Origin, stored: StoredObject | None) -> Archived | None:
-    """Recognises the same video in what lies under the key: written by an earlier call that could not record it."""
-    if stored is None or stored.crc64nvme is None or not _is_same_video(stored, means.file, origin, progress.whole):
+def recognised_object(
+    means: Means,
+    progress: Progress,
+    origin: Origin,
+    stored: StoredObject | None,
+    *,
+    recorded_crc64nvme: str | None = None,
+) -> Archived | None:
+    """Recognises the same video in what lies under the key: written by an earlier call that could not record it.
+
+    Size and metadata say that it was meant to be this file; that it is, only its checksum can say.
+
+    Args:
+        means: of this transfer.
+        progress: knows the checksum of the file, if this call has read all of it.
+        origin: the file as it is now.
+        stored: what lies under the key.
+        recorded_crc64nvme: the checksum that an earlier call recorded before it asked S3 to complete the upload.
+    """
+    expected = recorded_crc64nvme if progress.whole is None else str(progress.whole)
+    if stored is None or stored.crc64nvme is None or stored.crc64nvme != expected:
+        return None
+    if stored.size_bytes != origin.file.size_bytes or not _identity(means.file).items() <= stored.metadata.items():
         return None
     return _archived(
         means,
@@ -95,17 +115,6 @@ def recognised_object(means: Means, progress: Progress, origin: Origin, stored: 
         stored=stored,
         checksum=stored.crc64nvme,
     )
-
-
-def _is_same_video(stored: StoredObject, file: FileToArchive, origin: Origin, whole: Crc64Nvme | None) -> bool:
-    if stored.size_bytes != origin.file.size_bytes or not _identity(file).items() <= stored.metadata.items():
-        return False
-    if whole is not None:
-        return stored.crc64nvme == str(whole)
-    # No byte was read in this call. The object says from which source file it was made, and S3 made it only because
-    # our checksum of that file agreed with its own.
-    etag = origin.file.etag
-    return etag is not None and stored.metadata.get("source-etag") == _ascii(etag)
 
 
 def _archived(

@@ -47,7 +47,7 @@ class Means:
         writer: where they go to.
         workers: who copies the parts, and whether there is time.
         retries: how often what fails is tried again.
-        on_upload_created: told of each upload before its first byte is sent.
+        on_upload_changed: told of each upload before its first byte is sent, and before it is completed.
     """
 
     file: FileToArchive
@@ -56,7 +56,7 @@ class Means:
     writer: BucketWriter
     workers: PartWorkers
     retries: Retries
-    on_upload_created: Callable[[OpenUpload], None]
+    on_upload_changed: Callable[[OpenUpload], None]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,6 +70,8 @@ class Progress:
         parts_sent: parts that S3 took.
         part_size_bytes: size of the parts, once it is known.
         whole: the checksum of the file, once all of it was read.
+        written_etag: S3's ETag of the object that this call made.
+        replaces: S3's ETag of the object that is to get a new version, since it is damaged.
         etag_proof: what became of the comparison with the source's ETag.
     """
 
@@ -79,6 +81,8 @@ class Progress:
     parts_sent: int = 0
     part_size_bytes: int = 0
     whole: Crc64Nvme | None = None
+    written_etag: str | None = None
+    replaces: str | None = None
     etag_proof: SourceEtagProof = SourceEtagProof.NOT_CHECKED
 
     def count(self, size_bytes: int) -> None:

@@ -48,9 +48,10 @@ def create_upload(means: Means, progress: Progress, origin: Origin) -> OpenUploa
         part_size_bytes=plan.part_size_bytes,
         size_bytes=plan.size_bytes,
         source_etag=origin.file.etag,
+        replaces=progress.replaces,
     )
     try:
-        means.on_upload_created(upload)
+        means.on_upload_changed(upload)
     except Exception:
         # Nobody would know of it.
         abort_upload(means, progress)

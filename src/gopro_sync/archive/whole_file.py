@@ -47,8 +47,11 @@ def _put_object(means: Means, progress: Progress, origin: Origin) -> Crc64Nvme:
     with means.source.open(origin.file, Part(number=1, offset=0, size_bytes=size_bytes)) as answer:
         blocks = judged(hashed(answer, hasher, means.workers))
         try:
-            means.writer.put_object(
-                describe(means.file, origin, key=progress.key), size_bytes=size_bytes, blocks=blocks
+            progress.written_etag = means.writer.put_object(
+                describe(means.file, origin, key=progress.key),
+                size_bytes=size_bytes,
+                blocks=blocks,
+                replaces=progress.replaces,
             )
         except ObjectExistsError:
             # S3 may refuse before the last byte; the rest is read to know whether the object there is the same.

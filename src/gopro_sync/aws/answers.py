@@ -131,6 +131,7 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
         "KMS.KMSInvalidStateException": _KEY_UNUSABLE,
         "KMS.NotFoundException": _KEY_UNUSABLE,
         "404": Meaning(error=StorageError, turn=Turn.NOT_THERE),
+        "NoSuchKey": Meaning(error=StorageError, turn=Turn.NOT_THERE),
         "NoSuchUpload": Meaning(error=StorageError, turn=Turn.UPLOAD_UNKNOWN),
         # By the code, too: it may come in an answer that began with status 200.
         "PreconditionFailed": Meaning(error=StorageError, turn=Turn.CONDITION_FAILED),

@@ -56,7 +56,7 @@ _CALLS_PER_FAILED_VIDEO: Final = 4
 # status or time takes the old entry out and puts a new one in.
 _WRITES_PER_RUN: Final = 10  # the records that keep sessions and chains of runs apart
 _WRITES_PER_VIDEO: Final = 4 + 6 + 1 + 6  # add_pending (in a transaction: double), claim, request budget, complete
-_WRITES_PER_FILE: Final = 4 + 4  # save_progress: upload opened, chapter done
+_WRITES_PER_FILE: Final = 4 + 4 + 4  # save_progress: upload opened, its checksum known, chapter done
 _WRITES_PER_FURTHER_CALL: Final = 6  # claim
 _WRITES_PER_FAILED_VIDEO: Final = 4 + 4 * (6 + 1) + 6  # add_pending, four claims and requests, MarkVideoFailed
 _RECORD_BYTES: Final = 4000  # with its copy in the index

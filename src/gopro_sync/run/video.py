@@ -317,7 +317,7 @@ class VideoTransfer:
             resolve_url=lambda: urls.take(item_number),
             resume=_upload_of(item_number, record.upload),
             seconds_left=self._seconds_left,
-            on_upload_created=remember,
+            on_upload_changed=remember,
         )
 
     def _seconds_left(self) -> float:

@@ -451,7 +451,9 @@ def _video_from_item(item: Mapping[str, Any]) -> Video:
 
 def _item_of_upload(upload: OpenUpload) -> dict[str, Any]:
     fields = asdict(upload)
-    return {"part_size": fields.pop("part_size_bytes"), **fields}
+    not_known_yet = {name for name in ("whole_crc64nvme", "replaces") if fields[name] is None}
+    kept = {name: value for name, value in fields.items() if name not in not_known_yet}
+    return {"part_size": kept.pop("part_size_bytes"), **kept}
 
 
 def _upload_from_item(item: Mapping[str, Any]) -> OpenUpload:

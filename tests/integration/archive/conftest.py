@@ -85,8 +85,15 @@ class Bench:
             resolve_url=self.sign or self.source.sign,
             resume=resume,
             seconds_left=self.seconds_left,
-            on_upload_created=self.record or self.created.append,
+            on_upload_changed=self.record or self.note,
         )
+
+    def note(self, upload: OpenUpload) -> None:
+        """Keeps what an engine tells of its uploads, each as it was told last."""
+        if self.created and self.created[-1].upload_id == upload.upload_id:
+            self.created[-1] = upload
+        else:
+            self.created.append(upload)
 
     def assert_archived(self, key: str = KEY) -> None:
         """The object has the source's bytes, and nothing is left open."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gopro_sync.archive import bucket_writer as multipart_upload
@@ -9,7 +11,7 @@ from gopro_sync.archive.engine import OpenUpload, TransferOutcome
 from gopro_sync.archive.retries import ATTEMPTS
 from gopro_sync.errors import AccessDeniedError, ConfigurationError, IntegrityError, StorageError
 from local.s3_server import Effect, Operation, S3Fault, S3Object
-from tests.integration.archive.conftest import KEY, Bench
+from tests.integration.archive.conftest import FALLBACK_KEY, KEY, Bench
 
 CONFLICT = "ConditionalRequestConflict"
 
@@ -208,14 +210,33 @@ def test_a_key_that_is_taken_and_never_there_is_an_error_with_a_name(small_bench
         small_bench.transfer()
 
 
-def test_a_spoilt_small_object_is_never_called_archived(small_bench: Bench) -> None:
+def test_a_spoilt_small_object_gets_a_new_version_under_its_own_key(small_bench: Bench) -> None:
     small_bench.s3.faults = [S3Fault(operation="PutObject", effect="corrupt")]
+    result = small_bench.transfer()
+    assert (result.outcome, result.file.s3_key) == (TransferOutcome.COMPLETED, KEY)
+    small_bench.assert_archived()
+
+
+def test_a_spoilt_object_that_somebody_else_has_replaced_meanwhile_is_left_alone(small_bench: Bench) -> None:
+    theirs = S3Object(data=b"theirs", size_bytes=6, crc64nvme="AAAAAAAAAAA=", headers={}, etag="theirs")
+
+    class TakenOnceThere(dict[str, S3Object]):
+        def __setitem__(self, key: str, value: S3Object) -> None:
+            super().__setitem__(key, theirs if key == KEY else value)
+
+    small_bench.s3.objects = TakenOnceThere()
+    assert small_bench.transfer().file.s3_key == FALLBACK_KEY
+    assert small_bench.s3.objects[KEY] is theirs
+
+
+def test_a_small_object_that_is_spoilt_twice_is_never_called_archived(small_bench: Bench) -> None:
+    small_bench.s3.faults = [S3Fault(operation="PutObject", effect="corrupt", count=2)]
     with pytest.raises(IntegrityError, match="CRC64NVME"):
         small_bench.transfer()
 
 
-def test_the_next_attempt_after_a_spoilt_object_goes_to_the_fallback_key(small_bench: Bench) -> None:
-    small_bench.s3.faults = [S3Fault(operation="PutObject", effect="corrupt")]
+def test_the_next_attempt_after_spoilt_objects_goes_to_the_fallback_key(small_bench: Bench) -> None:
+    small_bench.s3.faults = [S3Fault(operation="PutObject", effect="corrupt", count=2)]
     with pytest.raises(IntegrityError):
         small_bench.transfer()
     again = small_bench.transfer()
@@ -251,3 +272,45 @@ def test_a_failed_clean_up_does_not_hide_what_led_to_it(bench: Bench) -> None:
     ]
     with pytest.raises(IntegrityError, match="BadDigest"):
         bench.transfer()
+
+
+@pytest.mark.parametrize("recorded", ["whole", None])
+def test_an_object_of_the_same_size_and_metadata_is_not_taken_for_the_video_after_its_upload_vanished(
+    bench: Bench, recorded: str | None
+) -> None:
+    bench.transfer()
+    upload = bench.created[0] if recorded else replace(bench.created[0], whole_crc64nvme=None)
+    there = bench.s3.objects[KEY]
+    spoilt = bytes([there.data[0] ^ 1]) + there.data[1:]
+    bench.s3.objects[KEY] = replace(there, data=spoilt, crc64nvme="AAAAAAAAAAA=")
+
+    result = bench.transfer(resume=upload)
+
+    assert (result.outcome, result.file.s3_key) == (TransferOutcome.COMPLETED, FALLBACK_KEY)
+    assert bench.s3.objects[FALLBACK_KEY].data == bench.source.content
+
+
+def test_an_object_whose_checksum_nobody_recorded_is_recognised_by_reading_the_source_again(bench: Bench) -> None:
+    bench.transfer()
+    result = bench.transfer(resume=replace(bench.created[0], whole_crc64nvme=None))
+    assert (result.outcome, result.file.s3_key) == (TransferOutcome.ALREADY_ARCHIVED, KEY)
+    assert bench.s3.uploads == {}
+
+
+def test_an_interrupted_copy_that_replaces_a_damaged_object_goes_on_to_replace_it(bench: Bench) -> None:
+    class SpoiltOnce(dict[str, S3Object]):
+        def __setitem__(self, key: str, value: S3Object) -> None:
+            if not self:
+                value.crc64nvme = "AAAAAAAAAAA="
+            super().__setitem__(key, value)
+
+    bench.s3.objects = SpoiltOnce()
+    bench.s3.faults = [S3Fault(operation="UploadPart", status=403, code="AccessDenied", skip=6, count=1)]
+    with pytest.raises(AccessDeniedError):
+        bench.transfer()
+    assert bench.created[-1].replaces is not None
+
+    result = bench.transfer(resume=bench.created[-1])
+
+    assert (result.outcome, result.file.s3_key) == (TransferOutcome.COMPLETED, KEY)
+    bench.assert_archived()

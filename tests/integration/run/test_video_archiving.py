@@ -517,12 +517,15 @@ def test_once_a_run_is_stopped_gopro_is_not_asked_for_its_other_videos(world: Wo
 def test_bytes_that_were_changed_in_s3_are_never_called_archived(world: World) -> None:
     world.put(recording(MIB))
     found = world.discover()
-    world.s3.faults = [S3Fault(operation="PutObject", effect="corrupt")]
+    world.s3.faults = [S3Fault(operation="PutObject", effect="corrupt", count=2)]
 
     with pytest.raises(IntegrityError):
         world.archive(found)
 
     assert world.record()["status"] == "IN_PROGRESS"
+    assert world.archive(world.discover()).status is VideoStatus.COMPLETED
+    archived = world.s3.objects[world.record()["s3_key"]]
+    assert hashlib.sha256(archived.data).hexdigest() == world.gopro.admin.sources()[0].sha256
 
 
 def test_a_refused_url_is_renewed_and_no_header_of_ours_reaches_the_cdn(world: World) -> None:
