@@ -12,38 +12,24 @@ import pytest
 
 from gates.template import Stack, resource, state_machine, state_machine_text, states, template
 from gopro_sync import errors
+from gopro_sync.run.platform_faults import CANNOT_BE_RUN, FUNCTION_DIED, LAMBDA_NOT_READY, is_weather
 from gopro_sync.run.run_files import write_manifest
+from local.engine.jsonata import evaluate
 from tests.support.state_machine import EXECUTION_ARN
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# What AWS documents of its own faults, and how each call of a function is tried again after them: the state machine's
-# language has no way to say it once. Every other name in ErrorEquals must be a class of errors.py.
-RETRIES_OF_EVERY_FUNCTION: Final = [
-    {
-        "Comment": "Lambda itself; often, since several downloads compete for the account's concurrency",
-        "ErrorEquals": [
-            "Lambda.ServiceException",
-            "Lambda.AWSLambdaException",
-            "Lambda.SdkClientException",
-            "Lambda.ClientExecutionTimeoutException",
-            "Lambda.TooManyRequestsException",
-        ],
-        "IntervalSeconds": 2,
-        "MaxAttempts": 6,
-        "BackoffRate": 2.0,
-        "JitterStrategy": "FULL",
-    },
-    {
-        "Comment": "The function was killed",
-        "ErrorEquals": ["Sandbox.Timedout", "Runtime.ExitError", "Lambda.Unknown", "States.Timeout"],
-        "IntervalSeconds": 5,
-        "MaxAttempts": 2,
-        "BackoffRate": 2.0,
-    },
-]
-LAMBDA_ERRORS: Final = {name for rule in RETRIES_OF_EVERY_FUNCTION for name in cast("list[str]", rule["ErrorEquals"])}
+# How each call of a function is tried again after AWS's own faults (run/platform_faults.py has the names): the state
+# machine's language has no way to say it once. Every other name in ErrorEquals must be a class of errors.py.
+NOT_READY: Final = {
+    "IntervalSeconds": 2,
+    "MaxAttempts": 6,
+    "BackoffRate": 2.0,
+    "MaxDelaySeconds": 60,
+    "JitterStrategy": "FULL",
+}
+ONCE_MORE: Final = {"IntervalSeconds": 5, "MaxAttempts": 1}
 OTHER_AWS_ERRORS: Final = {
     "States.ALL",
     "States.TaskFailed",
@@ -51,14 +37,8 @@ OTHER_AWS_ERRORS: Final = {
     "States.DataLimitExceeded",
     "DynamoDB.ConditionalCheckFailedException",
 }
-# Invoke's errors that are none of an event's or of a moment's: whatever the video, the function cannot be run.
-# https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
-TRUE_OF_ANY_INVOCATION: Final = {
-    *("Lambda.AccessDeniedException", "Lambda.ResourceNotFoundException", "Lambda.TooManyRequestsException"),
-    *("Lambda.KMSAccessDeniedException", "Lambda.KMSDisabledException", "Lambda.KMSInvalidStateException"),
-    *("Lambda.KMSNotFoundException", "Lambda.EC2AccessDeniedException", "Lambda.ENILimitReachedException"),
-    "Lambda.SubnetIPAddressLimitReachedException",
-}
+# An AWS service's refusal comes at once, or the call's own client gives up on it.
+REFUSAL_SECONDS: Final = 15
 
 # Every error class is here on purpose, with the tasks that retry it. None: it is given up at once, everywhere.
 AUTHENTICATION: Final = {"AuthenticateGoPro", "RenewSession", "AskWhyBlocked"}
@@ -129,7 +109,7 @@ def timeout_seconds(state: dict[str, Any]) -> int:
     value = state["TimeoutSeconds"]
     if isinstance(value, int):
         return value
-    match = re.fullmatch(r"\{% \$number\('(\d+)'\) \+ (\d+) %\}", value)
+    match = re.search(r"\$number\('(\d+)'\) \+ (\d+)", value)
     assert match, value
     return int(match[1]) + int(match[2])
 
@@ -176,6 +156,7 @@ def test_every_task_has_a_time_limit_a_retry_and_a_last_resort(name: str) -> Non
     assert timeout_seconds(task) > 0
     assert task["Retry"]
     assert task["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
+    assert all(rule["ErrorEquals"] != ["States.ALL"] for rule in task["Retry"][:-1])
 
 
 @pytest.mark.parametrize(
@@ -199,14 +180,21 @@ def test_the_run_is_limited_to_two_hours() -> None:
 
 def test_no_wait_before_a_download_outlasts_what_a_run_keeps_in_reserve_after_its_deadline() -> None:
     # Whoever waits past the deadline must still be started in time to say so, or the run is cut off without a summary.
-    for rule in TASKS["DownloadVideo"]["Retry"]:
+    for rule in tried_again(TASKS["DownloadVideo"]):
         longest = rule["IntervalSeconds"] * rule.get("BackoffRate", 2.0) ** (rule["MaxAttempts"] - 1)
         longest = min(longest, rule.get("MaxDelaySeconds", longest))
         assert longest < RESERVE_SECONDS, rule["ErrorEquals"]
 
 
+def tried_again(state: dict[str, Any]) -> list[dict[str, Any]]:
+    return [rule for rule in state["Retry"] if rule["MaxAttempts"]]
+
+
 def longest_ladder(state: dict[str, Any]) -> float:
-    """Return the seconds that a task takes at most: its time limit for each try, and the waits of its longest rule."""
+    """Return the seconds that a task takes at most: its time limit for each try, and the waits of its longest rule.
+
+    Where Lambda has no place for a function, the function takes no time.
+    """
 
     def waits(rule: dict[str, Any]) -> Iterator[float]:
         for attempt in range(rule["MaxAttempts"]):
@@ -214,20 +202,41 @@ def longest_ladder(state: dict[str, Any]) -> float:
             yield min(wait, rule.get("MaxDelaySeconds", wait))
 
     timeout = timeout_seconds(state)
-    return float(max(sum(waits(rule)) + (rule["MaxAttempts"] + 1) * timeout for rule in state["Retry"]))
+
+    def tries(rule: dict[str, Any]) -> int:
+        each = REFUSAL_SECONDS if is_weather(rule["ErrorEquals"][0]) else timeout
+        return int(rule["MaxAttempts"] * each + timeout)
+
+    return float(max(sum(waits(rule)) + tries(rule) for rule in tried_again(state)))
 
 
 def longest_way(name: str, *, without: str) -> float:
     """Return the seconds from a state to the end of the run at the latest, on the ways that pass by another state."""
     state = state_machine()["States"][name]
     seconds = longest_ladder(state) if state["Type"] == "Task" else 0.0
-    followers = {following for _, following in exits(state)} - {without}
+    followers = {following for _, following in exits(state)} - {without} - WAITS_FOR_LAMBDA.keys()
     return seconds + max((longest_way(following, without=without) for following in followers), default=0.0)
 
 
 def seconds_to_the_end(name: str) -> float:
     """Return the longest way from a state: a run that asks why it was blocked has failed, and starts no other."""
     return max(longest_way(name, without="AskWhyBlocked"), longest_way(name, without="NotifyPartialFailure"))
+
+
+# The waits of the run's own calls for Lambda, and the choice that leads to each.
+WAITS_FOR_LAMBDA: Final = {
+    "WaitToAuthenticate": "MayAuthenticateLater?",
+    "WaitToList": "MayListLater?",
+    "WaitToReport": "MayReportLater?",
+}
+
+
+def latest_wait_ends(wait: str) -> float:
+    """Return the seconds from the run's start to the end of the latest wait."""
+    run_states = state_machine()["States"]
+    latest = re.search(r"< (\d+) %\}", run_states[WAITS_FOR_LAMBDA[wait]]["Choices"][0]["Condition"])
+    assert latest
+    return float(int(latest[1]) / 1000 + run_states[wait]["Seconds"])
 
 
 # What a downloader takes to answer that the run's time is up: a cold start, the secret, one call to the table.
@@ -238,7 +247,7 @@ def child_seconds_after_planned_end() -> float:
     """Return for how long a child may still be at it: waiting for its next try, failing, or renewing the session."""
     longest_wait: float = max(
         min(rule["IntervalSeconds"] * rule.get("BackoffRate", 2.0) ** (rule["MaxAttempts"] - 1), delay)
-        for rule in TASKS["DownloadVideo"]["Retry"]
+        for rule in tried_again(TASKS["DownloadVideo"])
         for delay in [rule.get("MaxDelaySeconds", AN_HOUR_IN_SECONDS)]
     )
     failing = longest_ladder(TASKS["MarkVideoFailed"]) + longest_ladder(TASKS["SendToDeadLetterQueue"])
@@ -246,7 +255,16 @@ def child_seconds_after_planned_end() -> float:
     allowed = re.search(r"> (\d+) %\}", children["MayRenewSession?"]["Choices"][0]["Condition"])
     assert allowed
     renewing = longest_ladder(TASKS["RenewSession"]) - int(allowed[1]) / 1000
-    return max(longest_wait + ANSWER_SECONDS, failing, renewing + ANSWER_SECONDS)
+    return max(longest_wait + ANSWER_SECONDS, failing, renewing + ANSWER_SECONDS, waiting_for_lambda(children))
+
+
+def waiting_for_lambda(children: dict[str, Any]) -> float:
+    """Return for how long after the planned end a child may be at it that began to wait as late as it may."""
+    latest = re.search(r"> (\d+) %\}", children["WhatFailed?"]["Choices"][0]["Condition"])
+    assert latest
+    (rule,) = [rule for rule in tried_again(TASKS["DownloadVideo"]) if is_weather(rule["ErrorEquals"][0])]
+    waits = [min(rule["MaxDelaySeconds"], rule["IntervalSeconds"] * 2**attempt) for attempt in range(6)]
+    return float(children["WaitForLambda"]["Seconds"] + sum(waits) + ANSWER_SECONDS - int(latest[1]) / 1000)
 
 
 def test_the_longest_ladders_of_retries_after_the_planned_end_leave_time_for_the_notice() -> None:
@@ -257,15 +275,24 @@ def test_the_longest_ladders_of_retries_after_the_planned_end_leave_time_for_the
 
 def test_the_longest_ladders_of_retries_before_the_downloads_leave_time_for_the_notice() -> None:
     # A listing whose session is refused makes both steps come twice.
-    before = 2 * (longest_ladder(TASKS["AuthenticateGoPro"]) + longest_ladder(TASKS["ListMedia"]))
-    assert before < int(RUN_LIMITS["PlannedSeconds"])
-    assert before + seconds_to_the_end("ReportRun") < RUN_LIMITS["TimeoutSeconds"]
+    once = longest_ladder(TASKS["AuthenticateGoPro"]) + longest_ladder(TASKS["ListMedia"])
+    for before in (2 * once, once + max(latest_wait_ends("WaitToAuthenticate"), latest_wait_ends("WaitToList"))):
+        assert before < int(RUN_LIMITS["PlannedSeconds"])
+        assert before + seconds_to_the_end("ReportRun") < RUN_LIMITS["TimeoutSeconds"]
+    # The second round begins no later than a wait may.
+    again = state_machine()["States"]["MayRenewListingSession?"]["Choices"][0]["Condition"]
+    assert again.endswith(state_machine()["States"]["MayListLater?"]["Choices"][0]["Condition"][-12:])
+
+
+def test_the_longest_wait_for_a_report_leaves_time_for_the_notice() -> None:
+    end = latest_wait_ends("WaitToReport") + seconds_to_the_end("ReportRun")
+    assert end < RUN_LIMITS["TimeoutSeconds"]
 
 
 @pytest.mark.parametrize(("name", "state"), [*states()])
 def test_every_error_name_is_one_of_ours_or_one_that_aws_documents(name: str, state: dict[str, Any]) -> None:
     del name
-    known = error_classes() | LAMBDA_ERRORS | OTHER_AWS_ERRORS | TRUE_OF_ANY_INVOCATION
+    known = error_classes() | LAMBDA_NOT_READY | FUNCTION_DIED | CANNOT_BE_RUN | OTHER_AWS_ERRORS
     for rule in [*state.get("Retry", []), *state.get("Catch", [])]:
         assert set(rule["ErrorEquals"]) <= known
 
@@ -277,15 +304,24 @@ def test_what_is_true_of_all_videos_marks_none() -> None:
         if rule["Next"] == "VideoBlocked"
         for name in rule["ErrorEquals"]
     }
-    of_the_run = {"AccessDeniedError", "ConfigurationError", "GoProUnavailableError"}
-    assert blocked == of_the_run | TRUE_OF_ANY_INVOCATION
+    of_the_run = {"AccessDeniedError", "ConfigurationError", "AuthenticationError", "GoProUnavailableError"}
+    assert blocked == of_the_run | CANNOT_BE_RUN
+
+
+def errors_of_invoke() -> set[str]:
+    shapes = botocore.session.get_session().get_service_model("lambda").operation_model("Invoke").error_shapes
+    # That the caller may not is said by every service, in no model.
+    return {f"Lambda.{shape.name}" for shape in shapes} | {"Lambda.AccessDeniedException"}
 
 
 def test_the_errors_of_an_invocation_are_lambda_s_own() -> None:
-    shapes = botocore.session.get_session().get_service_model("lambda").operation_model("Invoke").error_shapes
-    # That the caller may not is said by every service, in no model.
-    known = {f"Lambda.{shape.name}" for shape in shapes} | {"Lambda.AccessDeniedException"}
-    assert known >= TRUE_OF_ANY_INVOCATION
+    # Step Functions' own names for what has none in Lambda's model.
+    of_the_integration = {
+        *("Lambda.AWSLambdaException", "Lambda.SdkClientException", "Lambda.ClientExecutionTimeoutException"),
+        "Lambda.Unknown",
+    }
+    listed = {name for name in LAMBDA_NOT_READY | CANNOT_BE_RUN | FUNCTION_DIED if name.startswith("Lambda.")}
+    assert listed <= errors_of_invoke() | of_the_integration
 
 
 def test_every_error_class_is_either_retried_or_given_up_on_purpose() -> None:
@@ -307,18 +343,42 @@ def test_an_error_is_retried_by_exactly_the_functions_that_the_table_names(error
     assert {name for name in FUNCTION_OF if error in retried_errors(TASKS[name])} == RETRIED_BY.get(error, set())
 
 
-@pytest.mark.parametrize("name", sorted(AT_THE_END))
-def test_a_call_that_lambda_itself_dropped_and_a_killed_function_are_tried_again_at_the_end_too(name: str) -> None:
-    retries = TASKS[name]["Retry"]
-    for rule, usual in zip(retries, RETRIES_OF_EVERY_FUNCTION, strict=False):
-        assert rule["ErrorEquals"] == usual["ErrorEquals"]
-        assert rule["MaxAttempts"] >= 1
+@pytest.mark.parametrize("name", sorted(FUNCTION_OF))
+def test_every_call_of_a_function_knows_every_name_of_aws_own_faults(name: str) -> None:
+    *named, given_up, unknown = TASKS[name]["Retry"]
+    (not_ready,) = [rule for rule in named if set(rule["ErrorEquals"]) == LAMBDA_NOT_READY]
+    usual = {field: not_ready.get(field) for field in NOT_READY}
+    if name in AT_THE_END:
+        assert not_ready["MaxAttempts"] >= 1
+    else:
+        assert usual == NOT_READY
+    if name == "DownloadVideo":
+        return  # a transfer takes long: what comes once more within the time that is left goes by WhatFailed?
+    (died,) = [rule for rule in named if set(rule["ErrorEquals"]) == FUNCTION_DIED]
+    assert ONCE_MORE.items() <= died.items()
+    assert set(given_up["ErrorEquals"]) >= CANNOT_BE_RUN | GIVEN_UP_AT_ONCE
+    assert given_up["MaxAttempts"] == 0
+    assert unknown["ErrorEquals"] == ["States.ALL"]
+    assert ONCE_MORE.items() <= unknown.items()
 
 
-@pytest.mark.parametrize("name", sorted(set(FUNCTION_OF) - AT_THE_END))
-def test_a_call_that_lambda_itself_dropped_and_a_killed_function_are_tried_again_everywhere_alike(name: str) -> None:
-    retries = TASKS[name]["Retry"]
-    assert retries[: len(RETRIES_OF_EVERY_FUNCTION)] == RETRIES_OF_EVERY_FUNCTION
+def test_every_call_of_another_service_is_tried_again_whatever_the_name() -> None:
+    # By AWS's rule States.TaskFailed is every name but States.Timeout.
+    for name in TASKS.keys() - FUNCTION_OF.keys():
+        assert TASKS[name]["Retry"][-1]["ErrorEquals"] == ["States.TaskFailed", "States.Timeout"]
+        assert TASKS[name]["Retry"][-1]["MaxAttempts"] >= 1
+
+
+@pytest.mark.parametrize("choice", [*WAITS_FOR_LAMBDA.values(), "MayRenewLater?"])
+@pytest.mark.parametrize("error", sorted(errors_of_invoke() | LAMBDA_NOT_READY | CANNOT_BE_RUN | FUNCTION_DIED))
+def test_the_state_machine_waits_for_what_the_notices_call_weather(choice: str, error: str) -> None:
+    condition = dict(states())[choice]["Choices"][0]["Condition"].removeprefix("{%").removesuffix("%}")
+    at = "2026-03-01T02:00:00.000Z"
+    seen = {
+        "input": {"failure": {"Error": error}, "unreported": error},
+        "context": {"State": {"EnteredTime": at}, "Execution": {"StartTime": at}},
+    }
+    assert evaluate(condition, states=seen, variables={}) is is_weather(error)
 
 
 def test_every_state_that_calls_a_function_is_held_to_these_rules() -> None:
@@ -445,6 +505,10 @@ def assigned_by(state: dict[str, Any]) -> set[str]:
     return {name for way in [state, *(way for way, _ in exits(state))] for name in way.get("Assign", {})}
 
 
+# From where a run that has a summary comes to its report, again and again too.
+AFTER_THE_SUMMARY: Final = {"IsRunBlocked?", "AskWhyBlocked", "WaitToReport"}
+
+
 def certainly_assigned(flow: dict[str, Any], *, ended_by: str) -> dict[str, set[str]]:
     """Return for each state the variables that every way to it assigns.
 
@@ -456,7 +520,7 @@ def certainly_assigned(flow: dict[str, Any], *, ended_by: str) -> dict[str, set[
     while waiting:
         name = waiting.pop()
         for way, following in exits(flow["States"][name]):
-            failed = following == "ReportRun" and name != "GenerateSummary"
+            failed = following == "ReportRun" and name not in AFTER_THE_SUMMARY
             if (failed and ended_by == "its summary") or (
                 name == "CheckForFailures" and following != "NotifyFailure" and ended_by == "a failure"
             ):

@@ -505,7 +505,6 @@ def test_the_partial_failure_notice_tells_a_person_what_failed_and_where_to_look
         ("TimeoutError", [30, 60, 120]),
         ("StorageError", [30, 60, 120]),
         ("ThrottledError", [60, 120, 120, 120, 120]),
-        ("Sandbox.Timedout", [5, 10]),
         ("IntegrityError", [30]),
         ("SourceMissingError", []),
         ("KeyError", []),
@@ -643,7 +642,7 @@ def test_a_thousand_children_that_end_by_themselves_end_the_run_with_one_notice(
 
 
 def test_the_largest_results_that_a_run_goes_on_with_fit_into_the_state() -> None:
-    blocked = failing_with("Lambda.SubnetIPAddressLimitReachedException", "x" * 1000)
+    blocked = failing_with("Lambda.InvalidParameterValueException", "x" * 1000)
     downloads = dict.fromkeys(many(11), ends_its_child) | {"id-0010": blocked}
 
     results = Cloud(media_ids=many(11), downloads=downloads).run().results
@@ -926,7 +925,7 @@ TRUE_OF_ALL_VIDEOS: Final = [
         "S3 cannot use the stack's key for PutObject (KMS.DisabledException): enable it in KMS. Correct it.",
     ),
     ("Lambda.AccessDeniedException", "User is not authorized to perform: lambda:InvokeFunction", "InvokeFunction. AWS"),
-    ("Lambda.TooManyRequestsException", "Rate Exceeded.", "Rate Exceeded. AWS Lambda could not run the downloader"),
+    ("Lambda.KMSDisabledException", "The key is disabled.", "The key is disabled. AWS Lambda could not run the"),
 ]
 
 

@@ -3,6 +3,9 @@
 Tasks are answered by a function of the test; retries wait for nothing and are noted instead. It is strict: a field that
 it does not know is an error, and so are, as on AWS, an undefined expression and an output beyond 256 KiB. A child of
 the map that fails comes back whole.
+
+With a `VirtualClock` the waits pass on it, and so does what a test lets its tasks take: a task beyond its time limit
+times out, so does the run, and the children of the map have the time that they would have, several at once.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from local.engine.jsonata import QueryEvaluationError, evaluate
@@ -32,6 +36,7 @@ _KNOWN_FIELDS: Final = {
     "Fail": {"Error", "Cause"},
     "Succeed": set(),
 }
+_MOST_STATES: Final = 200_000
 _COMMON_FIELDS: Final = {"Type", "Comment", "Next", "End", "Output", "Assign"}
 
 
@@ -73,6 +78,30 @@ class Execution:
     """The same with those that failed, each of them whole: what the map works with."""
 
 
+class RunTimedOutError(Exception):
+    """The run has reached its own time limit, which nothing in it can catch."""
+
+
+class VirtualClock:
+    """A time that passes by being waited for.
+
+    Args:
+        now: where it begins.
+    """
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def pass_by(self, seconds: float) -> None:
+        """Let so many seconds pass."""
+        self.now += timedelta(seconds=seconds)
+
+    @property
+    def text(self) -> str:
+        """The time as Step Functions writes it."""
+        return self.now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 type TaskAnswer = Callable[[str, Any], Any]
 """From the task's resource and arguments to its result; raises TaskError."""
 
@@ -84,6 +113,8 @@ class _Scope:
     states: Mapping[str, Any]
     context: dict[str, Any]
     variables: dict[str, Any]
+    clock: VirtualClock | None = None
+    ends_at: datetime | None = None
 
 
 def run(
@@ -94,6 +125,7 @@ def run(
     execution_arn: str = EXECUTION_ARN,
     started_at: str = STARTED_AT,
     entered_at: str = ENTERED_AT,
+    clock: VirtualClock | None = None,
 ) -> Execution:
     """Run a definition, its substitutions already made, to its end.
 
@@ -104,7 +136,11 @@ def run(
         execution_arn: the execution's name.
         started_at: when it starts.
         entered_at: when each of its states is entered.
+        clock: what tells when it starts and when its states are entered, instead of these two.
     """
+    if clock is not None:
+        started_at = entered_at = clock.text
+    ends_at = None if clock is None else clock.now + timedelta(seconds=definition["TimeoutSeconds"])
     context = {
         "Execution": {
             "Id": execution_arn,
@@ -116,8 +152,11 @@ def run(
         "State": {"EnteredTime": entered_at},
     }
     execution = Execution()
-    scope = _Scope(states=definition["States"], context=context, variables={})
-    _run_states(scope, definition["StartAt"], run_input, answer, execution)
+    scope = _Scope(states=definition["States"], context=context, variables={}, clock=clock, ends_at=ends_at)
+    try:
+        _run_states(scope, definition["StartAt"], run_input, answer, execution)
+    except RunTimedOutError:
+        execution.status = "TIMED_OUT"
     return execution
 
 
@@ -125,6 +164,8 @@ def _run_states(scope: _Scope, name: str | None, state_input: Any, answer: TaskA
     try:
         while name is not None:
             execution.visited.append(name)
+            assert len(execution.visited) < _MOST_STATES, "it goes round and round: does it wait for time to pass?"
+            _enter(scope)
             state = scope.states[name]
             unknown = state.keys() - _COMMON_FIELDS - _KNOWN_FIELDS[state["Type"]]
             assert not unknown, f"{name}: the test's interpreter does not know {unknown}"
@@ -136,6 +177,19 @@ def _run_states(scope: _Scope, name: str | None, state_input: Any, answer: TaskA
         execution.status, execution.output = "SUCCEEDED", state_input
     except TaskError as error:
         execution.status, execution.error, execution.cause = "FAILED", error.error, error.cause
+
+
+def _enter(scope: _Scope) -> None:
+    if scope.clock is None:
+        return
+    if scope.ends_at is not None and scope.clock.now >= scope.ends_at:
+        raise RunTimedOutError
+    scope.context = scope.context | {"State": {"EnteredTime": scope.clock.text}}
+
+
+def _pass_by(scope: _Scope, seconds: float) -> None:
+    if scope.clock is not None:
+        scope.clock.pass_by(seconds)
 
 
 def _fail(scope: _Scope, state: Mapping[str, Any], state_input: Any, execution: Execution) -> None:
@@ -154,6 +208,7 @@ def _run_state(
         return _leave(scope, state, {"input": state_input}, default=state_input)
     if state["Type"] == "Wait":
         execution.pauses.append(_fill(scope, state["Seconds"], {"input": state_input}))
+        _pass_by(scope, execution.pauses[-1])
         return _leave(scope, state, {"input": state_input}, default=state_input)
     run_once = _run_map if state["Type"] == "Map" else _run_task
     attempts: dict[int, int] = {}
@@ -165,6 +220,7 @@ def _run_state(
             wait = _wait_before_retry(state, error, attempts)
             if wait is not None:
                 execution.waits.append((name, wait))
+                _pass_by(scope, wait)
                 continue
             catcher = _matching(state["Catch"], error)
             if catcher is None:
@@ -177,8 +233,15 @@ def _run_task(
     scope: _Scope, state: Mapping[str, Any], state_input: Any, answer: TaskAnswer, execution: Execution
 ) -> Any:
     del execution
-    assert _fill(scope, state["TimeoutSeconds"], {"input": state_input}) > 0
-    return answer(state["Resource"], _fill(scope, state["Arguments"], {"input": state_input}))
+    timeout_seconds = _fill(scope, state["TimeoutSeconds"], {"input": state_input})
+    assert timeout_seconds > 0
+    latest_end = None if scope.clock is None else scope.clock.now + timedelta(seconds=timeout_seconds)
+    try:
+        return answer(state["Resource"], _fill(scope, state["Arguments"], {"input": state_input}))
+    finally:
+        if scope.clock is not None and latest_end is not None and scope.clock.now > latest_end:
+            scope.clock.now = latest_end
+            raise TaskError("States.Timeout")
 
 
 def _run_map(
@@ -191,7 +254,9 @@ def _run_map(
     items = answer(reader["Resource"], _fill(scope, reader["Arguments"], visible))
     results = execution.results
     failed = 0
+    places = _Places(scope.clock, _fill(scope, state["MaxConcurrency"], visible))
     for index, item in enumerate(items):
+        places.take()
         selecting = _Scope(
             states={}, context=scope.context | {"Map": {"Item": {"Value": item}}}, variables=scope.variables
         )
@@ -199,9 +264,11 @@ def _run_map(
         # A child of a distributed map is an execution of its own: it sees neither the parent's variables nor its name.
         parent = scope.context["Execution"]["Id"]
         identity = {"Id": f"{parent}/{state['Label']}:{index}", "StartTime": scope.context["State"]["EnteredTime"]}
-        child = _Scope(states=processor["States"], context=scope.context | {"Execution": identity}, variables={})
+        context = scope.context | {"Execution": identity}
+        child = _Scope(states=processor["States"], context=context, variables={}, clock=scope.clock)
         outcome = Execution(visited=execution.visited, waits=execution.waits, pauses=execution.pauses)
         _run_states(child, processor["StartAt"], child_input, answer, outcome)
+        places.give_back()
         if outcome.status == "SUCCEEDED":
             results.append(outcome.output)
             execution.outcomes.append(outcome.output)
@@ -212,9 +279,32 @@ def _run_map(
                 "States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded"
             )
         results.append(_whole(identity, child_input, outcome))
+    places.wait_for_all()
     if len(json.dumps(results)) > STATE_SIZE_LIMIT_BYTES:
         raise TaskError(_DATA_LIMIT_EXCEEDED, "The state/task returned a result with a size exceeding the limit")
     return results
+
+
+class _Places:
+    """How many children of a map run at once; played one after the other, each in its own time."""
+
+    def __init__(self, clock: VirtualClock | None, count: int) -> None:
+        self._clock = clock
+        self._free_at = [] if clock is None else [clock.now] * count
+
+    def take(self) -> None:
+        """Set the clock back to when the next child starts."""
+        if self._clock is not None:
+            self._clock.now = min(self._free_at)
+            self._free_at.remove(self._clock.now)
+
+    def give_back(self) -> None:
+        if self._clock is not None:
+            self._free_at.append(self._clock.now)
+
+    def wait_for_all(self) -> None:
+        if self._clock is not None:
+            self._clock.now = max(self._free_at)
 
 
 def _whole(identity: Mapping[str, str], child_input: Any, outcome: Execution) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Final
 
 from gopro_sync.cost.prices import PRICES_REGION
 from gopro_sync.errors import InvalidEventError
+from gopro_sync.run.platform_faults import is_weather, what_it_is
 from gopro_sync.values.event_fields import JsonObject, optional_count, optional_text, required_count, required_text
 
 FAILED: Final = "FAILED"
@@ -84,10 +85,13 @@ def failure_of(summary: JsonObject, reason: Failure | None) -> Failure | None:
     message = optional_text(summary, "message")
     if message is not None:
         return Failure(error=stopped_by, message=message)
+    because = _reason(optional_text(summary, "stopped_because") or "")
+    if reason is not None and is_weather(reason.error):
+        told = f"{because}Why cannot be told: {what_it_is(reason.error)} In this run: {_counts(summary)} left."
+        return Failure(error=stopped_by, message=told)
     if reason is not None:
         told = f"{reason.message} In this run: {_counts(summary)} left for the next run."
         return Failure(error=reason.error, message=told)
-    because = _reason(optional_text(summary, "stopped_because") or "")
     return Failure(error=stopped_by, message=_why_stopped(stopped_by, because, _counts(summary)))
 
 
@@ -182,11 +186,10 @@ def _why_stopped(error: str, because: str, counts: str) -> str:
                 "roles; if they are as in template.yaml, look at the policies of the bucket and of the key "
                 f"(docs/troubleshooting.md), then start the run again. {left}"
             )
-        case _ if error.startswith("Lambda."):
-            return (
-                f"{because}AWS Lambda could not run the downloader, for any video. docs/troubleshooting.md says what "
-                f"to do about {error}; then start the run again. {left}"
-            )
+        case _ if told := what_it_is(error):
+            return f"{because}{told} {left}"
+        case _ if error.startswith(("Runtime.", "Sandbox.", "States.")):
+            return f"{because}AWS ended the call of a function. docs/troubleshooting.md says what to do. {left}"
         case "ConfigurationError" if because:
             return f"{because}docs/troubleshooting.md says what to do about {error}; then start the run again. {left}"
         case "GoProUnavailableError":
@@ -295,9 +298,14 @@ def _failures_by_error(summary: JsonObject) -> list[str]:
     failures = summary.get("failures")
     if not isinstance(failures, Mapping):
         raise InvalidEventError("The event's field 'failures' is not a JSON object")
-    lines = [f"  {_short(error)}: {required_count(failures, error)}" for error in failures]
+    lines = [_failures_by(error, required_count(failures, error)) for error in failures]
     more = len(lines) - _LINES_LISTED
     return lines[:_LINES_LISTED] + ([f"  and {more} other errors"] if more > 0 else [])
+
+
+def _failures_by(error: str, count: int) -> str:
+    told = what_it_is(error)
+    return f"  {_short(error)}: {count}" + (f"\n    {told}" if told else "")
 
 
 def _failed_videos(summary: JsonObject) -> list[str]:

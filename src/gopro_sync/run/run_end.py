@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from gopro_sync.errors import InvalidEventError, SessionRefusedError
+from gopro_sync.errors import AuthenticationError, InvalidEventError, SessionRefusedError
 from gopro_sync.run.lambda_cause import message_of_cause
 from gopro_sync.run.notices import FAILED, Backlog, Failure, failure_of, got_nowhere
+from gopro_sync.run.platform_faults import is_weather, what_it_is
 from gopro_sync.values.event_fields import (
     JsonObject,
     optional_flag,
@@ -17,6 +19,8 @@ from gopro_sync.values.event_fields import (
     required_count,
     required_text,
 )
+
+_SESSION_IS_LOST: Final = {SessionRefusedError.__name__, AuthenticationError.__name__}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +64,8 @@ def read_run_end(event: JsonObject, *, execution_id: str, now: datetime) -> RunE
     Args:
         event: ``failure`` is what a state caught: ``Error`` and ``Cause``, as Step Functions hands them on. Without a
             ``summary`` beside it, it ended the run, and ``run_started_at`` is needed. ``authentication_failed`` is
-            true where the authenticator was what failed, and ``session_refused`` where GoPro refused a renewed session.
+            true where the authenticator was what failed, and ``session_refused`` where GoPro refused a renewed session;
+            neither says anything of a session where Lambda did not run the function.
         execution_id: of the run.
         now: the current time.
 
@@ -69,9 +74,10 @@ def read_run_end(event: JsonObject, *, execution_id: str, now: datetime) -> RunE
     """
     caught = _caught(event)
     lost_session = optional_flag(event, "authentication_failed") or optional_flag(event, "session_refused")
+    lost_session = lost_session and not (caught is not None and is_weather(caught.error))
     if caught is None or "summary" in event:
         summary = _summary(event)
-        refused = optional_text(summary, "stopped_by") == SessionRefusedError.__name__
+        refused = optional_text(summary, "stopped_by") in _SESSION_IS_LOST
         return RunEnd(summary=summary, reason=caught, lost_session=lost_session or refused, backlog=_backlog(event))
     started_at = optional_time(event, "run_started_at")
     if started_at is None:
@@ -80,11 +86,16 @@ def read_run_end(event: JsonObject, *, execution_id: str, now: datetime) -> RunE
         "execution_id": execution_id,
         "status": FAILED,
         "stopped_by": caught.error,
-        "message": caught.message,
+        "message": _told(caught),
         "started_at": event["run_started_at"],
         "duration_seconds": max(0, round((now - started_at).total_seconds())),
     }
     return RunEnd(summary=early_summary, reason=None, lost_session=lost_session, backlog=None)
+
+
+def _told(failure: Failure) -> str:
+    told = what_it_is(failure.error)
+    return failure.message if told is None else f"{told} AWS said: {failure.message}"
 
 
 def _caught(event: JsonObject) -> Failure | None:

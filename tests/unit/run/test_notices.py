@@ -268,11 +268,42 @@ def test_a_broken_setting_is_told_with_what_is_broken() -> None:
 
 
 def test_a_function_that_cannot_be_run_is_told_with_aws_s_words() -> None:
-    assert message("Lambda.TooManyRequestsException", because="Rate Exceeded.") == (
-        "Rate Exceeded. AWS Lambda could not run the downloader, for any video. docs/troubleshooting.md says what to "
-        "do about Lambda.TooManyRequestsException; then start the run again. No video is marked for it: 1 archived, "
+    assert message("Lambda.KMSDisabledException", because="The key is disabled.") == (
+        "The key is disabled. AWS Lambda could not run the function, for any video. docs/troubleshooting.md says what "
+        "to do about Lambda.KMSDisabledException; then start the run again. No video is marked for it: 1 archived, "
         "0 failed, 1 left for the next run."
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        ("Lambda.TooManyRequestsException", "no free place for the function for as long as the run could wait"),
+        ("Lambda.SubnetIPAddressLimitReachedException", "VpcSubnetIds need free addresses"),
+        ("Lambda.ServiceException", "look at the AWS Health Dashboard"),
+        ("Lambda.SomethingNewException", "look at the AWS Health Dashboard"),
+        ("Runtime.OutOfMemory", "Raise its MemoryMegabytes in template.yaml"),
+        ("Runtime.ExitError", "Raise its MemoryMegabytes in template.yaml"),
+        ("Runtime.ImportModuleError", "Build and deploy the stack again"),
+        ("Sandbox.Timedout", "did not answer within its time"),
+        ("States.Timeout", "did not answer within its time"),
+        ("Lambda.Unknown", "could not say what became of the call"),
+        ("States.TaskFailed", "could not say what became of the call"),
+    ],
+)
+def test_what_aws_itself_fails_with_is_told_as_what_it_is(error: str, told: str) -> None:
+    assert told in message(error)
+    assert "GoPro accepts the session" not in message(error)
+    assert told in notice(SUMMARY | {"failures": {error: 1}}).text
+
+
+def test_a_session_that_was_refused_is_not_called_accepted_where_nobody_could_ask() -> None:
+    reason = Failure(error="Lambda.TooManyRequestsException", message="Rate Exceeded.")
+    failure = failure_of(BLOCKED | {"stopped_by": "SessionRefusedError"}, reason)
+    assert failure is not None
+    assert failure.error == "SessionRefusedError"
+    assert failure.message.startswith("Why cannot be told: AWS Lambda had no free place for the function")
+    assert failure.message.endswith("In this run: 1 archived, 0 failed, 1 left.")
 
 
 def test_a_gopro_that_never_answered_needs_nobody() -> None:
