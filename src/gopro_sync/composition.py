@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from gopro_sync.gopro.http import RetryPolicy
     from gopro_sync.gopro.session.renewal import Renewal
     from gopro_sync.run.video import Invocation, VideoTransfer
+    from gopro_sync.table.renewal_turn import RenewalTurn
     from gopro_sync.table.request_budget import SharedGate
     from gopro_sync.table.session_guard import SessionGuard
     from gopro_sync.table.tracker import Tracker
@@ -104,6 +105,17 @@ def session_guard(owner: str) -> SessionGuard:
     from gopro_sync.table.session_guard import SessionGuard
 
     return SessionGuard(_dynamodb_client(), settings().tracker_table_name, owner=owner, clock=now_utc)
+
+
+def renewal_turn(owner: str) -> RenewalTurn:
+    """Return what lets one of the refused videos at a time have the session renewed.
+
+    Args:
+        owner: the video of the run.
+    """
+    from gopro_sync.table.renewal_turn import RenewalTurn
+
+    return RenewalTurn(_dynamodb_client(), settings().tracker_table_name, owner=owner, clock=now_utc)
 
 
 def check_session(session: Session) -> None:

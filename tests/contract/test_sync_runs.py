@@ -694,6 +694,8 @@ def test_a_session_that_dies_in_mid_run_is_renewed_and_the_video_goes_on(times: 
 
     assert (output["status"], output["synced"]) == ("SUCCEEDED", 2)
     assert renewals(cloud) == times
+    calls = [call["Payload"] for call in cloud.sent_to("VideoDownloader") if call["Payload"]["media_id"] == "b"]
+    assert [payload.get("renewals", 0) for payload in calls] == [*range(times + 1)]
     assert not cloud.sent_to("updateItem")
     assert not cloud.sent_to("publish")
 

@@ -11,11 +11,19 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync import composition
-from gopro_sync.errors import GoProApiChangedError, InvalidEventError, MediaGoneError, SourceMissingError
+from gopro_sync.errors import (
+    GoProApiChangedError,
+    InvalidEventError,
+    MediaGoneError,
+    SessionRefusedError,
+    SourceMissingError,
+)
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.library.drift import sources_missing
 from gopro_sync.gopro.library.media import MediaItem
+from gopro_sync.gopro.session.session import Session
 from gopro_sync.handlers.entry_point import STATUS_ACCEPTED, STATUS_OK, entry_point, execution_id_of
+from gopro_sync.handlers.refused_session import wait_for_renewal
 from gopro_sync.handlers.session_source import session_for
 from gopro_sync.run.drift_report import report_drift
 from gopro_sync.run.video import Invocation, VideoResult, VideoStatus
@@ -23,7 +31,14 @@ from gopro_sync.run.video_event import video_of
 from gopro_sync.table.video import Video
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.telemetry.metrics import emit_video_archived
-from gopro_sync.values.event_fields import JsonObject, optional_seconds, optional_text, optional_time, required_text
+from gopro_sync.values.event_fields import (
+    JsonObject,
+    optional_count,
+    optional_seconds,
+    optional_text,
+    optional_time,
+    required_text,
+)
 from gopro_sync.values.transfer_rate import megabits_per_second
 
 
@@ -35,7 +50,8 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
 
     Event fields: ``media_id``; ``s3_key``, or ``s3_prefix`` and ``filename``; optional ``file_size``, ``upload_date``,
     ``captured_at``, ``duration``, ``item_count``, ``download_url``, ``s3_bucket``, ``auth_token``, ``user_id``,
-    ``execution_id``, ``run_deadline``, ``seconds_before`` (what earlier invocations took for this video).
+    ``execution_id``, ``run_deadline``, ``seconds_before`` (what earlier invocations took for this video), ``renewals``
+    (how often the run has had the session renewed for it).
 
     Raises:
         InvalidEventError: a field is missing or of the wrong shape, or names another bucket or another host.
@@ -49,7 +65,24 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     )
     # Not as `extra` of single lines: the standard library keeps `filename` for itself there.
     logger.append_keys(media_id=video.media_id, filename=video.filename)
-    session = session_for(event)
+    session: Session | None = None
+    try:
+        session = session_for(event)
+        video, result = _archived(event, video, session, invocation)
+    except SessionRefusedError as refused:
+        if "execution_id" not in event or optional_text(event, "auth_token") is not None:
+            raise  # no run has it renewed
+        result = wait_for_renewal(
+            refused,
+            session,
+            owner=f"{invocation.owner}/{video.media_id}",
+            deadline=invocation.deadline,
+            in_vain=bool(optional_count(event, "renewals")),
+        )
+    return _answer(video, result, partition=context.invoked_function_arn.split(":")[1])
+
+
+def _archived(event: JsonObject, video: Video, session: Session, invocation: Invocation) -> tuple[Video, VideoResult]:
     client = composition.gopro_client(session)
     _refuse_foreign_addresses(event, client)
     if "execution_id" not in event:
@@ -65,7 +98,7 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     if result.bytes_archived:
         seconds = result.duration_seconds + (optional_seconds(event, "seconds_before") or 0.0)
         emit_video_archived(result.bytes_archived, seconds, environment=composition.settings().environment)
-    return _answer(video, result, partition=context.invoked_function_arn.split(":")[1])
+    return video, result
 
 
 def _refuse_foreign_addresses(event: JsonObject, client: GoProClient) -> None:

@@ -105,12 +105,12 @@ class SessionGuard:
 def _memory_of(attributes: Mapping[str, Any]) -> GuardMemory:
     return GuardMemory(
         password_login_at=zoned_moment_or_none(attributes.get("password_login_at")),
-        refusal=_refusal_of(attributes.get("refusal")),
+        refusal=refusal_of(attributes.get("refusal")),
     )
 
 
-def _refusal_of(remembered: object) -> Refusal | None:
-    """The refusal; one that was changed by hand and cannot be read is forgotten, so that GoPro is asked once more."""
+def refusal_of(remembered: object) -> Refusal | None:
+    """Return the refusal; None for one changed by hand that cannot be read, so that GoPro is asked once more."""
     fields = remembered if isinstance(remembered, Mapping) else {}
     version_id, reason = text_or_none(fields.get("version_id")), text_or_none(fields.get("reason"))
     since, last_tried_at = zoned_moment_or_none(fields.get("since")), zoned_moment_or_none(fields.get("last_tried_at"))

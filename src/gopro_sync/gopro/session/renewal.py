@@ -33,7 +33,7 @@ from gopro_sync.values.timestamps import iso_utc
 
 RENEWAL_MARGIN: Final = timedelta(minutes=30)
 # A run of 1,000 videos must not become 1,000 logins with a wrong password; the next night tries anew.
-_REFUSAL_HOLDS: Final = timedelta(hours=1)
+REFUSAL_HOLDS: Final = timedelta(hours=1)
 _LOGINS_APART: Final = timedelta(minutes=1)
 _TRIES_FOR_THE_GUARD: Final = 8
 _WAIT_SECONDS: Final = 1.0
@@ -212,7 +212,7 @@ class Renewal:
 
     def _repeat_refusal(self, stored: StoredCredentials, memory: GuardMemory) -> None:
         refusal = _refusal_of(stored, memory)
-        if refusal is not None and self._clock() - refusal.last_tried_at < _REFUSAL_HOLDS:
+        if refusal is not None and self._clock() - refusal.last_tried_at < REFUSAL_HOLDS:
             raise self._needs_a_person(refusal)
 
     def _needs_a_person(self, refusal: Refusal) -> AuthenticationError:

@@ -1,0 +1,69 @@
+"""What a downloader does whose session GoPro refuses: it looks for a newer one, and waits if another has it renewed."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from typing import Final
+
+from gopro_sync import composition
+from gopro_sync.errors import SessionRefusedError
+from gopro_sync.gopro.session.credentials import Credentials
+from gopro_sync.gopro.session.session import Session
+from gopro_sync.run.video import VideoResult
+from gopro_sync.telemetry.logs import EventType, logger
+from gopro_sync.values.timestamps import now_utc
+
+# A renewal takes seconds. Those who wait come back one after the other.
+_WAIT_SECONDS: Final = (5, 20)
+# With less, the video would come back when the run is over.
+_SHORTEST_WAIT: Final = timedelta(seconds=75)
+_RUN_IS_OVER: Final = "the run's time is over"
+
+
+def wait_for_renewal(
+    refused: SessionRefusedError, used: Session | None, *, owner: str, deadline: datetime | None, in_vain: bool
+) -> VideoResult:
+    """Return that the video waits, since the session has been renewed meanwhile or another video has it renewed.
+
+    A video that the run has no time for any more is deferred.
+
+    Args:
+        refused: what GoPro, or the stored session's own end, said.
+        used: the session that was refused; None if there was none to use.
+        owner: the video of the run.
+        deadline: when the run has to be over.
+        in_vain: whether this video has had a session renewed already.
+
+    Raises:
+        SessionRefusedError: it is this video's turn; the state machine has the session renewed.
+        AuthenticationError: GoPro gives no session, as another video has found out.
+        GoProSyncError: what the secret and the table raise.
+    """
+    if deadline is not None and deadline - now_utc() < _SHORTEST_WAIT:
+        return _told(VideoResult(event=EventType.VIDEO_DOWNLOAD_DEFERRED, reason=_RUN_IS_OVER))
+    stored = composition.credential_store().load()
+    if _is_new(stored.credentials, used):
+        return _waiting("the session has been renewed meanwhile", 1)
+    if composition.renewal_turn(owner).take(stored.version_id, in_vain=in_vain):
+        raise refused
+    return _waiting("another video has the session renewed", random.randint(*_WAIT_SECONDS))  # noqa: S311 - no secret
+
+
+def _is_new(stored: Credentials, used: Session | None) -> bool:
+    if used is not None and stored.auth_token == used.auth_token:
+        return False
+    try:
+        stored.living_session(now_utc())
+    except SessionRefusedError:
+        return False
+    return True
+
+
+def _waiting(reason: str, seconds: int) -> VideoResult:
+    return _told(VideoResult(event=EventType.VIDEO_DOWNLOAD_WAITING, reason=reason, wait_seconds=seconds))
+
+
+def _told(result: VideoResult) -> VideoResult:
+    logger.info(result.event.replace("_", " "), extra={"event_type": result.event, "reason": result.reason})
+    return result
