@@ -18,7 +18,7 @@ from typing import Any, Final
 
 # Contract tests hold these against aws/clients.py and against the calls in src.
 USED_OPERATIONS: Final = {
-    "dynamodb": frozenset({"BatchGetItem", "Query", "TransactWriteItems", "UpdateItem"}),
+    "dynamodb": frozenset({"BatchGetItem", "Scan", "TransactWriteItems", "UpdateItem"}),
     "s3": frozenset(
         {
             "AbortMultipartUpload",

@@ -123,7 +123,7 @@ FLOWS: Final[dict[tuple[str, str], Flow]] = {
     ("MediaListerRole", "secretsmanager:GetSecretValue"): list_library,
     ("MediaListerRole", "dynamodb:BatchGetItem"): list_library,
     ("MediaListerRole", "dynamodb:PutItem"): list_library,
-    ("MediaListerRole", "dynamodb:Query"): report_run,
+    ("MediaListerRole", "dynamodb:Scan"): report_run,
     ("MediaListerRole", "dynamodb:UpdateItem"): list_library,
     ("MediaListerRole", "s3:PutObject"): list_library,
     ("VideoDownloaderRole", "secretsmanager:GetSecretValue"): download,

@@ -228,7 +228,7 @@ def test_an_answer_that_lacks_a_field_is_an_error_with_a_name_if_it_is_one(
         ("save", ("VersionId",), "Secrets Manager answered PutSecretValue without VersionId"),
         ("claim", ("Attributes",), "DynamoDB answered UpdateItem without Attributes"),
         ("get_many", ("Responses",), "DynamoDB answered BatchGetItem without Responses"),
-        ("pending", ("Items",), "DynamoDB answered Query without Items"),
+        ("pending", ("Items",), "DynamoDB answered Scan without Items"),
         ("add_pending, refused", ("CancellationReasons",), "DynamoDB answered TransactWriteItems without Ca"),
         (
             "add_pending, refused",

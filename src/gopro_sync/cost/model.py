@@ -52,13 +52,15 @@ _TRANSITIONS_PER_FURTHER_CALL: Final = 2  # DownloadVideo, IsTransferComplete?
 _TRANSITIONS_PER_FAILED_VIDEO: Final = 8  # start, four attempts, MarkVideoFailed, SendToDeadLetterQueue, VideoFailed
 _CALLS_PER_FAILED_VIDEO: Final = 4
 
-# --- DynamoDB: an item has 1 KB when it is new and up to 2 KB later. The index by status holds a copy: a change of
-# status or time takes the old entry out and puts a new one in.
+# --- DynamoDB: an item has 1 KB when it is new and up to 2 KB later. The index by status holds a copy once a run has
+# worked on the video: a change of status or time takes the old entry out and puts a new one in.
 _WRITES_PER_RUN: Final = 10  # the records that keep sessions and chains of runs apart
-_WRITES_PER_VIDEO: Final = 4 + 6 + 1 + 6  # add_pending (in a transaction: double), claim, request budget, complete
+_WRITES_PER_VIDEO: Final = 2 + 4 + 1 + 6  # add_pending (in a transaction: double), claim, request budget, complete
 _WRITES_PER_FILE: Final = 4 + 4 + 4  # save_progress: upload opened, its checksum known, chapter done
 _WRITES_PER_FURTHER_CALL: Final = 6  # claim
-_WRITES_PER_FAILED_VIDEO: Final = 4 + 4 * (6 + 1) + 6  # add_pending, four claims and requests, MarkVideoFailed
+_WRITES_PER_FAILED_VIDEO: Final = 2 + 4 * (6 + 1) + 6  # add_pending, four claims and requests, MarkVideoFailed
+# BatchGetItem, strongly consistent, of up to 4 KB; and the scan that counts what is pending: half of that for each 4 KB.
+_READS_PER_LOOKUP: Final = 1 + 2 / 4 / 2
 _RECORD_BYTES: Final = 4000  # with its copy in the index
 
 # --- S3
@@ -395,7 +397,7 @@ def _quantities_of_work(work: _Work, stack: Deployment) -> Quantities:
         + work.further_calls * _TRANSITIONS_PER_FURTHER_CALL
         + work.failed_videos * _TRANSITIONS_PER_FAILED_VIDEO,
         Charge.DYNAMODB_WRITES: writes,
-        Charge.DYNAMODB_READS: work.lookups,
+        Charge.DYNAMODB_READS: work.lookups * _READS_PER_LOOKUP,
         Charge.S3_PUTS: puts,
         Charge.S3_GETS: gets,
         Charge.KMS_REQUESTS: work.runs * _KEY_REQUESTS_PER_RUN + calls * _KEY_REQUESTS_PER_CALL,

@@ -6,8 +6,11 @@ COMPLETED is final; a person may make it of FAILED (``acceptance.py``). FAILED i
 not the video has failed, the video becomes again what it was before the run took it, PENDING or FAILED. Two runs cannot
 work on one video: who claims it holds a lease, by conditional write, until it ends or expires.
 
-``sync_timestamp`` is the time of the last status change, on every item: it is the sort key of the index by status, and
-an item without it would not be found there. ``first_seen_at`` is the time at which the item was made, and stays.
+``sync_timestamp`` is the time of the last status change, and the sort key of the index by status. A video that no run
+has worked on yet has none, and so is not in the index: there, all PENDING records would share one key, which takes 1,000
+writes a second, and refuses the writes to the table with it
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html). ``first_seen_at`` is the
+time at which the item was made, and stays.
 """
 
 from __future__ import annotations
@@ -37,7 +40,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import BatchGetItemOutputTypeDef
 
-STATUS_INDEX: Final = "status-sync_timestamp-index"
 _KEYS_PER_BATCH: Final = 100  # BatchGetItem's limit
 _ITEMS_PER_TRANSACTION: Final = 100  # TransactWriteItems' limit
 _PARALLEL_WRITES: Final = 4
@@ -269,18 +271,20 @@ class Tracker:
         Raises:
             TrackerError: ``owner`` does not hold the video any more (besides the errors named at the class).
         """
-        before = Status.PENDING if record.error_type is None else Status.FAILED
-        self._update_held(
-            record.video.media_id,
-            "SET #status = :before, sync_timestamp = :now REMOVE lease_owner, lease_expires_at",
-            {":owner": owner, ":before": before, ":now": iso_utc(self._clock())},
-            {},
-        )
+        values: dict[str, Any] = {":owner": owner}
+        if record.error_type is None:
+            values[":before"] = Status.PENDING
+            expression = "SET #status = :before REMOVE lease_owner, lease_expires_at, sync_timestamp"
+        else:
+            values |= {":before": Status.FAILED, ":now": iso_utc(self._clock())}
+            expression = "SET #status = :before, sync_timestamp = :now REMOVE lease_owner, lease_expires_at"
+        self._update_held(record.video.media_id, expression, values, {})
 
     def pending(self) -> PendingVideos:
         """Return how many videos are not archived, and since when the oldest waits.
 
-        Read from the index by status, which lags behind the table by less than a second as a rule.
+        The whole table is read, eventually consistent: the index by status does not hold what is new, and GoPro's
+        listing need not show any more what was recorded. A hundred thousand records are some 50 MB, or a cent at most.
 
         A record of an earlier version has no ``first_seen_at``. It counts from its last change of status, which is not
         before it was first seen: its age may be too low until it is archived, and no alarm goes off for a video that
@@ -288,23 +292,23 @@ class Tracker:
         """
         waiting = [
             item.get("first_seen_at", item.get("sync_timestamp"))
-            for status in (Status.PENDING, Status.IN_PROGRESS, Status.FAILED)
-            for item in self._query_status(status)
+            for item in self._scan_waiting()
             if item.get("error_type") != MediaGoneError.__name__
         ]
         known = [moment for moment in map(zoned_moment_or_none, waiting) if moment is not None]
         return PendingVideos(count=len(waiting), first_seen_at=min(known, default=None))
 
-    def _query_status(self, status: Status) -> Iterator[dict[str, Any]]:
-        pages = self._client.get_paginator("query").paginate(
+    def _scan_waiting(self) -> Iterator[dict[str, Any]]:
+        pages = self._client.get_paginator("scan").paginate(
             TableName=self._table_name,
-            IndexName=STATUS_INDEX,
-            KeyConditionExpression="#status = :status",
+            FilterExpression="#status IN (:pending, :in_progress, :failed)",
             ProjectionExpression="first_seen_at, sync_timestamp, error_type",
             ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues={":status": {"S": status}},
+            ExpressionAttributeValues=to_attribute_values(
+                {":pending": Status.PENDING, ":in_progress": Status.IN_PROGRESS, ":failed": Status.FAILED}
+            ),
         )
-        with answer_of(Service.DYNAMODB, "Query") as call:
+        with answer_of(Service.DYNAMODB, "Scan") as call:
             for page in pages:
                 yield from (from_attribute_values(item) for item in call.field(page, "Items"))
 
@@ -386,7 +390,6 @@ class Tracker:
         return []
 
     def _pending_item(self, video: Video) -> dict[str, Any]:
-        now = iso_utc(self._clock())
         item = {
             "media_id": video.media_id,
             "status": Status.PENDING,
@@ -396,8 +399,7 @@ class Tracker:
             "file_size": video.size_bytes,
             "duration_seconds": None if video.duration_seconds is None else round(video.duration_seconds),
             "retry_count": video.retry_count,
-            "first_seen_at": now,
-            "sync_timestamp": now,
+            "first_seen_at": iso_utc(self._clock()),
         }
         return {name: value for name, value in item.items() if value is not None}
 

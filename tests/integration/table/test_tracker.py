@@ -132,7 +132,6 @@ def test_a_new_video_is_recorded_with_the_attributes_of_the_specification(
         "duration_seconds": "7",
         "retry_count": "0",
         "first_seen_at": "2026-05-02T01:00:00Z",
-        "sync_timestamp": "2026-05-02T01:00:00Z",
     }
 
 
@@ -484,10 +483,8 @@ def test_a_pending_video_whose_times_were_changed_by_hand_is_counted_and_has_no_
     tracker = Tracker(client, TABLE, clock=clock, sleep=lambda _seconds: None)
     with Stubber(client) as stub:
         stub.add_response(
-            "query", {"Items": [{"first_seen_at": first_seen}, {"first_seen_at": {"S": "2026-05-01T01:00:00Z"}}]}
+            "scan", {"Items": [{"first_seen_at": first_seen}, {"first_seen_at": {"S": "2026-05-01T01:00:00Z"}}]}
         )
-        for _ in range(2):
-            stub.add_response("query", {"Items": []})
         pending = tracker.pending()
 
     assert pending.count == 2
@@ -515,8 +512,49 @@ def test_a_record_of_an_earlier_version_waits_from_its_last_change_and_raises_no
     tracker: Tracker, client: DynamoDBClient, clock: Clock
 ) -> None:
     tracker.add_pending([video(uploaded_at=clock.now - timedelta(days=3 * 365))])
-    client.update_item(TableName=TABLE, Key={"media_id": {"S": "m1"}}, UpdateExpression="REMOVE first_seen_at")
+    client.update_item(
+        TableName=TABLE,
+        Key={"media_id": {"S": "m1"}},
+        UpdateExpression="SET sync_timestamp = first_seen_at REMOVE first_seen_at",
+    )
     assert tracker.pending().oldest_age_seconds(clock.now + timedelta(hours=1)) == 3600
+
+
+def in_the_index(client: DynamoDBClient) -> set[str]:
+    found = client.scan(TableName=TABLE, IndexName="status-sync_timestamp-index")["Items"]
+    return {record["media_id"]["S"] for record in found}
+
+
+def test_a_video_is_in_the_index_by_status_from_the_moment_at_which_a_run_has_worked_on_it(
+    tracker: Tracker, client: DynamoDBClient
+) -> None:
+    tracker.add_pending([video(), video("m2")])
+    assert in_the_index(client) == set(), "all new records would share one key of it"
+    claim = tracker.claim("m1", owner="run-1", lease=LEASE)
+    assert in_the_index(client) == {"m1"}
+
+    tracker.put_back(claim.record, owner="run-1")
+    assert in_the_index(client) == set()
+    tracker.claim("m1", owner="run-1", lease=LEASE)
+    tracker.complete("m1", owner="run-1", files=[FILE])
+
+    assert in_the_index(client) == {"m1"}
+
+
+def test_what_waits_is_counted_whether_or_not_it_is_in_the_index(tracker: Tracker, client: DynamoDBClient) -> None:
+    tracker.add_pending([video(f"m{number}") for number in range(5)])
+    tracker.claim("m1", owner="run-1", lease=LEASE)
+    for name in ("m2", "m3"):
+        set_status(client, Status.FAILED, name)
+    set_status(client, Status.COMPLETED, "m4")
+    earlier = {"media_id": "m9", "status": "PENDING", "sync_timestamp": "2026-04-01T00:00:00Z"}
+    client.put_item(TableName=TABLE, Item={name: {"S": value} for name, value in earlier.items()})
+    client.put_item(TableName=TABLE, Item={"media_id": {"S": "#gopro-requests"}, "requests_used": {"N": "1"}})
+
+    pending = tracker.pending()
+
+    assert pending.count == 5
+    assert pending.first_seen_at == datetime(2026, 4, 1, tzinfo=UTC)
 
 
 def test_many_new_videos_are_recorded_in_few_calls_and_known_ones_are_left_alone(
