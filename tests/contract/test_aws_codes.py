@@ -37,7 +37,11 @@ NOT_IN_THE_MODELS: Final = {
         *("ServiceUnavailable", "SlowDown"),
         *("KMS.DisabledException", "KMS.KMSInvalidStateException", "KMS.NotFoundException"),
     },
-    Service.DYNAMODB: {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"},
+    Service.DYNAMODB: {
+        *("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"),
+        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+        *("SerializationException", "ValidationException"),
+    },
     Service.SECRETS_MANAGER: {"AccessDenied", "AccessDeniedException", "ThrottlingException"},
     Service.SNS: {"AccessDenied"},
 }

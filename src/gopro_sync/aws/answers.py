@@ -59,6 +59,7 @@ class Turn(StrEnum):
 
     CONDITION_FAILED = "the condition of the write does not hold"
     CANCELLED = "one of the writes of a transaction was refused, and so none was made"
+    NOT_VALID = "the request, or an item of it, is not one that the service takes, now or later"
     NOT_THERE = "what was asked for does not exist"
     UPLOAD_UNKNOWN = "the multipart upload is completed, aborted or expired"
     UPLOAD_CONFLICTS = "another write to the key was under way, and this upload cannot be completed any more"
@@ -81,6 +82,7 @@ _DENIED: Final = "AccessDenied: {service} refused {operation}, which needs {acti
 _NO_KEY: Final = (
     "{service} cannot use the stack's key for {operation} ({code}): enable it in KMS, or cancel its deletion"
 )
+_NOT_VALID: Final = "{service} does not take what {operation} was given ({code}{said})"
 _NOT_USABLE: Final = "The secret cannot be used ({code} on {operation}): it is missing, deleted or empty"
 
 
@@ -164,6 +166,9 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
         ),
         "ConditionalCheckFailedException": Meaning(error=TrackerError, turn=Turn.CONDITION_FAILED),
         "TransactionCanceledException": Meaning(error=TrackerError, turn=Turn.CANCELLED),
+        "ValidationException": Meaning(error=TrackerError, reads=_NOT_VALID, turn=Turn.NOT_VALID),
+        "SerializationException": Meaning(error=TrackerError, reads=_NOT_VALID, turn=Turn.NOT_VALID),
+        "ItemCollectionSizeLimitExceededException": Meaning(error=TrackerError, reads=_NOT_VALID, turn=Turn.NOT_VALID),
         "ThrottlingException": Meaning(error=TrackerError, reads=_BUSY, by_botocore=True),
         "ProvisionedThroughputExceededException": Meaning(error=TrackerError, reads=_BUSY, by_botocore=True),
         "RequestLimitExceeded": Meaning(error=TrackerError, reads=_BUSY, by_botocore=True),

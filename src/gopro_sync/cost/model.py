@@ -59,7 +59,7 @@ _WRITES_PER_VIDEO: Final = 2 + 4 + 1 + 6  # add_pending (in a transaction: doubl
 _WRITES_PER_FILE: Final = 4 + 4 + 4  # save_progress: upload opened, its checksum known, chapter done
 _WRITES_PER_FURTHER_CALL: Final = 6  # claim
 _WRITES_PER_FAILED_VIDEO: Final = 2 + 4 * (6 + 1) + 6  # add_pending, four claims and requests, MarkVideoFailed
-# BatchGetItem, strongly consistent, of up to 4 KB; and the scan that counts what is pending: half of that for each 4 KB.
+# BatchGetItem, strongly consistent, of up to 4 KB; and the scan that counts what is pending: half of it for each 4 KB.
 _READS_PER_LOOKUP: Final = 1 + 2 / 4 / 2
 _RECORD_BYTES: Final = 4000  # with its copy in the index
 

@@ -7,32 +7,29 @@ not the video has failed, the video becomes again what it was before the run too
 work on one video: who claims it holds a lease, by conditional write, until it ends or expires.
 
 ``sync_timestamp`` is the time of the last status change, and the sort key of the index by status. A video that no run
-has worked on yet has none, and so is not in the index: there, all PENDING records would share one key, which takes 1,000
-writes a second, and refuses the writes to the table with it
-(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html). ``first_seen_at`` is the
-time at which the item was made, and stays.
+has worked on yet has none, and so is not in the index: there, all PENDING records would share one key, which takes
+1,000 writes a second, and the writes to the table are refused with it
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html). ``first_seen_at`` is
+the time at which the item was made, and stays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
-from itertools import batched
+from random import random
 from typing import TYPE_CHECKING, Any, Final, cast
-
-from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.archive.open_upload import OpenUpload
 from gopro_sync.aws.answers import Service, Turn, TurnError, answer_of
 from gopro_sync.errors import MediaGoneError, TrackerError
+from gopro_sync.table.batches import Answer, Outcome, Patience, halves, in_batches
 from gopro_sync.table.record_update import update_record
 from gopro_sync.table.values import from_attribute_values, to_attribute_values
 from gopro_sync.table.video import Video
-from gopro_sync.telemetry.retries import retry_teller
 from gopro_sync.values.outside_values import seconds_or_none, text_or_none, whole_number_or_none, zoned_moment_or_none
 from gopro_sync.values.timestamps import epoch_seconds, iso_utc
 
@@ -40,10 +37,13 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import BatchGetItemOutputTypeDef
 
-_KEYS_PER_BATCH: Final = 100  # BatchGetItem's limit
-_ITEMS_PER_TRANSACTION: Final = 100  # TransactWriteItems' limit
-_PARALLEL_WRITES: Final = 4
+# What a write of a transaction was refused for, in the model's own words; those of no reason and of one that passes.
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 _HAS_RECORD: Final = "ConditionalCheckFailed"
+_NO_REASON: Final = "None"
+_PASSING_REASONS: Final = frozenset({"TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"})
+_LONGEST_REASON: Final = 200
+_PATIENCE: Final = timedelta(minutes=1)
 
 
 @unique
@@ -111,6 +111,34 @@ class PendingVideos:
         return 0.0 if self.first_seen_at is None else max(0.0, (now - self.first_seen_at).total_seconds())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup:
+    """What reading many records came to.
+
+    Attributes:
+        records: by id, of those videos that have one.
+        unreadable: by id, why a record cannot be read; whether that video is archived is not known.
+    """
+
+    records: Mapping[str, TrackerRecord]
+    unreadable: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """What recording many videos came to; all others have a record now.
+
+    Attributes:
+        left: the ids of those that DynamoDB had not taken when the time was over.
+        refused: by id, why DynamoDB does not take a record.
+        trouble: what kept those that are left; None if none are.
+    """
+
+    left: Collection[str]
+    refused: Mapping[str, str]
+    trouble: TrackerError | None
+
+
 @unique
 class ClaimOutcome(StrEnum):
     """What came of trying to take a video."""
@@ -138,35 +166,100 @@ class Tracker:
         client: a DynamoDB client.
         table_name: the table.
         clock: returns the time, aware.
-        sleep: waits that many seconds; only for keys that DynamoDB left unprocessed.
+        sleep: waits that many seconds; only between the calls for many videos.
+        jitter: returns a number from 0 to 1, another one at each call.
     """
 
     def __init__(
-        self, client: DynamoDBClient, table_name: str, *, clock: Callable[[], datetime], sleep: Callable[[float], None]
+        self,
+        client: DynamoDBClient,
+        table_name: str,
+        *,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], None],
+        jitter: Callable[[], float] = random,
     ) -> None:
         self._client = client
         self._table_name = table_name
         self._clock = clock
         self._sleep = sleep
+        self._jitter = jitter
 
-    def get_many(self, media_ids: Iterable[str]) -> dict[str, TrackerRecord]:
-        """Return the records of those videos that have one, read consistently."""
+    def get_many(self, media_ids: Iterable[str]) -> Mapping[str, TrackerRecord]:
+        """Return the records of those videos that have one, read consistently.
+
+        Raises:
+            TrackerError: one of them cannot be read (besides the errors named at the class).
+        """
+        found = self.look_up(media_ids)
+        for media_id, reason in found.unreadable.items():
+            raise TrackerError(reason, media_id=media_id)
+        return found.records
+
+    def look_up(self, media_ids: Iterable[str], *, until: datetime | None = None) -> Lookup:
+        """Read the records of many videos, consistently; one that cannot be read is no other's trouble.
+
+        Args:
+            media_ids: of the videos.
+            until: how long DynamoDB may be waited for, aware; a minute if None.
+        """
         records: dict[str, TrackerRecord] = {}
-        for batch in batched(dict.fromkeys(media_ids), _KEYS_PER_BATCH):
-            for item in self._get_batch(batch):
-                record = _record_from_item(item)
-                records[record.video.media_id] = record
-        return records
+        unreadable: dict[str, str] = {}
+
+        def read(batch: Sequence[str]) -> Answer[str]:
+            items, answer = self._get_batch(batch)
+            for item in items:
+                media_id = _key_of(item)
+                try:
+                    records[media_id] = _record_from_item(from_attribute_values(item))
+                except TrackerError as error:
+                    unreadable[media_id] = error.message
+            return answer
+
+        wanted = list(dict.fromkeys(media_ids))
+        outcome = in_batches("read the records that DynamoDB left unread", wanted, read, self._patience(until))
+        if outcome.trouble is not None:
+            raise outcome.trouble
+        return Lookup(records=records, unreadable={**unreadable, **outcome.refused})
 
     def add_pending(self, videos: Sequence[Video]) -> None:
         """Record videos as PENDING; one that has a record already keeps it as it is.
 
+        Raises:
+            TrackerError: one of them could not be recorded (besides the errors named at the class).
+        """
+        recording = self.record_new(videos)
+        for media_id, reason in recording.refused.items():
+            raise TrackerError(f"DynamoDB does not take the record: {reason}", media_id=media_id)
+        if recording.trouble is not None:
+            raise recording.trouble
+
+    def record_new(self, videos: Sequence[Video], *, until: datetime | None = None) -> Recording:
+        """Record as many videos as PENDING as DynamoDB takes; one that has a record already keeps it as it is.
+
         In hundreds: a call for each would take a first run of ten thousand videos half a minute of a function's small
         share of a processor.
+
+        Args:
+            videos: each once; those that are first are recorded first.
+            until: how long DynamoDB may be waited for, aware; a minute if None.
         """
-        with ThreadPoolExecutor(max_workers=_PARALLEL_WRITES) as pool:
-            for _ in pool.map(self._put_batch, batched(videos, _ITEMS_PER_TRANSACTION)):
-                pass
+        outcome: Outcome[Video] = in_batches(
+            "record the videos that DynamoDB did not", videos, self._put_batch, self._patience(until)
+        )
+        return Recording(
+            left=frozenset(video.media_id for video in outcome.left),
+            refused={video.media_id: reason for video, reason in outcome.refused.items()},
+            trouble=outcome.trouble,
+        )
+
+    def _patience(self, until: datetime | None) -> Patience:
+        return Patience(
+            until=self._clock() + _PATIENCE if until is None else until,
+            clock=self._clock,
+            sleep=self._sleep,
+            jitter=self._jitter,
+        )
 
     def claim(self, media_id: str, *, owner: str, lease: timedelta) -> Claim:
         """Take the video for ``owner``: PENDING, FAILED, or IN_PROGRESS under an expired lease or ``owner``'s own.
@@ -312,60 +405,22 @@ class Tracker:
             for page in pages:
                 yield from (from_attribute_values(item) for item in call.field(page, "Items"))
 
-    def _get_batch(self, media_ids: Sequence[str]) -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = []
-        pending: Mapping[str, Any] = {
-            self._table_name: {
-                "Keys": [{"media_id": {"S": media_id}} for media_id in media_ids],
-                "ConsistentRead": True,
-            }
-        }
-
-        def get_pending() -> Mapping[str, Any]:
-            nonlocal pending
-            with answer_of(Service.DYNAMODB, "BatchGetItem") as call:
-                answer: BatchGetItemOutputTypeDef = self._client.batch_get_item(RequestItems=pending)
-            items.extend(
-                from_attribute_values(item) for item in call.field(answer, "Responses").get(self._table_name, [])
-            )
-            pending = answer.get("UnprocessedKeys", {})
-            return pending
-
-        retrying = Retrying(
-            retry=retry_if_result(bool),
-            stop=stop_after_attempt(8),
-            wait=wait_random_exponential(multiplier=0.1, max=5),
-            sleep=self._sleep,
-            before_sleep=retry_teller("read the keys that DynamoDB left unread"),
-        )
+    def _get_batch(self, media_ids: Sequence[str]) -> tuple[Sequence[Mapping[str, Any]], Answer[str]]:
+        keys = [{"media_id": {"S": media_id}} for media_id in media_ids]
+        asked: Any = {self._table_name: {"Keys": keys, "ConsistentRead": True}}
         try:
-            retrying(get_pending)
-        except RetryError as error:
-            raise TrackerError("DynamoDB left keys unread, again and again") from error
-        return items
+            with answer_of(Service.DYNAMODB, "BatchGetItem", Turn.NOT_VALID) as call:
+                answer: BatchGetItemOutputTypeDef = self._client.batch_get_item(RequestItems=asked)
+                items = call.field(answer, "Responses").get(self._table_name, [])
+                unread: Any = answer.get("UnprocessedKeys", {}).get(self._table_name, {})
+                left = [key["media_id"]["S"] for key in unread.get("Keys", [])]
+        except TurnError as refused:
+            return [], halves(media_ids, _told(refused.code, refused.answer.get("Error", {})))
+        except TrackerError as trouble:
+            return [], Answer(again=media_ids, trouble=trouble)
+        return items, Answer(again=left, trouble=TrackerError("DynamoDB left records unread") if left else None)
 
-    def _put_batch(self, videos: Sequence[Video]) -> None:
-        left = list(videos)
-
-        def put_left() -> bool:
-            nonlocal left
-            left = self._put_those_without_record(left)
-            return bool(left)
-
-        retrying = Retrying(
-            retry=retry_if_result(bool),
-            stop=stop_after_attempt(8),
-            wait=wait_random_exponential(multiplier=0.1, max=5),
-            sleep=self._sleep,
-            before_sleep=retry_teller("record the videos that DynamoDB did not"),
-        )
-        try:
-            retrying(put_left)
-        except RetryError as error:
-            raise TrackerError("DynamoDB did not record new videos, again and again") from error
-
-    def _put_those_without_record(self, videos: Sequence[Video]) -> list[Video]:
-        """Return those that are to be tried again: all but the ones that another run has recorded meanwhile."""
+    def _put_batch(self, videos: Sequence[Video]) -> Answer[Video]:
         puts = [
             {
                 "Put": {
@@ -377,17 +432,15 @@ class Tracker:
             for video in videos
         ]
         try:
-            with answer_of(Service.DYNAMODB, "TransactWriteItems", Turn.CANCELLED):
+            with answer_of(Service.DYNAMODB, "TransactWriteItems", Turn.CANCELLED, Turn.NOT_VALID):
                 self._client.transact_write_items(TransactItems=cast("Any", puts))
         except TurnError as refused:
-            with answer_of(Service.DYNAMODB, "TransactWriteItems") as call:
-                reasons = call.field(refused.answer, "CancellationReasons")  # one for each item
-                return [
-                    video
-                    for video, reason in zip(videos, reasons, strict=True)
-                    if call.field(reason, "Code") != _HAS_RECORD
-                ]
-        return []
+            if refused.turn is Turn.NOT_VALID:
+                return halves(videos, _told(refused.code, refused.answer.get("Error", {})))
+            return _after_cancellation(videos, refused.answer)
+        except TrackerError as trouble:
+            return Answer(again=videos, trouble=trouble)
+        return Answer()
 
     def _pending_item(self, video: Video) -> dict[str, Any]:
         item = {
@@ -416,6 +469,42 @@ class Tracker:
         )
         if not outcome.is_done:
             raise TrackerError("Another run has taken this video over", media_id=media_id)
+
+
+def _after_cancellation(videos: Sequence[Video], refusal: Mapping[str, Any]) -> Answer[Video]:
+    """Judge each video of a transaction by its own reason: one is there already, one is at fault, most are neither."""
+    again: list[Video] = []
+    apart: list[Sequence[Video]] = []
+    refused: dict[Video, str] = {}
+    passing = set[str]()
+    try:
+        with answer_of(Service.DYNAMODB, "TransactWriteItems") as call:
+            reasons = [(call.field(reason, "Code"), reason) for reason in call.field(refusal, "CancellationReasons")]
+            for video, (code, reason) in zip(videos, reasons, strict=True):  # one for each item
+                if code in _PASSING_REASONS or code == _NO_REASON:
+                    again.append(video)
+                    passing |= {code} - {_NO_REASON}
+                elif code != _HAS_RECORD and len(videos) > 1:
+                    apart.append([video])
+                elif code != _HAS_RECORD:
+                    refused[video] = _told(code, reason)
+    except TrackerError as trouble:
+        return Answer(again=videos, trouble=trouble)
+    is_waited_for = passing or len(again) == len(videos)
+    said = f"DynamoDB answered TransactWriteItems with {', '.join(sorted(passing)) or 'no reason'}"
+    return Answer(again=again, apart=apart, refused=refused, trouble=TrackerError(said) if is_waited_for else None)
+
+
+def _told(code: str, reason: Mapping[str, Any]) -> str:
+    said = text_or_none(reason.get("Message"))
+    return f"{code}: {said[:_LONGEST_REASON]}" if said else code
+
+
+def _key_of(item: Mapping[str, Any]) -> str:
+    media_id = text_or_none(item.get("media_id", {}).get("S"))
+    if media_id is None:
+        raise TrackerError("DynamoDB sent a record without its key")
+    return media_id
 
 
 def _record_from_item(item: Mapping[str, Any]) -> TrackerRecord:
