@@ -307,6 +307,9 @@ class World:
             "postponed": found.postponed,
             "filtered": found.filtered,
             "skipped": dict(found.skipped),
+            "unrecorded": found.unrecorded,
+            "unrecordable": len(found.unrecordable),
+            "unrecordable_videos": [],
             "unavailable": len(found.unavailable),
             "unavailable_videos": [],
         }

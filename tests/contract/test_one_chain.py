@@ -28,6 +28,9 @@ LISTING: Final = {
     "postponed": 0,
     "filtered": 0,
     "skipped": {},
+    "unrecorded": 0,
+    "unrecordable": 0,
+    "unrecordable_videos": [],
     "unavailable": 0,
     "unavailable_videos": [],
 }

@@ -59,6 +59,8 @@ class Cloud:
     renewal_fails_with: TaskError | None = None
     unavailable: tuple[str, ...] = ()
     """Ids that the run was asked for and that the library does not know."""
+    unrecordable: tuple[str, ...] = ()
+    """Ids whose record the table does not take."""
     would_do: dict[str, Any] | None = None
     """What the lister answers a dry run."""
     report_adds: dict[str, Any] = field(default_factory=lambda: {"videos_pending": 3})
@@ -126,6 +128,11 @@ class Cloud:
             "postponed": 3,
             "filtered": 1,
             "skipped": {"photo": 2},
+            "unrecorded": 0,
+            "unrecordable": len(self.unrecordable),
+            "unrecordable_videos": [
+                {"media_id": media_id, "reason": "ValidationError"} for media_id in self.unrecordable
+            ],
             "unavailable": len(self.unavailable),
             "unavailable_videos": [{"media_id": media_id, "reason": "not_in_library"} for media_id in self.unavailable],
             **({} if self.would_do is None else {"dry_run": self.would_do}),
@@ -253,11 +260,27 @@ def test_all_new_videos_are_archived_and_the_run_says_so() -> None:
         "failures": {},
         "failed_videos": [],
         "skipped": {"photo": 2},
+        "unrecorded": 0,
+        "unrecordable": 0,
+        "unrecordable_videos": [],
         "unavailable": 0,
         "unavailable_videos": [],
         "videos_pending": 3,
     }
     assert not cloud.sent_to("publish")
+
+
+@pytest.mark.parametrize("others", [(), ("a",)])
+def test_a_video_that_the_table_does_not_take_fails_no_run_and_is_told(others: tuple[str, ...]) -> None:
+    cloud = Cloud(media_ids=others, unrecordable=("odd",))
+
+    execution = cloud.run()
+
+    assert (execution.status, execution.output["synced"]) == ("SUCCEEDED", len(others))
+    assert execution.output["unrecordable_videos"] == [{"media_id": "odd", "reason": "ValidationError"}]
+    (mail,) = cloud.mails()
+    assert mail["Subject"] == "GoPro Sync Videos Left Out (prod): 1 video"
+    assert "  odd: ValidationError" in mail["Message"]
 
 
 def test_a_run_without_new_videos_gives_the_same_summary_with_zeros() -> None:

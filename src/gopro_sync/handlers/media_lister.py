@@ -41,7 +41,10 @@ _OTHER_FIELDS: Final = frozenset(
 _PAGES_TAKEN_AT_ONCE: Final = 20
 # A library of some hundred thousand items needs more than a minute's budget.
 _PATIENCE_SECONDS: Final = 150.0
+# What is left for the manifest and the answer when the table has been waited for.
+_RESERVE: Final = timedelta(seconds=30)
 _VIDEOS_SHOWN: Final = 20
+_LONGEST_REASON: Final = 100
 
 
 @entry_point(EventType.LIBRARY_LISTING_FAILED, prepare=composition.prepare_media_lister)
@@ -76,6 +79,7 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
             now=now_utc(),
             selection=asked.selection,
             records_what_is_new=not asked.is_dry_run,
+            until=now_utc() + timedelta(milliseconds=context.get_remaining_time_in_millis()) - _RESERVE,
         )
     except ThrottledError as error:
         gate.after_failure(error)
@@ -90,6 +94,8 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         "postponed": found.postponed,
         "filtered": found.filtered,
         "skipped": dict(found.skipped),
+        "unrecorded": found.unrecorded,
+        **_unrecordable(found),
         **_unavailable(found),
     }
     logger.info("Library listed", extra={"event_type": EventType.LIBRARY_LISTED, **answer})
@@ -164,6 +170,17 @@ def _unavailable(found: Discovery) -> dict[str, Any]:
     return {
         "unavailable": len(found.unavailable),
         "unavailable_videos": [{"media_id": media_id, "reason": reason} for media_id, reason in first],
+    }
+
+
+def _unrecordable(found: Discovery) -> dict[str, Any]:
+    """Name what has no record that can be written or read, and so is not archived."""
+    first = list(found.unrecordable.items())[:_VIDEOS_SHOWN]
+    return {
+        "unrecordable": len(found.unrecordable),
+        "unrecordable_videos": [
+            {"media_id": media_id, "reason": reason[:_LONGEST_REASON]} for media_id, reason in first
+        ],
     }
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
+from itertools import islice
 from typing import Final
 
 from gopro_sync.archive.object_key import assign_keys
@@ -15,13 +16,15 @@ from gopro_sync.gopro.library.drift import DriftFinding
 from gopro_sync.gopro.library.listing import LibraryListing
 from gopro_sync.gopro.library.media import MediaItem, SkipReason, classify
 from gopro_sync.run.selection import Selection
-from gopro_sync.table.tracker import Status, Tracker, TrackerRecord
+from gopro_sync.table.tracker import Recording, Status, Tracker, TrackerRecord
 from gopro_sync.table.video import Video
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.telemetry.tracing import Part, subsegment
 
 NOT_IN_LIBRARY: Final = "not_in_library"
 _EVERYTHING: Final = Selection()
+_NOTHING_NEW: Final = Recording(left=frozenset(), refused={}, trouble=None)
+_LINES_LOGGED: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,9 @@ class Discovery:
         postponed: how many have failed and are not due for their next attempt.
         filtered: how many the run was not asked for.
         skipped: how many are not this system's to archive, by reason.
+        unrecorded: how many wait for a later run because DynamoDB did not take their records in this one.
+        unrecordable: the videos whose record DynamoDB does not take, or that has one which cannot be read, with the
+            reason.
         unavailable: what was asked for by its id and is not among the videos, with the reason: the one for which it was
             skipped, or ``NOT_IN_LIBRARY``.
         drift: in what GoPro's answers differ from those that the client was written against.
@@ -48,18 +54,21 @@ class Discovery:
     postponed: int
     filtered: int
     skipped: Mapping[str, int]
+    unrecorded: int
+    unrecordable: Mapping[str, str]
     unavailable: Mapping[str, str]
     drift: tuple[DriftFinding, ...] = ()
 
     @property
     def remaining(self) -> int:
         """How many are to be archived, but not in this run."""
-        return len(self.later_videos) + self.leased
+        return len(self.later_videos) + self.leased + self.unrecorded
 
     @property
     def total_found(self) -> int:
         """How many videos the library holds that are this system's to archive."""
-        return len(self.videos) + self.already_synced + self.remaining + self.postponed + self.filtered
+        standing = self.already_synced + self.remaining + self.postponed + self.filtered + len(self.unrecordable)
+        return len(self.videos) + standing
 
 
 def discover(
@@ -71,6 +80,7 @@ def discover(
     now: datetime,
     selection: Selection = _EVERYTHING,
     records_what_is_new: bool = True,
+    until: datetime | None = None,
 ) -> Discovery:
     """List the library, compare it with the tracker, and record what is new as PENDING.
 
@@ -82,25 +92,41 @@ def discover(
         now: the time.
         selection: which videos the run is asked for.
         records_what_is_new: False only for a dry run.
+        until: how long DynamoDB may be waited for, aware; a minute for each piece of work if None.
 
     Raises:
-        GoProSyncError: those of ``client`` and ``tracker``; nothing has been decided then.
+        GoProSyncError: those of ``client`` and ``tracker``; nothing has been decided then. What DynamoDB did not take
+            in time is no error as long as there is something else to archive.
     """
     with subsegment(Part.GOPRO_API, run=owner):
         listing = client.list_library()
     items, skipped = _sort_out(listing)
     with subsegment(Part.TRACKER, run=owner):
-        records = tracker.get_many(item.media_id for item in items)
+        found = tracker.look_up((item.media_id for item in items), until=until)
+    records = found.records
     keys = _keys(items, records)
-    standing = {item.media_id: _standing(item, records.get(item.media_id), selection, owner, now) for item in items}
+    standing = {
+        item.media_id: _Standing.UNREADABLE
+        if item.media_id in found.unreadable and selection.takes(item)
+        else _standing(item, records.get(item.media_id), selection, owner, now)
+        for item in items
+    }
     videos = [
         _video(item, keys[item.media_id], records.get(item.media_id))
         for item in items
         if standing[item.media_id] is _Standing.TO_ARCHIVE
     ]
+    recording = _NOTHING_NEW
     if records_what_is_new:
         with subsegment(Part.TRACKER, run=owner):
-            tracker.add_pending([video for video in videos if video.media_id not in records])
+            recording = tracker.record_new([video for video in videos if video.media_id not in records], until=until)
+    videos = [video for video in videos if video.media_id not in recording.left | recording.refused.keys()]
+    if recording.trouble is not None and not videos:
+        raise recording.trouble
+    unrecordable = dict(recording.refused) | {
+        media_id: reason for media_id, reason in found.unreadable.items() if standing[media_id] is _Standing.UNREADABLE
+    }
+    _log_unrecorded(recording.left, unrecordable)
     counts = Counter(standing.values())
     return Discovery(
         videos=tuple(videos[:max_videos]),
@@ -110,6 +136,8 @@ def discover(
         postponed=counts[_Standing.POSTPONED],
         filtered=counts[_Standing.FILTERED],
         skipped={str(reason): count for reason, count in sorted(Counter(reason for _, reason in skipped).items())},
+        unrecorded=len(recording.left),
+        unrecordable=unrecordable,
         unavailable=_unavailable(selection, items, skipped),
         drift=listing.drift,
     )
@@ -123,6 +151,7 @@ class _Standing(Enum):
     LEASED = auto()
     POSTPONED = auto()
     FILTERED = auto()
+    UNREADABLE = auto()
 
 
 def _standing(
@@ -179,6 +208,19 @@ def _log_skipped(media_id: str | None, reason: SkipReason, problem: str) -> None
             "problem": problem,
         },
     )
+
+
+def _log_unrecorded(left: Collection[str], unrecordable: Mapping[str, str]) -> None:
+    for media_id, reason in islice(unrecordable.items(), _LINES_LOGGED):
+        logger.error(
+            "A video cannot be recorded, and is not archived",
+            extra={"event_type": EventType.VIDEO_NOT_RECORDED, "media_id": media_id, "reason": reason},
+        )
+    if left:
+        logger.warning(
+            "DynamoDB did not take all new videos in time; the next run records the others",
+            extra={"event_type": EventType.VIDEO_NOT_RECORDED, "unrecorded": len(left)},
+        )
 
 
 def _keys(items: Sequence[MediaItem], records: Mapping[str, TrackerRecord]) -> dict[str, str]:

@@ -136,12 +136,13 @@ def notice_of(
             subject=_subject(_partial_subject(summary, environment)),
             text=_partial(summary, tracker_table_name, stopped=stopped),
         )
-    if not stopped:
+    if stopped:
+        subject = f"GoPro Sync Backlog Stopped ({environment}): {_videos(summary, 'deferred')} left"
+    elif optional_count(summary, "unrecordable"):
+        subject = f"GoPro Sync Videos Left Out ({environment}): {_videos(summary, 'unrecordable')}"
+    else:
         return None
-    return Notice(
-        subject=_subject(f"GoPro Sync Backlog Stopped ({environment}): {_videos(summary, 'deferred')} left"),
-        text=_backlog_stopped(summary, stopped),
-    )
+    return Notice(subject=_subject(subject), text=_not_all(summary, tracker_table_name, stopped))
 
 
 def _partial_subject(summary: JsonObject, environment: str) -> str:
@@ -232,12 +233,12 @@ def _critical(summary: JsonObject, failure: Failure) -> str:
     )
 
 
-def _backlog_stopped(summary: JsonObject, stopped: str) -> str:
+def _not_all(summary: JsonObject, tracker_table_name: str, stopped: str) -> str:
     execution_id = required_text(summary, "execution_id")
     return "\n".join(
         [
-            stopped,
-            "",
+            *([stopped, ""] if stopped else []),
+            *_left_out(summary, tracker_table_name),
             f"In this run: {_counts(summary)} left. {_transferred(summary)}.",
             "",
             f"Execution: {execution_id}",
@@ -268,10 +269,24 @@ def _partial(summary: JsonObject, tracker_table_name: str, *, stopped: str) -> s
             '{"redrive": true} tries it now.',
             "",
             *([stopped, ""] if stopped else []),
+            *_left_out(summary, tracker_table_name),
             f"Execution: {execution_id}",
             *_console_address(execution_id),
         ]
     )
+
+
+def _left_out(summary: JsonObject, tracker_table_name: str) -> list[str]:
+    """Name the videos that have no record to go by."""
+    if not optional_count(summary, "unrecordable"):
+        return []
+    return [
+        f"Left out: {_videos(summary, 'unrecordable')}; the others are not affected. The table {tracker_table_name} "
+        "does not take the record, or has one that cannot be read, and each run tries again. What to do: see "
+        f"docs/troubleshooting.md, A video is left out (at most {_LINES_LISTED} are listed):",
+        *_named(summary, "unrecordable_videos", "reason"),
+        "",
+    ]
 
 
 def _hint(summary: JsonObject) -> list[str]:
@@ -309,11 +324,15 @@ def _failures_by(error: str, count: int) -> str:
 
 
 def _failed_videos(summary: JsonObject) -> list[str]:
-    videos = summary.get("failed_videos")
+    return _named(summary, "failed_videos", "error")
+
+
+def _named(summary: JsonObject, name: str, why: str) -> list[str]:
+    videos = summary.get(name)
     if not isinstance(videos, list) or not all(isinstance(video, Mapping) for video in videos):
-        raise InvalidEventError("The event's field 'failed_videos' is not a list of JSON objects")
+        raise InvalidEventError(f"The event's field {name!r} is not a list of JSON objects")
     return [
-        f"  {_short(required_text(video, 'media_id'))}: {_short(required_text(video, 'error'))}"
+        f"  {_short(required_text(video, 'media_id'))}: {_short(required_text(video, why))}"
         for video in videos[:_LINES_LISTED]
     ]
 

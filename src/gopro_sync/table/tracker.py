@@ -15,7 +15,7 @@ the time at which the item was made, and stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
@@ -134,7 +134,7 @@ class Recording:
         trouble: what kept those that are left; None if none are.
     """
 
-    left: Collection[str]
+    left: frozenset[str]
     refused: Mapping[str, str]
     trouble: TrackerError | None
 

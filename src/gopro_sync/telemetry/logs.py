@@ -28,6 +28,7 @@ class EventType(StrEnum):
     LIBRARY_LISTING_FAILED = "library_listing_failed"
     API_DRIFT = "api_drift"
     MEDIA_ITEM_SKIPPED = "media_item_skipped"
+    VIDEO_NOT_RECORDED = "video_not_recorded"
     RUN_LIMIT_REACHED = "run_limit_reached"
     GOPRO_PAUSED = "gopro_paused"
     GOPRO_PROBED = "gopro_probed"

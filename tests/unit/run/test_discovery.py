@@ -6,12 +6,15 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
+import pytest
+
+from gopro_sync.errors import TrackerError
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.library.listing import LibraryListing
 from gopro_sync.gopro.library.media import MalformedRow, MediaItem
 from gopro_sync.run.discovery import Discovery, discover
 from gopro_sync.run.selection import Selection
-from gopro_sync.table.tracker import Tracker
+from gopro_sync.table.tracker import Lookup, Recording, Tracker
 from gopro_sync.table.video import Video
 
 MAY: Final = datetime(2026, 5, 1, tzinfo=UTC)
@@ -36,25 +39,39 @@ class FakeClient:
 
 
 class EmptyTracker:
-    """A tracker without a record, which notes what it is given."""
+    """A tracker without a record, which notes what it is given, all but what it does not take."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, left: Iterable[str] = (), refused: Iterable[str] = (), unreadable: Iterable[str] = ()
+    ) -> None:
+        self.left, self.refused, self.unreadable = frozenset(left), frozenset(refused), frozenset(unreadable)
         self.added: list[str] = []
 
-    def get_many(self, media_ids: Iterable[str]) -> dict[str, Any]:
-        del media_ids
-        return {}
+    def look_up(self, media_ids: Iterable[str], *, until: datetime | None) -> Lookup:
+        del until
+        unreadable = {media_id: "no record" for media_id in media_ids if media_id in self.unreadable}
+        return Lookup(records={}, unreadable=unreadable)
 
-    def add_pending(self, videos: Sequence[Video]) -> None:
-        self.added += [video.media_id for video in videos]
+    def record_new(self, videos: Sequence[Video], *, until: datetime | None) -> Recording:
+        del until
+        media_ids = [video.media_id for video in videos]
+        left = frozenset(media_ids) & self.left
+        refused = {media_id: "ValidationError" for media_id in media_ids if media_id in self.refused}
+        self.added += [media_id for media_id in media_ids if media_id not in left | refused.keys()]
+        return Recording(left=left, refused=refused, trouble=TrackerError("It throttles") if left else None)
 
 
-def find(*rows: MediaItem | MalformedRow, media_ids: Iterable[str] | None = None) -> Discovery:
+def find(
+    *rows: MediaItem | MalformedRow,
+    media_ids: Iterable[str] | None = None,
+    tracker: EmptyTracker | None = None,
+    max_videos: int = 1000,
+) -> Discovery:
     return discover(
         cast("GoProClient", FakeClient(*rows)),
-        cast("Tracker", EmptyTracker()),
+        cast("Tracker", tracker or EmptyTracker()),
         owner="run-1",
-        max_videos=1000,
+        max_videos=max_videos,
         now=MAY,
         selection=Selection(media_ids=None if media_ids is None else frozenset(media_ids)),
     )
@@ -80,3 +97,29 @@ def test_an_id_that_is_there_and_no_video_to_archive_is_named_with_the_reason() 
 
 def test_a_run_that_asks_for_no_ids_names_none() -> None:
     assert find(item("a"), item("photo", type="Photo")).unavailable == {}
+
+
+def test_what_dynamodb_did_not_take_in_time_waits_for_the_next_run_and_the_others_are_archived() -> None:
+    found = find(*map(item, "abcde"), tracker=EmptyTracker(left="de"), max_videos=2)
+    assert [video.media_id for video in found.videos] == ["a", "b"]
+    assert (found.unrecorded, found.remaining, found.total_found) == (2, 3, 5)
+
+
+def test_a_run_for_which_dynamodb_took_nothing_says_why() -> None:
+    with pytest.raises(TrackerError, match="It throttles"):
+        find(*map(item, "abc"), tracker=EmptyTracker(left="abc"))
+
+
+def test_a_video_without_a_record_to_go_by_is_left_out_and_named_and_the_others_are_archived(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    found = find(*map(item, "abcd"), tracker=EmptyTracker(refused="b", unreadable="c"))
+    assert [video.media_id for video in found.videos] == ["a", "d"]
+    assert found.unrecordable == {"b": "ValidationError", "c": "no record"}
+    assert (found.remaining, found.total_found) == (0, 4)
+    assert {vars(line)["media_id"] for line in caplog.records} == {"b", "c"}
+
+
+def test_a_video_that_the_run_was_not_asked_for_is_not_told_of() -> None:
+    found = find(*map(item, "ab"), media_ids=["a"], tracker=EmptyTracker(unreadable="b"))
+    assert (found.unrecordable, found.filtered) == ({}, 1)

@@ -187,6 +187,32 @@ Execution: {EXECUTION}
     )
 
 
+ODD: Final = {"unrecordable": 1, "unrecordable_videos": [{"media_id": "odd", "reason": "ValidationError: no"}]}
+LEFT_OUT: Final = """\
+Left out: 1 video; the others are not affected. The table gopro-sync-tracker does not take the record, or has one that \
+cannot be read, and each run tries again. What to do: see docs/troubleshooting.md, A video is left out (at most 20 are \
+listed):
+  odd: ValidationError: no
+
+"""
+
+
+def test_a_video_that_was_left_out_is_told_beside_whatever_else_there_is_to_tell() -> None:
+    well = SUMMARY | {"status": "SUCCEEDED", "failed": 0, "failures": {}, "failed_videos": [], "deferred": 0}
+    alone = notice(well | ODD)
+    assert alone == Notice(
+        subject="GoPro Sync Videos Left Out (prod): 1 video",
+        text=f"""\
+{LEFT_OUT}In this run: 1 archived, 0 failed, 0 left. 524.3 MB in 630 seconds: 0.8 MB/s, \
+about $0.01 at us-east-1's prices.
+
+Execution: {EXECUTION}
+{CONSOLE}""",
+    )
+    assert LEFT_OUT in notice(SUMMARY | ODD).text
+    assert notice(SUMMARY | ODD).subject == notice(SUMMARY).subject
+
+
 WELL: Final = SUMMARY | {"status": "SUCCEEDED", "failed": 0, "failures": {}, "failed_videos": [], "deferred": 5}
 FIFTH: Final = Backlog(continues=True, runs_of_day=5, most_runs_a_day=48)
 

@@ -15,7 +15,7 @@ from gopro_sync.gopro.library.listing import LibraryListing
 from gopro_sync.gopro.library.media import MediaItem, parse_row
 from gopro_sync.run.discovery import discover
 from gopro_sync.run.video_event import as_event, video_of
-from gopro_sync.table.tracker import Tracker
+from gopro_sync.table.tracker import Lookup, Recording, Tracker
 from gopro_sync.table.video import Video
 from gopro_sync.values.outside_values import LARGEST_WHOLE_NUMBER
 
@@ -64,11 +64,12 @@ class Library:
     def list_library(self) -> LibraryListing:
         return LibraryListing(items=self._items, malformed=())
 
-    def get_many(self, _media_ids: object) -> dict[str, Any]:
-        return {}
+    def look_up(self, _media_ids: object, **_: object) -> Lookup:
+        return Lookup(records={}, unreadable={})
 
-    def add_pending(self, videos: list[Video]) -> None:
+    def record_new(self, videos: list[Video], **_: object) -> Recording:
         self.recorded += videos
+        return Recording(left=frozenset(), refused={}, trouble=None)
 
 
 def sent(video: Video) -> Video:
