@@ -181,7 +181,10 @@ class VideoTransfer:
                 lease=timedelta(seconds=self._invocation_seconds_left()) + _LEASE_MARGIN,
             )
         if claim.outcome is ClaimOutcome.ALREADY_COMPLETED:
-            return VideoResult(event=EventType.VIDEO_ALREADY_ARCHIVED, files=claim.record.files)
+            # By this run itself, if an earlier invocation could not say so any more: then it counts as this run's.
+            is_own = claim.record.execution_id == self._owner
+            event = EventType.VIDEO_DOWNLOAD_COMPLETE if is_own else EventType.VIDEO_ALREADY_ARCHIVED
+            return VideoResult(event=event, files=claim.record.files)
         if claim.outcome is ClaimOutcome.HELD_BY_ANOTHER:
             return VideoResult(event=EventType.VIDEO_DOWNLOAD_DEFERRED, reason=_HELD_BY_ANOTHER)
         try:

@@ -528,6 +528,19 @@ def test_bytes_that_were_changed_in_s3_are_never_called_archived(world: World) -
     assert hashlib.sha256(archived.data).hexdigest() == world.gopro.admin.sources()[0].sha256
 
 
+@pytest.mark.parametrize(("owner", "bytes_archived"), [("run-1", MIB), ("run-2", 0)])
+def test_a_video_whose_completion_nobody_heard_of_counts_in_the_run_that_completed_it(
+    world: World, owner: str, bytes_archived: int
+) -> None:
+    world.put(recording(MIB))
+    found = world.discover()
+    world.archive(found)
+
+    again = world.archive(found, owner=owner)
+
+    assert (again.status, again.bytes_archived, again.bytes_sent) == (VideoStatus.COMPLETED, bytes_archived, 0)
+
+
 def test_a_refused_url_is_renewed_and_no_header_of_ours_reaches_the_cdn(world: World) -> None:
     world.put(recording(LARGE))
     found = world.discover()
