@@ -10,9 +10,14 @@ token, a password or a signed URL: what looks like one is taken out when the err
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from gopro_sync.redaction import redact
+from gopro_sync.values.outside_values import one_line, sendable_text
+
+# What Step Functions keeps of a function's error, trace and all, is 32,768 characters.
+_LONGEST_MESSAGE_BYTES: Final = 4000
+_LONGEST_ID_BYTES: Final = 128
 
 
 class GoProSyncError(Exception):
@@ -26,12 +31,13 @@ class GoProSyncError(Exception):
     remedy: ClassVar[str] = ""
 
     def __init__(self, message: str, *, media_id: str | None = None) -> None:
-        self.message = redact(message)
+        self.message = sendable_text(redact(message), longest_bytes=_LONGEST_MESSAGE_BYTES)
         self.media_id = media_id
         super().__init__(self.message)
 
     def __str__(self) -> str:
-        subject = f" (media item {self.media_id})" if self.media_id else ""
+        media_id = one_line(self.media_id or "", longest_bytes=_LONGEST_ID_BYTES)
+        subject = f" (media item {media_id})" if media_id else ""
         return " ".join(part for part in (f"{self.message}{subject}.", self.remedy) if part)
 
 

@@ -7,6 +7,7 @@ signed URLs, AWS's credentials, headers as HTTP libraries print them.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -71,6 +72,8 @@ def redact_values(value: object) -> object:
         value: of any type; what is no text, number, list or mapping becomes text.
     """
     match value:
+        case float() if not math.isfinite(value):
+            return str(value)
         case None | bool() | int() | float():
             return value
         case str():

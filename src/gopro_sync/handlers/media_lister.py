@@ -28,6 +28,7 @@ from gopro_sync.run.video_event import as_event
 from gopro_sync.table.video import Video
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.values.event_fields import JsonObject, optional_text, optional_time
+from gopro_sync.values.outside_values import one_line
 from gopro_sync.values.timestamps import iso_utc, now_utc
 
 _REPORT_RUN: Final = "report_run"
@@ -44,7 +45,8 @@ _PATIENCE_SECONDS: Final = 150.0
 # What is left for the manifest and the answer when the table has been waited for.
 _RESERVE: Final = timedelta(seconds=30)
 _VIDEOS_SHOWN: Final = 20
-_LONGEST_REASON: Final = 100
+_LONGEST_REASON_BYTES: Final = 100
+_LONGEST_ID_BYTES: Final = 128  # of what was asked for, which need not be an id
 
 
 @entry_point(EventType.LIBRARY_LISTING_FAILED, prepare=composition.prepare_media_lister)
@@ -169,7 +171,10 @@ def _unavailable(found: Discovery) -> dict[str, Any]:
     first = list(found.unavailable.items())[:_VIDEOS_SHOWN]
     return {
         "unavailable": len(found.unavailable),
-        "unavailable_videos": [{"media_id": media_id, "reason": reason} for media_id, reason in first],
+        "unavailable_videos": [
+            {"media_id": one_line(media_id, longest_bytes=_LONGEST_ID_BYTES), "reason": reason}
+            for media_id, reason in first
+        ],
     }
 
 
@@ -179,7 +184,8 @@ def _unrecordable(found: Discovery) -> dict[str, Any]:
     return {
         "unrecordable": len(found.unrecordable),
         "unrecordable_videos": [
-            {"media_id": media_id, "reason": reason[:_LONGEST_REASON]} for media_id, reason in first
+            {"media_id": media_id, "reason": one_line(reason, longest_bytes=_LONGEST_REASON_BYTES)}
+            for media_id, reason in first
         ],
     }
 

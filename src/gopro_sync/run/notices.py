@@ -10,7 +10,9 @@ from typing import Final
 from gopro_sync.cost.prices import PRICES_REGION
 from gopro_sync.errors import InvalidEventError
 from gopro_sync.run.platform_faults import is_weather, what_it_is
+from gopro_sync.telemetry.alerts import LONGEST_MESSAGE_BYTES
 from gopro_sync.values.event_fields import JsonObject, optional_count, optional_text, required_count, required_text
+from gopro_sync.values.outside_values import sendable_text
 
 FAILED: Final = "FAILED"
 PARTIAL_FAILURE: Final = "PARTIAL_FAILURE"
@@ -127,22 +129,17 @@ def notice_of(
         InvalidEventError: the summary lacks a field, or has one of the wrong shape.
     """
     if failure is not None:
-        return Notice(
-            subject=_subject(f"GoPro Sync Critical Failure ({environment})"), text=_critical(summary, failure)
-        )
+        return _sendable(f"GoPro Sync Critical Failure ({environment})", _critical(summary, failure))
     stopped = "" if backlog is None else _why_backlog_stopped(summary, backlog)
     if optional_count(summary, "failed"):
-        return Notice(
-            subject=_subject(_partial_subject(summary, environment)),
-            text=_partial(summary, tracker_table_name, stopped=stopped),
-        )
+        return _sendable(_partial_subject(summary, environment), _partial(summary, tracker_table_name, stopped=stopped))
     if stopped:
         subject = f"GoPro Sync Backlog Stopped ({environment}): {_videos(summary, 'deferred')} left"
     elif optional_count(summary, "unrecordable"):
         subject = f"GoPro Sync Videos Left Out ({environment}): {_videos(summary, 'unrecordable')}"
     else:
         return None
-    return Notice(subject=_subject(subject), text=_not_all(summary, tracker_table_name, stopped))
+    return _sendable(subject, _not_all(summary, tracker_table_name, stopped))
 
 
 def _partial_subject(summary: JsonObject, environment: str) -> str:
@@ -347,8 +344,11 @@ def _console_address(execution_id: str) -> list[str]:
     return [f"{console}/states/home?region={region}#/v2/executions/details/{execution_id}"]
 
 
-def _subject(text: str) -> str:
-    return _NOT_IN_A_SUBJECT.sub("?", text)[:_LONGEST_SUBJECT]
+def _sendable(subject: str, text: str) -> Notice:
+    return Notice(
+        subject=_NOT_IN_A_SUBJECT.sub("?", subject)[:_LONGEST_SUBJECT],
+        text=sendable_text(text, longest_bytes=LONGEST_MESSAGE_BYTES),
+    )
 
 
 def _short(name: str) -> str:

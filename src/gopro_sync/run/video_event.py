@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from gopro_sync.archive.object_key import PREFIX_ROOT, clean_filename
 from gopro_sync.errors import InvalidEventError
+from gopro_sync.gopro.library.media import filename_or_none, is_media_id
 from gopro_sync.table.video import Video
 from gopro_sync.values.event_fields import (
     JsonObject,
@@ -15,7 +16,11 @@ from gopro_sync.values.event_fields import (
     optional_time,
     required_text,
 )
+from gopro_sync.values.outside_values import one_line
 from gopro_sync.values.timestamps import iso_utc
+
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+_LONGEST_KEY_BYTES: Final = 1024
 
 
 def as_event(video: Video, *, download_url: str) -> dict[str, Any]:
@@ -49,10 +54,12 @@ def video_of(event: JsonObject) -> Video:
         InvalidEventError: a field is missing or of the wrong shape, or the key is not one of a video.
     """
     media_id = required_text(event, "media_id")
+    if not is_media_id(media_id):
+        raise InvalidEventError("The event's field 'media_id' is no id of a media item")
     s3_key = _s3_key(event)
     return Video(
         media_id=media_id,
-        filename=optional_text(event, "filename") or s3_key.rsplit("/", 1)[-1],
+        filename=filename_or_none(optional_text(event, "filename")) or s3_key.rsplit("/", 1)[-1],
         s3_key=s3_key,
         uploaded_at=optional_time(event, "upload_date"),
         captured_at=optional_time(event, "captured_at"),
@@ -70,6 +77,8 @@ def _s3_key(event: JsonObject) -> str:
         key = f"{prefix}/{_cleaned(required_text(event, 'filename'))}"
     if not key.startswith(f"{PREFIX_ROOT}/") or ".." in key.split("/"):
         raise InvalidEventError(f"The event's S3 key is not under {PREFIX_ROOT}/")
+    if one_line(key, longest_bytes=_LONGEST_KEY_BYTES) != key:
+        raise InvalidEventError("The event's S3 key has control characters, or more bytes than S3 takes")
     return key
 
 

@@ -13,10 +13,14 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from gopro_sync.aws.answers import Service, answer_of
+from gopro_sync.values.outside_values import sendable_text
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
+# SNS takes 256 KB in all (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html). JSON spells a letter of two
+# bytes with six, and each form of the message is JSON once more.
+LONGEST_MESSAGE_BYTES: Final = 60_000
 # What Slack takes in one block: https://docs.slack.dev/reference/block-kit/blocks/section-block
 _LONGEST_IN_CHAT: Final = 3000
 
@@ -28,13 +32,14 @@ def publish_alert(sns: SNSClient, topic_arn: str, *, subject: str, message: str)
         sns: an SNS client.
         topic_arn: the topic of the alerts.
         subject: one line of up to 100 ASCII characters.
-        message: the text.
+        message: the text; without what SNS does not take, and cut off where it is too long.
 
     Raises:
         AccessDeniedError: the role may not publish.
         ConfigurationError: there is no such topic, or its key cannot be used.
         AlertError: SNS did not take it.
     """
+    message = sendable_text(message, longest_bytes=LONGEST_MESSAGE_BYTES)
     forms = {"default": message, "https": json.dumps(_form_for_chat(subject, message))}
     with answer_of(Service.SNS, "Publish"):
         sns.publish(TopicArn=topic_arn, Subject=subject, Message=json.dumps(forms), MessageStructure="json")

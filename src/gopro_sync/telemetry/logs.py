@@ -7,13 +7,20 @@ Every line is one JSON object with ``timestamp``, ``level``, ``correlation_id`` 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from enum import StrEnum, unique
 from typing import Any, Final, cast
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-from gopro_sync.redaction import redact_values
+from gopro_sync.redaction import redact, redact_values
+from gopro_sync.values.outside_values import LARGEST_WHOLE_NUMBER
+
+# What CloudWatch Logs has long taken as one event; Lambda breaks a longer line, and no query reads half a JSON object.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
+_LONGEST_LINE_BYTES: Final = 256 * 1024 - 100
+_LONGEST_TEXT: Final = 1000
 
 
 @unique
@@ -61,8 +68,31 @@ class RedactingFormatter(LambdaPowertoolsFormatter):
         """Turn the line's fields into JSON without secrets, which any stream can write."""
         if log.get("level") == "WARNING":
             log["level"] = "WARN"
-        line = super().serialize(cast("Any", redact_values(log)))
+        try:
+            line = super().serialize(cast("Any", redact_values(log)))
+        except (TypeError, ValueError, RecursionError) as error:  # a line less would be a failure without a word
+            line = super().serialize(_shortened(log, {"unwritable": type(error).__name__}))
+        if len(line.encode("utf-8", "replace")) > _LONGEST_LINE_BYTES:
+            line = super().serialize(_shortened(log, {"shortened": True}))
         return line.encode("utf-8", "replace").decode()
+
+
+def _shortened(log: Mapping[str, Any], because: Mapping[str, Any]) -> Any:
+    short = {redact(str(name))[:_LONGEST_TEXT]: _plain(str(name), value) for name, value in log.items()}
+    return {**short, **because}
+
+
+def _plain(name: str, value: object) -> object:
+    """Return what is short and simple as it is; of everything else, the beginning or what it is."""
+    match value:
+        case None | bool():
+            return value
+        case int() if abs(value) <= LARGEST_WHOLE_NUMBER:
+            return value
+        case str():
+            (told,) = cast("dict[str, str]", redact_values({name: value})).values()
+            return told[:_LONGEST_TEXT]
+    return f"left out: {type(value).__name__}"
 
 
 logger: Final = Logger(

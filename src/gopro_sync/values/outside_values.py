@@ -1,4 +1,4 @@
-"""Numbers, dates and lengths that others wrote, read in one place.
+"""Texts, numbers, dates and lengths that others wrote, read in one place.
 
 They come from headers, JSON, table items, events, environment variables and addresses, and may be anything. Python's
 own readers are no match for that: ``int`` takes "1_0", "٣" and blanks and breaks at 5,000 digits, and a date at either
@@ -30,6 +30,28 @@ _CONTENT_RANGE = re.compile(r"bytes (?P<first>[0-9]{1,18})-(?P<last>[0-9]{1,18})
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 _DECIMAL = re.compile(r"[-+.0-9eE]{1,150}")
 _LARGEST_EXPONENT: Final = 130
+
+
+# Halves of letters, which no encoding has, and what neither SQS nor XML takes: in a text of many lines, and in one.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+_NOT_SENDABLE = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+
+
+def sendable_text(text: str, *, longest_bytes: int) -> str:
+    """The text without what a message, a table or a stream does not take, and cut to so many bytes of UTF-8."""
+    return _cut(_NOT_SENDABLE.sub("", text), longest_bytes)
+
+
+def one_line(text: str, *, longest_bytes: int) -> str:
+    """The same, without control characters and ends of lines too: for a name, a word, an id."""
+    return _cut(_NOT_IN_A_LINE.sub("", text), longest_bytes)
+
+
+def _cut(text: str, longest_bytes: int) -> str:
+    if len(text) * 4 <= longest_bytes:  # nearly all; no character has more bytes
+        return text
+    return text.encode()[:longest_bytes].decode(errors="ignore")
 
 
 def text_or_none(value: object) -> str | None:

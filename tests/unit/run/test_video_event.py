@@ -10,19 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gopro_sync.errors import InvalidEventError
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.library.listing import LibraryListing
-from gopro_sync.gopro.library.media import MediaItem, parse_row
+from gopro_sync.gopro.library.media import MediaItem, filename_or_none, is_media_id, parse_row
 from gopro_sync.run.discovery import discover
 from gopro_sync.run.video_event import as_event, video_of
 from gopro_sync.table.tracker import Lookup, Recording, Tracker
 from gopro_sync.table.video import Video
-from gopro_sync.values.outside_values import LARGEST_WHOLE_NUMBER
+from gopro_sync.values.outside_values import LARGEST_WHOLE_NUMBER, one_line
 
 URL: Final = "https://api.gopro.com/media/m1/download"
 NOW: Final = datetime(2026, 5, 2, tzinfo=UTC)
 
 any_text = st.text(st.characters(codec=None), max_size=300)  # lone surrogates too
+media_ids = st.text(st.characters(min_codepoint=ord("!"), max_codepoint=ord("~")), min_size=1, max_size=128).filter(
+    is_media_id
+)
 whole_numbers = st.integers(0, LARGEST_WHOLE_NUMBER)
 # To the second, as this system writes times.
 moments = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)).map(  # noqa: DTZ001 - the zone follows
@@ -30,9 +34,11 @@ moments = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)).map(  # noqa: 
 )
 videos = st.builds(
     Video,
-    media_id=any_text.filter(bool),
-    filename=any_text.filter(bool),
-    s3_key=any_text.filter(lambda text: ".." not in text).map(lambda text: f"gopro-videos/{text}"),
+    media_id=media_ids,
+    filename=any_text.map(filename_or_none).filter(bool),
+    s3_key=any_text.filter(lambda text: ".." not in text).map(
+        lambda text: one_line(f"gopro-videos/{text}", longest_bytes=1024)
+    ),
     uploaded_at=st.none() | moments,
     captured_at=st.none() | moments,
     size_bytes=st.none() | whole_numbers,
@@ -42,7 +48,7 @@ videos = st.builds(
 )
 rows = st.fixed_dictionaries(
     {
-        "id": st.text(st.characters(min_codepoint=ord("!"), max_codepoint=ord("~")), min_size=1, max_size=128),
+        "id": media_ids,
         "type": st.just("Video"),
         "ready_to_view": st.just("ready"),
         "created_at": moments.map(datetime.isoformat),
@@ -124,3 +130,18 @@ def test_the_fields_of_the_event_have_the_names_that_they_always_had() -> None:
 def test_an_event_that_somebody_wrote_may_name_the_folder_only(prefix: str) -> None:
     video = video_of({"media_id": "m1", "filename": "a/GH010456.MP4", "s3_prefix": prefix})
     assert video == Video(media_id="m1", filename="a/GH010456.MP4", s3_key="gopro-videos/2025/11/a_GH010456.MP4")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"media_id": "half \ud83c"},
+        {"media_id": "x" * 3000},
+        {"s3_key": "gopro-videos/2026/05/\ud83c.MP4"},
+        {"s3_key": "gopro-videos/2026/05/a\n.MP4"},
+        {"s3_key": f"gopro-videos/{'\u00e9' * 520}.MP4"},
+    ],
+)
+def test_an_id_or_a_key_that_aws_does_not_take_is_refused(odd: dict[str, str]) -> None:
+    with pytest.raises(InvalidEventError):
+        video_of({"media_id": "m1", "s3_key": "gopro-videos/2026/05/a.MP4", **odd})

@@ -35,6 +35,17 @@ def publish(topic: Topic) -> None:
     publish_alert(cast("SNSClient", topic), TOPIC, subject="a subject", message="a message")
 
 
+@pytest.mark.parametrize("text", ["\u00e9" * 300_000, '"' * 300_000, "\U0001f3a5" * 300_000, "half \ud83c \x00\uffff."])
+def test_a_message_is_one_that_sns_takes(text: str) -> None:
+    topic = Topic()
+    publish_alert(cast("SNSClient", topic), TOPIC, subject="a subject", message=text)
+    (sent,) = topic.published
+    assert len(sent["Message"].encode()) <= 256 * 1024
+    told = json.loads(sent["Message"])["default"]
+    assert told in {text[: len(told)], "half  ."}
+    assert told.encode()
+
+
 def test_a_message_goes_to_the_topic() -> None:
     topic = Topic()
     publish(topic)

@@ -50,6 +50,34 @@ def test_a_line_stays_json_with_all_its_fields_whatever_is_told(text: str) -> No
     assert (fields["media_id"], fields["event_type"], fields["level"]) == ("abc123", "x", "INFO")
 
 
+def with_itself() -> dict[str, object]:
+    told: dict[str, object] = {}
+    told["itself"] = told
+    return told
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        10**5000,
+        float("nan"),
+        float("-inf"),
+        with_itself(),
+        {"\ud800": "\udfff"},
+        ["x" * 1000] * 1000,
+        "\x00\ufffe" * 300_000,
+    ],
+    ids=["a number of 5,000 digits", "no number", "infinity", "itself", "half a letter", "many", "long"],
+)
+def test_no_value_takes_a_line_away_or_makes_it_longer_than_one_event(value: object) -> None:
+    line = log_line("what happened", media_id="abc123", event_type="x", odd=value, auth_token=SECRET * 20_000)
+
+    fields = json.loads(line, parse_constant=lambda _name: pytest.fail("no JSON"))
+    assert (fields["media_id"], fields["event_type"], fields["message"]) == ("abc123", "x", "what happened")
+    assert len(line.encode()) <= 256 * 1024
+    assert SECRET not in line
+
+
 def test_other_fields_stay_as_they_are() -> None:
     fields = json.loads(log_line("done", media_id="abc123", file_size_bytes=524288000))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
@@ -17,8 +18,10 @@ from gopro_sync.values.outside_values import (
     ContentRange,
     content_range_or_none,
     moment_or_none,
+    one_line,
     retry_after_seconds,
     seconds_or_none,
+    sendable_text,
     table_number_or_none,
     text_or_none,
     whole_number_or_none,
@@ -245,3 +248,23 @@ def test_no_content_range_raises(header: str) -> None:
 )
 def test_a_range_that_cannot_be_counts_as_not_stated(header: str | None) -> None:
     assert content_range_or_none(header) is None
+
+
+# --- what is sent on -------------------------------------------------------------------------------------------------
+
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+TAKEN_BY_SQS = "[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*"
+
+
+@given(st.text(st.characters(codec=None)), st.integers(0, 40))
+def test_what_is_sent_on_is_taken_by_every_service(text: str, longest_bytes: int) -> None:
+    for read in (sendable_text, one_line):
+        cleaned = read(text, longest_bytes=longest_bytes)
+        assert re.fullmatch(TAKEN_BY_SQS, cleaned)
+        assert len(cleaned.encode()) <= longest_bytes
+    assert len(one_line(text, longest_bytes=10_000).splitlines()) <= 1
+
+
+@pytest.mark.parametrize("text", ["GX010456.MP4", "\u00c4tna, 5\u00a0km.mp4", "\U0001f3a5", "e\u0301"])
+def test_what_can_be_sent_stays_as_it_is(text: str) -> None:
+    assert sendable_text(text, longest_bytes=100) == one_line(text, longest_bytes=100) == text

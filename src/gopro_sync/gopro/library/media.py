@@ -13,7 +13,13 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from gopro_sync.values.outside_values import moment_or_none, seconds_or_none, text_or_none, whole_number_or_none
+from gopro_sync.values.outside_values import (
+    moment_or_none,
+    one_line,
+    seconds_or_none,
+    text_or_none,
+    whole_number_or_none,
+)
 
 # What the listing is asked for: exactly the fields that `parse_row` reads.
 LISTING_FIELDS = (
@@ -72,6 +78,11 @@ KNOWN_VALUES = {
     "type": VIDEO_TYPES | _IMAGE_TYPES | _EDIT_TYPES | {"Audio", "Continuous"},
     "ready_to_view": _FINAL_STATES | _PASSING_STATES,
 }
+
+# A record of the table with such a name still costs one write; file systems take 255 bytes.
+_LONGEST_FILENAME_BYTES = 512
+_LONGEST_ENDING_BYTES = 16
+_LONGEST_WORD_BYTES = 64
 
 # GoPro's ids are opaque (two forms were seen), so only what would be dangerous in an address or a log line is refused:
 # blanks, control characters, excessive length, and names made of dots, which an address reads as "this folder".
@@ -162,7 +173,7 @@ def parse_row(row: object) -> MediaItem | MalformedRow:
         type=_word(row.get("type")),
         ready_to_view=_word(row.get("ready_to_view")),
         uploaded_at=uploaded_at,
-        filename=text_or_none(row.get("filename")),
+        filename=filename_or_none(row.get("filename")),
         file_extension=_word(row.get("file_extension")) or None,
         size_bytes=whole_number_or_none(row.get("file_size")),
         captured_at=moment_or_none(row.get("captured_at")),
@@ -210,6 +221,19 @@ def _skip_by_state(item: MediaItem) -> SkipReason | None:
     return SkipReason.NOT_READY if item.ready_to_view in _PASSING_STATES else SkipReason.UNKNOWN_STATE
 
 
+def filename_or_none(value: object) -> str | None:
+    """The name as a table, a message and a log line take it; a very long one keeps its ending. None if it is none."""
+    if not isinstance(value, str):
+        return None
+    name = one_line(value, longest_bytes=len(value) * 4)
+    if len(name.encode()) > _LONGEST_FILENAME_BYTES:
+        stem, dot, extension = name.rpartition(".")
+        ending = dot + extension if stem and len(extension.encode()) < _LONGEST_ENDING_BYTES else ""
+        room = _LONGEST_FILENAME_BYTES - len(ending.encode())
+        name = one_line(name.removesuffix(ending), longest_bytes=room) + ending
+    return text_or_none(name)
+
+
 def _word(value: object) -> str:
     # Interned: a library of 100,000 items repeats the same few words.
-    return sys.intern(value) if isinstance(value, str) else ""
+    return sys.intern(one_line(value, longest_bytes=_LONGEST_WORD_BYTES)) if isinstance(value, str) else ""
