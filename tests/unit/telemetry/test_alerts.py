@@ -35,7 +35,11 @@ def publish(topic: Topic) -> None:
     publish_alert(cast("SNSClient", topic), TOPIC, subject="a subject", message="a message")
 
 
-@pytest.mark.parametrize("text", ["\u00e9" * 300_000, '"' * 300_000, "\U0001f3a5" * 300_000, "half \ud83c \x00\uffff."])
+@pytest.mark.parametrize(
+    "text",
+    ["\u00e9" * 300_000, '"' * 300_000, "\U0001f3a5" * 300_000, "half \ud83c \x00\uffff."],
+    ids=["letters", "quotes", "pictures", "odd"],
+)
 def test_a_message_is_one_that_sns_takes(text: str) -> None:
     topic = Topic()
     publish_alert(cast("SNSClient", topic), TOPIC, subject="a subject", message=text)
