@@ -1,4 +1,4 @@
-"""Runs at their real sizes: `make scale`, a quarter of an hour. What they measured is in docs/performance.md.
+"""Runs at their real sizes: `make scale`, half an hour. What they measured is in docs/performance.md.
 
 Not among the tests that pytest finds by itself, for the time that they take.
 """
@@ -6,19 +6,29 @@ Not among the tests that pytest finds by itself, for the time that they take.
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
+import threading
 import time
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import batched
 from typing import Any, Final
 
 import pytest
+from botocore.exceptions import ClientError
 
-from local import running
-from local.simulator import Fault, SimulatedItem, SourceFile
+from local import cloud as local_cloud
+from local import engine_process, running
+from local.engine import environment
+from local.simulator import Fault, SimulatedItem, SimulatorAdmin, SourceFile
 from local.simulator.faults import Endpoint, FaultName
-from tests.e2e.conftest import KIB, Stack, video
+from tests.e2e.conftest import KIB, REGION, Stack, packages, video
+from tests.support.plain_deployment import PlainDeployment
 
 # What Step Functions allows: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 LONGEST_HISTORY_EVENTS: Final = 25_000
@@ -228,3 +238,110 @@ def test_a_throttled_night_waits_and_then_goes_on(stack: Stack) -> None:
     assert night.every_video_archived
     assert set(stack.statuses().values()) == {"COMPLETED"}
     print(f"\nThrottled: {night.duration_seconds:.0f} s")
+
+
+# What a new AWS account has: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+EXECUTIONS_OF_A_NEW_ACCOUNT: Final = 10
+FULL_SECONDS: Final = 15 * 60
+NEIGHBOUR: Final = """\
+import time
+
+
+def handler(event, context):
+    time.sleep(event["seconds"])
+"""
+
+
+@pytest.fixture
+def new_account(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    """The stack in an account that runs ten functions at once and no more."""
+
+    def with_few_places(**options: Any) -> dict[str, str]:
+        places = {"LAMBDA_ACCOUNT_CONCURRENCY": str(EXECUTIONS_OF_A_NEW_ACCOUNT)}
+        return environment.engine_environment(**options) | places
+
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setattr(engine_process, "engine_environment", with_few_places)
+    deployer, directory = PlainDeployment(packages(tmp_path_factory)), tmp_path_factory.mktemp("new-account")
+    with local_cloud.running(state_directory=directory, region=REGION, deployer=deployer) as cloud:
+        assert cloud.simulator_url is not None
+        yield Stack(cloud=cloud, gopro=SimulatorAdmin(cloud.simulator_url))
+
+
+@contextmanager
+def neighbours(stack: Stack, places: int) -> Iterator[None]:
+    """Let another function of the account take so many of its places; where all are meant, others wait for each."""
+    lambdas, over = stack.cloud.client("lambda"), threading.Event()
+
+    def occupy() -> None:
+        while not over.is_set():
+            try:
+                lambdas.invoke(FunctionName="neighbour", Payload=b'{"seconds": 5}')
+            except ClientError:  # somebody was faster
+                time.sleep(0.05)
+
+    callers = 2 * places if places == EXECUTIONS_OF_A_NEW_ACCOUNT else places
+    with ThreadPoolExecutor(callers) as pool:
+        for _ in range(callers):
+            pool.submit(occupy)
+        time.sleep(2)
+        try:
+            yield
+        finally:
+            over.set()
+
+
+def add_neighbour(stack: Stack) -> None:
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("neighbour.py", NEIGHBOUR)
+    lambdas = stack.cloud.client("lambda")
+    downloader = lambdas.get_function(FunctionName=stack.output("VideoDownloaderFunctionName"))["Configuration"]
+    lambdas.create_function(
+        FunctionName="neighbour",
+        Runtime="python3.12",
+        Handler="neighbour.handler",
+        Role=downloader["Role"],
+        Timeout=30,
+        Code={"ZipFile": package.getvalue()},
+    )
+
+
+def wait_until_videos_are_recorded(stack: Stack) -> None:
+    deadline = time.monotonic() + 120
+    while not stack.tracker():
+        assert time.monotonic() < deadline, "the run got no place to begin"
+        time.sleep(0.2)
+
+
+@pytest.mark.timeout(FULL_SECONDS + 900)
+def test_a_quarter_of_an_hour_of_a_full_account_fails_nothing(new_account: Stack) -> None:
+    stack = new_account
+    stack.put_library(*small_videos(200))
+    add_neighbour(stack)
+    began = time.monotonic()
+
+    with ThreadPoolExecutor(1) as pool:
+        with neighbours(stack, EXECUTIONS_OF_A_NEW_ACCOUNT):
+            run = pool.submit(stack.run)
+            time.sleep(FULL_SECONDS / 3)
+        with neighbours(stack, EXECUTIONS_OF_A_NEW_ACCOUNT - 1):
+            wait_until_videos_are_recorded(stack)
+        with neighbours(stack, EXECUTIONS_OF_A_NEW_ACCOUNT):
+            time.sleep(FULL_SECONDS * 2 / 3)
+            statuses = stack.statuses()
+        night = run.result()
+
+    refused = [event for event in history(stack, night.arn) if "TooManyRequests" in json.dumps(event, default=str)]
+    assert refused, "the run itself had no place at first"
+    assert night.every_video_archived
+    assert night.output is not None
+    assert (night.output["synced"], night.output["failed"]) == (200, 0)
+    assert "PENDING" in statuses.values()
+    assert "FAILED" not in statuses.values()
+    assert {record.get("retry_count", "0") for record in stack.tracker().values()} == {"0"}
+    assert not stack.dead_letters()
+    print(
+        f"\nA full account for {FULL_SECONDS} s: {time.monotonic() - began:.0f} s, 200 videos archived; the run's own "
+        f"calls were refused {len(refused)} times"
+    )
