@@ -20,6 +20,7 @@ from local.engine import (
     cloudtrail,
     embedded_metrics,
     kept_resources,
+    key_states,
     lambda_runtime,
     queue_metrics,
     s3,
@@ -41,7 +42,8 @@ def main() -> None:
     # The interpreter logs each failed state with its whole syntax tree; the execution's history says the same, better.
     logging.getLogger("moto").setLevel(logging.CRITICAL)
     services = (lambda_runtime, step_functions, cloudformation, kept_resources, secret_rotation, cloudtrail, slack, s3)
-    watching = (embedded_metrics, queue_metrics, alarms, saved_queries, sns_email)
+    # key_states at the end: what needs a key that cannot be used must not come as far as to the others.
+    watching = (embedded_metrics, queue_metrics, alarms, saved_queries, sns_email, key_states)
     for gap in (*services, *watching):
         gap.apply()
     asyncio.run(serve())

@@ -5,6 +5,7 @@
 * ``AWS::StepFunctions::StateMachine``: any definition is accepted; logging and tracing are kept in the template's
   casing, so that DescribeStateMachine does not show them.
 * ``AWS::S3::Bucket``: default encryption, lifecycle rules and Object Lock are dropped.
+* ``AWS::SNS::Topic``: the key is dropped.
 
 And a condition takes the name of a pseudo parameter (``AWS::Region``) for its value, so that no region is ever met.
 """
@@ -19,7 +20,7 @@ from typing import Any
 import botocore.session
 from botocore.serialize import create_serializer
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import s3, scheduler, stepfunctions
+from ministack.services import s3, scheduler, sns, stepfunctions
 from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
 
 from local.engine.asl_interpreter import check_definition
@@ -30,7 +31,7 @@ Created = tuple[str, dict[str, Any]]
 
 
 def apply() -> None:
-    """Completes the handlers of the two resource types."""
+    """Completes the handlers of these resource types."""
     resources = provisioners._RESOURCE_HANDLERS
     schedule = resources["AWS::Scheduler::Schedule"]
     replace_entry(schedule, "create", _create_schedule)
@@ -39,6 +40,10 @@ def apply() -> None:
     machine = resources["AWS::StepFunctions::StateMachine"]
     replace_entry(machine, "create", _checking(machine["create"], properties_at=1))
     replace_entry(machine, "update", _checking(machine["update"], properties_at=2))
+
+    topic = resources["AWS::SNS::Topic"]
+    replace_entry(topic, "create", _keeping_topics_key(topic["create"], properties_at=1))
+    replace_entry(topic, "update", _keeping_topics_key(topic["update"], properties_at=2))
 
     configurations = (
         *provisioners._S3_BUCKET_CONFIGURATIONS,
@@ -122,6 +127,19 @@ def _apply_observability(machine: dict[str, Any], properties: dict[str, Any]) ->
 
 def _is_true(value: object) -> bool:
     return str(value).lower() == "true"  # a template's scalars arrive as text
+
+
+def _keeping_topics_key(stock: Callable[..., Created], *, properties_at: int) -> Callable[..., Created]:
+    def handler(*arguments: Any, **named: Any) -> Created:
+        arn, attributes = stock(*arguments, **named)
+        kept = sns._topics[arn]["attributes"]
+        # A topic whose template names no key any more is encrypted with none.
+        kept.pop("KmsMasterKeyId", None)
+        if key := arguments[properties_at].get("KmsMasterKeyId"):
+            kept["KmsMasterKeyId"] = key
+        return arn, attributes
+
+    return handler
 
 
 # --- buckets: the template's properties in the casing of the S3 API --------------------------------------------------

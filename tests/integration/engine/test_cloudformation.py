@@ -177,6 +177,18 @@ def test_a_bucket_keeps_its_default_encryption_and_its_lifecycle(engine: Engine)
 
 
 @pytest.mark.gap
+def test_a_topic_keeps_its_key_until_the_template_names_none(engine: Engine) -> None:
+    key, sns = engine.client("kms").create_key()["KeyMetadata"]["Arn"], engine.client("sns")
+    named = {"TopicName": f"topic-{uuid4().hex[:12]}"}
+    stack = Stack(engine, "AWS::SNS::Topic", {**named, "KmsMasterKeyId": key})
+    assert sns.get_topic_attributes(TopicArn=stack.physical_id)["Attributes"]["KmsMasterKeyId"] == key
+
+    stack.update(named)
+
+    assert "KmsMasterKeyId" not in sns.get_topic_attributes(TopicArn=stack.physical_id)["Attributes"]
+
+
+@pytest.mark.gap
 def test_a_secret_with_a_rotation_schedule_is_rotated_by_its_function(engine: Engine, tmp_path: Path) -> None:
     secrets = engine.client("secretsmanager")
     arn = secrets.create_secret(Name=f"secret-{uuid4().hex[:12]}", SecretString="old")["ARN"]
