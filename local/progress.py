@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from local.cloud import Cloud
 
@@ -53,10 +56,13 @@ class ProgressWatch:
         self._started = time.monotonic()
         # What was open at the first look or since belongs to this run, and so does what this run has written to.
         self._ours: set[str] = set()
+        self._seen: list[dict[str, Any]] = []
 
     def look(self) -> Progress:
-        """How far it is now."""
-        videos = [video for video in self._videos() if self._is_ours(video)]
+        """How far it is now, or was when the table could be read last: without its key it cannot."""
+        with suppress(ClientError):
+            self._seen = self._videos()
+        videos = [video for video in self._seen if self._is_ours(video)]
         completed = [video for video in videos if video["status"] == "COMPLETED"]
         return Progress(
             step=self._step(),

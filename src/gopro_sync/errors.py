@@ -57,9 +57,9 @@ class RetryableError(GoProSyncError):
 
 
 class ConfigurationError(GoProSyncError):
-    """A variable or the secret is missing or malformed."""
+    """What the stack is made of cannot be used: a variable, the secret, the bucket, the table, the topic or the key."""
 
-    remedy = "Correct the stack's parameters or the secret, then start the run again."
+    remedy = "Set it right, then start the run again."
 
 
 class InvalidEventError(GoProSyncError):

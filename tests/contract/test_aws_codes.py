@@ -31,7 +31,7 @@ MODEL_OF: Final = {
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 NOT_IN_THE_MODELS: Final = {
     Service.S3: {
-        *("403", "404", "412"),
+        *("400", "403", "404", "412"),
         *("AllAccessDisabled", "BadDigest", "ConditionalRequestConflict", "ExpiredToken", "InternalError"),
         *("InvalidPart", "InvalidPartOrder", "PreconditionFailed", "RequestTimeTooSkewed", "RequestTimeout"),
         *("ServiceUnavailable", "SlowDown"),

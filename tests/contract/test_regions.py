@@ -144,7 +144,7 @@ def test_every_service_is_called_what_the_region_calls_it(region: str) -> None:
     services = {text for text in texts(deployed) if re.fullmatch(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?", text)}
     # Service principals are the same everywhere, but for that of CloudWatch Logs.
     # https://github.com/aws/aws-cdk/blob/main/packages/aws-cdk-lib/region-info/lib/default.ts
-    of_a_region = {f"{name}.{region}.{suffix}" for name in ("logs", "s3", "dynamodb", "secretsmanager", "sns", "sqs")}
+    of_a_region = {f"{name}.{region}.{suffix}" for name in ("logs", "s3", "dynamodb", "secretsmanager")}
     everywhere = {"lambda", "states", "scheduler", "cloudwatch", "cloudtrail", "chatbot", "secretsmanager"}
     assert services == of_a_region | {f"{name}.amazonaws.com" for name in everywhere}
 

@@ -22,8 +22,6 @@ SERVICE_OF: Final = {
     "secretsmanager": "secretsmanager",
     "dynamodb": "dynamodb",
     "s3": "s3",
-    "sns": "sns",
-    "sqs": "sqs",
 }
 
 
@@ -63,7 +61,7 @@ def test_every_statement_has_a_name() -> None:
     assert [s for s in policy_statements(Stack(**VPC)) if "Sid" not in s and s["Action"] != "sts:AssumeRole"] == []
 
 
-@pytest.mark.parametrize("role", sorted(roles_with_permissions()))
+@pytest.mark.parametrize("role", sorted(set(roles_with_permissions()) - {"SyncScheduleRole"}))
 def test_a_role_may_use_the_key_only_through_the_services_that_it_calls(role: str) -> None:
     (policy,) = Stack().resolve(resource(role)["Policies"])
     statements = policy["PolicyDocument"]["Statement"]
@@ -83,15 +81,28 @@ def test_a_service_may_act_for_this_account_only(logical_id: str) -> None:
             assert ACCOUNT in str(statement["Condition"]), statement["Sid"]
 
 
-def test_an_alarm_can_reach_people_through_the_encrypted_topic() -> None:
+def test_an_alarm_can_reach_people() -> None:
     stack = Stack()
-    key = [s["Sid"] for s in stack.resolve(resource("EncryptionKey")["KeyPolicy"]["Statement"])]
     topic = [s["Sid"] for s in stack.resolve(resource("AlertsTopicPolicy")["PolicyDocument"]["Statement"])]
-    assert "CloudWatchAlarmsPublish" in key
     assert "CloudWatchAlarmsPublish" in topic
     for name, alarm in resources_of("AWS::CloudWatch::Alarm").items():
         assert stack.resolve(alarm["AlarmName"]).startswith("GoPro-"), name
         assert alarm["AlarmActions"] == [{"Ref": "AlertsTopic"}]
+
+
+def test_people_are_told_of_a_key_that_cannot_be_used_by_what_does_not_use_it() -> None:
+    # Alarms may not use AWS's own key for SNS: https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
+    assert [name for name, topic in resources_of("AWS::SNS::Topic").items() if "KmsMasterKeyId" in topic] == []
+    for name, queue in resources_of("AWS::SQS::Queue").items():
+        assert "KmsMasterKeyId" not in queue, name
+        assert queue["SqsManagedSseEnabled"] is True, name
+    # Where the system's own metrics are lost with its logs, Step Functions still tells what becomes of a run.
+    stopped = [
+        query["MetricStat"]["Metric"] for query in resource("RunStoppedAlarm")["Metrics"] if "MetricStat" in query
+    ]
+    assert {metric["Namespace"] for metric in [resource("ExecutionFailedAlarm"), *stopped]} == {"AWS/States"}
+    # Silence, which is what a lost log leaves, is no success.
+    assert resource("NoSuccessfulRunAlarm")["TreatMissingData"] == "breaching"
 
 
 @pytest.mark.parametrize("bucket", sorted(resources_of("AWS::S3::Bucket")))

@@ -33,8 +33,6 @@ KMS_BEHIND: Final = {
     "dynamodb:BatchGetItem": {"kms:Decrypt"},
     "dynamodb:PutItem": {"kms:Decrypt"},
     "dynamodb:UpdateItem": {"kms:Decrypt"},
-    "sqs:SendMessage": {"kms:GenerateDataKey", "kms:Decrypt"},
-    "sns:Publish": {"kms:GenerateDataKey", "kms:Decrypt"},
 }
 # For how many days S3 charges an object in a class at least.
 LEAST_DAYS: Final = {"STANDARD_IA": 30, "ONEZONE_IA": 30, "GLACIER_IR": 90, "GLACIER": 90, "DEEP_ARCHIVE": 180}
@@ -333,19 +331,16 @@ def test_a_bucket_encrypts_with_kms_what_comes_without_a_word_on_encryption(buck
     assert default["BucketKeyEnabled"] is True  # without it, each object is a request to KMS
 
 
-def test_one_key_of_the_customer_encrypts_everything() -> None:
+def test_one_key_of_the_customer_encrypts_whatever_is_kept() -> None:
     default = resource("ArchiveBucket")["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]
     assert default["BucketKeyEnabled"] is True
     keys = [
         default["ServerSideEncryptionByDefault"]["KMSMasterKeyID"],
         resource("TrackerTable")["SSESpecification"]["KMSMasterKeyId"],
         resource("CredentialsSecret")["KmsKeyId"],
-        resource("AlertsTopic")["KmsMasterKeyId"],
-        resource("DeadLetterQueue")["KmsMasterKeyId"],
-        resource("FailedCallsQueue")["KmsMasterKeyId"],
         *(log_group["KmsKeyId"] for log_group in LOG_GROUPS.values()),
     ]
-    assert keys == [{"Fn::GetAtt": ["EncryptionKey", "Arn"]}] * (6 + len(LOG_GROUPS))
+    assert keys == [{"Fn::GetAtt": ["EncryptionKey", "Arn"]}] * (3 + len(LOG_GROUPS))
     assert resource("EncryptionKey")["EnableKeyRotation"] is True
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,9 +14,12 @@ import pytest
 from docs.tools.log_lines import read_lines
 from docs.tools.logs_insights import run_query
 from docs.tools.readings import Reading, moved, read_metrics
+from local import mails, running
 from local.engine.alarm_rule import AlarmRule, Datapoint, State
+from local.engine.mailbox import Mail
+from local.progress import Progress
 from local.simulator import Fault
-from local.simulator.faults import FaultName
+from local.simulator.faults import Endpoint, FaultName
 from tests.e2e.conftest import LOGIN, Stack, video
 
 MINUTE_SECONDS = 60
@@ -220,6 +223,65 @@ def test_a_wrong_password_raises_the_alarm_for_runs_that_fail_and_in_time_the_on
     net = "GoPro-Sync-NoSuccessfulRun"
     in_hours = {hours: state(stack, net, night, in_seconds=hours * HOUR_SECONDS) for hours in (1, 46, 49)}
     assert in_hours == {1: State.OK, 46: State.OK, 49: State.ALARM}
+
+
+@pytest.fixture
+def address(stack: Stack) -> Iterator[str]:
+    """An e-mail address that gets what the alerts topic publishes."""
+    owner = "camera-owner@example.com"
+    stack.cloud.client("sns").subscribe(TopicArn=stack.output("AlertsTopicArn"), Protocol="email", Endpoint=owner)
+    mails.confirm(stack.cloud, owner)
+    yield owner
+    sns = stack.cloud.client("sns")
+    for found in sns.list_subscriptions_by_topic(TopicArn=stack.output("AlertsTopicArn"))["Subscriptions"]:
+        if found["Endpoint"] == owner:
+            sns.unsubscribe(SubscriptionArn=found["SubscriptionArn"])
+
+
+def new_mails(stack: Stack, address: str, since: float) -> list[Mail]:
+    """Return what has come to an address since then."""
+    began = datetime.fromtimestamp(since, tz=UTC)
+    came = [mail for mail in mails.read(stack.cloud).mails if address in mail.to]
+    return [mail for mail in came if datetime.fromisoformat(mail.published_at) >= began]
+
+
+@pytest.mark.parametrize("switched_off", ["before the run", "while videos are downloaded"])
+def test_a_key_that_is_disabled_in_the_night_is_told_once_and_nothing_is_lost(
+    stack: Stack, address: str, switched_off: str
+) -> None:
+    kms, key = stack.cloud.client("kms"), stack.output("EncryptionKeyArn")
+    stack.put_library(*(video(f"m{number}", f"GX02{number:04}.MP4") for number in range(3)))
+    since = new_second()
+    try:
+        if switched_off == "before the run":
+            kms.disable_key(KeyId=key)
+        else:
+            stack.gopro.set_faults(Fault(FaultName.STALL, endpoint=Endpoint.CDN, delay_seconds=2.0))
+
+        def switch_off(_progress: Progress) -> None:
+            if stack.gopro.requests(Endpoint.CDN):
+                kms.disable_key(KeyId=key)
+
+        night = running.run(stack.cloud, {}, follow=switch_off)
+
+        assert (night.status, night.error) == ("FAILED", "ConfigurationError")
+        notice, *others = sorted(new_mails(stack, address, since), key=lambda mail: mail.subject.startswith("ALARM"))
+        assert notice.subject == "GoPro Sync Critical Failure (local)"
+        assert "cannot use the stack's key" in notice.text
+        assert "enable it in KMS, or cancel its deletion" in notice.text
+        print(notice.subject, notice.text, sep="\n")
+        # The net under it looks at Step Functions' own metrics. The system's own are lost with its logs.
+        assert [mail.subject.split('"')[1] for mail in others] == ["GoPro-StepFunction-Failed-local"]
+        assert state(stack, "GoPro-StepFunction-Failed", readings_since(stack, since)) is State.ALARM
+        assert metric_sum(stack, since, "RunCompleted") == 0
+    finally:
+        kms.enable_key(KeyId=key)
+        stack.gopro.set_faults()
+
+    next_night = stack.run()
+    assert next_night.every_video_archived
+    assert stack.statuses() == {"m0": "COMPLETED", "m1": "COMPLETED", "m2": "COMPLETED"}
+    assert stack.dead_letters() == []
 
 
 @pytest.mark.usefixtures("secret")

@@ -10,6 +10,7 @@ HeadObject, has its status as its code.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,8 +80,13 @@ TRIED_AGAIN: Final[Mapping[type[GoProSyncError], tuple[Tries, ...]]] = {
 _LATER: Final = "{service} answered {operation} with {code}{status}"
 _BUSY: Final = f"{_LATER}: it asks for fewer requests"
 _DENIED: Final = "AccessDenied: {service} refused {operation}, which needs {action} ({code}{said})"
+# What to do comes before the code: a notice about many videos has the first hundred characters of it.
 _NO_KEY: Final = (
-    "{service} cannot use the stack's key for {operation} ({code}): enable it in KMS, or cancel its deletion"
+    "{service} cannot use the stack's key: enable it in KMS, or cancel its deletion ({code} on {operation}{said})"
+)
+_KEY_DENIED: Final = (
+    "AccessDenied: {service} was refused the stack's key: see in KMS whether it is enabled and who may use it "
+    "({code} on {operation}{said})"
 )
 _NOT_VALID: Final = "{service} does not take what {operation} was given ({code}{said})"
 _NOT_USABLE: Final = "The secret cannot be used ({code} on {operation}): it is missing, deleted or empty"
@@ -122,6 +128,11 @@ class TurnError(Exception):
 
 _DENIAL: Final = Meaning(error=AccessDeniedError, reads=_DENIED)
 _KEY_UNUSABLE: Final = Meaning(error=ConfigurationError, reads=_NO_KEY)
+_KEY_DENIAL: Final = Meaning(error=AccessDeniedError, reads=_KEY_DENIED)
+# How KMS itself names the state of a key, and how it says it.
+# https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html
+_KEY_STATE: Final = re.compile(r"\b(Disabled|KMSInvalidState)Exception\b|\bis disabled\b|\bis pending deletion\b")
+_KMS: Final = re.compile(r"\bkms\b|AWSKMS", re.IGNORECASE)
 
 MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
     Service.S3: {
@@ -132,6 +143,10 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
         "KMS.DisabledException": _KEY_UNUSABLE,
         "KMS.KMSInvalidStateException": _KEY_UNUSABLE,
         "KMS.NotFoundException": _KEY_UNUSABLE,
+        # HeadObject's refusals have no body: so it says, among other things, that the key cannot be used.
+        "400": Meaning(
+            error=StorageError, reads=f"{_LATER}: if it does so again, see in KMS whether the stack's key is enabled"
+        ),
         "404": Meaning(error=StorageError, turn=Turn.NOT_THERE),
         "NoSuchKey": Meaning(error=StorageError, turn=Turn.NOT_THERE),
         "NoSuchUpload": Meaning(error=StorageError, turn=Turn.UPLOAD_UNKNOWN),
@@ -177,8 +192,8 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
     Service.SECRETS_MANAGER: {
         "AccessDeniedException": _DENIAL,
         "AccessDenied": _DENIAL,
-        "DecryptionFailure": _DENIAL,
-        # "Check that the key is available, enabled, and not in an invalid state": the model's own words.
+        # "Check that the key is available, enabled, and not in an invalid state": the model's own words on the second.
+        "DecryptionFailure": _KEY_UNUSABLE,
         "EncryptionFailure": _KEY_UNUSABLE,
         "ResourceNotFoundException": Meaning(error=ConfigurationError, reads=_NOT_USABLE, turn=Turn.NOT_THERE),
         "InvalidRequestException": Meaning(error=ConfigurationError, reads=_NOT_USABLE),
@@ -312,6 +327,8 @@ def refusal(
     if meaning.turn is not None and meaning.turn in turns:
         return TurnError(meaning.turn, code, answer)
     said = answer.get("Error", {}).get("Message")
+    if meaning is _DENIAL and said:
+        meaning = _denial_by_key(said)
     message = meaning.reads.format(
         service=service,
         operation=operation,
@@ -326,6 +343,19 @@ def refusal(
     if meaning.error is AccessDeniedError:
         return AccessDeniedError(message, media_id=media_id, may_concern_one_object=service is Service.S3)
     return meaning.error(message, media_id=media_id)
+
+
+def _denial_by_key(said: str) -> Meaning:
+    """Return what a denial means: what a service is denied by KMS it hands on as a denial of its own, in KMS's words.
+
+    So does DynamoDB (``KMS key access denied error: com.amazonaws.services.kms.model...``:
+    https://github.com/aws/aws-cdk/issues/18616), Secrets Manager (``Access to KMS is not allowed``:
+    https://repost.aws/knowledge-center/secrets-manager-cross-account-key) and S3 (``... not authorized to perform:
+    kms:GenerateDataKey ...``). Where the words are others, it is a denial like any other, which names them.
+    """
+    if not _KMS.search(said):
+        return _DENIAL
+    return _KEY_UNUSABLE if _KEY_STATE.search(said) else _KEY_DENIAL
 
 
 def code_of(error: ClientError) -> str:

@@ -6,13 +6,15 @@ fields, where that has failed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from gopro_sync.cost.model import RunUsage, cost_of_run
 from gopro_sync.cost.prices import load_prices
+from gopro_sync.errors import GoProSyncError, RetryableError
 from gopro_sync.run.notices import PARTIAL_FAILURE, notice_of
 from gopro_sync.run.run_end import RunEnd, read_run_end
 from gopro_sync.run.run_files import write_summary
@@ -49,18 +51,21 @@ def report(
         now: the current time.
 
     Returns:
-        ``summary``, the event's, or the one of a failed run, with ``videos_pending``, ``oldest_pending_age_hours``,
+        ``summary``, the event's, or the one of a failed run, with ``videos_pending``, ``oldest_pending_age_hours``
+        (both unless the run failed and the table cannot be read),
         ``alerts_go_to`` (with ``alerts_note`` where that is nobody) and, for a run that came as far as its transfers,
         ``megabytes_per_second`` and ``cost_usd``; ``notice`` with ``subject`` and ``text``, None where there is nothing
         to tell; ``failure`` with ``error`` and ``message``, None unless the run has failed.
 
     Raises:
         InvalidEventError: a field is missing or of the wrong shape.
-        GoProSyncError: what the tracker and S3 raise.
+        GoProSyncError: what the tracker and S3 raise; of a run that has failed, only what time may mend.
     """
     end = read_run_end(event, execution_id=execution_id, now=now)
     told, failure = end.summary, end.failure
-    pending = tracker.pending()
+    pending: PendingVideos | None = None
+    with _what_a_failure_may_take(end):
+        pending = tracker.pending()
     summary = {**told, **_speed(told), **_cost(told), **_pending(pending, now), **_who_is_told(settings.alerts_go_to)}
     notice = notice_of(
         summary,
@@ -69,11 +74,13 @@ def report(
         tracker_table_name=settings.tracker_table_name,
         backlog=end.backlog,
     )
-    write_summary(s3, bucket=settings.archive_bucket_name, execution_id=execution_id, summary=summary)
+    with _what_a_failure_may_take(end):
+        write_summary(s3, bucket=settings.archive_bucket_name, execution_id=execution_id, summary=summary)
     environment = settings.environment
     _count_outcome(end, environment=environment)
-    emit(Metric.VIDEOS_PENDING, pending.count, environment=environment)
-    emit(Metric.OLDEST_PENDING_AGE_HOURS, _age_hours(pending, now), environment=environment)
+    if pending is not None:
+        emit(Metric.VIDEOS_PENDING, pending.count, environment=environment)
+        emit(Metric.OLDEST_PENDING_AGE_HOURS, _age_hours(pending, now), environment=environment)
     if "cost_usd" in summary:
         emit(Metric.RUN_COST, summary["cost_usd"], environment=environment)
     logger.info("Run reported", extra={"event_type": EventType.RUN_REPORTED, **_for_the_log(summary)})
@@ -117,7 +124,31 @@ def _failures(end: RunEnd) -> dict[str, int]:
     return failures or ({} if end.failure is None else {end.failure.error: 1})
 
 
-def _pending(pending: PendingVideos, now: datetime) -> dict[str, Any]:
+@contextmanager
+def _what_a_failure_may_take(end: RunEnd) -> Iterator[None]:
+    """Go on without the table or S3 where a run has failed, as it may have for the want of them.
+
+    People have to be told why with or without them. A run that went well is not reported as one that did.
+
+    Raises:
+        GoProSyncError: the run has not failed, or time may mend the error.
+    """
+    try:
+        yield
+    except RetryableError:
+        raise
+    except GoProSyncError as error:
+        if end.failure is None:
+            raise
+        logger.warning(
+            "The report of a failed run goes on without the table or S3",
+            extra={"event_type": EventType.REPORT_INCOMPLETE, "error_message": error.message},
+        )
+
+
+def _pending(pending: PendingVideos | None, now: datetime) -> dict[str, Any]:
+    if pending is None:
+        return {}
     return {"videos_pending": pending.count, "oldest_pending_age_hours": round(_age_hours(pending, now), 1)}
 
 

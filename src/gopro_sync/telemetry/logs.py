@@ -41,6 +41,7 @@ class EventType(StrEnum):
     GOPRO_PROBED = "gopro_probed"
     GOPRO_RESUMED = "gopro_resumed"
     RUN_REPORTED = "run_reported"
+    REPORT_INCOMPLETE = "report_incomplete"
     VIDEO_DOWNLOAD_WAITING = "video_download_waiting"
     VIDEO_DOWNLOAD_START = "video_download_start"
     VIDEO_DOWNLOAD_PAUSED = "video_download_paused"

@@ -281,7 +281,7 @@ def test_a_report_that_fails_counts_nothing_so_that_its_next_try_does_not_count_
 ) -> None:
     aws[0].delete_bucket(Bucket=BUCKET)
     with pytest.raises(ConfigurationError):
-        told(failure=FAILURE, authentication_failed=True)
+        report(SUMMARY)
     assert not metrics(capsys)
 
 
@@ -358,3 +358,28 @@ def test_a_summary_that_cannot_be_kept_is_an_error(aws: tuple[S3Client, DynamoDB
 
     with pytest.raises(ConfigurationError, match="NoSuchBucket"):
         report(SUMMARY)
+
+
+KEY_DISABLED: Final = {
+    "Error": "ConfigurationError",
+    "Cause": '{"errorMessage": "Secrets Manager cannot use the stack\'s key for GetSecretValue: enable it in KMS."}',
+}
+
+
+def test_why_a_run_failed_is_told_without_the_table_and_the_bucket_where_they_cannot_be_used(
+    aws: tuple[S3Client, DynamoDBClient], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A key that is disabled takes the secret, by which the run fails, and the table and the bucket, too."""
+    monkeypatch.setenv("TRACKER_TABLE_NAME", "no-such-table")
+    monkeypatch.setenv("ARCHIVE_BUCKET_NAME", "no-such-bucket")
+    composition.forget()
+
+    answer = told(failure=KEY_DISABLED)
+
+    assert "enable it in KMS" in answer["notice"]["text"]
+    assert answer["failure"]["error"] == "ConfigurationError"
+    assert answer["summary"]["status"] == "FAILED"
+    assert "videos_pending" not in answer["summary"], "nothing is invented"
+    counted = metrics(capsys)
+    assert counted["RunCompleted", ENVIRONMENT["ENVIRONMENT"]] == 0
+    assert ("VideosPending", ENVIRONMENT["ENVIRONMENT"]) not in counted

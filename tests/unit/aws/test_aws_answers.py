@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gopro_sync.aws.answers import MEANINGS, OTHERWISE, Service, Turn, TurnError, answer_of
+from gopro_sync.aws.answers import MEANINGS, OTHERWISE, Service, Turn, TurnError, answer_of, refusal
 from gopro_sync.errors import (
     AccessDeniedError,
     AlertError,
@@ -38,6 +38,7 @@ def told(service: Service, operation: str, error: Exception, *turns: Turn) -> Go
         (Service.S3, "KMS.DisabledException"),
         (Service.S3, "KMS.KMSInvalidStateException"),
         (Service.S3, "KMS.NotFoundException"),
+        (Service.SECRETS_MANAGER, "DecryptionFailure"),
         (Service.SECRETS_MANAGER, "EncryptionFailure"),
         (Service.SNS, "KMSDisabled"),
         (Service.SNS, "KMSInvalidState"),
@@ -48,6 +49,51 @@ def test_a_key_that_is_disabled_or_being_deleted_is_not_tried_again_and_named(se
     error = told(service, "PutObject", refused(code))
     assert isinstance(error, ConfigurationError)
     assert "enable it in KMS, or cancel its deletion" in error.message
+
+
+KEY_CODES = {
+    Service.S3: "KMS.DisabledException",
+    Service.DYNAMODB: "AccessDeniedException",
+    Service.SECRETS_MANAGER: "DecryptionFailure",
+}
+DYNAMODB_ON_THE_KEY = (
+    "KMS key access denied error: com.amazonaws.services.kms.model.{error} (Service: AWSKMS; Status Code: 400; "
+    "Error Code: {error})"
+)
+
+
+@pytest.mark.parametrize("state", ["DisabledException: the key is disabled.", "KMSInvalidStateException: pending"])
+def test_a_denial_that_is_about_the_keys_state_is_no_matter_of_the_role(state: str) -> None:
+    said = DYNAMODB_ON_THE_KEY.format(error=state)
+    error = told(Service.DYNAMODB, "UpdateItem", refused("AccessDeniedException", message=said))
+    assert isinstance(error, ConfigurationError)
+    assert error.message.startswith(
+        "DynamoDB cannot use the stack's key: enable it in KMS, or cancel its deletion (AccessDeniedException on UpdateItem"
+    )
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "said"),
+    [
+        (Service.SECRETS_MANAGER, "GetSecretValue", "Access to KMS is not allowed"),
+        (Service.DYNAMODB, "Scan", DYNAMODB_ON_THE_KEY.format(error="AccessDeniedException")),
+        (Service.S3, "PutObject", "User: any is not authorized to perform: kms:GenerateDataKey on resource: any"),
+    ],
+)
+def test_a_denial_of_the_key_says_where_to_look(service: Service, operation: str, said: str) -> None:
+    code = "AccessDenied" if service is Service.S3 else "AccessDeniedException"
+    error = told(service, operation, refused(code, status=403, message=said))
+    assert isinstance(error, AccessDeniedError)
+    assert "see in KMS whether it is enabled and who may use it" in error.message
+    assert said[:20] in error.message
+
+
+def test_what_to_do_about_the_key_is_in_the_first_hundred_characters() -> None:
+    """So much of a video's reason comes into the notice about all (statemachine/sync.asl.json, VideoBlocked)."""
+    for service, code in KEY_CODES.items():
+        answer = {"Error": {"Code": code, "Message": "KMS: the key is disabled."}}
+        told_first = str(refusal(service, "ListMultipartUploads", answer=answer))[:100]
+        assert "enable it in KMS, or cancel its deletion" in told_first
 
 
 def test_a_topic_that_was_deleted_is_a_matter_of_configuration() -> None:
@@ -76,7 +122,7 @@ def test_a_condition_that_failed_is_known_by_its_code_whatever_the_status(status
         (Service.S3, "ListParts", "403", "s3:ListMultipartUploadParts"),
         (Service.DYNAMODB, "UpdateItem", "AccessDeniedException", "dynamodb:UpdateItem"),
         (Service.DYNAMODB, "TransactWriteItems", "AccessDeniedException", "dynamodb:PutItem"),
-        (Service.SECRETS_MANAGER, "GetSecretValue", "DecryptionFailure", "secretsmanager:GetSecretValue"),
+        (Service.SECRETS_MANAGER, "GetSecretValue", "AccessDeniedException", "secretsmanager:GetSecretValue"),
         (Service.SNS, "Publish", "AuthorizationError", "sns:Publish"),
     ],
 )
