@@ -114,7 +114,7 @@ class Adopt:
         )
         with self._working():
             found = self._account(identity["Account"]).find(kept)
-            return _Seen(adoption=adoption, kept=kept, found=found, plan=adoption.plan(found))
+            return _Seen(adoption=adoption, kept=kept, found=found, plan=adoption.plan(found, kept))
 
     def _account(self, account_id: str) -> Account:
         return Account(

@@ -20,13 +20,12 @@ from botocore.exceptions import ClientError
 
 from gopro_sync.aws.answers import code_of
 from gopro_sync.errors import ConfigurationError
-from gopro_sync_cli.kept import Found
+from gopro_sync_cli.kept import OUR_DESCRIPTION, Found
+from gopro_sync_cli.template import KeptResource
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
-# What template.yaml's description begins with, and that of the import's template: a stack with another is not ours.
-OUR_DESCRIPTION: Final = "gopro-s3-sync"
 _POLL_SECONDS: Final = 2
 _PATIENCE_SECONDS: Final = 900
 _NOT_THERE: Final = "NOT_THERE"
@@ -56,10 +55,12 @@ class Plan:
     Attributes:
         step: what is to be done.
         found: what the stack takes in.
+        failed_stack_id: which stack is deleted before; None if none is.
     """
 
     step: Step
     found: Sequence[Found]
+    failed_stack_id: str | None = None
 
 
 class Adoption:
@@ -85,12 +86,17 @@ class Adoption:
         self._environment = environment
         self._progress = progress
 
-    def plan(self, found: Sequence[Found]) -> Plan:
+    def plan(self, found: Sequence[Found], kept: Sequence[KeptResource]) -> Plan:
         """Look at the stack, and say what is to be done; waits for an import that is under way.
+
+        Args:
+            found: what is there under the names of this deployment.
+            kept: all that the template keeps.
 
         Raises:
             ConfigurationError: the stack is another project's or another environment's, is in a state that has to be
-                mended first, or what was found belongs to another stack. Nothing was changed.
+                mended first, or keeps its data under other names, or what was found belongs to another stack. Nothing
+                was changed.
             AdoptionError: it took too long.
         """
         stack = self._stack()
@@ -110,10 +116,11 @@ class Adoption:
             )
         self._refuse_owned_by_others(found)
         if status == _EMPTY_AND_FINAL and found:
-            return Plan(step=Step.DELETE_FAILED_STACK_AND_IMPORT, found=found)
+            return Plan(step=Step.DELETE_FAILED_STACK_AND_IMPORT, found=found, failed_stack_id=str(stack["StackId"]))
         held = self._held() if status not in _EMPTY else {}
         outside = [resource for resource in found if resource.physical_id not in held.values()]
         self._refuse_another_environment(outside, held)
+        self._refuse_other_names(kept, held)
         return Plan(step=self._step(status, outside), found=outside)
 
     def carry_out(self, plan: Plan) -> None:
@@ -122,8 +129,8 @@ class Adoption:
         Raises:
             AdoptionError: CloudFormation refused, or it took too long; what was kept is as it was.
         """
-        if plan.step is Step.DELETE_FAILED_STACK_AND_IMPORT:
-            self._delete_failed_stack()
+        if plan.failed_stack_id is not None:
+            self._delete_failed_stack(plan.failed_stack_id)
         template = self._template(plan.found)
         change_set = f"adopt-{uuid.uuid4()}"
         self._cloudformation.create_change_set(
@@ -220,6 +227,23 @@ class Adoption:
                     "is another Environment's. Nothing was changed"
                 )
 
+    def _refuse_other_names(self, kept: Sequence[KeptResource], held: Mapping[str, str]) -> None:
+        """Raise ConfigurationError if a deployment would make something empty in the place of what holds the data.
+
+        CloudFormation replaces what gets another name, and what was there stays outside of the stack: the table would
+        go on to call videos archived that lie in a bucket which nothing looks after any more.
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html
+        """
+        for resource in kept:
+            there = held.get(resource.logical_id)
+            if there is None or resource.name is None or _is_named(there, resource.name):
+                continue
+            raise ConfigurationError(
+                f"The stack {self._stack_name!r} keeps its data in {there}, and this template names it "
+                f"{resource.name}: a deployment would begin with an empty one and leave {there} behind. Write the old "
+                f"name into {resource.logical_id} in template.yaml, and run sam build again. Nothing was changed"
+            )
+
     def _held(self) -> dict[str, str]:
         """What the stack holds: the id in the account of each name in the template."""
         pages = self._cloudformation.get_paginator("list_stack_resources").paginate(StackName=self._stack_name)
@@ -273,8 +297,9 @@ class Adoption:
         resources: dict[str, Any] = template["Resources"]
         return resources
 
-    def _delete_failed_stack(self) -> None:
-        self._cloudformation.delete_stack(StackName=self._stack_name)
+    def _delete_failed_stack(self, stack_id: str) -> None:
+        # By its id: under its name there may be a living stack by now, which somebody has deployed meanwhile.
+        self._cloudformation.delete_stack(StackName=stack_id)
         if left := self._settled():
             raise AdoptionError(
                 f"The failed stack {self._stack_name!r} could not be deleted ({left['StackStatus']}): {self._reason()}"
@@ -312,3 +337,11 @@ class Adoption:
             )
         self._progress(waited_for)
         time.sleep(_POLL_SECONDS)
+
+
+def _is_named(physical_id: str, name: str) -> bool:
+    """Whether a resource has a name: its id in the account is the name, or an ARN with it.
+
+    Secrets Manager adds a hyphen and six characters: https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html
+    """
+    return physical_id == name or physical_id.rpartition(":secret:")[2][:-7] == name

@@ -28,6 +28,8 @@ _NO_CONFIGURATION: Final = frozenset(
     {"ServerSideEncryptionConfigurationNotFoundError", "ObjectLockConfigurationNotFoundError"}
 )
 _KMS_KEY: Final = "AWS::KMS::Key"
+# What the descriptions of our stacks and of their keys begin with in template.yaml: what has another is not ours.
+OUR_DESCRIPTION: Final = "gopro-s3-sync"
 
 
 class Keys(Protocol):
@@ -211,6 +213,7 @@ class Account:
         if not keys:
             return None
         ((key_id, key),) = keys.items()
+        self._refuse_foreign(key)
         self._refuse_unusable(key)
         policy = self.kms.get_key_policy(KeyId=key_id, PolicyName="default")["Policy"]
         return Found(
@@ -231,6 +234,17 @@ class Account:
                 ) from error
             raise
         return key
+
+    def _refuse_foreign(self, key: Mapping[str, Any]) -> None:
+        """Raise ConfigurationError for a key that no stack of ours has made: a deployment would change its policy."""
+        description = key.get("Description", "")
+        if not description.startswith(OUR_DESCRIPTION):
+            raise ConfigurationError(
+                f"The key {key['KeyId']}, with which what was kept is encrypted, is not of this system "
+                f"({description or 'it has no description'}), and a stack that takes it in replaces its policy. If it "
+                f"is yours alone: aws kms update-key-description --key-id {key['KeyId']} --region {self.region} "
+                f"--description {OUR_DESCRIPTION}"
+            )
 
     def _refuse_unusable(self, key: Mapping[str, Any]) -> None:
         """Raise ConfigurationError for a key that is switched off: CloudFormation could not use it either."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any, Final
 
 from tests.support.sqs import Call, Moment, VirtualClock, refusal
@@ -64,7 +65,12 @@ class KeptAccount:
         self.secrets: dict[str, dict[str, Any]] = {
             "gopro/credentials": {"ARN": SECRET_ARN, "Name": "gopro/credentials", "KmsKeyId": KEY_ARN}
         }
-        self.key = {"KeyId": KEY_ID, "KeyManager": "CUSTOMER", "KeyState": "Enabled"}
+        self.key = {
+            "KeyId": KEY_ID,
+            "KeyManager": "CUSTOMER",
+            "KeyState": "Enabled",
+            "Description": "gopro-s3-sync (prod) - videos and more",
+        }
         self.stacks: dict[str, dict[str, Any]] = {}
         self.calls: list[str] = []
         self.writes: list[str] = []
@@ -72,6 +78,7 @@ class KeptAccount:
         self.rolls_back = False
         self.blow: Blow = lambda _number, _operation, _moment: None
         self._change_sets: dict[str, dict[str, Any]] = {}
+        self._numbers = count(1)
 
     def client(self, _service: str) -> KeptAccount:
         return self
@@ -85,7 +92,8 @@ class KeptAccount:
         """Put a stack there."""
         template: dict[str, Any] = {"Resources": {}}
         described = {"description": "gopro-s3-sync - copies", "parameters": {}, "holds": {}, "template": template}
-        self.stacks[name] = {"status": status, **described, **members}
+        stack_id = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/{next(self._numbers)}"
+        self.stacks[name] = {"status": status, "id": stack_id, **described, **members}
 
     # --- what is looked at -------------------------------------------------------------------------------------------
 
@@ -174,7 +182,12 @@ class KeptAccount:
             stack = self._stack(StackName)
             self._move_on(stack)
             parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in stack["parameters"].items()]
-            described = {"StackName": StackName, "StackStatus": stack["status"], "Parameters": parameters}
+            described = {
+                "StackName": StackName,
+                "StackId": stack["id"],
+                "StackStatus": stack["status"],
+                "Parameters": parameters,
+            }
             return {"Stacks": [{**described, "Description": stack["description"]}]}
 
     def describe_stack_resources(self, *, PhysicalResourceId: str) -> dict[str, Any]:
@@ -254,7 +267,9 @@ class KeptAccount:
 
     def delete_stack(self, *, StackName: str) -> None:
         with self._call("DeleteStack", writes=True):
-            self._stack(StackName).update(status="DELETE_IN_PROGRESS", looks=0, next="DELETE_COMPLETE")
+            for name, stack in self.stacks.items():  # of a stack that is gone already, nothing happens
+                if StackName in {name, stack["id"]}:
+                    stack.update(status="DELETE_IN_PROGRESS", looks=0, next="DELETE_COMPLETE")
 
     def _stack(self, name: str) -> dict[str, Any]:
         if name not in self.stacks or self.stacks[name]["status"] == "DELETE_COMPLETE":

@@ -13,6 +13,7 @@ from typing import Any, Final, TextIO
 
 import boto3
 import pytest
+import typer
 from botocore.exceptions import EndpointConnectionError
 from typer import testing
 from typer.testing import CliRunner, Result
@@ -312,6 +313,24 @@ def test_the_empty_stack_of_a_deployment_that_failed_is_deleted_first(setting: S
     assert "is empty and is deleted before" in result.output
 
 
+def test_a_stack_that_was_deployed_while_the_person_was_asked_is_not_deleted(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting.account.add_stack("ROLLBACK_COMPLETE")
+
+    def somebody_else_deploys(_question: str) -> bool:
+        setting.account.add_stack("CREATE_COMPLETE", holds=dict(ALL))
+        return True
+
+    monkeypatch.setattr(typer, "confirm", somebody_else_deploys)
+
+    result = setting.run()
+
+    assert result.exit_code == 1
+    assert setting.account.stacks[STACK]["status"] == "CREATE_COMPLETE"
+    assert setting.account.holds() == ALL
+
+
 @pytest.mark.parametrize("status", ["REVIEW_IN_PROGRESS", "IMPORT_ROLLBACK_COMPLETE"])
 def test_an_import_that_did_not_come_through_is_made_again(setting: Setting, status: str) -> None:
     setting.account.add_stack(status, description="")
@@ -387,6 +406,31 @@ def test_a_stack_that_is_not_free_is_left_alone(
     assert words in setting.refused()
 
 
+@pytest.mark.parametrize(
+    ("logical_id", "older", "newer"),
+    [
+        ("ArchiveBucket", f"gopro-archive-bucket-{ACCOUNT}", BUCKET),
+        ("TrackerTable", "tracker", TABLE),
+        (
+            "CredentialsSecret",
+            f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:credentials-AbCdEf",
+            "gopro/credentials",
+        ),
+    ],
+)
+def test_no_deployment_begins_with_an_empty_one_where_the_stack_keeps_its_data_under_an_earlier_name(
+    setting: Setting, logical_id: str, older: str, newer: str
+) -> None:
+    setting.account.buckets.clear()
+    setting.account.tables.clear()
+    setting.account.secrets.clear()
+    setting.account.add_stack("UPDATE_COMPLETE", holds={**ALL, logical_id: older})
+
+    words = setting.refused("--check")
+
+    assert f"keeps its data in {older}, and this template names it {newer}" in words
+
+
 def test_what_another_stack_holds_is_left_to_it(setting: Setting) -> None:
     setting.account.add_stack("UPDATE_COMPLETE", holds=dict(ALL))
 
@@ -424,6 +468,15 @@ def test_a_key_that_is_gone_is_said_with_what_that_means(setting: Setting) -> No
     setting.account.key.clear()
 
     assert f"{KEY_ARN}, with which {BUCKET} is encrypted, is gone" in setting.refused()
+
+
+@pytest.mark.parametrize("description", ["the key of the whole company", None])
+def test_a_key_that_is_not_ours_keeps_its_policy(setting: Setting, description: str | None) -> None:
+    setting.account.key.pop("Description")
+    if description is not None:
+        setting.account.key["Description"] = description
+
+    assert f"{KEY_ID}, with which what was kept is encrypted, is not of this system" in setting.refused()
 
 
 def test_two_keys_are_said_and_whose_each_is(setting: Setting) -> None:
