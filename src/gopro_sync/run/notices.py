@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gopro_sync.cost.prices import PRICES_REGION
-from gopro_sync.errors import InvalidEventError
+from gopro_sync.errors import IncompleteSourceError, InvalidEventError, SourceLostError
 from gopro_sync.run.platform_faults import is_weather, what_it_is
 from gopro_sync.telemetry.alerts import LONGEST_MESSAGE_BYTES
 from gopro_sync.values.event_fields import JsonObject, optional_count, optional_text, required_count, required_text
@@ -23,6 +23,8 @@ _NOT_IN_A_SUBJECT: Final = re.compile(r"[^ -~]")
 _LINES_LISTED: Final = 20
 _LONGEST_NAME: Final = 100
 _BYTES_PER_MEGABYTE: Final = 1e6
+# Errors that may come for months, of which the state machine sends one dead letter (sync.asl.json, HasDeadLetter?).
+_ONE_DEAD_LETTER: Final = (IncompleteSourceError.__name__, SourceLostError.__name__)
 # To which the state machine cuts each video's reason (statemachine/sync.asl.json, VideoBlocked).
 _LONGEST_REASON: Final = 100
 
@@ -157,8 +159,9 @@ def _why_backlog_stopped(summary: JsonObject, backlog: Backlog) -> str:
         return (
             "The backlog does not go on by itself now: this run neither archived a video nor sent a part of one, and "
             f"another would only repeat it. {_videos(summary, 'deferred')} left: the next scheduled run goes on. "
-            "What to do: if that ends like this one, see in the executions of its videos what the downloads answered "
-            "(the address below; docs/troubleshooting.md says what to do about each error)."
+            "What to do: nothing, where another run is at work on them at this moment; otherwise, if that ends like "
+            "this one, see in the executions of its videos what the downloads answered (the address "
+            "below; docs/troubleshooting.md says what to do about each error)."
         )
     if backlog.runs_of_day >= backlog.most_runs_a_day:
         return (
@@ -262,8 +265,8 @@ def _partial(summary: JsonObject, tracker_table_name: str, *, stopped: str) -> s
             *_failed_videos(summary),
             "",
             f"Each is marked FAILED in the table {tracker_table_name}, which says why, and lies in the dead letter "
-            "queue. It is tried again by itself after 1, 2, 4 ... 30 days; a run with the input "
-            '{"redrive": true} tries it now.',
+            f"queue{_which_dead_letters(summary)}. It is tried again by itself after 1, 2, 4 ... 30 days; a run with "
+            'the input {"redrive": true} tries it now.',
             "",
             *([stopped, ""] if stopped else []),
             *_left_out(summary, tracker_table_name),
@@ -284,6 +287,13 @@ def _left_out(summary: JsonObject, tracker_table_name: str) -> list[str]:
         *_named(summary, "unrecordable_videos", "reason"),
         "",
     ]
+
+
+def _which_dead_letters(summary: JsonObject) -> str:
+    failures = summary.get("failures")
+    if isinstance(failures, Mapping) and any(error in failures for error in _ONE_DEAD_LETTER):
+        return " (what GoPro does not have in full only since its first failure, and for 14 days)"
+    return ""
 
 
 def _hint(summary: JsonObject) -> list[str]:

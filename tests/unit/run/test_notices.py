@@ -213,6 +213,13 @@ Execution: {EXECUTION}
     assert notice(SUMMARY | ODD).subject == notice(SUMMARY).subject
 
 
+@pytest.mark.parametrize("error", ["IncompleteSourceError", "SourceLostError"])
+def test_a_video_that_gopro_does_not_have_in_full_is_not_looked_for_among_the_dead_letters_for_ever(error: str) -> None:
+    summary = SUMMARY | {"failures": {error: 1}, "failed_videos": [{"media_id": "b", "error": error}]}
+    told = notice(summary).text
+    assert "in the dead letter queue (what GoPro does not have in full only since its first failure" in told
+
+
 WELL: Final = SUMMARY | {"status": "SUCCEEDED", "failed": 0, "failures": {}, "failed_videos": [], "deferred": 5}
 FIFTH: Final = Backlog(continues=True, runs_of_day=5, most_runs_a_day=48)
 
@@ -222,9 +229,9 @@ def test_a_chain_that_got_nowhere_is_told_with_what_happens_next() -> None:
         subject="GoPro Sync Backlog Stopped (prod): 5 videos left",
         text=f"""\
 The backlog does not go on by itself now: this run neither archived a video nor sent a part of one, and another would \
-only repeat it. 5 videos left: the next scheduled run goes on. What to do: if that ends like this one, see in the \
-executions of its videos what the downloads answered (the address below; docs/troubleshooting.md says what to do about \
-each error).
+only repeat it. 5 videos left: the next scheduled run goes on. What to do: nothing, where another run is \
+at work on them at this moment; otherwise, if that ends like this one, see in the executions of its videos what the \
+downloads answered (the address below; docs/troubleshooting.md says what to do about each error).
 
 In this run: 0 archived, 0 failed, 5 left. 0 MB in 630 seconds: 0.8 MB/s, about $0.01 at us-east-1's prices.
 
@@ -252,7 +259,13 @@ def test_a_chain_that_has_had_its_runs_of_the_day_is_told_with_their_number() ->
         (WELL | {"synced": 0}, Backlog(continues=False, runs_of_day=1, most_runs_a_day=48)),
         (WELL | {"synced": 0}, None),
     ],
-    ids=["it goes on", "a part was sent", "nothing is left", "it was not to go on", "no chain"],
+    ids=[
+        "it goes on",
+        "a part was sent",
+        "nothing is left",
+        "it was not to go on",
+        "no chain",
+    ],
 )
 def test_a_backlog_that_goes_on_or_is_done_is_not_told(summary: dict[str, Any], backlog: Backlog | None) -> None:
     assert notice_of(summary, None, environment="prod", tracker_table_name="t", backlog=backlog) is None
