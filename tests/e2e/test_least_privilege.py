@@ -66,13 +66,18 @@ def finish_rotation(stack: Stack) -> str:
 
 
 def rotate_pasted_token(stack: Stack) -> str:
-    began = int(time.time() * 1000) - 1000
-    stack.cloud.client("secretsmanager").rotate_secret(SecretId=stack.output("CredentialsSecretArn"))
     logs, group = stack.cloud.client("logs"), f"/aws/lambda/{stack.output('AuthenticatorFunctionName')}"
+    began = int(time.time() * 1000) - 1000
+
+    def told() -> list[str]:
+        events = logs.filter_log_events(logGroupName=group, startTime=began)["events"]
+        return [event["message"] for event in events if "AccessDenied" in event["message"]]
+
+    of_earlier_calls = told()
+    stack.cloud.client("secretsmanager").rotate_secret(SecretId=stack.output("CredentialsSecretArn"))
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        events = logs.filter_log_events(logGroupName=group, startTime=began)["events"]
-        if refusals := [event["message"] for event in events if "AccessDenied" in event["message"]]:
+        if refusals := [message for message in told() if message not in of_earlier_calls]:
             return str(refusals[-1])
         time.sleep(0.1)
     return "nothing was refused"

@@ -273,7 +273,8 @@ def test_connection_reset_in_the_middle_of_the_body(simulator: Simulator, cdn: h
 def test_stall_in_the_middle_of_the_body(simulator: Simulator, cdn: httpx.Client, url: str) -> None:
     simulator.admin.set_faults(Fault(FaultName.STALL, size_bytes=100))
     received = bytearray()
-    with cdn.stream("GET", url, headers=RANGE, timeout=0.2) as answer, pytest.raises(httpx.ReadTimeout):
+    # Longer than a busy machine takes for the first bytes.
+    with cdn.stream("GET", url, headers=RANGE, timeout=1.0) as answer, pytest.raises(httpx.ReadTimeout):
         read_into(received, answer)
     assert len(received) == 100
 
@@ -284,7 +285,7 @@ def test_slow_mode_and_bandwidth_cap(simulator: Simulator, cdn: httpx.Client, ur
         assert len(cdn.get(url, headers={"Range": "bytes=0-99999"}).content) == 100_000
         return time.monotonic() - started
 
-    assert seconds() < 0.2
+    assert min(seconds() for _ in range(5)) < 0.2  # once, a busy machine may take longer
     simulator.admin.set_faults(Fault(FaultName.SLOW, size_bytes=400_000))
     assert 0.2 < seconds() < 2
     simulator.admin.set_faults()
