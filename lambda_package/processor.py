@@ -41,8 +41,7 @@ def deployed_architecture(samconfig: Path, profile: str) -> str:
     for command in ("deploy", "global"):  # sam takes the one or the other, whole
         given = sections.get(command, {}).get("parameters", {}).get("parameter_overrides")
         if given is not None:
-            pairs = shlex.split(given) if isinstance(given, str) else given
-            parameters = dict(pair.partition("=")[::2] for pair in pairs)
+            parameters = _parameters(given)
             if "Architecture" in parameters:
                 return str(parameters["Architecture"])
             break
@@ -50,6 +49,14 @@ def deployed_architecture(samconfig: Path, profile: str) -> str:
         f'{samconfig.name} does not say which processor {profile} is for: put "Architecture=x86_64" or '
         f'"Architecture=arm64" into parameter_overrides of [{profile}.global.parameters]'
     )
+
+
+def _parameters(given: Any) -> Mapping[str, Any]:
+    """Return what sam reads from a text, a list or a table of parameters."""
+    if isinstance(given, Mapping):
+        return given
+    pairs = shlex.split(given) if isinstance(given, str) else given
+    return dict(str(pair).partition("=")[::2] for pair in pairs)
 
 
 def built_architectures(build: Path) -> dict[str, Path]:

@@ -31,6 +31,20 @@ def told(architecture: str) -> str:
     return f'[default.global.parameters]\nparameter_overrides = ["Environment=prod", "Architecture={architecture}"]\n'
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        '"Environment=prod Architecture=arm64"',
+        '["Environment=prod", "Architecture=arm64"]',
+        '{ Environment = "prod", Architecture = "arm64" }',
+    ],
+)
+def test_the_processor_is_read_however_sam_lets_parameters_be_written(given: str, tmp_path: Path) -> None:
+    file = samconfig(tmp_path, f"[default.global.parameters]\nparameter_overrides = {given}\n")
+
+    assert deployed_architecture(file, "default") == "arm64"
+
+
 @pytest.mark.parametrize("architecture", ["x86_64", "arm64"])
 def test_what_was_built_for_it_may_be_deployed(architecture: str, tmp_path: Path) -> None:
     library(tmp_path / "build" / "AFunction", "_awscrt.abi3.so", architecture)
