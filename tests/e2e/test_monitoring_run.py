@@ -74,7 +74,7 @@ def test_a_night_with_a_failing_video_is_seen_and_told(stack: Stack, alerts: str
     stack.put_library(
         *(video(f"good{number}", f"GX02{number:04}.MP4") for number in range(3)), video("bad", chapters=2)
     )
-    stack.gopro.set_faults(Fault(FaultName.FEWER_SOURCES, media_id="bad"))
+    stack.gopro.set_faults(Fault(FaultName.MISSING_SOURCE, media_id="bad"))
     before = {
         name: metric_sum(stack, since - 120, name) for name in ("VideosSynced", "BytesTransferred", "SyncFailures")
     }
