@@ -376,7 +376,8 @@ class _S3Handler(LoopbackHandler, BaseHTTPRequestHandler):
         more = len(numbers) > len(page)
         marker = f"<NextPartNumberMarker>{page[-1]}</NextPartNumberMarker>" if more else ""
         truncated = str(more).lower()
-        listing = f"<IsTruncated>{truncated}</IsTruncated>{marker}{parts}"
+        upload_id = escape(self._query()["uploadId"])
+        listing = f"<UploadId>{upload_id}</UploadId><IsTruncated>{truncated}</IsTruncated>{marker}{parts}"
         return 200, {}, f"<ListPartsResult>{listing}</ListPartsResult>".encode()
 
     def _complete(self, body: bytes) -> _Answer:

@@ -46,11 +46,23 @@ class RetryableError(GoProSyncError):
 
     Args:
         retry_after_seconds: what the server asked for, if it did.
+        is_unreadable: whether there was an answer, and nobody can tell from it what became of the call.
+        if_it_persists: what it is if time does not mend it; None if it stays what it is.
     """
 
-    def __init__(self, message: str, *, media_id: str | None = None, retry_after_seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        media_id: str | None = None,
+        retry_after_seconds: float | None = None,
+        is_unreadable: bool = False,
+        if_it_persists: AccessDeniedError | None = None,
+    ) -> None:
         super().__init__(message, media_id=media_id)
         self.retry_after_seconds = retry_after_seconds
+        self.is_unreadable = is_unreadable
+        self.if_it_persists = if_it_persists
 
 
 # --- the operator has to act -----------------------------------------------------------------------------------------

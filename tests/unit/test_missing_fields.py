@@ -106,7 +106,10 @@ CALLS: Final = {
     ),
     "list_parts": Call(
         make=lambda client: writer(client).list_parts(key="k", upload_id="u"),
-        answer={"Parts": [{"PartNumber": 1, "ETag": "e", "Size": 1, "ChecksumCRC64NVME": "AAAAAAAAAAA="}]},
+        answer={
+            "UploadId": "u",
+            "Parts": [{"PartNumber": 1, "ETag": "e", "Size": 1, "ChecksumCRC64NVME": "AAAAAAAAAAA="}],
+        },
         error=StorageError,
     ),
     "open_uploads": Call(
@@ -223,7 +226,9 @@ def test_an_answer_that_lacks_a_field_is_an_error_with_a_name_if_it_is_one(
     ("name", "path", "message"),
     [
         ("create_upload", ("UploadId",), "S3 answered CreateMultipartUpload without UploadId"),
+        ("list_parts", ("UploadId",), "S3 answered ListParts without UploadId"),
         ("list_parts", ("Parts", 0, "Size"), "S3 answered ListParts without Size"),
+        ("load", ("SecretString",), "Secrets Manager answered GetSecretValue without SecretString"),
         ("load", ("VersionId",), "Secrets Manager answered GetSecretValue without VersionId"),
         ("save", ("VersionId",), "Secrets Manager answered PutSecretValue without VersionId"),
         ("claim", ("Attributes",), "DynamoDB answered UpdateItem without Attributes"),

@@ -131,8 +131,7 @@ class BucketWriter:
                 ChecksumAlgorithm="CRC64NVME",
                 ChecksumType="FULL_OBJECT",
             )
-            upload_id: str = call.field(answer, "UploadId")
-            return upload_id
+            return call.text(answer, "UploadId")
 
     def send_part(self, *, key: str, upload_id: str, number: int, size_bytes: int, blocks: Iterable[bytes]) -> HeldPart:
         """Streams one part. Errors raised by ``blocks`` pass unchanged.
@@ -170,6 +169,9 @@ class BucketWriter:
         with _answer_of("ListParts", Turn.UPLOAD_UNKNOWN) as call:
             pages = self._s3.get_paginator("list_parts").paginate(Bucket=self.bucket, Key=key, UploadId=upload_id)
             for page in pages:
+                # Without parts a page is a true one only if it says which upload it is about; each byte of an upload
+                # whose parts are not listed would be sent again.
+                call.field(page, "UploadId")
                 for part in page.get("Parts", []):
                     held[call.field(part, "PartNumber")] = HeldPart(
                         etag=call.field(part, "ETag"),
@@ -197,7 +199,7 @@ class BucketWriter:
         parts: Sequence[UploadedPart],
         whole: Crc64Nvme,
         replaces: str | None = None,
-    ) -> str | None:
+    ) -> str:
         """Makes the object out of its parts, which S3 compares with our sizes and checksums.
 
         Args:
@@ -208,7 +210,7 @@ class BucketWriter:
             replaces: the ETag of the object that is to get a new version; None for a key that is to be free.
 
         Returns:
-            The object's ETag, if S3 tells it.
+            The object's ETag.
 
         Raises:
             ObjectExistsError: the key is taken, or not by the object that is to be replaced.
@@ -219,7 +221,7 @@ class BucketWriter:
         completed: list[CompletedPartTypeDef] = [
             {"PartNumber": part.number, "ETag": part.etag, "ChecksumCRC64NVME": str(part.crc64nvme)} for part in parts
         ]
-        with _answer_of("CompleteMultipartUpload", *_TURNS):
+        with _answer_of("CompleteMultipartUpload", *_TURNS) as call:
             answer = self._s3.complete_multipart_upload(
                 Bucket=self.bucket,
                 Key=key,
@@ -231,7 +233,9 @@ class BucketWriter:
                 ChecksumType="FULL_OBJECT",
                 **_condition(replaces),
             )
-            return answer.get("ETag")
+            # S3 begins with status 200 and blanks, to keep the connection, and says later what came of it:
+            # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+            return call.text(answer, "ETag")
 
     def abort_upload(self, *, key: str, upload_id: str) -> None:
         """Gives up an upload and the parts that S3 holds of it; nothing happens if it is not there."""
@@ -248,7 +252,7 @@ class BucketWriter:
         size_bytes: int,
         blocks: Iterable[bytes],
         replaces: str | None = None,
-    ) -> str | None:
+    ) -> str:
         """Streams a whole object. Errors raised by ``blocks`` pass unchanged.
 
         Args:
@@ -258,7 +262,7 @@ class BucketWriter:
             replaces: the ETag of the object that is to get a new version; None for a key that is to be free.
 
         Returns:
-            The object's ETag, if S3 tells it.
+            The object's ETag.
 
         Raises:
             ObjectExistsError: the key is taken, or not by the object that is to be replaced.
@@ -288,7 +292,8 @@ class BucketWriter:
         }
         answer = self._put("PutObject", url, size_bytes=size_bytes, blocks=blocks, headers=headers)
         _check("PutObject", answer, Turn.CONDITION_FAILED, Turn.NOT_THERE)
-        return answer.headers.get("ETag")
+        with _answer_of("PutObject") as call:
+            return call.text(answer.headers, "ETag")
 
     def describe_object(self, key: str) -> StoredObject | None:
         """Returns size, checksum and metadata of an object; None if there is none."""
@@ -357,7 +362,7 @@ def _answer_of(operation: str, *turns: Turn) -> Iterator[Call]:
 
 def _check(operation: str, answer: urllib3.BaseHTTPResponse, *turns: Turn) -> None:
     """Raises what an answer means that botocore has not read."""
-    if answer.status == 200:
+    if answer.status == 200 and b"<Error>" not in answer.data:
         return
     code = re.search(rb"<Code>([A-Za-z0-9.]{1,60})</Code>", answer.data)
     read: Any = {

@@ -214,13 +214,14 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
     },
 }
 
-# A code that is in no row, no answer, or one that cannot be read: time may mend it.
-OTHERWISE: Final[Mapping[Service, Meaning]] = {
-    Service.S3: Meaning(error=StorageError),
-    Service.DYNAMODB: Meaning(error=TrackerError),
-    Service.SECRETS_MANAGER: Meaning(error=SecretStoreError),
-    Service.SNS: Meaning(error=AlertError),
+# No answer, or one that cannot be read, or a code that is in no row: time may mend it.
+FAILURES: Final[Mapping[Service, type[RetryableError]]] = {
+    Service.S3: StorageError,
+    Service.DYNAMODB: TrackerError,
+    Service.SECRETS_MANAGER: SecretStoreError,
+    Service.SNS: AlertError,
 }
+OTHERWISE: Final[Mapping[Service, Meaning]] = {service: Meaning(error=error) for service, error in FAILURES.items()}
 
 _IAM_PREFIXES: Final = {
     Service.S3: "s3",
@@ -261,13 +262,28 @@ class Call:
             GoProSyncError: it is missing; the error is the service's own.
         """
         value = answer.get(name)
-        if value is None:
-            raise self.failure(f"{self.service} answered {self.operation} without {name}")
+        if value is None or value == "":
+            raise self.unreadable(f"without {name}")
         return value
 
-    def failure(self, message: str) -> GoProSyncError:
+    def text(self, answer: Mapping[str, Any], name: str) -> str:
+        """Return a field that must be there and be text: botocore takes what JSON holds as it comes.
+
+        Raises:
+            GoProSyncError: it is missing, or anything else; the error is the service's own.
+        """
+        value = self.field(answer, name)
+        if not isinstance(value, str):
+            raise self.unreadable(f"with a {name} that is no text")
+        return value
+
+    def failure(self, message: str, *, is_unreadable: bool = False) -> RetryableError:
         """Return the service's own error."""
-        return OTHERWISE[self.service].error(message, media_id=self.media_id)
+        return FAILURES[self.service](message, media_id=self.media_id, is_unreadable=is_unreadable)
+
+    def unreadable(self, how: str) -> RetryableError:
+        """Return the service's own error about an answer that does not say what became of the call."""
+        return self.failure(f"{self.service} answered {self.operation} {how}", is_unreadable=True)
 
 
 @contextmanager
@@ -298,11 +314,13 @@ def answer_of(service: Service, operation: str, *turns: Turn, media_id: str | No
     except BotoCoreError as error:
         # No credentials, no connection, or an answer that is none.
         raise call.failure(f"{service} could not be asked for {operation} ({type(error).__name__})") from error
-    except (LookupError, RuntimeError, ValueError) as error:
-        # A field is neither the number nor the date that botocore takes it for, which it says with these bare errors
-        # (the RuntimeError is for dates out of range).
-        unreadable = f"{service} answered {operation} in a way that cannot be read ({type(error).__name__})"
-        raise call.failure(unreadable) from error
+    except (GoProSyncError, TurnError):
+        raise
+    except Exception as error:
+        # A page of HTML, half an answer, a number that is none, a list for an object: botocore's readers raise whatever
+        # they stumble over (AttributeError, ValueError, RuntimeError ...), and their own ResponseParserError is no
+        # BotoCoreError.
+        raise call.unreadable(f"in a way that cannot be read ({type(error).__name__})") from error
 
 
 def refusal(

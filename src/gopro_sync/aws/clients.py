@@ -7,14 +7,16 @@ Credentials, region and endpoint come from the environment, as in every AWS SDK:
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 # Not boto3: its resources and its transfer manager, which it loads at once, are not used here.
 import botocore.session
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from botocore.awsrequest import AWSResponse
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -75,14 +77,35 @@ def _has_own_endpoint() -> bool:
 
 def make_dynamodb_client() -> DynamoDBClient:
     """Return a DynamoDB client."""
-    return cast("DynamoDBClient", aws_session().create_client("dynamodb", config=_CONTROL_CALLS))
+    client = cast("DynamoDBClient", aws_session().create_client("dynamodb", config=_CONTROL_CALLS))
+    client.meta.events.register("after-call", refuse_other_than_json)
+    return client
 
 
 def make_secrets_client() -> SecretsManagerClient:
     """Return a Secrets Manager client."""
-    return cast("SecretsManagerClient", aws_session().create_client("secretsmanager", config=_CONTROL_CALLS))
+    client = cast("SecretsManagerClient", aws_session().create_client("secretsmanager", config=_CONTROL_CALLS))
+    client.meta.events.register("after-call", refuse_other_than_json)
+    return client
 
 
 def make_sns_client() -> SNSClient:
     """Return an SNS client."""
     return cast("SNSClient", aws_session().create_client("sns", config=_CONTROL_CALLS))
+
+
+def refuse_other_than_json(http_response: AWSResponse, parsed: Mapping[str, Any], **_event: object) -> None:
+    """Refuse a success that botocore has read nothing from, and that is no empty JSON object.
+
+    To botocore a web page, half an object and nothing at all are objects without fields (``_parse_body_as_json`` of
+    its parsers), as the true answers to most writes are.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if (
+        http_response.status_code < 300
+        and parsed.keys() <= {"ResponseMetadata"}
+        and http_response.content.strip() != b"{}"
+    ):
+        raise ValueError("The answer is not a JSON object")

@@ -47,5 +47,6 @@ def write_summary(s3: S3Client, *, bucket: str, execution_id: str, summary: Mapp
 
 
 def _write(s3: S3Client, bucket: str, key: str, text: str) -> None:
-    with answer_of(Service.S3, "PutObject"):
-        s3.put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType="application/json")
+    with answer_of(Service.S3, "PutObject") as call:
+        answer = s3.put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType="application/json")
+        call.field(answer, "ETag")

@@ -8,18 +8,24 @@ who is refused because of an earlier try of the same write has succeeded.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 from uuid import uuid4
 
+from tenacity import Retrying, retry_if_exception, stop_after_attempt
+
 from gopro_sync.aws.answers import Service, Turn, TurnError, answer_of
+from gopro_sync.errors import TrackerError
 from gopro_sync.table.values import from_attribute_values, to_attribute_values
+from gopro_sync.telemetry.retries import retry_teller
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
 _MARK: Final = "last_write"
+# The mark makes it harmless. botocore tries again what is refused or lost, and not what nobody can read.
+_TRIES_OF_UNREADABLE: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +78,8 @@ def update_record(
         "Key": to_attribute_values({"media_id": key}),
         "UpdateExpression": _marked(expression),
         "ExpressionAttributeValues": to_attribute_values({**values, ":this_write": this_write}),
-        "ReturnValues": returns,
+        # Not "NONE": then the true answer to a write is empty, and an empty answer could be anything.
+        "ReturnValues": "UPDATED_NEW" if returns == "NONE" else returns,
     }
     if names:
         request["ExpressionAttributeNames"] = names
@@ -82,15 +89,29 @@ def update_record(
             "ConditionExpression": f"({condition}) AND {not_made_yet}",
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
+    retrying = Retrying(
+        retry=retry_if_exception(lambda error: isinstance(error, TrackerError) and error.is_unreadable),
+        stop=stop_after_attempt(_TRIES_OF_UNREADABLE),
+        before_sleep=retry_teller("write a record"),
+        reraise=True,
+    )
+    outcome = retrying(_outcome, client, request, this_write, media_id)
+    return replace(outcome, record={}) if outcome.is_done and returns == "NONE" else outcome
+
+
+def _outcome(
+    client: DynamoDBClient, request: Mapping[str, Any], this_write: str, media_id: str | None
+) -> UpdateOutcome:
     try:
         with answer_of(Service.DYNAMODB, "UpdateItem", Turn.CONDITION_FAILED, media_id=media_id) as call:
             answer = client.update_item(**request)
             # There may have been no record before; after it there is one.
-            attributes = call.field(answer, "Attributes") if returns == "ALL_NEW" else answer.get("Attributes", {})
+            before = request.get("ReturnValues") == "ALL_OLD"
+            record = from_attribute_values(answer.get("Attributes", {}) if before else call.field(answer, "Attributes"))
     except TurnError as refused:
         record = from_attribute_values(refused.answer.get("Item", {}))
         return UpdateOutcome(is_done=record.get(_MARK) == this_write, record=record)
-    return UpdateOutcome(is_done=True, record=from_attribute_values(attributes))
+    return UpdateOutcome(is_done=True, record=record)
 
 
 def _marked(expression: str) -> str:

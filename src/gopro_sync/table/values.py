@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from gopro_sync.errors import TrackerError
 from gopro_sync.values.outside_values import table_number_or_none
@@ -16,13 +16,26 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
+_PYTHON_TYPES: Final[Mapping[str, type]] = {
+    **dict.fromkeys(["S", "N"], str),
+    **dict.fromkeys(["SS", "NS", "BS", "L"], list),
+    "B": bytes,
+    "BOOL": bool,
+    "NULL": bool,
+    "M": dict,
+}
+
+
 def to_attribute_values(values: Mapping[str, Any]) -> dict[str, AttributeValueTypeDef]:
     """Return plain values by name as DynamoDB takes them; errors as with `to_attribute_value`."""
     return {name: to_attribute_value(value) for name, value in values.items()}
 
 
-def from_attribute_values(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def from_attribute_values(attributes: object) -> dict[str, Any]:
     """Return DynamoDB's values by name, an item's for example, as plain ones; errors as with `from_attribute_value`."""
+    if not isinstance(attributes, Mapping):
+        raise TrackerError("DynamoDB sent something else than a record", is_unreadable=True)
     return {name: from_attribute_value(attribute) for name, attribute in attributes.items()}
 
 
@@ -48,18 +61,14 @@ def to_attribute_value(value: Any) -> AttributeValueTypeDef:
     raise TypeError(f"The tracker has no way to keep a {type(value).__name__}")
 
 
-def from_attribute_value(attribute: Mapping[str, Any]) -> Any:
+def from_attribute_value(attribute: object) -> Any:
     """Return a value of DynamoDB, of whatever type, as a plain one; a number that is not whole becomes a Decimal.
 
     Raises:
-        TrackerError: no type, one that DynamoDB did not have when this was written, or a number that is none.
+        TrackerError: no type, one that DynamoDB did not have when this was written, or a value that is not of its type.
     """
-    if len(attribute) != 1:
-        raise TrackerError(f"DynamoDB sent a value of {len(attribute)} types")
-    ((kind, value),) = attribute.items()
+    kind, value = _typed(attribute)
     match kind:
-        case "S" | "B" | "BOOL":
-            return value
         case "NULL":
             return None
         case "N":
@@ -70,11 +79,25 @@ def from_attribute_value(attribute: Mapping[str, Any]) -> Any:
             return [from_attribute_value(item) for item in value]
         case "M":
             return {name: from_attribute_value(item) for name, item in value.items()}
-    raise TrackerError(f"DynamoDB sent a value of the unknown type {kind}")
+    return value
+
+
+def _typed(attribute: object) -> tuple[str, Any]:
+    """Return the type that DynamoDB states, and the value, which is of that type: botocore takes what JSON holds."""
+    if not isinstance(attribute, Mapping):
+        raise TrackerError("DynamoDB sent a value without a type", is_unreadable=True)
+    if len(attribute) != 1:
+        raise TrackerError(f"DynamoDB sent a value of {len(attribute)} types", is_unreadable=True)
+    ((kind, value),) = attribute.items()
+    if kind not in _PYTHON_TYPES:
+        raise TrackerError(f"DynamoDB sent a value of the unknown type {kind}", is_unreadable=True)
+    if not isinstance(value, _PYTHON_TYPES[kind]):
+        raise TrackerError(f"DynamoDB sent a value that is not of its type {kind}", is_unreadable=True)
+    return kind, value
 
 
 def _number(digits: object) -> int | Decimal:
     number = table_number_or_none(digits)
     if number is None:
-        raise TrackerError("DynamoDB sent a number that is none")
+        raise TrackerError("DynamoDB sent a number that is none", is_unreadable=True)
     return number

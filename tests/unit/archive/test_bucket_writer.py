@@ -126,7 +126,8 @@ def test_an_object_that_is_described_in_an_unreadable_way_is_a_failure_of_s3(
     ],
 )
 def test_a_part_that_is_listed_in_an_unreadable_way_is_a_failure_of_s3(storage: Storage, part: str) -> None:
-    data = f"<ListPartsResult><IsTruncated>false</IsTruncated><Part>{part}</Part></ListPartsResult>".encode()
+    listing = f"<UploadId>u</UploadId><IsTruncated>false</IsTruncated><Part>{part}</Part>"
+    data = f"<ListPartsResult>{listing}</ListPartsResult>".encode()
     with pytest.raises(StorageError, match="ListParts in a way that cannot be read"):
         answered(storage, data=data).list_parts()
 
@@ -162,7 +163,7 @@ def test_an_object_that_is_described_without_a_field_names_the_field(storage: St
 @pytest.mark.parametrize("missing", PART)
 def test_a_part_that_is_listed_without_a_field_names_the_field(storage: Storage, missing: str) -> None:
     part = f"<Part>{xml(PART, without=missing)}</Part>"
-    data = f"<ListPartsResult><IsTruncated>false</IsTruncated>{part}</ListPartsResult>".encode()
+    data = f"<ListPartsResult><UploadId>u</UploadId><IsTruncated>false</IsTruncated>{part}</ListPartsResult>".encode()
     with pytest.raises(StorageError, match=f"S3 answered ListParts without {missing}"):
         answered(storage, data=data).list_parts()
 

@@ -174,11 +174,11 @@ class CredentialStore:
         """
         with answer_of(Service.SECRETS_MANAGER, "GetSecretValue") as call:
             answer = self._client.get_secret_value(SecretId=self.secret_id, VersionStage=version_stage)
-        secret_string = answer.get("SecretString")
-        if not secret_string:
+        if answer.get("SecretBinary") or answer.get("SecretString") == "":
             raise ConfigurationError("The secret has no text value")
+        secret_string = call.text(answer, "SecretString")
         return StoredCredentials(
-            credentials=Credentials.parse(secret_string), version_id=call.field(answer, "VersionId")
+            credentials=Credentials.parse(secret_string), version_id=call.text(answer, "VersionId")
         )
 
     def load_pending(self, version_id: str) -> Credentials | None:
@@ -191,14 +191,13 @@ class CredentialStore:
             ConfigurationError: its value is malformed.
         """
         try:
-            with answer_of(Service.SECRETS_MANAGER, "GetSecretValue", Turn.NOT_THERE):
+            with answer_of(Service.SECRETS_MANAGER, "GetSecretValue", Turn.NOT_THERE) as call:
                 answer = self._client.get_secret_value(
                     SecretId=self.secret_id, VersionId=version_id, VersionStage=PENDING
                 )
         except TurnError:
             return None
-        secret_string = answer.get("SecretString")
-        return Credentials.parse(secret_string) if secret_string else None
+        return Credentials.parse(call.text(answer, "SecretString")) if answer.get("SecretString") else None
 
     def save(self, credentials: Credentials) -> str:
         """Adds a version, which becomes the current one; returns its id."""
@@ -265,8 +264,7 @@ class CredentialStore:
             answer = self._client.put_secret_value(
                 SecretId=self.secret_id, SecretString=credentials.to_secret_string(), **arguments
             )
-        version_id: str = call.field(answer, "VersionId")
-        return version_id
+        return call.text(answer, "VersionId")
 
 
 def _json_object(secret_string: str) -> dict[str, Any]:
