@@ -114,9 +114,12 @@ class ThrottledDynamoDB:
         self._time.sleep(self._call_seconds)
 
     def _refusals(self, puts: Sequence[Mapping[str, Any]]) -> list[str]:
+        media_ids = [item["media_id"]["S"] for item in puts]
+        places = [_place(media_id) for media_id in media_ids]
+        sizes = [len(repr(item)) for item in puts]  # a little more than they are, and quickly told
         units: Counter[int] = Counter()
-        for item in puts:
-            units[_place(item["media_id"]["S"])] += 2 * -(-_size_of(item) // 1024)
+        for place, size in zip(places, sizes, strict=True):
+            units[place] += 2 * -(-size // 1024)
         short = {place for place, wanted in units.items() if not self._writes[place].takes(wanted, self._time.seconds)}
         indexed = Counter(item["status"]["S"] for item in puts if "sync_timestamp" in item)
         for key, wanted in indexed.items():
@@ -128,22 +131,21 @@ class ThrottledDynamoDB:
                 self._writes[place].spend(wanted)
             for key, wanted in indexed.items():
                 self._index[key].spend(2 * wanted)
-        return [self._refusal_of(item, short) for item in puts]
+        return [
+            self._refusal_of(media_id, size, is_short=place in short)
+            for media_id, size, place in zip(media_ids, sizes, places, strict=True)
+        ]
 
-    def _refusal_of(self, item: Mapping[str, Any], short: set[int]) -> str:
-        if _size_of(item) > _ITEM_LIMIT or not item["media_id"]["S"]:
+    def _refusal_of(self, media_id: str, size: int, *, is_short: bool) -> str:
+        if size > _ITEM_LIMIT or not media_id:
             return "ValidationError"
-        if item["media_id"]["S"] in self.items:
+        if media_id in self.items:
             return "ConditionalCheckFailed"
-        return "ThrottlingError" if _place(item["media_id"]["S"]) in short else "None"
+        return "ThrottlingError" if is_short else "None"
 
 
 def _place(media_id: str) -> int:
     return zlib.crc32(media_id.encode()) % _PARTITIONS
-
-
-def _size_of(item: Mapping[str, Any]) -> int:
-    return len(repr(item))  # a little more than it is, and quickly told
 
 
 def _refusal(code: str, fields: Mapping[str, Any]) -> ClientError:

@@ -34,7 +34,8 @@ class Answer[Item: Hashable]:
 
     Attributes:
         again: the items that are to be tried again, with whatever else there is.
-        apart: groups of items that are to be tried again by themselves: one of each may spoil the others' call.
+        apart: groups of items that are to be tried again by themselves: one of each may spoil the others' call, for
+            good or for as long as its own trouble lasts.
         refused: the items that DynamoDB does not take, each with the reason.
         trouble: why some are to be tried again later; None if DynamoDB is not the one who has to be waited for.
     """
@@ -104,16 +105,22 @@ def in_batches[Item: Hashable](
     refused: dict[Item, str] = {}
     trouble: TrackerError | None = None
     pace = _Pace(what, patience)
+    is_turn_of_apart = False
     with ThreadPoolExecutor(max_workers=_MOST_AT_ONCE) as pool:
         while (ready or apart) and not pace.is_over:
-            were_apart = [apart.popleft() for _ in range(min(pace.calls, len(apart)))]
+            # By turns: neither may keep the others from being sent, even where there is one call at a time.
+            is_turn_of_apart = not is_turn_of_apart
+            room = (pace.calls + is_turn_of_apart) // 2 if ready else pace.calls
+            were_apart = [apart.popleft() for _ in range(min(room, len(apart)))]
             groups = [*were_apart, *_taken(ready, calls=pace.calls - len(were_apart), size=pace.size)]
             answers = list(pool.map(send, groups))
             for place, answer in reversed(list(enumerate(answers))):
                 apart.extend(answer.apart)
                 refused |= answer.refused
-                if place < len(were_apart) and answer.again:
-                    apart.append(answer.again)
+                if place < len(were_apart):
+                    apart.extend([answer.again] if answer.again else [])
+                elif len(groups[place]) == 1:
+                    ready.extend(answer.again)
                 else:
                     ready.extendleft(reversed(answer.again))
             troubles = [answer.trouble for answer in answers if answer.trouble is not None]

@@ -475,26 +475,33 @@ class Tracker:
 
 def _after_cancellation(videos: Sequence[Video], refusal: Mapping[str, Any]) -> Answer[Video]:
     """Judge each video of a transaction by its own reason: one is there already, one is at fault, most are neither."""
-    again: list[Video] = []
-    apart: list[Sequence[Video]] = []
-    refused: dict[Video, str] = {}
-    passing = set[str]()
     try:
         with answer_of(Service.DYNAMODB, "TransactWriteItems") as call:
             reasons = [(call.field(reason, "Code"), reason) for reason in call.field(refusal, "CancellationReasons")]
-            for video, (code, reason) in zip(videos, reasons, strict=True):  # one for each item
-                if code in _PASSING_REASONS or code == _NO_REASON:
-                    again.append(video)
-                    passing |= {code} - {_NO_REASON}
-                elif code != _HAS_RECORD and len(videos) > 1:
-                    apart.append([video])
-                elif code != _HAS_RECORD:
-                    refused[video] = _told(code, reason)
-    except TrackerError as trouble:
+            judged = list(zip(videos, reasons, strict=True))  # one for each item
+    except TrackerError as unreadable:
+        return Answer(again=videos, trouble=unreadable)
+    faultless = [video for video, (code, _) in judged if code == _NO_REASON]
+    held_up = [video for video, (code, _) in judged if code in _PASSING_REASONS]
+    at_fault = {
+        video: _told(code, reason)
+        for video, (code, reason) in judged
+        if code not in _PASSING_REASONS | {_NO_REASON, _HAS_RECORD}
+    }
+    passing = sorted({code for code, _ in reasons} & _PASSING_REASONS)
+    trouble = TrackerError(f"DynamoDB answered TransactWriteItems with {', '.join(passing) or 'no reason'}")
+    if len(held_up) == len(videos):
         return Answer(again=videos, trouble=trouble)
-    is_waited_for = passing or len(again) == len(videos)
-    said = f"DynamoDB answered TransactWriteItems with {', '.join(sorted(passing)) or 'no reason'}"
-    return Answer(again=again, apart=apart, refused=refused, trouble=TrackerError(said) if is_waited_for else None)
+    if len(faultless) == len(videos):  # it is one of them, or none
+        return Answer(apart=halves(videos, "").apart or [videos], trouble=trouble)
+    # A reason that nobody knows may be another item's doing: what is refused alone is refused for its own sake.
+    alone = len(videos) == 1
+    return Answer(
+        again=faultless,
+        apart=[*([held_up] if held_up else []), *([] if alone else [[video] for video in at_fault])],
+        refused=at_fault if alone else {},
+        trouble=trouble if held_up else None,
+    )
 
 
 def _told(code: str, reason: Mapping[str, Any]) -> str:

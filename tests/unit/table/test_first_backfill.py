@@ -100,6 +100,47 @@ def test_one_item_that_dynamodb_does_not_take_is_that_items_trouble() -> None:
     assert len(client.items) == 999
 
 
+class Cancelling(ThrottledDynamoDB):
+    """Cancels each transaction with one id in it, for a reason of that item."""
+
+    def __init__(self, time: VirtualTime, code: str, bad: str, *, slower: float) -> None:
+        super().__init__(time, slower=slower)
+        self._code, self._bad = code, bad
+
+    def transact_write_items(self, *, TransactItems: Any) -> dict[str, Any]:  # noqa: N803
+        media_ids = [write["Put"]["Item"]["media_id"]["S"] for write in TransactItems]
+        if self._bad not in media_ids:
+            return super().transact_write_items(TransactItems=TransactItems)
+        reasons = [{"Code": self._code if media_id == self._bad else "None"} for media_id in media_ids]
+        answer: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
+        raise ClientError(answer, "TransactWriteItems")
+
+
+@pytest.mark.parametrize("code", ["ValidationError", "ItemCollectionSizeLimitExceeded", "AReasonThatNobodyKnows"])
+@pytest.mark.parametrize("slower", [1, 20])
+def test_whatever_an_item_is_refused_for_the_others_of_its_transaction_are_recorded(code: str, slower: float) -> None:
+    time = VirtualTime()
+    client = Cancelling(time, code, "m000500", slower=slower)
+
+    recording = tracker(client, time).record_new(library(1_000))
+
+    assert recording == Recording(left=frozenset(), refused={"m000500": code}, trouble=None)
+    assert len(client.items) == 999
+
+
+@pytest.mark.parametrize("code", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "None"])
+def test_an_item_for_which_there_is_only_weather_is_left_and_not_refused(code: str) -> None:
+    time = VirtualTime()
+    client = Cancelling(time, code, "m000500", slower=1)
+
+    recording = tracker(client, time).record_new(library(1_000))
+
+    assert recording.left == {"m000500"}
+    assert not recording.refused
+    assert len(client.items) == 999
+    assert time.seconds < 70
+
+
 class Refusing(ThrottledDynamoDB):
     """Refuses the whole call for one id in it, and does not say for which."""
 
