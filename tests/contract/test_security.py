@@ -97,9 +97,8 @@ def test_people_are_told_of_a_key_that_cannot_be_used_by_what_does_not_use_it() 
         assert "KmsMasterKeyId" not in queue, name
         assert queue["SqsManagedSseEnabled"] is True, name
     # Where the system's own metrics are lost with its logs, Step Functions still tells what becomes of a run.
-    stopped = [
-        query["MetricStat"]["Metric"] for query in resource("RunStoppedAlarm")["Metrics"] if "MetricStat" in query
-    ]
+    queries = resource("RunStoppedAlarm")["Metrics"]
+    stopped = [query["MetricStat"]["Metric"] for query in queries if "MetricStat" in query]
     assert {metric["Namespace"] for metric in [resource("ExecutionFailedAlarm"), *stopped]} == {"AWS/States"}
     # Silence, which is what a lost log leaves, is no success.
     assert resource("NoSuccessfulRunAlarm")["TreatMissingData"] == "breaching"

