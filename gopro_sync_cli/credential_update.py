@@ -60,12 +60,13 @@ class CredentialUpdate:
         old = self._current()
         credentials = replace(
             given,
+            supersedes=(),  # it is a beginning of its own, whatever was copied from an old value
             client_id=given.client_id or (old.client_id if old else None),
             client_secret=given.client_secret or (old.client_secret if old else None),
             unknown_fields=MappingProxyType({**(old.unknown_fields if old else {}), **given.unknown_fields}),
         )
         accepted = self._accepted(credentials)
-        self._store.save(accepted)
+        self._store.replace(accepted)
         return accepted
 
     def check(self) -> Credentials:

@@ -8,6 +8,10 @@ AWSPENDING version that has no value, which is removed afterwards. Reading such 
 refused, too, as long as AWSPENDING stands at another version than AWSCURRENT. On AWS a function
 that fails this test leaves a stack that cannot be created; here the deployment fails at once.
 https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
+
+PutSecretValue, as published, changes the value of a version and leaves a label on two of them. Here a version's value
+cannot be changed (ResourceExistsException), a label moves, and the first value is current whatever its labels.
+https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
 """
 
 # ruff: noqa: SLF001  # a patch has to use the engine's private names
@@ -30,6 +34,7 @@ from local.engine.patching import add_entry, replace
 
 _SCHEDULE_TYPE = "AWS::SecretsManager::RotationSchedule"
 _STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
+_VALUES = ("SecretString", "SecretBinary")
 _log = logging.getLogger(__name__)
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -57,6 +62,7 @@ def apply() -> None:
     """Lets RotateSecret rotate, and stacks have a rotation schedule."""
     replace(secretsmanager, "_rotate_secret", _rotate_secret)
     replace(secretsmanager, "_get_secret_value", _refusing_empty_versions(secretsmanager._get_secret_value))
+    replace(secretsmanager, "_put_secret_value", _put_as_on_aws(secretsmanager._put_secret_value))
     handlers = {
         "create": lambda _logical_id, properties, _stack: _schedule(properties),
         "update": lambda _physical_id, _old, properties, *_rest: _schedule(properties),
@@ -168,6 +174,48 @@ def _refusing_empty_versions(stock: Callable[[dict[str, Any]], Answer]) -> Calla
         return status, headers, body
 
     return get_secret_value
+
+
+def _put_as_on_aws(stock: Callable[[dict[str, Any]], Answer]) -> Callable[[dict[str, Any]], Answer]:
+    def put_secret_value(request: dict[str, Any]) -> Answer:
+        _name, secret = secretsmanager._resolve(request.get("SecretId"))
+        versions = secret["Versions"] if secret else {}
+        version_id = str(request.get("ClientRequestToken"))
+        if version_id in versions and _has_value(versions[version_id]):
+            if any(versions[version_id][kind] != request.get(kind) for kind in _VALUES):
+                return _refusal("ResourceExistsException", f"The version {version_id} has another value already.")
+            return _version_answer(secret, version_id)
+        is_first = not any(map(_has_value, versions.values()))
+        answer = stock(request)
+        if answer[0] != 200:
+            return answer
+        version_id = json.loads(answer[2])["VersionId"]
+        # A secret without a value has an empty current version in this engine.
+        _label_alone(versions, version_id, ["AWSCURRENT"] if is_first else [])
+        return _version_answer(secret, version_id)
+
+    return put_secret_value
+
+
+def _label_alone(versions: dict[str, dict[str, Any]], version_id: str, more: list[str]) -> None:
+    """Leaves the labels of a version, and more, to no other."""
+    stages = versions[version_id]["Stages"]
+    stages += [stage for stage in more if stage not in stages]
+    for other_id in versions.keys() - {version_id}:
+        other = versions[other_id]
+        other["Stages"] = [stage for stage in other["Stages"] if stage not in stages]
+        if not other["Stages"] and not _has_value(other):
+            del versions[other_id]
+
+
+def _has_value(version: dict[str, Any]) -> bool:
+    return any(version[kind] is not None for kind in _VALUES)
+
+
+def _version_answer(secret: dict[str, Any], version_id: str) -> Answer:
+    stages = secret["Versions"][version_id]["Stages"]
+    told = {"ARN": secret["ARN"], "Name": secret["Name"], "VersionId": version_id, "VersionStages": stages}
+    return 200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(told).encode()
 
 
 def _refusal(code: str, message: str) -> Answer:

@@ -22,7 +22,7 @@ from moto import mock_aws
 from gates.template import ROOT
 from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.aws.clients import make_s3_client, make_secrets_client, make_sns_client
-from gopro_sync.gopro.session.credentials import PENDING, Credentials, CredentialStore
+from gopro_sync.gopro.session.credentials import CURRENT, NEWEST, PENDING, Credentials, CredentialStore
 from gopro_sync.gopro.session.renewal import Refusal
 from gopro_sync.run.run_files import write_manifest
 from gopro_sync.table.request_budget import GATE_KEY, SharedGate
@@ -196,21 +196,32 @@ def test_a_file_of_the_run(cloud: Cloud) -> None:
     assert (json.loads(body), lost.left) == ([{"media_id": "m1"}], 0)
 
 
-def test_a_value_of_the_secret_becomes_one_version(cloud: Cloud) -> None:
-    lost = LostAnswers(cloud.secrets, "PutSecretValue")
-    version_id = cloud.store.save(Credentials.parse(json.dumps({"auth_token": "fake-new"})))
-    assert (cloud.versions()[version_id], len(cloud.versions()), lost.left) == (["AWSCURRENT"], 2, 0)
+@pytest.mark.parametrize("lost_one", ["PutSecretValue", "UpdateSecretVersionStage"])
+def test_a_value_of_the_secret_becomes_one_version(cloud: Cloud, lost_one: str) -> None:
+    (before,) = cloud.versions()
+    lost = LostAnswers(cloud.secrets, lost_one)
+    version_id = cloud.store.save_newest(Credentials.parse(json.dumps({"auth_token": "fake-new"})))
+    assert cloud.store.make_current(version_id, supersedes=[before])
+    assert (cloud.versions(), lost.left) == ({version_id: [NEWEST, CURRENT], before: ["AWSPREVIOUS"]}, 0)
 
 
-def test_a_prepared_value_of_the_secret_and_its_promotion(cloud: Cloud) -> None:
+@pytest.mark.parametrize("lost_one", ["PutSecretValue", "UpdateSecretVersionStage"])
+def test_what_a_person_puts_in_becomes_one_version(cloud: Cloud, lost_one: str) -> None:
+    lost = LostAnswers(cloud.secrets, lost_one)
+    cloud.store.replace(Credentials.parse(json.dumps({"auth_token": "fake-new"})))
+    assert (cloud.store.load().credentials.auth_token, len(cloud.versions()), lost.left) == ("fake-new", 2, 0)
+
+
+def test_a_prepared_value_of_the_secret_and_the_end_of_its_rotation(cloud: Cloud) -> None:
     version_id = "12345678-1234-1234-1234-123456789012"
     prepared = LostAnswers(cloud.secrets, "PutSecretValue")
-    cloud.store.save_pending(Credentials.parse(json.dumps({"auth_token": "fake-new"})), version_id=version_id)
-    assert (cloud.versions()[version_id], prepared.left) == ([PENDING], 0)
+    value = Credentials.parse(json.dumps({"auth_token": "fake-new"}))
+    assert cloud.store.save_pending(value, version_id=version_id)
+    assert (cloud.versions()[version_id], prepared.left) == ([PENDING, NEWEST], 0)
 
-    promoted = LostAnswers(cloud.secrets, "UpdateSecretVersionStage")
-    cloud.store.promote(version_id)
-    assert ("AWSCURRENT" in cloud.versions()[version_id], promoted.left) == (True, 0)
+    ended = LostAnswers(cloud.secrets, "UpdateSecretVersionStage")
+    cloud.store.end_rotation(version_id)
+    assert (cloud.versions()[version_id], ended.left) == ([NEWEST], 0)
 
 
 def test_a_message_to_people_is_sent_again(cloud: Cloud) -> None:

@@ -125,12 +125,12 @@ CALLS: Final = {
     "load": Call(make=lambda client: store(client).load(), answer=SECRET, error=SecretStoreError),
     "load_pending": Call(make=lambda client: store(client).load_pending("v1"), answer=SECRET, error=SecretStoreError),
     "save": Call(
-        make=lambda client: store(client).save(store(Client(SECRET)).load().credentials),
+        make=lambda client: store(client).save_newest(store(Client(SECRET)).load().credentials),
         answer={"VersionId": "v2"},
         error=SecretStoreError,
     ),
-    "promote": Call(
-        make=lambda client: store(client).promote("v2"),
+    "make_current": Call(
+        make=lambda client: store(client).make_current("v2", supersedes=["v1"]),
         answer={"VersionIdsToStages": {"v1": ["AWSCURRENT"]}},
         error=SecretStoreError,
     ),

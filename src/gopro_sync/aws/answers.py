@@ -64,6 +64,7 @@ class Turn(StrEnum):
     NOT_THERE = "what was asked for does not exist"
     UPLOAD_UNKNOWN = "the multipart upload is completed, aborted or expired"
     UPLOAD_CONFLICTS = "another write to the key was under way, and this upload cannot be completed any more"
+    VALUE_EXISTS = "the version of the secret has another value already"
     PARTS_REFUSED = "a part is lost or is another one"
 
 
@@ -197,6 +198,7 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
         "EncryptionFailure": _KEY_UNUSABLE,
         "ResourceNotFoundException": Meaning(error=ConfigurationError, reads=_NOT_USABLE, turn=Turn.NOT_THERE),
         "InvalidRequestException": Meaning(error=ConfigurationError, reads=_NOT_USABLE),
+        "ResourceExistsException": Meaning(error=SecretStoreError, turn=Turn.VALUE_EXISTS),
         "InvalidParameterException": Meaning(error=ConfigurationError, reads=_NOT_USABLE),
         "ThrottlingException": Meaning(error=SecretStoreError, reads=_BUSY, by_botocore=True),
         "InternalServiceError": Meaning(error=SecretStoreError, by_botocore=True),

@@ -4,23 +4,26 @@ What GoPro lets a program renew is the session, not the password: a rotation get
 in good time and whether or not a run needed it. A pasted token can only be replaced by a person: the rotation keeps it
 and reminds them.
 
-However a rotation ends, it leaves no version labelled AWSPENDING: the next one would be refused. What it fetched and
-could not make current gets a label of its own, since GoPro may have ended the refresh token before it.
+However a rotation ends, it leaves no version labelled AWSPENDING: the next one would be refused. What it fetched keeps
+the label of the newest session, by which a renewal finds it: GoPro may have ended the refresh token before it.
+
+Between two steps a run may renew the session, or a person put in another credential. Then the secret has what the
+rotation was for, and what it prepared is not made current.
 
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Collection
 from enum import StrEnum, unique
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gopro_sync import composition
-from gopro_sync.errors import AlertError, ConfigurationError, GoProSyncError, InvalidEventError
-from gopro_sync.gopro.session.credentials import CURRENT, PENDING, CredentialMode, CredentialStore
+from gopro_sync.errors import AlertError, GoProSyncError, InvalidEventError
+from gopro_sync.gopro.session.credentials import CURRENT, PENDING, CredentialMode, Credentials, CredentialStore
 from gopro_sync.handlers.entry_point import STATUS_OK
 from gopro_sync.telemetry.alerts import publish_alert
 from gopro_sync.telemetry.logs import EventType, logger
@@ -85,15 +88,15 @@ def _take_or_end(step: RotationStep, store: CredentialStore, version_id: str, co
 
 def _leave_no_label(step: RotationStep, store: CredentialStore, version_id: str) -> None:
     try:
-        with suppress(ConfigurationError):  # what cannot be read is of no use to anybody
-            if store.load_pending(version_id) is not None:
-                store.set_aside(version_id)
         store.end_rotation(version_id)
     except GoProSyncError as left:
-        logger.warning(
-            "The label of a rotation that failed could not be taken away",
-            extra={"event_type": EventType.SECRET_ROTATION_STEP, "step": step, "reason": str(left)},
-        )
+        _warn("The label of a rotation that failed could not be taken away", step, reason=str(left))
+    else:
+        _warn("The rotation failed and is over: the next one begins anew, with a version of its own", step)
+
+
+def _warn(message: str, step: RotationStep, **told: str) -> None:
+    logger.warning(message, extra={"event_type": EventType.SECRET_ROTATION_STEP, "step": step, **told})
 
 
 def _take(step: RotationStep, store: CredentialStore, version_id: str, context: LambdaContext) -> None:
@@ -117,11 +120,11 @@ def _count_failure(version_id: str, context: LambdaContext) -> None:
 
 
 def _create(store: CredentialStore, version_id: str, context: LambdaContext) -> None:
-    credentials = store.load_pending(version_id)  # the step may come again
-    if credentials is None:
-        credentials = composition.renewal(owner=context.aws_request_id).prepare_rotation(version_id)
-    # Told again with a step that comes again: that may be because the message did not get through.
-    if credentials.mode is CredentialMode.PASTED_TOKEN:
+    if store.load_pending(version_id) is None:  # the step may come again
+        composition.renewal(owner=context.aws_request_id).prepare_rotation(version_id)
+    # Told again with a step that comes again: that may be because the message did not get through. By what is current,
+    # not by what was prepared: a person may have acted since.
+    if store.load().credentials.mode is CredentialMode.PASTED_TOKEN:
         publish_alert(
             composition.sns_client(),
             composition.settings().alerts_topic_arn,
@@ -142,11 +145,28 @@ def _test(store: CredentialStore, version_id: str) -> None:
         # The one call that a deployment makes by itself: from now on the alarms for silence count.
         emit(Metric.DEPLOYED, 1, environment=composition.settings().environment)
         return
-    composition.check_session(credentials.session())
+    if _is_needed(store, credentials):
+        composition.check_session(credentials.session())
+    else:
+        _warn("The secret was renewed since this rotation began: what it prepared is not needed", RotationStep.TEST)
 
 
 def _finish(store: CredentialStore, version_id: str) -> None:
-    if store.load_pending(version_id) is None:
+    credentials = store.load_pending(version_id)
+    if credentials is None:
         raise InvalidEventError("The version of the secret that is being rotated has no value yet")
-    store.promote(version_id)
+    if not store.make_current(version_id, supersedes=_superseded(store, credentials)):
+        _warn("The secret was renewed since this rotation began: it stays as it is", RotationStep.FINISH)
     store.end_rotation(version_id)
+
+
+def _is_needed(store: CredentialStore, prepared: Credentials) -> bool:
+    return not prepared.supersedes or store.current_version() in prepared.supersedes
+
+
+def _superseded(store: CredentialStore, prepared: Credentials) -> Collection[str]:
+    """The versions in whose place it may come: any, if it was not written by this system, which always says so."""
+    if prepared.supersedes:
+        return prepared.supersedes
+    current = store.current_version()
+    return [] if current is None else [current]

@@ -243,6 +243,30 @@ def test_a_rotation_is_refused_as_long_as_an_earlier_one_has_left_its_label(engi
 
 
 @pytest.mark.gap
+def test_a_value_of_a_secret_stays_and_its_labels_move(engine: Engine) -> None:
+    secrets = engine.client("secretsmanager")
+    arn = secrets.create_secret(Name=f"secret-{uuid4().hex[:12]}")["ARN"]
+    first = secrets.put_secret_value(SecretId=arn, SecretString="first", VersionStages=["OWN"])
+    assert sorted(first["VersionStages"]) == ["AWSCURRENT", "OWN"], "the first value is current"
+    second = secrets.put_secret_value(SecretId=arn, SecretString="second", VersionStages=["OWN"])
+    versions = {first["VersionId"]: ["AWSCURRENT"], second["VersionId"]: ["OWN"]}
+    assert secrets.describe_secret(SecretId=arn)["VersionIdsToStages"] == versions
+
+    again = {"SecretId": arn, "ClientRequestToken": second["VersionId"], "VersionStages": ["OWN"]}
+    secrets.put_secret_value(**again, SecretString="second")
+    with pytest.raises(secrets.exceptions.ResourceExistsException):
+        secrets.put_secret_value(**again, SecretString="another")
+    with pytest.raises(secrets.exceptions.InvalidParameterException):
+        secrets.update_secret_version_stage(
+            SecretId=arn,
+            VersionStage="AWSCURRENT",
+            MoveToVersionId=first["VersionId"],
+            RemoveFromVersionId=second["VersionId"],
+        )
+    assert secrets.get_secret_value(SecretId=arn)["SecretString"] == "first"
+
+
+@pytest.mark.gap
 def test_a_rotation_whose_function_fails_its_test_cannot_be_deployed(engine: Engine) -> None:
     secrets = engine.client("secretsmanager")
     arn = secrets.create_secret(Name=f"secret-{uuid4().hex[:12]}")["ARN"]

@@ -29,7 +29,7 @@ from gopro_sync.errors import (
 )
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.http import Exchange, RetryPolicy, open_http_client
-from gopro_sync.gopro.session.credentials import PENDING, SET_ASIDE, Credentials, CredentialStore
+from gopro_sync.gopro.session.credentials import NEWEST, PENDING, Credentials, CredentialStore
 from gopro_sync.gopro.session.renewal import Renewal
 from gopro_sync.gopro.session.session import Session
 from gopro_sync.gopro.session.tokens import TokenEndpoint
@@ -132,7 +132,7 @@ class Setting:
 
     def put(self, **content: object) -> None:
         """Puts a value into the secret, as the operator does."""
-        self.store().save(Credentials.parse(json.dumps(content)))
+        self.store().replace(Credentials.parse(json.dumps(content)))
 
     def stored(self) -> Credentials:
         return self.store().load().credentials
@@ -325,15 +325,14 @@ def test_a_rotation_that_did_not_end_leaves_a_refresh_token_that_is_found(settin
     setting.assert_accepted(setting.ensure())
 
 
-def test_what_a_failed_rotation_has_set_aside_is_found(setting: Setting) -> None:
+def test_what_a_failed_rotation_has_fetched_is_found(setting: Setting) -> None:
     setting.gopro.set_settings(refresh_token_mode=RefreshTokenMode.ROTATE_AND_KILL)
     setting.put(**CLIENT, refresh_token=signed_in(setting)["refresh_token"])
     version_id = "11111111-1111-4111-8111-111111111111"
     with open_http_client() as http:
         setting.renewal(http).prepare_rotation(version_id)
-    setting.store().set_aside(version_id)
     setting.store().end_rotation(version_id)
-    assert setting.store().stages_of(version_id) == [SET_ASIDE]
+    assert setting.store().stages_of(version_id) == [NEWEST]
     setting.assert_accepted(setting.ensure())
 
 

@@ -144,7 +144,8 @@ class FakeSecrets:
         return {"VersionIdsToStages": self._versions}
 
     def get_secret_value(self, **asked: str) -> Any:
-        version_id = asked["VersionId"]
+        holders = (name for name, stages in self._versions.items() if asked["VersionStage"] in stages)
+        version_id = asked.get("VersionId") or next(holders)
         if version_id not in self._values:
             raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "no"}}, "GetSecretValue")
         return {"SecretString": self._values[version_id], "VersionId": version_id}
@@ -290,12 +291,24 @@ def test_the_reminder_of_a_pasted_token_that_did_not_get_through_is_sent_again(m
     topic = Topic()
     monkeypatch.setattr(composition, "renewal", lambda owner: Renewal())
     monkeypatch.setattr(composition, "sns_client", lambda: topic)
-    secrets = secrets_of(monkeypatch, {"new": ["AWSPENDING"], "newer": ["AWSPENDING"], "old": ["AWSCURRENT"]}, {})
+    secrets = secrets_of(
+        monkeypatch, {"new": ["AWSPENDING"], "newer": ["AWSPENDING"], "old": ["AWSCURRENT"]}, {"old": pasted}
+    )
     with pytest.raises(AlertError):
         take(secrets, Step="createSecret")
     take(secrets, Step="createSecret", ClientRequestToken="newer")  # the failed rotation is over: the next one
 
     assert sent == ["GoPro Sync: replace the pasted token"]
+
+
+def test_what_a_rotation_prepared_does_not_replace_what_a_person_put_in_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = json.dumps({"auth_token": "fake-token", "supersedes": ["old"]})
+    given = json.dumps({"username": "me@example.com", "password": "not-a-real-password"})
+    versions = {"new": ["AWSPENDING", "GOPRO-SYNC-NEWEST"], "old": ["AWSPREVIOUS"], "given": ["AWSCURRENT"]}
+    secrets = secrets_of(monkeypatch, versions, {"new": prepared, "given": given})
+    for name in ("createSecret", "testSecret", "finishSecret"):  # and neither a reminder nor GoPro is asked for
+        take(secrets, Step=name)
+    assert secrets.versions == {**versions, "new": ["GOPRO-SYNC-NEWEST"]}
 
 
 def test_a_version_that_is_current_already_is_left_alone_whatever_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,10 +328,9 @@ def test_the_last_step_that_comes_again_ends_the_rotation(monkeypatch: pytest.Mo
     assert secrets.versions == {"new": ["AWSCURRENT"], "old": ["AWSPREVIOUS"]}
 
 
-@pytest.mark.parametrize("aside", [[], ["GOPRO-SYNC-SET-ASIDE"]])
 @pytest.mark.parametrize("failure", [NetworkError("GoPro does not answer"), TimeIsUp(), KeyError("a fault")], ids=repr)
 def test_a_rotation_that_fails_stands_in_no_later_one_s_way_and_keeps_what_it_fetched(
-    monkeypatch: pytest.MonkeyPatch, aside: list[str], failure: BaseException
+    monkeypatch: pytest.MonkeyPatch, failure: BaseException
 ) -> None:
     def refuse(_: object) -> None:
         raise failure
@@ -326,14 +338,14 @@ def test_a_rotation_that_fails_stands_in_no_later_one_s_way_and_keeps_what_it_fe
     monkeypatch.setattr(composition, "check_session", refuse)
     secrets = secrets_of(
         monkeypatch,
-        {"new": ["AWSPENDING"], "old": ["AWSCURRENT"], "older": aside},
+        {"new": ["AWSPENDING", "GOPRO-SYNC-NEWEST"], "old": ["AWSCURRENT"]},
         {"new": json.dumps({"auth_token": "fake-new-token"})},
     )
 
     with pytest.raises(GoProSyncError):
         take(secrets, Step="testSecret")
 
-    assert secrets.versions == {"new": ["GOPRO-SYNC-SET-ASIDE"], "old": ["AWSCURRENT"], "older": []}
+    assert secrets.versions == {"new": ["GOPRO-SYNC-NEWEST"], "old": ["AWSCURRENT"]}
 
 
 @pytest.mark.parametrize("values", [{}, {"new": "no JSON"}], ids=str)

@@ -1,12 +1,21 @@
 """The secret: what it holds, how it is read, and how it is written.
 
 What it holds decides how a session is obtained (``Credentials.mode``).
+
+Several may write at once: the nightly renewal, one in mid-run, a rotation, a person. GoPro may end a refresh token when
+it is used, so whoever writes last without looking could put a session that is over in the place of the living one. So
+each value is written as a version under a label of our own first, with the versions that it supersedes, and AWSCURRENT
+is moved onto it from one of those only: Secrets Manager refuses to take a label off a version that does not carry it.
+https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html
+
+A label is on one version at a time. A version whose labels have all gone on to others is kept for a day at least, and
+can be made current by its id: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum, unique
@@ -24,8 +33,12 @@ if TYPE_CHECKING:
 
 CURRENT: Final = "AWSCURRENT"
 PENDING: Final = "AWSPENDING"
-# What a rotation fetched and could not make current; no label of AWS's, so that it stands in no rotation's way.
-SET_ASIDE: Final = "GOPRO-SYNC-SET-ASIDE"
+# The newest session that GoPro gave, current or not. No label of AWS's, so that it stands in no rotation's way.
+NEWEST: Final = "GOPRO-SYNC-NEWEST"
+# What a person put in. Not the same label: until it is current, the newest session must stay to be found.
+GIVEN: Final = "GOPRO-SYNC-GIVEN"
+# AWSCURRENT can move between the look and the move; that it does so time after time is no race any more.
+_MOVES_TRIED: Final = 5
 
 
 @unique
@@ -51,6 +64,8 @@ class Credentials:
         client_secret: that client's secret.
         expires_at: when the access token ends.
         obtained_at: when the access token was obtained.
+        supersedes: the versions of the secret that this one takes the place of: the one that it was made from, and
+            those that were made from it and never became current. Their refresh tokens may be used up.
         unknown_fields: what else the operator keeps in the secret; ours to preserve, not to use.
     """
 
@@ -63,6 +78,7 @@ class Credentials:
     client_secret: str | None = None
     expires_at: datetime | None = None
     obtained_at: datetime | None = None
+    supersedes: tuple[str, ...] = ()
     unknown_fields: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
@@ -105,12 +121,12 @@ class Credentials:
         content = dict(self.unknown_fields)
         for name in _KNOWN_FIELDS:
             value = getattr(self, name)
-            if value is not None:
+            if value not in {None, ()}:
                 content[name] = iso_utc(value) if isinstance(value, datetime) else value
         return json.dumps(content)
 
     def __repr__(self) -> str:
-        given = ", ".join(name for name in _KNOWN_FIELDS if getattr(self, name) is not None)
+        given = ", ".join(name for name in _KNOWN_FIELDS if getattr(self, name) not in {None, ()})
         return f"Credentials(fields given: {given or 'none'})"
 
     @classmethod
@@ -131,6 +147,7 @@ class Credentials:
             client_secret=_text(content, "client_secret"),
             expires_at=_moment(content, "expires_at"),
             obtained_at=_moment(content, "obtained_at"),
+            supersedes=_version_ids(content.get("supersedes")),
             unknown_fields=MappingProxyType({name: content[name] for name in content.keys() - set(_KNOWN_FIELDS)}),
         )
         if credentials.auth_token is None and credentials.refresh_token is None and not credentials.has_login:
@@ -199,22 +216,50 @@ class CredentialStore:
             return None
         return Credentials.parse(call.text(answer, "SecretString")) if answer.get("SecretString") else None
 
-    def save(self, credentials: Credentials) -> str:
-        """Adds a version, which becomes the current one; returns its id."""
-        return self._put(credentials)
+    def save_newest(self, credentials: Credentials) -> str:
+        """Adds a version that holds the newest session; returns its id. It is current if it is the secret's first."""
+        return self._put(credentials, VersionStages=[NEWEST])
 
-    def save_pending(self, credentials: Credentials, *, version_id: str) -> None:
-        """Adds a version under a given id that is not current yet; the same again changes nothing."""
-        self._put(credentials, ClientRequestToken=version_id, VersionStages=[PENDING])
+    def save_pending(self, credentials: Credentials, *, version_id: str) -> bool:
+        """Adds the version that is being rotated, which holds the newest session; the same again changes nothing.
 
-    def promote(self, version_id: str) -> None:
-        """Makes a version the current one; nothing happens if it is."""
-        current = self._version_with(CURRENT)
-        if current == version_id:
-            return
-        if current is None:
-            raise ConfigurationError("The secret has no current version")
-        self._move(CURRENT, to=version_id, away_from=current)
+        Returns:
+            False if the version has another value: none can be changed.
+        """
+        try:
+            self._put(credentials, ClientRequestToken=version_id, VersionStages=[PENDING, NEWEST])
+        except TurnError:
+            return False
+        return True
+
+    def replace(self, credentials: Credentials) -> None:
+        """Adds a version and makes it the current one, whichever is now: what a person wants."""
+        version_id = self._put(credentials, VersionStages=[GIVEN])
+        for _ in range(_MOVES_TRIED):
+            current = self.current_version()
+            if current == version_id or self._move(CURRENT, to=version_id, away_from=current):
+                return
+        raise SecretStoreError("The secret was written by others, time after time, while this value was put in")
+
+    def make_current(self, version_id: str, *, supersedes: Collection[str]) -> bool:
+        """Makes a version the current one if none is, or one that it supersedes; nothing happens if it is.
+
+        Returns:
+            False if another version is current: it comes from this one, or from another credential.
+        """
+        for _ in range(_MOVES_TRIED):
+            current = self.current_version()
+            if current == version_id:
+                return True
+            if current is not None and current not in supersedes:
+                return False
+            if self._move(CURRENT, to=version_id, away_from=current):
+                return True
+        raise SecretStoreError("AWSCURRENT moved, time after time, while it was to be moved")
+
+    def current_version(self) -> str | None:
+        """Returns the id of the current version; None if the secret has none yet."""
+        return self._version_with(CURRENT)
 
     def end_rotation(self, version_id: str) -> None:
         """Takes the label of a pending version away; nothing happens if it is gone.
@@ -225,13 +270,8 @@ class CredentialStore:
         if PENDING in (self.stages_of(version_id) or []):
             self._move(PENDING, away_from=version_id)
 
-    def set_aside(self, version_id: str) -> None:
-        """Labels a version as one that a rotation fetched in vain, and no other."""
-        labelled = self._version_with(SET_ASIDE)
-        if labelled != version_id:
-            self._move(SET_ASIDE, to=version_id, away_from=labelled)
-
-    def _move(self, stage: str, *, to: str | None = None, away_from: str | None = None) -> None:
+    def _move(self, stage: str, *, to: str | None = None, away_from: str | None = None) -> bool:
+        """Moves a label; returns False if another writer has moved it meanwhile."""
         versions = {"MoveToVersionId": to, "RemoveFromVersionId": away_from}
         try:
             with answer_of(Service.SECRETS_MANAGER, "UpdateSecretVersionStage"):
@@ -242,8 +282,11 @@ class CredentialStore:
                 )
         except (ConfigurationError, SecretStoreError):
             # An answer that was lost is asked for again, and then the label is no longer where it was to be taken off.
-            if self._version_with(stage) != to:
+            holder = self._version_with(stage)
+            if holder == away_from:
                 raise
+            return holder == to
+        return True
 
     def stages_of(self, version_id: str) -> list[str] | None:
         """Returns the labels of a version; None if the secret has no such version."""
@@ -260,7 +303,8 @@ class CredentialStore:
         return versions
 
     def _put(self, credentials: Credentials, **arguments: Any) -> str:
-        with answer_of(Service.SECRETS_MANAGER, "PutSecretValue") as call:
+        turns = [Turn.VALUE_EXISTS] if "ClientRequestToken" in arguments else []
+        with answer_of(Service.SECRETS_MANAGER, "PutSecretValue", *turns) as call:
             answer = self._client.put_secret_value(
                 SecretId=self.secret_id, SecretString=credentials.to_secret_string(), **arguments
             )
@@ -293,3 +337,9 @@ def _moment(content: Mapping[str, object], name: str) -> datetime | None:
     if moment is None:
         raise ConfigurationError(f"The secret's {name} is not a time with a zone, such as 2026-05-01T18:02:44Z")
     return moment
+
+
+def _version_ids(value: object) -> tuple[str, ...]:
+    """The ids; a list that was changed by hand and cannot be read supersedes nothing."""
+    texts = value if isinstance(value, list) else []
+    return tuple(text for text in texts if isinstance(text, str))

@@ -3,12 +3,16 @@
 Rules, from what open-source clients observed: trust ``expires_in``; renew before the end; never renew twice at once;
 store the newest refresh token before the new access token is used, since the old one may be dead by then; a
 refresh token that GoPro has ended is made good by one password login, if there is a password.
+
+The guard keeps invocations of the authenticator apart, not a person's command and not the last step of a rotation, and
+a lease can end. So nothing rests on it but that GoPro is asked once: a session becomes current only in the place of the
+one that it was made from (``credentials.py``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -19,8 +23,7 @@ from gopro_sync.errors import (
     SessionRefusedError,
 )
 from gopro_sync.gopro.session.credentials import (
-    PENDING,
-    SET_ASIDE,
+    NEWEST,
     CredentialMode,
     Credentials,
     CredentialStore,
@@ -35,6 +38,8 @@ RENEWAL_MARGIN: Final = timedelta(minutes=30)
 # A run of 1,000 videos must not become 1,000 logins with a wrong password; the next night tries anew.
 REFUSAL_HOLDS: Final = timedelta(hours=1)
 _LOGINS_APART: Final = timedelta(minutes=1)
+# A value supersedes more than two versions only if as many writers in a row could not make theirs current.
+_MOST_SUPERSEDED: Final = 50
 _TRIES_FOR_THE_GUARD: Final = 8
 _WAIT_SECONDS: Final = 1.0
 
@@ -142,15 +147,22 @@ class Renewal:
     def prepare_rotation(self, version_id: str) -> Credentials:
         """Stores credentials with a new session as the secret's pending version. Errors as with `ensure`.
 
-        A pasted token, which only a person can replace, is stored as it is.
+        A pasted token, which only a person can replace, is stored as it is. A version that has a value already is left
+        as it is: Secrets Manager may ask for the same step twice, even at once.
         """
 
         def prepare(stored: StoredCredentials, memory: GuardMemory) -> Credentials:
-            credentials = stored.credentials
-            if credentials.mode is not CredentialMode.PASTED_TOKEN:
+            prepared = self._store.load_pending(version_id)
+            if prepared is not None:
+                return prepared
+            if stored.credentials.mode is CredentialMode.PASTED_TOKEN:
+                credentials = replace(stored.credentials, supersedes=(stored.version_id,))
+            else:
                 credentials = self._renewed(stored, memory)
-            self._store.save_pending(credentials, version_id=version_id)
-            return credentials
+            if self._store.save_pending(credentials, version_id=version_id):
+                return credentials
+            # Given meanwhile, by whoever took over the guard: this session must not be lost, so it becomes current.
+            return self._made_current(credentials)
 
         return self._guarded(prepare)
 
@@ -183,21 +195,30 @@ class Renewal:
         self._repeat_refusal(stored, memory)
         if self._is_accepted(stored.credentials):
             return stored.credentials
-        renewed = self._renewed(stored, memory)
         # Before the new token is used for anything: the old refresh token may be dead already.
-        self._store.save(renewed)
-        return renewed
+        return self._made_current(self._renewed(stored, memory))
+
+    def _made_current(self, renewed: Credentials) -> Credentials:
+        version_id = self._store.save_newest(renewed)
+        if self._store.make_current(version_id, supersedes=renewed.supersedes):
+            return renewed
+        # Another writer was faster, and its value does not come from what this one was made from: it counts.
+        current = self._store.load().credentials
+        if self._lasts(current) or self._is_accepted(current):
+            return current
+        raise SessionBusyError("Another value was put into the secret while the session was renewed")
 
     def _renewed(self, stored: StoredCredentials, memory: GuardMemory) -> Credentials:
         self._repeat_refusal(stored, memory)
+        used = [stored.version_id]
         sign_in = SignIn(
             self._tokens,
             clock=self._clock,
-            spare_refresh_token=self._spare_refresh_token,
+            spare_refresh_token=lambda: self._spare_refresh_token(stored, used),
             before_login=lambda: self._note_login(memory),
         )
         try:
-            return sign_in.renewed(stored.credentials)
+            return replace(sign_in.renewed(stored.credentials), supersedes=_distinct(used)[:_MOST_SUPERSEDED])
         except AuthenticationError as error:
             earlier = _refusal_of(stored, memory)
             now = self._clock()
@@ -225,16 +246,19 @@ class Renewal:
             raise SessionBusyError("A password login was made less than a minute ago, and its session is refused")
         self._guard.note_login()
 
-    def _spare_refresh_token(self) -> str | None:
-        """What a rotation fetched and did not get to make current: it may have ended the current refresh token."""
-        for label in (PENDING, SET_ASIDE):  # the first is there after a death only, and then is the newer one
-            try:
-                refresh_token = self._store.load(label).credentials.refresh_token
-            except ConfigurationError:
-                continue  # there is no such version, as nearly always
-            if refresh_token is not None:
-                return refresh_token
-        return None
+    def _spare_refresh_token(self, stored: StoredCredentials, used: list[str]) -> str | None:
+        """What was made from the stored version and is not current: it may have ended the stored refresh token.
+
+        A rotation under way, or a renewal that did not get to move AWSCURRENT. The versions join ``used``.
+        """
+        try:
+            newest = self._store.load(NEWEST)
+        except ConfigurationError:
+            return None  # there is no such version
+        if stored.version_id not in newest.credentials.supersedes:
+            return None  # of a credential that a person has replaced since, or the current one itself
+        used += [newest.version_id, *newest.credentials.supersedes]
+        return newest.credentials.refresh_token
 
     # --- the stored session ------------------------------------------------------------------------------------------
 
@@ -256,6 +280,10 @@ class Renewal:
         if credentials.expires_at is None or credentials.mode is CredentialMode.PASTED_TOKEN:
             return None
         return credentials.expires_at - self._clock() > RENEWAL_MARGIN
+
+
+def _distinct(version_ids: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(version_ids))
 
 
 def _refusal_of(stored: StoredCredentials, memory: GuardMemory) -> Refusal | None:
