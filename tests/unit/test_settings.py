@@ -71,7 +71,7 @@ def test_all_missing_variables_are_named_at_once() -> None:
         ("MAX_VIDEOS_PER_RUN", "1001"),
         ("MAX_VIDEOS_PER_RUN", "1e3"),
         ("MAX_VIDEOS_PER_RUN", "1_0"),
-        ("MAX_VIDEOS_PER_RUN", "9" * 5_000),
+        pytest.param("MAX_VIDEOS_PER_RUN", "9" * 5_000, id="long"),
         ("TRANSFER_WORKERS", "\u0663"),
         ("TRANSFER_WORKERS", " 8"),
         ("TRANSFER_WORKERS", "\u00b2"),
@@ -83,7 +83,7 @@ def test_a_value_out_of_bounds_is_named_with_its_value(name: str, value: str) ->
         read_settings({**COMPLETE, name: value})
 
     assert name in str(caught.value)
-    assert value in str(caught.value)
+    assert value[:100] in str(caught.value)
 
 
 def test_filters_are_spelled_as_in_a_runs_input() -> None:

@@ -186,7 +186,7 @@ def test_no_secret_shows_in_a_representation() -> None:
         ("ResourceNotFoundException", ConfigurationError),
         ("InvalidRequestException", ConfigurationError),
         ("AccessDeniedException", AccessDeniedError),
-        ("DecryptionFailure", AccessDeniedError),
+        ("DecryptionFailure", ConfigurationError),
         ("InternalServiceError", SecretStoreError),
         ("ThrottlingException", SecretStoreError),
     ],
