@@ -25,6 +25,7 @@ parameter_overrides = ["Environment=local"]
 """
 
 
+@pytest.mark.timeout(300)  # sam builds and deploys twice: on a busy machine, more than the two minutes of other tests
 def test_what_a_deleted_stack_has_left_is_adopted_and_no_video_is_copied_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
