@@ -121,9 +121,7 @@ class TransferWorld:
             tracker=self.tracker,
             engine=engine,
             clock=lambda: self.now,
-            invocation=Invocation(
-                owner=OWNER, deadline=self.now + timedelta(minutes=110), seconds_left=lambda: 900.0
-            ),
+            invocation=Invocation(owner=OWNER, deadline=self.now + timedelta(minutes=110), seconds_left=lambda: 900.0),
         ).archive(video)
 
     def _client(self, gate: SharedGate | None) -> GoProClient:
@@ -292,5 +290,3 @@ def _assert_archived(world: TransferWorld, *, only: int | None = None) -> None:
     sources = [source.sha256 for source in world.gopro.admin.sources()]
     assert len(stored) == (len(sources) if only is None else only)
     assert set(stored) <= set(sources), "an object has other bytes than the source"
-
-
