@@ -58,7 +58,7 @@ type _Answer = tuple[int, dict[str, str], bytes]  # status, headers, body
 
 @dataclass(slots=True, kw_only=True)
 class S3Fault:
-    """Misbehaviour at the next ``count`` requests of one operation, after ``skip`` good ones."""
+    """Misbehaviour at the next ``count`` requests of one operation, after ``skip`` good ones; no code is no body."""
 
     operation: Operation
     effect: Effect = "refuse"
@@ -282,7 +282,8 @@ class _S3Handler(LoopbackHandler, BaseHTTPRequestHandler):
             status, headers, answer = self._act(operation, body)
         except _RefusedError as refused:
             status, headers = refused.status, {}
-            answer = f"<Error><Code>{refused.code}</Code><Message>no</Message></Error>".encode()
+            told = f"<Error><Code>{refused.code}</Code><Message>no</Message></Error>"
+            answer = told.encode() if refused.code else b""
         self.s3.watch(operation, "acted")
         if self.fault and self.fault.effect == "lose_answer":
             self.close_connection = True

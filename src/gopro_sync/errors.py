@@ -41,6 +41,22 @@ class GoProSyncError(Exception):
         return " ".join(part for part in (f"{self.message}{subject}.", self.remedy) if part)
 
 
+class RefusalError(GoProSyncError):
+    """Base of what AWS refuses and time does not mend; never raised itself.
+
+    Args:
+        message: what was refused.
+        media_id: the GoPro media item concerned, if there is one.
+        may_concern_one_object: whether it was S3 that refused: what it refuses may be wrong with a single object, so
+            that only a second one shows whether all are refused. Tables, secrets and topics are the same for all
+            videos.
+    """
+
+    def __init__(self, message: str, *, media_id: str | None = None, may_concern_one_object: bool = False) -> None:
+        super().__init__(message, media_id=media_id)
+        self.may_concern_one_object = may_concern_one_object
+
+
 class RetryableError(GoProSyncError):
     """Base of the errors that time alone can mend; never raised itself.
 
@@ -68,7 +84,7 @@ class RetryableError(GoProSyncError):
 # --- the operator has to act -----------------------------------------------------------------------------------------
 
 
-class ConfigurationError(GoProSyncError):
+class ConfigurationError(RefusalError):
     """What the stack is made of cannot be used: a variable, the secret, the bucket, the table, the topic or the key."""
 
     remedy = "Set it right, then start the run again."
@@ -92,21 +108,10 @@ class SessionRefusedError(GoProSyncError):
     remedy = "A run renews it by itself; for a single call, invoke the authenticator first."
 
 
-class AccessDeniedError(GoProSyncError):
-    """AWS refused a call that every video needs: a role, a bucket policy or a key policy does not allow it.
-
-    Args:
-        message: what was refused.
-        media_id: the GoPro media item concerned, if there is one.
-        may_concern_one_object: whether it was S3 that refused: a policy may name a single object, so that only a second
-            one shows whether all are refused. Tables, secrets and topics are the same for all videos.
-    """
+class AccessDeniedError(RefusalError):
+    """AWS refused a call that every video needs: a role, a bucket policy or a key policy does not allow it."""
 
     remedy = "Compare the role's policy with template.yaml; redeploying the stack restores it."
-
-    def __init__(self, message: str, *, media_id: str | None = None, may_concern_one_object: bool = False) -> None:
-        super().__init__(message, media_id=media_id)
-        self.may_concern_one_object = may_concern_one_object
 
 
 class GoProApiChangedError(GoProSyncError):
@@ -256,7 +261,19 @@ class IntegrityError(GoProSyncError):
 class ObjectRefusedError(GoProSyncError):
     """S3 refused an object of this video, and takes others: the trouble is the video's, and not the run's."""
 
-    remedy = "Look for a statement of the bucket's policy that names this key; nothing is wrong with the other videos."
+    remedy = (
+        "Look at what the message names, and for a statement of the bucket's policy that names this key; nothing is "
+        "wrong with the other videos."
+    )
+
+
+class RequestRefusedError(RefusalError):
+    """AWS does not take a request for what is in it: it would not take the same one another time either."""
+
+    remedy = (
+        "Trying again does not help: the message names AWS's code and reason. If it is none of yours, such as a rule "
+        "of the bucket, look for a newer release, or report it."
+    )
 
 
 class KeyConflictError(GoProSyncError):

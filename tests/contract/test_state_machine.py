@@ -12,6 +12,7 @@ import pytest
 
 from gates.template import Stack, resource, state_machine, state_machine_text, states, template
 from gopro_sync import errors
+from gopro_sync.handlers.video_downloader import TRIES_OF_THE_STATE_MACHINE
 from gopro_sync.run.platform_faults import CANNOT_BE_RUN, FUNCTION_DIED, LAMBDA_NOT_READY, is_weather
 from gopro_sync.run.run_files import write_manifest
 from local.engine.jsonata import evaluate
@@ -71,6 +72,7 @@ GIVEN_UP_AT_ONCE: Final = OF_ONE_VIDEO | {
     "InvalidEventError",
     "AuthenticationError",
     "AccessDeniedError",
+    "RequestRefusedError",
     "GoProApiChangedError",
     "UnexpectedError",
 }
@@ -329,6 +331,11 @@ def test_the_errors_of_an_invocation_are_lambda_s_own() -> None:
 def test_every_error_class_is_either_retried_or_given_up_on_purpose() -> None:
     tables = [set(RETRIED_BY), GIVEN_UP_AT_ONCE, set(MENDED_BY_A_RENEWAL), ONLY_IN_A_ROTATION]
     assert sorted(name for table in tables for name in table) == sorted(error_classes())
+
+
+def test_a_downloader_knows_when_nobody_calls_it_again() -> None:
+    (passing,) = [rule for rule in TASKS["DownloadVideo"]["Retry"] if "StorageError" in rule["ErrorEquals"]]
+    assert passing["MaxAttempts"] == TRIES_OF_THE_STATE_MACHINE
 
 
 def test_every_error_that_time_may_mend_is_retried() -> None:

@@ -149,7 +149,7 @@ def run(
             "StartTime": started_at,
         },
         "StateMachine": {"Id": "arn:aws:states:eu-west-1:123456789012:stateMachine:gopro-sync-orchestrator"},
-        "State": {"EnteredTime": entered_at},
+        "State": {"EnteredTime": entered_at, "RetryCount": 0},
     }
     execution = Execution()
     scope = _Scope(states=definition["States"], context=context, variables={}, clock=clock, ends_at=ends_at)
@@ -213,6 +213,7 @@ def _run_state(
     run_once = _run_map if state["Type"] == "Map" else _run_task
     attempts: dict[int, int] = {}
     while True:
+        scope.context["State"] = {**scope.context["State"], "RetryCount": sum(attempts.values())}
         try:
             result = run_once(scope, state, state_input, answer, execution)
             return _leave(scope, state, {"input": state_input, "result": result}, default=result)

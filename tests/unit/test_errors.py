@@ -8,12 +8,19 @@ import inspect
 import pytest
 
 from gopro_sync import errors
-from gopro_sync.errors import GoProSyncError, NetworkError, RetryableError, SourceMissingError, ThrottledError
+from gopro_sync.errors import (
+    GoProSyncError,
+    NetworkError,
+    RefusalError,
+    RetryableError,
+    SourceMissingError,
+    ThrottledError,
+)
 
 RAISED = [
     member
     for _, member in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(member, GoProSyncError) and member not in {GoProSyncError, RetryableError}
+    if issubclass(member, GoProSyncError) and member not in {GoProSyncError, RefusalError, RetryableError}
 ]
 
 

@@ -26,6 +26,7 @@ from gopro_sync.archive.surroundings import Surroundings
 from gopro_sync.archive.transfer_records import Archived, FileToArchive, Paused, TransferOutcome
 from gopro_sync.archive.transfer_state import Means, Progress, TransferRules
 from gopro_sync.archive.workers import PartWorkers, TimeBudget
+from gopro_sync.errors import StorageError
 
 __all__ = [
     "Archived",
@@ -129,7 +130,14 @@ class TransferEngine:
             ConfigurationError: there is no such bucket, or its key cannot be used.
             StorageError: S3 failed, so that nothing is known.
         """
-        return is_second_object_accepted(self._writer)
+        around = self._surroundings
+        retries = Retries(sleep=around.crew(1).sleep, random=around.random, seconds_left=lambda: math.inf)
+        try:
+            return retries.call("ask S3 for another object", lambda: is_second_object_accepted(self._writer))
+        except StorageError as error:
+            if error.if_it_persists is None:
+                raise
+            return False
 
 
 def _progress_of(file: FileToArchive, resume: OpenUpload | None) -> Progress:

@@ -60,19 +60,25 @@ def verified_object(means: Means, progress: Progress, origin: Origin, *, whole: 
         IntegrityError: they differ.
         StorageError: S3 does not find it.
     """
+    without_checksum: StoredObject | None = None
 
     def finished() -> StoredObject:
+        nonlocal without_checksum
+        without_checksum = None
         stored = means.writer.describe_object(progress.key)
         if stored is None:
             raise StorageError("S3 does not find the finished object", media_id=means.file.media_id)
         if stored.crc64nvme is None and means.rules.require_storage_checksum:
-            raise _NoChecksumError(stored)
+            without_checksum = stored  # one answer may lack what the next one has
+            raise StorageError("S3 answered HeadObject without the object's checksum", media_id=means.file.media_id)
         return stored
 
     try:
         stored = means.retries.call("look at the finished object", finished)
-    except _NoChecksumError as error:
-        stored = error.stored
+    except StorageError:
+        if without_checksum is None:
+            raise
+        stored = without_checksum
     check_stored_object(
         expected=whole,
         stored_size_bytes=stored.size_bytes,
@@ -120,14 +126,6 @@ def recognised_object(
         stored=stored,
         checksum=stored.crc64nvme,
     )
-
-
-class _NoChecksumError(StorageError):
-    """S3 tells no checksum of the object; one answer may lack what the next one has. Never leaves this module."""
-
-    def __init__(self, stored: StoredObject) -> None:
-        super().__init__("S3 answered HeadObject without the object's checksum")
-        self.stored = stored
 
 
 def _archived(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from gopro_sync.archive.bucket_writer import BucketWriter, ObjectDescription, UploadVanishedError
-from gopro_sync.errors import AccessDeniedError, StorageError
+from gopro_sync.errors import AccessDeniedError, RequestRefusedError, StorageError
 
 # Below the prefix that the role may write to; videos lie in a folder of their year and month.
 SECOND_KEY: Final = "gopro-videos/.may-this-be-written"
@@ -41,7 +41,7 @@ def is_second_object_accepted(writer: BucketWriter) -> bool:
             writer.abort_upload(key=SECOND_KEY, upload_id=upload_id)
         writer.open_uploads(SECOND_KEY)
         writer.describe_object(SECOND_KEY)
-    except AccessDeniedError:
+    except (AccessDeniedError, RequestRefusedError):
         return False
     except UploadVanishedError as vanished:
         raise StorageError(f"S3 lost an upload that it had just opened ({vanished})") from vanished

@@ -11,7 +11,7 @@ from gopro_sync.archive.open_upload import OpenUpload
 from gopro_sync.archive.origin import Origin, plan_new_upload, plan_of
 from gopro_sync.archive.proof import describe
 from gopro_sync.archive.transfer_state import Means, Progress
-from gopro_sync.errors import AccessDeniedError, StorageError
+from gopro_sync.errors import RefusalError, RequestRefusedError, StorageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ def abort_upload(means: Means, progress: Progress) -> None:
     if progress.upload is None:
         return
     # What led here matters more than a failed clean-up; a lifecycle rule removes what stays.
-    with suppress(StorageError, AccessDeniedError):
+    with suppress(StorageError, RefusalError):
         means.writer.abort_upload(key=progress.upload.s3_key, upload_id=progress.upload.upload_id)
     progress.upload = None
 
@@ -108,7 +108,7 @@ def _open(means: Means, description: ObjectDescription) -> str:
 def _abort_forgotten_uploads(means: Means, key: str, *, but: str | None = None) -> None:
     """Frees what a call left that died, or lost S3's answer, before it could record an upload: one without any part."""
     # A lifecycle rule removes what stays, and a store that cannot list uploads can still hold videos.
-    with suppress(StorageError, UploadVanishedError):
+    with suppress(StorageError, RequestRefusedError, UploadVanishedError):
         for upload_id in means.writer.open_uploads(key):
             if upload_id != but and not means.writer.list_parts(key=key, upload_id=upload_id):
                 means.writer.abort_upload(key=key, upload_id=upload_id)

@@ -24,6 +24,8 @@ from gopro_sync.errors import (
     AlertError,
     ConfigurationError,
     GoProSyncError,
+    RefusalError,
+    RequestRefusedError,
     RetryableError,
     SecretStoreError,
     StorageError,
@@ -72,6 +74,7 @@ class Turn(StrEnum):
 TRIED_AGAIN: Final[Mapping[type[GoProSyncError], tuple[Tries, ...]]] = {
     AccessDeniedError: (),  # a person has to act first
     ConfigurationError: (),
+    RequestRefusedError: (),  # it would be the same request
     StorageError: (Tries.INVOCATION, Tries.STATE_MACHINE, Tries.NEXT_RUN),
     TrackerError: (Tries.STATE_MACHINE, Tries.NEXT_RUN),
     SecretStoreError: (Tries.STATE_MACHINE, Tries.NEXT_RUN),
@@ -89,6 +92,16 @@ _KEY_DENIED: Final = (
     "AccessDenied: {service} was refused the stack's key: see in KMS whether it is enabled and who may use it "
     "({code} on {operation}{said})"
 )
+_UNEXPLAINED: Final = (
+    f"{_LATER} and does not say why; if it stays so, the role lacks {{action}}, or a policy of the bucket or the key "
+    "denies it"
+)
+_REFUSED: Final = "{service} does not take {operation} as it was asked for ({code}{said}), and time does not mend it"
+_NOT_KNOWN: Final = (
+    "{service} does not accept the credentials that the function was given for {operation} ({code}{said}): the role or "
+    "the account was changed or closed"
+)
+_ELSEWHERE: Final = "The bucket is in another region than the stack ({code} on {operation})"
 _NOT_VALID: Final = "{service} does not take what {operation} was given ({code}{said})"
 _NOT_USABLE: Final = "The secret cannot be used ({code} on {operation}): it is missing, deleted or empty"
 
@@ -103,12 +116,14 @@ class Meaning:
             and ``said`` (AWS's own words, after a colon) are filled in.
         by_botocore: whether botocore tries again at once, before anybody else.
         turn: what it is to a caller that reckons with it.
+        is_denial_in_the_end: whether it is a denial if it persists, which only who tries again can know.
     """
 
     error: type[GoProSyncError]
     reads: str = _LATER
     by_botocore: bool = False
     turn: Turn | None = None
+    is_denial_in_the_end: bool = False
 
 
 class TurnError(Exception):
@@ -128,25 +143,89 @@ class TurnError(Exception):
 
 
 _DENIAL: Final = Meaning(error=AccessDeniedError, reads=_DENIED)
+_UNKNOWN_CREDENTIALS: Final = Meaning(error=AccessDeniedError, reads=_NOT_KNOWN)
 _KEY_UNUSABLE: Final = Meaning(error=ConfigurationError, reads=_NO_KEY)
 _KEY_DENIAL: Final = Meaning(error=AccessDeniedError, reads=_KEY_DENIED)
 # How KMS itself names the state of a key, and how it says it.
 # https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html
 _KEY_STATE: Final = re.compile(r"\b(Disabled|KMSInvalidState)Exception\b|\bis disabled\b|\bis pending deletion\b")
 _KMS: Final = re.compile(r"\bkms\b|AWSKMS", re.IGNORECASE)
+_REFUSAL: Final = Meaning(error=RequestRefusedError, reads=_REFUSED)
+
+
+def _weather(error: type[RetryableError]) -> dict[str, Meaning]:
+    """Return what any service may answer, and what passes.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html, the codes at which the SDKs slow down, and
+    what stands in the place of a code where an answer has no body, or a body of somebody on the way. Such a 403 may be
+    a proxy's, a new role's that not all of AWS knows yet, or a denial: that it stays shows which. A signature is
+    refused for a clock that differs, too.
+    """
+    busy = Meaning(error=error, reads=_BUSY)
+    busy_too = Meaning(error=error, reads=_BUSY, by_botocore=True)
+    ended = Meaning(error=error, reads=f"{_LATER}: the role's credentials have ended, and new ones are on their way")
+    unexplained = Meaning(error=error, reads=_UNEXPLAINED, is_denial_in_the_end=True)
+    clock = Meaning(error=error, reads=f"{_LATER}: its clock and that of this function differ")
+    return {
+        **dict.fromkeys(("403", "401", "SignatureDoesNotMatch", "InvalidSignatureException"), unexplained),
+        **dict.fromkeys(("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidToken"), ended),
+        **dict.fromkeys(("RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"), clock),
+        **dict.fromkeys(("429", "Busy", "KMS.ThrottlingException", "KMSThrottlingException"), busy),
+        **dict.fromkeys(
+            (
+                *("SlowDown", "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled"),
+                *("RequestThrottledException", "TooManyRequestsException", "RequestLimitExceeded"),
+                *("BandwidthLimitExceeded", "LimitExceededException", "PriorRequestNotComplete"),
+                *("ProvisionedThroughputExceededException", "TransactionInProgressException"),
+            ),
+            busy_too,
+        ),
+        **dict.fromkeys(
+            (
+                *(
+                    "RequestTimeout",
+                    "RequestTimeoutException",
+                    "InternalError",
+                    "InternalFailure",
+                    "ServiceUnavailable",
+                ),
+                *("500", "502", "503", "504"),
+            ),
+            Meaning(error=error, by_botocore=True),
+        ),
+    }
+
 
 MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
     Service.S3: {
-        "AccessDenied": _DENIAL,
-        "AllAccessDisabled": _DENIAL,
-        "403": _DENIAL,
+        **_weather(StorageError),
+        **dict.fromkeys(("AccessDenied", "AllAccessDisabled"), _DENIAL),
+        "KMS.AccessDeniedException": _KEY_DENIAL,
+        **dict.fromkeys(("InvalidAccessKeyId", "NotSignedUp", "AccountProblem"), _UNKNOWN_CREDENTIALS),
         "NoSuchBucket": Meaning(error=ConfigurationError, reads="There is no such bucket ({code} on {operation})"),
-        "KMS.DisabledException": _KEY_UNUSABLE,
-        "KMS.KMSInvalidStateException": _KEY_UNUSABLE,
-        "KMS.NotFoundException": _KEY_UNUSABLE,
         # HeadObject's refusals have no body: so it says, among other things, that the key cannot be used.
         "400": Meaning(
             error=StorageError, reads=f"{_LATER}: if it does so again, see in KMS whether the stack's key is enabled"
+        ),
+        **dict.fromkeys(
+            ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
+            Meaning(error=ConfigurationError, reads=_ELSEWHERE),
+        ),
+        **dict.fromkeys(
+            (
+                *("KMS.DisabledException", "KMS.KMSInvalidStateException", "KMS.NotFoundException"),
+                "KMS.InvalidKeyUsageException",
+            ),
+            _KEY_UNUSABLE,
+        ),
+        **dict.fromkeys(
+            (
+                *("InvalidRequest", "InvalidArgument", "InvalidURI", "InvalidTag", "InvalidStorageClass"),
+                *("InvalidDigest", "InvalidBucketState", "InvalidObjectState", "EncryptionTypeMismatch"),
+                *("EntityTooSmall", "EntityTooLarge", "KeyTooLongError", "MetadataTooLarge", "TooManyParts"),
+                *("MalformedXML", "MissingContentLength", "MethodNotAllowed", "NotImplemented"),
+            ),
+            _REFUSAL,
         ),
         "404": Meaning(error=StorageError, turn=Turn.NOT_THERE),
         "NoSuchKey": Meaning(error=StorageError, turn=Turn.NOT_THERE),
@@ -157,10 +236,7 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
         "InvalidPart": Meaning(error=StorageError, turn=Turn.PARTS_REFUSED),
         "InvalidPartOrder": Meaning(error=StorageError, turn=Turn.PARTS_REFUSED),
         "BadDigest": Meaning(error=StorageError, turn=Turn.PARTS_REFUSED),
-        "SlowDown": Meaning(error=StorageError, reads=_BUSY, by_botocore=True),
-        "RequestTimeout": Meaning(error=StorageError, by_botocore=True),
-        "InternalError": Meaning(error=StorageError, by_botocore=True),
-        "ServiceUnavailable": Meaning(error=StorageError, by_botocore=True),
+        "OperationAborted": Meaning(error=StorageError, reads=f"{_LATER}: another operation is under way there"),
         # To a PutObject it says "try again"; to a completion, that the parts have to be sent again in a new upload:
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         "ConditionalRequestConflict": Meaning(
@@ -168,31 +244,28 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
             reads=f"{_LATER}: another write to the key is under way",
             turn=Turn.UPLOAD_CONFLICTS,
         ),
-        "ExpiredToken": Meaning(error=StorageError, reads=f"{_LATER}: the role's credentials have ended"),
-        "RequestTimeTooSkewed": Meaning(
-            error=StorageError, reads=f"{_LATER}: its clock and that of this function differ"
-        ),
     },
     Service.DYNAMODB: {
-        "AccessDeniedException": _DENIAL,
-        "AccessDenied": _DENIAL,
-        "UnauthorizedOperation": _DENIAL,
+        **_weather(TrackerError),
+        **dict.fromkeys(("AccessDeniedException", "AccessDenied", "UnauthorizedOperation"), _DENIAL),
+        **dict.fromkeys(("UnrecognizedClientException", "InvalidClientTokenId"), _UNKNOWN_CREDENTIALS),
         "ResourceNotFoundException": Meaning(
             error=ConfigurationError, reads="The tracker table does not exist ({code} on {operation})"
         ),
         "ConditionalCheckFailedException": Meaning(error=TrackerError, turn=Turn.CONDITION_FAILED),
         "TransactionCanceledException": Meaning(error=TrackerError, turn=Turn.CANCELLED),
-        "ValidationException": Meaning(error=TrackerError, reads=_NOT_VALID, turn=Turn.NOT_VALID),
-        "SerializationException": Meaning(error=TrackerError, reads=_NOT_VALID, turn=Turn.NOT_VALID),
-        "ItemCollectionSizeLimitExceededException": Meaning(error=TrackerError, reads=_NOT_VALID, turn=Turn.NOT_VALID),
-        "ThrottlingException": Meaning(error=TrackerError, reads=_BUSY, by_botocore=True),
-        "ProvisionedThroughputExceededException": Meaning(error=TrackerError, reads=_BUSY, by_botocore=True),
-        "RequestLimitExceeded": Meaning(error=TrackerError, reads=_BUSY, by_botocore=True),
+        **dict.fromkeys(
+            ("ValidationException", "SerializationException", "ItemCollectionSizeLimitExceededException"),
+            Meaning(error=RequestRefusedError, reads=_NOT_VALID, turn=Turn.NOT_VALID),
+        ),
+        "TransactionConflictException": Meaning(error=TrackerError),
+        "ReplicatedWriteConflictException": Meaning(error=TrackerError),
         "InternalServerError": Meaning(error=TrackerError, by_botocore=True),
     },
     Service.SECRETS_MANAGER: {
-        "AccessDeniedException": _DENIAL,
-        "AccessDenied": _DENIAL,
+        **_weather(SecretStoreError),
+        **dict.fromkeys(("AccessDeniedException", "AccessDenied"), _DENIAL),
+        **dict.fromkeys(("UnrecognizedClientException", "InvalidClientTokenId"), _UNKNOWN_CREDENTIALS),
         # "Check that the key is available, enabled, and not in an invalid state": the model's own words on the second.
         "DecryptionFailure": _KEY_UNUSABLE,
         "EncryptionFailure": _KEY_UNUSABLE,
@@ -200,19 +273,18 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
         "InvalidRequestException": Meaning(error=ConfigurationError, reads=_NOT_USABLE),
         "ResourceExistsException": Meaning(error=SecretStoreError, turn=Turn.VALUE_EXISTS),
         "InvalidParameterException": Meaning(error=ConfigurationError, reads=_NOT_USABLE),
-        "ThrottlingException": Meaning(error=SecretStoreError, reads=_BUSY, by_botocore=True),
+        "ValidationException": _REFUSAL,
         "InternalServiceError": Meaning(error=SecretStoreError, by_botocore=True),
     },
     Service.SNS: {
-        "AuthorizationError": _DENIAL,
-        "AccessDenied": _DENIAL,
-        "KMSAccessDenied": _DENIAL,
-        "KMSDisabled": _KEY_UNUSABLE,
-        "KMSInvalidState": _KEY_UNUSABLE,
-        "KMSNotFound": _KEY_UNUSABLE,
+        **_weather(AlertError),
+        **dict.fromkeys(("AuthorizationError", "AccessDenied", "KMSAccessDenied", "KMSOptInRequired"), _DENIAL),
+        **dict.fromkeys(("InvalidClientTokenId", "InvalidSecurity"), _UNKNOWN_CREDENTIALS),
+        **dict.fromkeys(("KMSDisabled", "KMSInvalidState", "KMSNotFound"), _KEY_UNUSABLE),
+        **dict.fromkeys(("InvalidParameter", "ParameterValueInvalid", "ValidationException"), _REFUSAL),
         "NotFound": Meaning(error=ConfigurationError, reads="The topic of the alerts does not exist ({code})"),
         "Throttled": Meaning(error=AlertError, reads=_BUSY),
-        "InternalError": Meaning(error=AlertError, by_botocore=True),
+        "KMSThrottling": Meaning(error=AlertError, reads=_BUSY),
     },
 }
 
@@ -349,20 +421,27 @@ def refusal(
     said = answer.get("Error", {}).get("Message")
     if meaning is _DENIAL and said:
         meaning = _denial_by_key(said)
-    message = meaning.reads.format(
-        service=service,
-        operation=operation,
-        code=code,
-        status=f" ({told['HTTPStatusCode']})" if "HTTPStatusCode" in told else "",
-        action=_IAM_ACTIONS.get(operation, f"{_IAM_PREFIXES[service]}:{operation}"),
-        said=f": {said}" if said else "",
+    fields = {
+        "service": service,
+        "operation": operation,
+        "code": code,
+        # Where the code is the status, it need not be told twice.
+        "status": f" ({status})" if (status := told.get("HTTPStatusCode")) and str(status) != code else "",
+        "action": _IAM_ACTIONS.get(operation, f"{_IAM_PREFIXES[service]}:{operation}"),
+        "said": f": {said}" if said else "",
+    }
+    message = meaning.reads.format(**fields)
+    is_object = service is Service.S3
+    if issubclass(meaning.error, RefusalError):
+        return meaning.error(message, media_id=media_id, may_concern_one_object=is_object)
+    asked = retry_after_seconds(told.get("HTTPHeaders", {}).get("retry-after"), now_utc())
+    denial = AccessDeniedError(_DENIED.format(**fields), media_id=media_id, may_concern_one_object=is_object)
+    return FAILURES[service](
+        message,
+        media_id=media_id,
+        retry_after_seconds=asked,
+        if_it_persists=denial if meaning.is_denial_in_the_end else None,
     )
-    if issubclass(meaning.error, RetryableError):
-        asked = retry_after_seconds(told.get("HTTPHeaders", {}).get("retry-after"), now_utc())
-        return meaning.error(message, media_id=media_id, retry_after_seconds=asked)
-    if meaning.error is AccessDeniedError:
-        return AccessDeniedError(message, media_id=media_id, may_concern_one_object=service is Service.S3)
-    return meaning.error(message, media_id=media_id)
 
 
 def _denial_by_key(said: str) -> Meaning:

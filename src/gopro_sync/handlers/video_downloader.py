@@ -6,7 +6,7 @@ Called again by the state machine for as long as it answers ``IN_PROGRESS`` or, 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -41,6 +41,9 @@ from gopro_sync.values.event_fields import (
 )
 from gopro_sync.values.transfer_rate import megabits_per_second
 
+# How often the state machine calls again for what time may mend (statemachine/sync.asl.json, DownloadVideo's Retry).
+TRIES_OF_THE_STATE_MACHINE: Final = 3
+
 
 @entry_point(EventType.VIDEO_DOWNLOAD_FAILED, prepare=composition.prepare_video_downloader)
 def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
@@ -58,10 +61,13 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         GoProSyncError: what the session, the GoPro API, the tracker and the transfer raise.
     """
     video = video_of(event)
+    tries_before = optional_count(event, "tries_before")
     invocation = Invocation(
         owner=execution_id_of(event, context),
         deadline=optional_time(event, "run_deadline"),
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+        # An invocation by hand counts none: nobody calls again.
+        is_last_try=tries_before is None or tries_before >= TRIES_OF_THE_STATE_MACHINE,
     )
     # Not as `extra` of single lines: the standard library keeps `filename` for itself there.
     logger.append_keys(media_id=video.media_id, filename=video.filename)

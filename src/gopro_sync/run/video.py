@@ -21,6 +21,9 @@ from gopro_sync.errors import (
     KeyConflictError,
     NetworkError,
     ObjectRefusedError,
+    RefusalError,
+    RequestRefusedError,
+    RetryableError,
     SessionRefusedError,
     SourceLostError,
     SourceMissingError,
@@ -86,11 +89,13 @@ class Invocation:
         owner: the run; the lease is taken in its name.
         deadline: when the run has to be over; None for a video that is invoked by itself.
         seconds_left: returns how long this invocation may still run.
+        is_last_try: whether nobody calls again in this run if it fails.
     """
 
     owner: str
     deadline: datetime | None
     seconds_left: Callable[[], float]
+    is_last_try: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +163,7 @@ class VideoTransfer:
         self._clock = clock
         self._owner, self._deadline = invocation.owner, invocation.deadline
         self._invocation_seconds_left = invocation.seconds_left
+        self._is_last_try = invocation.is_last_try
 
     def archive(self, video: Video) -> VideoResult:
         """Bring the video as far as time allows; COMPLETED only when every chapter is in S3, verified.
@@ -207,14 +213,28 @@ class VideoTransfer:
     def _archive_or_blame_object(self, video: Video, record: TrackerRecord) -> VideoResult:
         try:
             return self._archive_claimed(video, record)
-        except AccessDeniedError as refusal:
-            # A second, unrelated object tells whose trouble it is. Each invocation asks for itself, so that no video is
-            # marked before another one has spoken.
-            if refusal.may_concern_one_object and self._engine.accepts_other_objects():
-                raise ObjectRefusedError(
-                    f"{refusal.message}, but S3 takes other objects", media_id=video.media_id
-                ) from refusal
-            raise
+        except RefusalError as refusal:
+            raise self._judged(refusal, video) from refusal
+        except RetryableError as error:
+            if error.if_it_persists is None or not self._is_last_try:
+                raise
+            raise self._judged(error.if_it_persists, video) from error
+
+    def _judged(self, refusal: RefusalError, video: Video) -> GoProSyncError:
+        """Returns whose trouble a refusal is.
+
+        A second, unrelated object tells. Each invocation asks for itself, so that no video is marked before another one
+        has spoken.
+        """
+        if not refusal.may_concern_one_object:
+            return refusal
+        is_the_videos = self._engine.accepts_other_objects()
+        if isinstance(refusal, RequestRefusedError):
+            told = f"{refusal.message}, and S3 refuses other objects as well"
+            return refusal if is_the_videos else ConfigurationError(told, media_id=video.media_id)
+        if is_the_videos:
+            return ObjectRefusedError(f"{refusal.message}, but S3 takes other objects", media_id=video.media_id)
+        return refusal
 
     def _waiting(self, error: GoProUnavailableError) -> VideoResult:
         # The state machine waits without paying for a function. Where the run has no time for it, the error says so.

@@ -28,6 +28,7 @@ from gopro_sync.errors import (
     IntegrityError,
     MediaGoneError,
     ObjectRefusedError,
+    RequestRefusedError,
     SessionRefusedError,
     SourceLostError,
     SourceMissingError,
@@ -105,7 +106,14 @@ class World:
     def discover(self, owner: str = "run-1", max_videos: int = 1000) -> Discovery:
         return discover(self.client(), self.tracker, owner=owner, max_videos=max_videos, now=self.now)
 
-    def archive(self, found: Discovery, owner: str = "run-1", deadline: datetime | None = None) -> VideoResult:
+    def archive(
+        self,
+        found: Discovery,
+        owner: str = "run-1",
+        deadline: datetime | None = None,
+        *,
+        is_last_try: bool = True,
+    ) -> VideoResult:
         (video,) = found.videos
         engine = TransferEngine(
             writer=BucketWriter(s3=self.s3.client, http=self.storage_http, bucket="archive"),
@@ -125,7 +133,9 @@ class World:
             tracker=self.tracker,
             engine=engine,
             clock=lambda: self.now,
-            invocation=Invocation(owner=owner, deadline=deadline, seconds_left=self.seconds_left),
+            invocation=Invocation(
+                owner=owner, deadline=deadline, seconds_left=self.seconds_left, is_last_try=is_last_try
+            ),
         )
         return transfer.archive(video)
 
@@ -471,6 +481,71 @@ def test_an_object_that_s3_refuses_alone_is_its_video_s_own_trouble(world: World
 
     assert world.record()["status"] == "IN_PROGRESS", "the state machine marks it"
     assert (world.s3.uploads, world.s3.objects) == ({}, {}), "the second object leaves nothing behind"
+
+
+@pytest.mark.parametrize(
+    ("size", "operation", "code"),
+    [
+        (LARGE, "CompleteMultipartUpload", "EntityTooSmall"),
+        (LARGE, "UploadPart", "InvalidRequest"),
+        (MIB, "PutObject", "MalformedXML"),
+    ],
+)
+def test_what_s3_will_never_take_is_asked_for_once_and_condemns_no_other_video(
+    world: World, size: int, operation: Any, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.put(recording(size))
+    found = world.discover()
+    world.s3.faults = [refusing(operation, code, count=1, status=400)]
+
+    with pytest.raises(RequestRefusedError, match=f"{code}.* time does not mend it"):
+        world.archive(found)
+
+    told = [line for line in caplog.records if code in str(getattr(line, "error_message", ""))]
+    assert told == [], "nothing was asked for again"
+    assert world.record()["status"] == "IN_PROGRESS", "the state machine marks it"
+
+
+def test_what_s3_takes_of_no_object_is_the_runs_trouble(world: World) -> None:
+    world.put(recording(LARGE))
+    found = world.discover()
+    world.s3.faults = [refusing("CreateMultipartUpload", "InvalidRequest", status=400)]
+
+    with pytest.raises(ConfigurationError, match=r"InvalidRequest.* refuses other objects as well"):
+        world.archive(found)
+
+    assert world.record()["status"] == "PENDING"
+
+
+def test_a_key_that_is_disabled_for_one_object_alone_stops_no_run(world: World) -> None:
+    world.put(recording(LARGE))
+    found = world.discover()
+    world.s3.faults = [refusing("CreateMultipartUpload", "KMS.DisabledException", count=1, status=400)]
+
+    with pytest.raises(ObjectRefusedError, match="enable it in KMS"):
+        world.archive(found)
+
+
+@pytest.mark.parametrize(
+    ("size", "operation"), [(LARGE, "UploadPart"), (LARGE, "CreateMultipartUpload"), (MIB, "HeadObject")]
+)
+def test_a_403_that_does_not_say_why_is_asked_again_and_denies_in_the_end_only(
+    world: World, size: int, operation: Any
+) -> None:
+    world.put(recording(size))
+    found = world.discover()
+    world.s3.faults = [refusing(operation, "", count=1)]
+    assert world.archive(found).status is VideoStatus.COMPLETED
+
+    world.s3.objects.clear()
+    world.dynamodb.delete_item(TableName=TABLE, Key={"media_id": {"S": "m1"}})
+    found = world.discover(owner="run-2")
+    world.s3.faults = [refusing(operation, "")]
+    with pytest.raises(StorageError, match=r"403 and does not say why.* the role lacks s3:"):
+        world.archive(found, owner="run-2", is_last_try=False)
+    with pytest.raises(AccessDeniedError, match=r"AccessDenied: S3 refused .* which needs s3:"):
+        world.archive(found, owner="run-2")
+    assert world.record()["status"] == "PENDING", "true of every video"
 
 
 def test_nobody_is_blamed_as_long_as_s3_does_not_answer_for_a_second_object(world: World) -> None:

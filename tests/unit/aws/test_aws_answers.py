@@ -13,6 +13,8 @@ from gopro_sync.errors import (
     AlertError,
     ConfigurationError,
     GoProSyncError,
+    RequestRefusedError,
+    RetryableError,
     SecretStoreError,
     StorageError,
     TrackerError,
@@ -119,7 +121,7 @@ def test_a_condition_that_failed_is_known_by_its_code_whatever_the_status(status
     ("service", "operation", "code", "needs"),
     [
         (Service.S3, "UploadPart", "AccessDenied", "s3:PutObject"),
-        (Service.S3, "ListParts", "403", "s3:ListMultipartUploadParts"),
+        (Service.S3, "ListParts", "AccessDenied", "s3:ListMultipartUploadParts"),
         (Service.DYNAMODB, "UpdateItem", "AccessDeniedException", "dynamodb:UpdateItem"),
         (Service.DYNAMODB, "TransactWriteItems", "AccessDeniedException", "dynamodb:PutItem"),
         (Service.SECRETS_MANAGER, "GetSecretValue", "AccessDeniedException", "secretsmanager:GetSecretValue"),
@@ -134,7 +136,47 @@ def test_a_denial_names_the_permission_and_repeats_aws(service: Service, operati
     )
 
 
-@pytest.mark.parametrize("turn", [turn for turn in Turn if turn is not Turn.NOT_THERE])
+PERMANENT = [
+    *("InvalidRequest", "InvalidArgument", "EntityTooSmall", "EntityTooLarge", "MalformedXML", "MethodNotAllowed"),
+]
+
+
+@pytest.mark.parametrize("code", PERMANENT)
+def test_what_s3_will_never_take_is_named_with_its_reason_and_may_concern_one_object(code: str) -> None:
+    error = told(Service.S3, "PutObject", refused(code, message="Your proposed upload is too odd"))
+    assert isinstance(error, RequestRefusedError)
+    assert error.may_concern_one_object
+    assert f"({code}: Your proposed upload is too odd), and time does not mend it" in error.message
+
+
+@pytest.mark.parametrize("service", Service)
+@pytest.mark.parametrize("code", ["403", "SignatureDoesNotMatch"])
+def test_a_403_that_says_nothing_passes_or_is_a_denial_in_the_end(service: Service, code: str) -> None:
+    error = told(service, "Publish", refused(code, status=403))
+    assert type(error) is PASSING[service]
+    assert isinstance(error, RetryableError)
+    assert "does not say why; if it stays so, the role lacks" in error.message
+    assert isinstance(error.if_it_persists, AccessDeniedError)
+
+
+@pytest.mark.parametrize("service", Service)
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidToken", "RequestTimeout"),
+        *("KMS.ThrottlingException", "ThrottlingException", "LimitExceededException", "SlowDown", "503"),
+        *("BandwidthLimitExceeded", "TooManyRequestsException", "RequestThrottled", "RequestTimeTooSkewed"),
+        *("TransactionInProgressException", "RequestExpired"),
+    ],
+)
+def test_weather_passes(service: Service, code: str) -> None:
+    error = told(service, "Publish", refused(code))
+    assert type(error) is PASSING[service]
+    assert isinstance(error, RetryableError)
+    assert error.if_it_persists is None
+
+
+@pytest.mark.parametrize("turn", [turn for turn in Turn if turn not in {Turn.NOT_THERE, Turn.NOT_VALID}])
 def test_a_turn_is_an_error_to_a_caller_that_does_not_reckon_with_it(turn: Turn) -> None:
     for service, codes in MEANINGS.items():
         for code in (code for code, meaning in codes.items() if meaning.turn is turn):
