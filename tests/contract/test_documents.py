@@ -46,7 +46,7 @@ def test_no_table_names_a_parameter_or_an_output_that_is_gone() -> None:
 
 
 def test_every_error_that_a_person_can_meet_is_explained() -> None:
-    bases = {"GoProSyncError", "RetryableError"}
+    bases = {"GoProSyncError", "RefusalError", "RetryableError"}
     names = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)}
     explained = set(re.findall(r"`(\w+Error)`", TROUBLESHOOTING))
     assert explained == names - bases

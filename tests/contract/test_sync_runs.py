@@ -316,6 +316,7 @@ def test_the_downloader_gets_the_manifest_item_and_what_belongs_to_the_run() -> 
         "execution_id": EXECUTION_ARN,
         "run_deadline": RUN_DEADLINE,
         "seconds_before": 0,
+        "tries_before": 0,
         "s3_bucket": Stack().name_of("ArchiveBucket"),
     }
 
