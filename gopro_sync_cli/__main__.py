@@ -61,6 +61,13 @@ def set_credentials(
     region: _Region = None,
     gopro_api_base_url: _ApiBaseUrl = "https://api.gopro.com",
     stdin: Annotated[bool, typer.Option("--stdin", help="Read one JSON object instead of asking.")] = False,
+    another_account: Annotated[
+        bool,
+        typer.Option(
+            "--another-account",
+            help="It is another GoPro account than before, on purpose: its videos go into the same bucket.",
+        ),
+    ] = False,
 ) -> None:
     """Put a credential into the secret, once GoPro has accepted it.
 
@@ -70,7 +77,7 @@ def set_credentials(
     """
     given = credential_input.read(sys.stdin) if stdin else credential_input.ask()
     with open_update(secret_id, region=region, gopro_api_base_url=gopro_api_base_url) as update:
-        stored = update.store(given)
+        stored = update.store(given, is_another_account=another_account)
     _output.print(f"Stored. {_description(stored)}", highlight=False)
     _output.print("The next run uses it; nothing else is to be done.", highlight=False)
 

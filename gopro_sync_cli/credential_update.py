@@ -18,7 +18,7 @@ from gopro_sync.gopro.http import Exchange, RetryPolicy, open_http_client
 from gopro_sync.gopro.session.credentials import CredentialMode, Credentials, CredentialStore
 from gopro_sync.gopro.session.sign_in import SignIn
 from gopro_sync.gopro.session.tokens import TokenEndpoint
-from gopro_sync.values.timestamps import now_utc
+from gopro_sync.values.timestamps import iso_utc, now_utc
 
 # The life of the browser's cookie, as clients measured it; GoPro often ends the token in it sooner.
 _LONGEST_LIFE_OF_A_PASTED_TOKEN: Final = timedelta(days=7)
@@ -48,10 +48,14 @@ class CredentialUpdate:
         self._base_url = gopro_api_base_url
         self._clock = clock
 
-    def store(self, given: Credentials) -> Credentials:
+    def store(self, given: Credentials, *, is_another_account: bool = False) -> Credentials:
         """Stores the credential with a session that GoPro accepts; returns what is stored.
 
         The OAuth client and the fields that this system does not know are kept from the old value, nothing else is.
+
+        Args:
+            given: the credential.
+            is_another_account: whether it may be another account's than the one whose library is archived.
 
         Raises:
             AuthenticationError: GoPro does not accept it; nothing is stored.
@@ -61,6 +65,7 @@ class CredentialUpdate:
         credentials = replace(
             given,
             supersedes=(),  # it is a beginning of its own, whatever was copied from an old value
+            another_account=iso_utc(self._clock()) if is_another_account else None,
             client_id=given.client_id or (old.client_id if old else None),
             client_secret=given.client_secret or (old.client_secret if old else None),
             unknown_fields=MappingProxyType({**(old.unknown_fields if old else {}), **given.unknown_fields}),

@@ -127,7 +127,8 @@ class GoProApi:
             )
         except GrantRefusedError as refusal:
             return _oauth_error(refusal.error, refusal.status)
-        return json_answer(200, reply)
+        shown = {"resource_owner_id": settings.user_id} if settings.shows_user_ids else {}
+        return json_answer(200, {**reply, **shown})
 
     def _search(self, call: _Call) -> Answer:
         settings = self._cloud.settings
@@ -203,7 +204,7 @@ class GoProApi:
         return json_answer(
             200,
             {
-                "id": self._cloud.account.user_id,
+                "id": self._cloud.settings.user_id,
                 "non_exempt_storage_limit": 26843545600,
                 **totals,
                 "exempt": totals,
@@ -221,7 +222,8 @@ class GoProApi:
         return self._cloud.library.get(call.scope.media_id or "")
 
     def _media_record(self, item: SimulatedItem, defects: RecordDefects) -> dict[str, object]:
-        return media_record(item, user_id=self._cloud.account.user_id, defects=defects)
+        settings = self._cloud.settings
+        return media_record(item, user_id=settings.user_id if settings.shows_user_ids else None, defects=defects)
 
     def _sign(self, address: FileAddress, *, method: str, filename: str) -> str:
         return self._cloud.signer.sign(

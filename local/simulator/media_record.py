@@ -27,7 +27,7 @@ class RecordDefects:
     nulls_absent: bool = False
 
 
-def media_record(item: SimulatedItem, *, user_id: str, defects: RecordDefects) -> dict[str, object]:
+def media_record(item: SimulatedItem, *, user_id: str | None, defects: RecordDefects) -> dict[str, object]:
     """Returns the full record of `item`."""
     record = _plain_record(item, user_id)
     if isinstance(size := record["file_size"], int):
@@ -43,7 +43,7 @@ def chosen_fields(record: Mapping[str, object], fields: frozenset[str] | None) -
     return {name: value for name, value in record.items() if fields is None or name in fields}
 
 
-def _plain_record(item: SimulatedItem, user_id: str) -> dict[str, object]:
+def _plain_record(item: SimulatedItem, user_id: str | None) -> dict[str, object]:
     is_edit = item.type in EDIT_TYPES
     return {
         "id": item.media_id,

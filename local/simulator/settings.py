@@ -29,6 +29,8 @@ class Settings:
         cdn_bytes_per_second: the most that one connection gets; None is as fast as the machine can.
         default_page_size: rows per page when the client does not say.
         max_page_size: what larger wishes are silently cut to.
+        user_id: whose account it is, in tokens and listings; Another one is another account.
+        shows_user_ids: whether the token's answer and the rows tell it.
     """
 
     url_lifetime_seconds: int = 3600
@@ -40,6 +42,8 @@ class Settings:
     cdn_bytes_per_second: int | None = None
     default_page_size: int = 30
     max_page_size: int = 200
+    user_id: str = "11111111-2222-4333-8444-555555555555"
+    shows_user_ids: bool = True
 
     def __post_init__(self) -> None:
         if self.dead_token_status not in {401, 403, 500}:

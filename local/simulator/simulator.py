@@ -51,6 +51,7 @@ class Simulator:
         settings = settings or Settings()
         cloud = SimulatedCloud(library or Library(), settings)
         cloud.faults.replace(faults)
+        self._cloud = cloud
         self._account = cloud.account
         self._access_token, self._refresh_token = cloud.tokens.sign_in(lifetime_seconds=settings.token_lifetime_seconds)
         self._cdn_server = SimulatorServer(
@@ -80,7 +81,7 @@ class Simulator:
     @property
     def credential(self) -> dict[str, str]:
         """What a browser's session gives: the JSON object to put into the secret."""
-        return {"auth_token": self._access_token, "user_id": self._account.user_id}
+        return {"auth_token": self._access_token, "user_id": self._cloud.settings.user_id}
 
     @property
     def account(self) -> dict[str, str]:

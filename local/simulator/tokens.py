@@ -31,7 +31,6 @@ class GrantRefusedError(Exception):
 class Account:
     """Who owns the library. Nothing in it opens anything outside this process."""
 
-    user_id: str = "11111111-2222-4333-8444-555555555555"
     username: str = "camera-owner@example.com"
     password: str = field(default="not-a-real-password", repr=False)
     client_id: str = "fake-client-id"
@@ -112,7 +111,6 @@ class TokenIssuer:
             "token_type": "bearer",
             "expires_in": lifetime_seconds,
             "scope": SCOPE,
-            "resource_owner_id": self._account.user_id,
         }
         return reply if refresh_token is None else {**reply, "refresh_token": refresh_token}
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from gopro_sync.gopro.http import RetryPolicy
     from gopro_sync.gopro.session.renewal import Renewal
     from gopro_sync.run.video import Invocation, VideoTransfer
+    from gopro_sync.table.owner_record import OwnerRecord
     from gopro_sync.table.renewal_turn import RenewalTurn
     from gopro_sync.table.request_budget import SharedGate
     from gopro_sync.table.session_guard import SessionGuard
@@ -147,6 +148,13 @@ def tracker() -> Tracker:
     from gopro_sync.table.tracker import Tracker
 
     return Tracker(_dynamodb_client(), settings().tracker_table_name, clock=now_utc, sleep=time.sleep)
+
+
+def owner_record() -> OwnerRecord:
+    """Return where it is remembered whose library this stack archives."""
+    from gopro_sync.table.owner_record import OwnerRecord
+
+    return OwnerRecord(_dynamodb_client(), settings().tracker_table_name)
 
 
 def gopro_gate(*, run: str | None = None, taken_at_once: int = 1, patience_seconds: float = 0.0) -> SharedGate:

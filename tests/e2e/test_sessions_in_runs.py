@@ -95,6 +95,26 @@ def test_a_session_that_dies_for_good_is_told_once_asked_for_once_and_damages_no
     assert stack.run().every_video_archived
 
 
+def test_another_account_ends_a_run_with_one_notice_and_is_not_mixed_in(stack: Stack, alerts: str) -> None:
+    stack.put_library(video("m1"))
+    stack.put_secret(stack.sign_in())
+    assert stack.run().every_video_archived
+    owner = json.loads(stack.secret())["user_id"]
+    try:
+        stack.gopro.set_settings(user_id="another-user")
+        stack.put_library(video("m2", "GX010002.MP4"))
+        execution = stack.run()
+    finally:
+        stack.gopro.set_settings(user_id=owner)
+
+    assert (execution.status, execution.error) == ("FAILED", "AuthenticationError")
+    (alert,) = stack.take_notices(alerts)
+    assert "another GoPro account" in alert["Message"]
+    assert f"credentials set --secret-id {stack.output('CredentialsSecretArn')}" in alert["Message"]
+    assert stack.statuses() == {"m1": "COMPLETED"}
+    assert stack.run().every_video_archived
+
+
 def test_a_rotation_gets_a_new_session_and_runs_go_on(stack: Stack) -> None:
     stack.put_library(video("m1"))
     stack.put_secret(json.dumps(LOGIN))

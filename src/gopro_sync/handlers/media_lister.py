@@ -21,6 +21,7 @@ from gopro_sync.handlers.session_source import session_for
 from gopro_sync.run.discovery import Discovery, discover
 from gopro_sync.run.drift_report import report_drift
 from gopro_sync.run.known_names import refuse_unknown_names
+from gopro_sync.run.library_owner import admit, owner_shown_by
 from gopro_sync.run.report import count_run, report
 from gopro_sync.run.run_files import write_manifest
 from gopro_sync.run.run_input import RunInput, read_run_input
@@ -72,7 +73,8 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     started_at = optional_time(event, "run_started_at") or now_utc()
     gate = composition.gopro_gate(taken_at_once=_PAGES_TAKEN_AT_ONCE, patience_seconds=_PATIENCE_SECONDS)
     try:
-        client = composition.gopro_client(session_for(event), gate)
+        session = session_for(event)
+        client = composition.gopro_client(session, gate)
         found = discover(
             client,
             composition.tracker(),
@@ -81,6 +83,13 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
             now=now_utc(),
             selection=asked.selection,
             records_what_is_new=not asked.is_dry_run,
+            admit=lambda listing: admit(
+                owner_shown_by(listing, session_user_id=session.user_id),
+                composition.owner_record(),
+                statement=lambda: composition.credential_store().load().credentials.another_account,
+                may_remember=not asked.is_dry_run,
+                mending_command=composition.mending_command(),
+            ),
             until=now_utc() + timedelta(milliseconds=context.get_remaining_time_in_millis()) - _RESERVE,
         )
     except ThrottledError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
@@ -81,6 +81,7 @@ def discover(
     selection: Selection = _EVERYTHING,
     records_what_is_new: bool = True,
     until: datetime | None = None,
+    admit: Callable[[LibraryListing], None] = lambda _: None,
 ) -> Discovery:
     """List the library, compare it with the tracker, and record what is new as PENDING.
 
@@ -93,6 +94,7 @@ def discover(
         selection: which videos the run is asked for.
         records_what_is_new: False only for a dry run.
         until: how long DynamoDB may be waited for, aware; a minute for each piece of work if None.
+        admit: asked before anything is made of a listing; what it raises ends the run.
 
     Raises:
         GoProSyncError: those of ``client`` and ``tracker``; nothing has been decided then. What DynamoDB did not take
@@ -100,6 +102,7 @@ def discover(
     """
     with subsegment(Part.GOPRO_API, run=owner):
         listing = client.list_library()
+    admit(listing)
     items, skipped = _sort_out(listing)
     with subsegment(Part.TRACKER, run=owner):
         found = tracker.look_up((item.media_id for item in items), until=until)

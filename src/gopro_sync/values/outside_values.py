@@ -168,3 +168,15 @@ def _http_date_or_none(text: str) -> datetime | None:
         return None
     # An HTTP date is always GMT, even where the zone is left out.
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def account_id_or_none(value: object) -> str | None:
+    """Returns the id of a GoPro account, which may come as text or as a number; None if it can be no id.
+
+    It is a UUID so far; only what would be dangerous in a header or a record is refused.
+    """
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**40 else value
+    return text if isinstance(text, str) and _ACCOUNT_ID.fullmatch(text) else None
+
+
+_ACCOUNT_ID = re.compile(r"[0-9A-Za-z._:@|-]{1,128}")

@@ -17,6 +17,7 @@ from moto import mock_aws
 from typer.testing import CliRunner, Result
 
 from gopro_sync.errors import GoProSyncError
+from gopro_sync.gopro.session.credentials import Credentials, CredentialStore
 from gopro_sync_cli import __main__ as command_line
 from local.simulator import Library, Simulator
 
@@ -38,7 +39,9 @@ class Setting:
         return CliRunner().invoke(command_line.app, ["credentials", *arguments, *options], input=text)
 
     def stored(self) -> dict[str, Any]:
-        value: dict[str, Any] = json.loads(self.client.get_secret_value(SecretId=self.arn)["SecretString"])
+        # Without the label moto answers with the version that was put without labels last; AWS with the current one.
+        answer = self.client.get_secret_value(SecretId=self.arn, VersionStage="AWSCURRENT")
+        value: dict[str, Any] = json.loads(answer["SecretString"])
         return value
 
 
@@ -82,6 +85,31 @@ def test_a_refresh_token_is_used_at_once_and_the_newest_is_stored(setting: Setti
     }
     assert setting.run("set", "--stdin", text=json.dumps(given)).exit_code == 0
     assert setting.stored()["refresh_token"] != reply["refresh_token"]
+
+
+def test_what_another_wrote_meanwhile_is_replaced_by_what_a_person_puts_in(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting.client.put_secret_value(SecretId=setting.arn, SecretString=json.dumps({"auth_token": "old"}))
+    put = CredentialStore._put
+
+    def put_after_another(store: CredentialStore, credentials: Credentials, **arguments: Any) -> str:
+        monkeypatch.setattr(CredentialStore, "_put", put)
+        store.replace(Credentials(auth_token="another"))
+        return put(store, credentials, **arguments)
+
+    monkeypatch.setattr(CredentialStore, "_put", put_after_another)
+    token = setting.simulator.credential["auth_token"]
+    assert setting.run("set", "--stdin", text=json.dumps({"auth_token": token})).exit_code == 0
+    assert setting.stored()["auth_token"] == token
+
+
+def test_that_another_account_is_meant_is_written_by_its_own_option_only(setting: Setting) -> None:
+    given = json.dumps({"auth_token": setting.simulator.credential["auth_token"], "another_account": "copied"})
+    setting.run("set", "--stdin", "--another-account", text=given)
+    assert setting.stored()["another_account"] == setting.stored()["obtained_at"]
+    setting.run("set", "--stdin", text=given)
+    assert "another_account" not in setting.stored()
 
 
 @pytest.mark.parametrize(

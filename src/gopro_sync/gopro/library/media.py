@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 
 from gopro_sync.values.outside_values import (
+    account_id_or_none,
     moment_or_none,
     one_line,
     seconds_or_none,
@@ -33,6 +34,7 @@ LISTING_FIELDS = (
     "ready_to_view",
     "item_count",
     "source_duration",
+    "gopro_user_id",
 )
 
 # All types and states below were observed by open-source clients between 2020 and 2026.
@@ -116,6 +118,7 @@ class MediaItem:
         captured_at: the camera's clock, whose zone cannot be relied on.
         item_count: the number of chapters, or of frames, that GoPro states; at least 1.
         duration_seconds: the length of the recording.
+        user_id: the account whose item it is.
     """
 
     media_id: str
@@ -128,6 +131,7 @@ class MediaItem:
     captured_at: datetime | None = None
     item_count: int = 1
     duration_seconds: float | None = None
+    user_id: str | None = None
 
     @property
     def chapter_count(self) -> int:
@@ -180,6 +184,7 @@ def parse_row(row: object) -> MediaItem | MalformedRow:
         item_count=whole_number_or_none(row.get("item_count")) or 1,
         # The downloader's event takes no more than that, and a video must not fail over a number that nobody needs.
         duration_seconds=None if duration_milliseconds is None else seconds_or_none(duration_milliseconds / 1000),
+        user_id=account_id_or_none(row.get("gopro_user_id")),
     )
 
 

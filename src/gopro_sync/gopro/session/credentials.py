@@ -66,6 +66,7 @@ class Credentials:
         obtained_at: when the access token was obtained.
         supersedes: the versions of the secret that this one takes the place of: the one that it was made from, and
             those that were made from it and never became current. Their refresh tokens may be used up.
+        another_account: when a person said that it may be another account's than before; counts once for each text.
         unknown_fields: what else the operator keeps in the secret; ours to preserve, not to use.
     """
 
@@ -79,6 +80,7 @@ class Credentials:
     expires_at: datetime | None = None
     obtained_at: datetime | None = None
     supersedes: tuple[str, ...] = ()
+    another_account: str | None = None
     unknown_fields: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
@@ -147,6 +149,7 @@ class Credentials:
             client_secret=_text(content, "client_secret"),
             expires_at=_moment(content, "expires_at"),
             obtained_at=_moment(content, "obtained_at"),
+            another_account=_text(content, "another_account"),
             supersedes=_version_ids(content.get("supersedes")),
             unknown_fields=MappingProxyType({name: content[name] for name in content.keys() - set(_KNOWN_FIELDS)}),
         )

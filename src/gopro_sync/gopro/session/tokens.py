@@ -14,7 +14,7 @@ from typing import Final
 from gopro_sync.errors import ConfigurationError, GoProApiChangedError, SessionRefusedError
 from gopro_sync.gopro.http import Exchange, json_of
 from gopro_sync.gopro.statuses import Answer, error_for
-from gopro_sync.values.outside_values import text_or_none, whole_number_or_none
+from gopro_sync.values.outside_values import account_id_or_none, text_or_none, whole_number_or_none
 
 _PATH: Final = "/v1/oauth2/token"
 _SCOPE: Final = "root root:channels public me upload media_library_beta live"
@@ -116,5 +116,5 @@ def _grant_of(content: object) -> Grant:
         access_token=access_token,
         expires_in_seconds=expires_in_seconds,
         refresh_token=text_or_none(fields.get("refresh_token")),
-        user_id=text_or_none(fields.get("resource_owner_id")),
+        user_id=account_id_or_none(fields.get("resource_owner_id")),
     )

@@ -37,6 +37,7 @@ def test_a_row_is_read_whole() -> None:
         "ready_to_view": "ready",
         "item_count": 3,
         "source_duration": "1510400",
+        "gopro_user_id": "11111111-2222-4333-8444-555555555555",
     }
     assert set(row) == set(LISTING_FIELDS)
     assert parse_row(row) == MediaItem(
@@ -50,7 +51,26 @@ def test_a_row_is_read_whole() -> None:
         captured_at=datetime(2026, 5, 1, 9, 30, 12, tzinfo=UTC),
         item_count=3,
         duration_seconds=1510.4,
+        user_id="11111111-2222-4333-8444-555555555555",
     )
+
+
+@pytest.mark.parametrize(
+    ("shown", "read"),
+    [
+        (4711, "4711"),
+        ("4711", "4711"),
+        (True, None),
+        ("", None),
+        ("a\nb", None),
+        ("x" * 129, None),
+        ({}, None),
+        (10**200, None),
+    ],
+    ids=repr,
+)
+def test_an_account_s_id_is_text_or_a_number_and_else_none(shown: object, read: str | None) -> None:
+    assert item(gopro_user_id=shown).user_id == read
 
 
 def test_a_null_field_may_be_absent() -> None:
