@@ -25,6 +25,7 @@ from gopro_sync_cli.adopt import REPOSITORY, Adopt
 from gopro_sync_cli.adoption import AdoptionError
 from gopro_sync_cli.credential_update import open_update
 from gopro_sync_cli.interruption import Interruptions
+from gopro_sync_cli.rebuild import open_rebuild
 from gopro_sync_cli.redrive import CLIENT_CONFIG, Redrive, RedriveError
 from gopro_sync_cli.stack import stack_outputs
 
@@ -158,6 +159,37 @@ def accept_incomplete_videos(
             errors=_errors,
         )
         acceptance.accept(media_ids, asks=not yes)
+
+
+@app.command("rebuild")
+def rebuild_records(
+    *,
+    stack_name: Annotated[str, typer.Option("--stack-name", help="The deployed stack.")] = "gopro-s3-sync",
+    region: _Region = None,
+    gopro_api_base_url: _ApiBaseUrl = "https://api.gopro.com",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
+    gopro_has_none: Annotated[
+        bool,
+        typer.Option("--gopro-has-none", help="GoPro does not have any of the videos any more, and that is right."),
+    ] = False,
+) -> None:
+    """Write the tracker's records again from the bucket's objects: the table was lost, or is older than the bucket.
+
+    Looks at every object, at GoPro's listing and at the records, and writes what is missing: a video is COMPLETED where
+    the listing confirms its files, or GoPro does not list it any more; of any other the next run fetches what is
+    missing, and nothing again. No object is changed, and no record that is COMPLETED, or that a run is at work on. It
+    can be repeated at any time, and goes on where it was interrupted.
+
+    Exit codes: 0 the records are written, or none is missing; 1 it did not work, and stderr says why; 2 wrong usage;
+    130 interrupted (129 terminal lost, 143 terminated).
+    """
+    with (
+        Interruptions(),
+        open_rebuild(
+            stack_name, region=region, gopro_api_base_url=gopro_api_base_url, output=_output, errors=_errors
+        ) as it,
+    ):
+        it.run(is_dry_run=dry_run, gopro_has_none=gopro_has_none)
 
 
 @app.command("adopt")

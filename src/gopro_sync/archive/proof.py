@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from urllib.parse import quote
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote, unquote
 
 from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.archive.bucket_writer import ObjectDescription, StoredObject
@@ -13,6 +15,38 @@ from gopro_sync.archive.transfer_records import Archived, FileToArchive, Transfe
 from gopro_sync.archive.transfer_state import Means, Progress
 from gopro_sync.archive.workers import PartWorkers
 from gopro_sync.errors import StorageError
+from gopro_sync.values.outside_values import whole_number_or_none
+
+# Far above what a camera can count: whoever writes such a number is not this system.
+_MOST_CHAPTERS: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Of which file an object is the copy, as its own metadata say.
+
+    Attributes:
+        media_id: GoPro's id of the media item.
+        item_number: number of the chapter, from 1.
+        source_etag: ETag of the file at its origin, if it had one.
+    """
+
+    media_id: str
+    item_number: int
+    source_etag: str | None
+
+
+def identity_in(metadata: Mapping[str, str]) -> Identity | None:
+    """Read what ``describe`` has written; None if the object is not one of this system."""
+    media_id, number = metadata.get("media-id"), whole_number_or_none(metadata.get("item-number"))
+    if not media_id or not number or number > _MOST_CHAPTERS:
+        return None
+    etag = metadata.get("source-etag")
+    return Identity(
+        media_id=_from_ascii(media_id),
+        item_number=number,
+        source_etag=None if etag is None else _from_ascii(etag),
+    )
 
 
 def describe(file: FileToArchive, origin: Origin, *, key: str) -> ObjectDescription:
@@ -155,3 +189,7 @@ def _identity(file: FileToArchive) -> dict[str, str]:
 def _ascii(value: str) -> str:
     """S3 metadata are ASCII headers."""
     return quote(value, safe=" !#$&'()*+,/:;=?@[]^`{|}~", errors="surrogatepass")
+
+
+def _from_ascii(value: str) -> str:
+    return unquote(value, errors="surrogatepass")

@@ -1,7 +1,8 @@
 """The tracker: one DynamoDB item per video, and the status changes that are allowed.
 
 ``status`` moves only by conditional write: PENDING -> IN_PROGRESS -> COMPLETED | FAILED, FAILED -> IN_PROGRESS.
-COMPLETED is final; a person may make it of FAILED (``acceptance.py``). FAILED is written by the state machine
+COMPLETED is final; a person may make it of FAILED (``acceptance.py``), or of what lies in the bucket
+(``rebuilding.py``). FAILED is written by the state machine
 (``statemachine/sync.asl.json``, MarkVideoFailed), since only it knows that the retries are used up. Where the run and
 not the video has failed, the video becomes again what it was before the run took it, PENDING or FAILED. Two runs cannot
 work on one video: who claims it holds a lease, by conditional write, until it ends or expires.
