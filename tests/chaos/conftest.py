@@ -310,6 +310,7 @@ class World:
             "unrecorded": found.unrecorded,
             "unrecordable": len(found.unrecordable),
             "unrecordable_videos": [],
+            "found_without_record": 0,
             "unavailable": len(found.unavailable),
             "unavailable_videos": [],
         }

@@ -31,6 +31,7 @@ LISTING: Final = {
     "unrecorded": 0,
     "unrecordable": 0,
     "unrecordable_videos": [],
+    "found_without_record": 0,
     "unavailable": 0,
     "unavailable_videos": [],
 }

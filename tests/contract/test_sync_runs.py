@@ -60,6 +60,7 @@ class Cloud:
     unavailable: tuple[str, ...] = ()
     """Ids that the run was asked for and that the library does not know."""
     unrecordable: tuple[str, ...] = ()
+    found_without_record: int = 0
     """Ids whose record the table does not take."""
     would_do: dict[str, Any] | None = None
     """What the lister answers a dry run."""
@@ -133,6 +134,7 @@ class Cloud:
             "unrecordable_videos": [
                 {"media_id": media_id, "reason": "ValidationError"} for media_id in self.unrecordable
             ],
+            "found_without_record": self.found_without_record,
             "unavailable": len(self.unavailable),
             "unavailable_videos": [{"media_id": media_id, "reason": "not_in_library"} for media_id in self.unavailable],
             **({} if self.would_do is None else {"dry_run": self.would_do}),
@@ -263,6 +265,7 @@ def test_all_new_videos_are_archived_and_the_run_says_so() -> None:
         "unrecorded": 0,
         "unrecordable": 0,
         "unrecordable_videos": [],
+        "found_without_record": 0,
         "unavailable": 0,
         "unavailable_videos": [],
         "videos_pending": 3,
@@ -281,6 +284,17 @@ def test_a_video_that_the_table_does_not_take_fails_no_run_and_is_told(others: t
     (mail,) = cloud.mails()
     assert mail["Subject"] == "GoPro Sync Videos Left Out (prod): 1 video"
     assert "  odd: ValidationError" in mail["Message"]
+
+
+def test_a_run_that_finds_objects_without_records_names_the_command_that_writes_them() -> None:
+    cloud = Cloud(media_ids=("a",), found_without_record=1)
+
+    execution = cloud.run()
+
+    assert (execution.status, execution.output["found_without_record"]) == ("SUCCEEDED", 1)
+    (mail,) = cloud.mails()
+    assert mail["Subject"] == "GoPro Sync Records Missing (prod): run gopro-sync rebuild"
+    assert "./gopro-sync rebuild" in mail["Message"]
 
 
 def test_a_run_without_new_videos_gives_the_same_summary_with_zeros() -> None:

@@ -9,7 +9,9 @@ import pytest
 from rich.console import Console
 
 from gates.template import ROOT
+from gopro_sync.errors import ConfigurationError
 from gopro_sync_cli.adopt import Adopt
+from gopro_sync_cli.rebuild import open_rebuild
 from local import cloud as local_cloud
 from local import deployment
 from local.cloud import Cloud
@@ -72,6 +74,24 @@ def test_what_a_deleted_stack_has_left_is_adopted_and_no_video_is_copied_again(
         assert {key: after[key] for key in archived} == archived
         assert stack.statuses() == dict.fromkeys(("first", "second", "third"), "COMPLETED")
 
+        cloud.client("dynamodb").delete_table(TableName=stack.output("TrackerTableName"))
+        with pytest.raises(ConfigurationError, match="The table is lost"):
+            _rebuild(cloud)
+        _delete(cloud)
+        adopt()
+        _deploy(cloud)
+        assert stack.tracker() == {}
+        foreseen = stack.run({"dry_run": True}).output
+        assert foreseen is not None
+        assert foreseen["found_without_record"] == 3
+        _rebuild(cloud)
+        assert "confirms: 3;" in capfd.readouterr().out
+        assert stack.statuses() == dict.fromkeys(("first", "second", "third"), "COMPLETED")
+        summary = stack.run().output
+        assert summary is not None
+        assert (summary["already_synced"], summary["new_count"], summary["bytes_transferred"]) == (3, 0, 0)
+        assert _archive(stack) == after
+
 
 def _archive(stack: Stack) -> dict[str, list[tuple[str, bytes]]]:
     """Return each video's versions, with their bytes."""
@@ -95,6 +115,15 @@ def _delete(cloud: Cloud) -> None:
     client.get_waiter("stack_delete_complete").wait(
         StackName=deployment.STACK_NAME, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600}
     )
+
+
+def _rebuild(cloud: Cloud) -> None:
+    assert cloud.gopro_api_base_url is not None
+    said = Console(file=sys.stdout, soft_wrap=True)
+    with open_rebuild(
+        deployment.STACK_NAME, region=None, gopro_api_base_url=cloud.gopro_api_base_url, output=said, errors=said
+    ) as command:
+        command.run(is_dry_run=False, gopro_has_none=False)
 
 
 def _deploy(cloud: Cloud) -> None:

@@ -171,7 +171,8 @@ NOT_ENFORCED_LOCALLY: Final[dict[str, str]] = {
     },
     "sqs:SendMessage": "failed asynchronous calls and failed starts: the platform sends them in the role's name",
     "s3:PutObjectTagging": "S3 asks for it when an object is written with tags; the engine does not",
-    "s3:ListBucket": "without it S3 answers 403, not 404, to HeadObject of an absent key; the engine answers 404",
+    "s3:ListBucket": "without it S3 answers 403, not 404, to HeadObject of an absent key; the engine answers 404. "
+    "The lister warns only",
     "s3:GetObject": "the distributed map's ItemReader: the engine reads the manifest itself",
     "states:StartExecution": "children of the distributed map, and the schedule: the engine starts them itself",
     "states:DescribeExecution": "children of the distributed map: the engine watches them itself",

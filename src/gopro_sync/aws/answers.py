@@ -311,6 +311,7 @@ _IAM_ACTIONS: Final = {
     "ListParts": "s3:ListMultipartUploadParts",
     "ListMultipartUploads": "s3:ListBucketMultipartUploads",
     "HeadObject": "s3:GetObject, or s3:ListBucket if the object is absent",
+    "ListObjectsV2": "s3:ListBucket",
     "TransactWriteItems": "dynamodb:PutItem",
 }
 

@@ -20,6 +20,7 @@ from gopro_sync.handlers.entry_point import STATUS_OK, entry_point, execution_id
 from gopro_sync.handlers.session_source import session_for
 from gopro_sync.run.discovery import Discovery, discover
 from gopro_sync.run.drift_report import report_drift
+from gopro_sync.run.forgotten_objects import forgotten_objects
 from gopro_sync.run.known_names import refuse_unknown_names
 from gopro_sync.run.library_owner import admit, owner_shown_by
 from gopro_sync.run.report import count_run, report
@@ -107,6 +108,7 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         "skipped": dict(found.skipped),
         "unrecorded": found.unrecorded,
         **_unrecordable(found),
+        **_forgotten_objects(found),
         **_unavailable(found),
     }
     logger.info("Library listed", extra={"event_type": EventType.LIBRARY_LISTED, **answer})
@@ -185,6 +187,11 @@ def _unavailable(found: Discovery) -> dict[str, Any]:
             for media_id, reason in first
         ],
     }
+
+
+def _forgotten_objects(found: Discovery) -> dict[str, Any]:
+    bucket = composition.settings().archive_bucket_name
+    return forgotten_objects(composition.s3_client(), bucket=bucket, videos=found.without_files)
 
 
 def _unrecordable(found: Discovery) -> dict[str, Any]:

@@ -44,6 +44,7 @@ class Discovery:
             reason.
         unavailable: what was asked for by its id and is not among the videos, with the reason: the one for which it was
             skipped, or ``NOT_IN_LIBRARY``.
+        without_files: those of the videos to be archived of which the table knows no file, nor an upload.
         drift: in what GoPro's answers differ from those that the client was written against.
     """
 
@@ -57,6 +58,7 @@ class Discovery:
     unrecorded: int
     unrecordable: Mapping[str, str]
     unavailable: Mapping[str, str]
+    without_files: tuple[Video, ...] = ()
     drift: tuple[DriftFinding, ...] = ()
 
     @property
@@ -142,6 +144,7 @@ def discover(
         unrecorded=len(recording.left),
         unrecordable=unrecordable,
         unavailable=_unavailable(selection, items, skipped),
+        without_files=tuple(video for video in videos if _is_without_files(records.get(video.media_id))),
         drift=listing.drift,
     )
 
@@ -229,6 +232,10 @@ def _log_unrecorded(left: Collection[str], unrecordable: Mapping[str, str]) -> N
 def _keys(items: Sequence[MediaItem], records: Mapping[str, TrackerRecord]) -> dict[str, str]:
     recorded = {media_id: record.video.s3_key for media_id, record in records.items() if record.video.s3_key}
     return assign_keys(items, recorded)
+
+
+def _is_without_files(record: TrackerRecord | None) -> bool:
+    return record is None or (record.status is Status.PENDING and not record.files and record.upload is None)
 
 
 def _video(item: MediaItem, s3_key: str, record: TrackerRecord | None) -> Video:

@@ -139,6 +139,8 @@ def notice_of(
         subject = f"GoPro Sync Backlog Stopped ({environment}): {_videos(summary, 'deferred')} left"
     elif optional_count(summary, "unrecordable"):
         subject = f"GoPro Sync Videos Left Out ({environment}): {_videos(summary, 'unrecordable')}"
+    elif optional_count(summary, "found_without_record"):
+        subject = f"GoPro Sync Records Missing ({environment}): run gopro-sync rebuild"
     else:
         return None
     return _sendable(subject, _not_all(summary, tracker_table_name, stopped))
@@ -239,6 +241,7 @@ def _not_all(summary: JsonObject, tracker_table_name: str, stopped: str) -> str:
         [
             *([stopped, ""] if stopped else []),
             *_left_out(summary, tracker_table_name),
+            *_records_missing(summary, tracker_table_name),
             f"In this run: {_counts(summary)} left. {_transferred(summary)}.",
             "",
             f"Execution: {execution_id}",
@@ -270,6 +273,7 @@ def _partial(summary: JsonObject, tracker_table_name: str, *, stopped: str) -> s
             "",
             *([stopped, ""] if stopped else []),
             *_left_out(summary, tracker_table_name),
+            *_records_missing(summary, tracker_table_name),
             f"Execution: {execution_id}",
             *_console_address(execution_id),
         ]
@@ -294,6 +298,19 @@ def _which_dead_letters(summary: JsonObject) -> str:
     if isinstance(failures, Mapping) and any(error in failures for error in _ONE_DEAD_LETTER):
         return " (what GoPro does not have in full only since its first failure, and for 14 days)"
     return ""
+
+
+def _records_missing(summary: JsonObject, tracker_table_name: str) -> list[str]:
+    """Say that the table is lost, or older than the bucket."""
+    if not optional_count(summary, "found_without_record"):
+        return []
+    return [
+        f"Records are missing: objects lie in the bucket of which the table {tracker_table_name} knows nothing "
+        f"({_videos(summary, 'found_without_record')} of 20 at most that were looked at). Was it deleted, or restored "
+        "to an earlier time? Runs copy such videos again. What to do: ./gopro-sync rebuild writes the records again "
+        "(docs/troubleshooting.md, The table is lost).",
+        "",
+    ]
 
 
 def _hint(summary: JsonObject) -> list[str]:
