@@ -28,7 +28,8 @@ class UrlSigner:
     def sign(self, *, method: str, base_url: str, path: str, filename: str, lifetime_seconds: int) -> str:
         """Returns the URL that allows `method` (GET or HEAD) on `path` for so long, served under `filename`."""
         expires = str(int(self._clock.now()) + lifetime_seconds)
-        disposition = f'attachment; filename="{filename}"'
+        # A name may hold half a character: a URL carries whole ones only.
+        disposition = f'attachment; filename="{filename}"'.encode(errors="replace").decode()
         query = {
             "response-content-disposition": disposition,
             "Expires": expires,

@@ -170,4 +170,4 @@ def measured(stack: Stack, metric: str, *, since: str) -> float:
         Period=3600,
         Statistics=["Sum"],
     )
-    return sum(point["Sum"] for point in found["Datapoints"])
+    return float(sum(point["Sum"] for point in found["Datapoints"]))
