@@ -188,7 +188,7 @@ def _identity(file: FileToArchive) -> dict[str, str]:
 
 def _ascii(value: str) -> str:
     """S3 metadata are ASCII headers."""
-    return quote(value, safe=" !#$&'()*+,/:;=?@[]^`{|}~", errors="surrogatepass")
+    return quote(value, safe="!#$&'()*+,/:;=?@[]^`{|}~", errors="surrogatepass")
 
 
 def _from_ascii(value: str) -> str:
