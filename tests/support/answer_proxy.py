@@ -53,8 +53,7 @@ class AnswerProxy:
         self.odd = odd or OddAnswers()
         self.answered: list[Answered] = []
         self._upstream = upstream
-        trust = {} if ca_bundle is None else {"ca_certs": str(ca_bundle)}
-        self._http = urllib3.PoolManager(maxsize=32, **trust)
+        self._http = urllib3.PoolManager(maxsize=32, ca_certs=None if ca_bundle is None else str(ca_bundle))
         self._lock = threading.Lock()
         proxy = self
 

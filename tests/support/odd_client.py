@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectionClosedError
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
@@ -35,11 +36,8 @@ class OddClient:
 
     def _answer(self, event_name: str, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
         operation = event_name.rpartition(".")[2]
-        body = request.body or b""
         self.asked.append(operation)
-        asked = AwsRequest(
-            service=self._service, operation=operation, body=body if isinstance(body, bytes) else body.encode()
-        )
+        asked = AwsRequest(service=self._service, operation=operation, body=_body_of(request))
         odd = self.odd.take(asked)
         if odd is None:
             return self._own(event_name, request)
@@ -47,7 +45,7 @@ class OddClient:
         if odd.is_lost:
             raise ConnectionClosedError(endpoint_url=request.url)
         if odd.status is not None:
-            return AWSResponse(request.url, odd.status, dict(odd.headers), MockRawResponse(odd.body))
+            return AWSResponse(request.url, odd.status, HTTPHeaders.from_dict(odd.headers), MockRawResponse(odd.body))
         return None if own is None else _without(odd, own)
 
     def _own(self, event_name: str, request: AWSPreparedRequest) -> AWSResponse | None:
@@ -55,6 +53,13 @@ class OddClient:
         return answer
 
 
+def _body_of(request: AWSPreparedRequest) -> bytes:
+    body = request.body or b""
+    return body.encode() if isinstance(body, str) else bytes(cast("bytes", body))
+
+
 def _without(odd: OddAnswer, own: AWSResponse) -> AWSResponse:
     document = {name: value for name, value in json.loads(own.content).items() if name not in odd.without}
-    return AWSResponse(own.url, own.status_code, own.headers, MockRawResponse(json.dumps(document).encode()))
+    return AWSResponse(
+        own.url, own.status_code, HTTPHeaders.from_dict(own.headers), MockRawResponse(json.dumps(document).encode())
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -31,6 +31,7 @@ from gopro_sync.table.request_budget import SharedGate
 from gopro_sync.table.tracker import Tracker
 from gopro_sync.table.video import Video
 from gopro_sync.values.timestamps import now_utc
+from local.s3_server import S3Limits
 from local.simulator import Library, SimulatedItem, Simulator, SourceFile
 from tests.support.answer_proxy import AnswerProxy
 from tests.support.aws_environment import aws_environment
@@ -46,9 +47,15 @@ if TYPE_CHECKING:
 TABLE: Final = "gopro-sync-tracker"
 OWNER: Final = "run-1"
 _KIB: Final = 1024
-# Three parts and a rest; multipart from 10 MiB on, so that no case needs 100 MB.
-_SIZES: Final = {"small": 96 * _KIB + 7, "large": 10 * 1024 * _KIB + 12345}
-_LIMITS: Final = PartLimits(multipart_threshold_bytes=10 * 1024 * _KIB)
+_PART_BYTES: Final = 64 * _KIB
+# Two parts and a rest, of a size that costs no time: S3 itself takes parts of 5 MiB at least.
+_SIZES: Final = {"small": 16 * _KIB + 7, "large": 2 * _PART_BYTES + 12345}
+_LIMITS: Final = PartLimits(
+    multipart_threshold_bytes=_PART_BYTES,
+    smallest_part_bytes=_PART_BYTES,
+    usual_part_bytes=_PART_BYTES,
+    granule_bytes=_KIB,
+)
 _MOST_CALLS: Final = 8
 
 
@@ -92,22 +99,23 @@ class TransferWorld:
         for item in self.dynamodb.scan(TableName=TABLE)["Items"]:
             self.dynamodb.delete_item(TableName=TABLE, Key={"media_id": item["media_id"]})
         self.gopro.admin.put_library(Library([_item(told) for told in given.get("videos", [given])]))
+        self.s3.limits = S3Limits(smallest_part_bytes=_PART_BYTES)
         self.s3.page_size = given.get("parts_per_page", 1000)
         self.s3.tells_part_checksums = given.get("tells_part_checksums", False)
-        found = discover(self._client(None), self.tracker, owner=OWNER, max_videos=100, now=self.now)
-        self.dynamodb_odd.forget(_odd(given.get("dynamodb", [])))
-        self.proxy.forget(_odd(given.get("s3", [])))
+        found = discover(self.client(None), self.tracker, owner=OWNER, max_videos=100, now=self.now)
+        self.dynamodb_odd.forget(odd_answers(given.get("dynamodb", [])))
+        self.proxy.forget(odd_answers(given.get("s3", [])))
         return list(found.videos)
 
-    def call(self, video: Video) -> VideoResult:
-        """Call the downloader once, in the same run."""
+    def call(self, video: Video, *, owner: str = OWNER) -> VideoResult:
+        """Call the downloader once, for the same run if no other is named."""
         gate = SharedGate(
-            self.dynamodb, TABLE, requests_per_minute=1000, clock=lambda: self.now, jitter=lambda: 0.0, run=OWNER
+            self.dynamodb, TABLE, requests_per_minute=1000, clock=lambda: self.now, jitter=lambda: 0.0, run=owner
         )
         engine = TransferEngine(
             writer=BucketWriter(s3=self.s3_client, http=self.storage_http, bucket="archive"),
             source_http=self.source_http,
-            rules=TransferRules(limits=_LIMITS, workers=2, part_size_bytes=5 * 1024 * _KIB),
+            rules=TransferRules(limits=_LIMITS, workers=2, part_size_bytes=_PART_BYTES),
             surroundings=Surroundings(
                 clock=time.monotonic,
                 wall_clock=now_utc,
@@ -116,15 +124,16 @@ class TransferWorld:
             ),
         )
         return VideoTransfer(
-            client=self._client(gate),
+            client=self.client(gate),
             gate=gate,
             tracker=self.tracker,
             engine=engine,
             clock=lambda: self.now,
-            invocation=Invocation(owner=OWNER, deadline=self.now + timedelta(minutes=110), seconds_left=lambda: 900.0),
+            invocation=Invocation(owner=owner, deadline=self.now + timedelta(minutes=110), seconds_left=lambda: 900.0),
         ).archive(video)
 
-    def _client(self, gate: SharedGate | None) -> GoProClient:
+    def client(self, gate: SharedGate | None) -> GoProClient:
+        """Return the GoPro API, as a function has it."""
         return GoProClient(
             self.http,
             Session(auth_token=self.gopro.credential["auth_token"]),
@@ -177,7 +186,8 @@ def play_transfer(world: TransferWorld, given: Mapping[str, Any]) -> dict[str, A
     ``answers_of_a_new_invocation`` (what S3 answers oddly after the first error instead).
     """
     (video,) = world.begin(given)
-    calls, told, error = [], 0, None
+    calls: list[str] = []
+    told, error = 0, None
     retries = given.get("retries", 0)
     while len(calls) < _MOST_CALLS:
         try:
@@ -240,13 +250,31 @@ def play_names(world: TransferWorld, given: Mapping[str, Any]) -> dict[str, Any]
         "archived": sum(result.status is VideoStatus.COMPLETED for result in results),
         "refused_rows": len(given["videos"]) - len(videos),
         "longest_key_bytes": max(len(key.encode()) for key in keys),
-        "odd_keys": [key for key in keys if ".." in key or "//" in key or not key.isprintable()],
+        "odd_keys": [key for key in keys if {"", ".", ".."} & set(key.split("/")) or not key.isprintable()],
         "metadata_is_ascii": all(
             value.isascii() and value == value.strip() and "  " not in value
             for found in world.s3.objects.values()
             for value in found.metadata.values()
         ),
+        "recorded_names_are_text": all(_is_text(world.record(video.media_id)["filename"]) for video in videos),
         "tags": sorted({found.headers["x-amz-tagging"] for found in world.s3.objects.values()}),
+    }
+
+
+def play_two_runs(world: TransferWorld, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Let a second run find and call the same video while the first one is at work on it."""
+    (video,) = world.begin(given)
+    held = world.tracker.claim(video.media_id, owner=OWNER, lease=timedelta(minutes=16)).outcome
+    found = discover(world.client(None), world.tracker, owner="run-2", max_videos=100, now=world.now)
+    second = world.call(video, owner="run-2")
+    first = world.call(video)
+    _assert_archived(world)
+    return {
+        "first_run": [str(held), str(first.status)],
+        "second_run_finds": len(found.videos),
+        "second_run_leaves": found.remaining,
+        "second_run": str(second.status),
+        "objects": len(world.s3.objects),
     }
 
 
@@ -262,18 +290,26 @@ def _item(told: Mapping[str, Any]) -> SimulatedItem:
     return SimulatedItem(media_id=media_id, chapters=chapters, **fields)
 
 
-def _odd(told: list[Mapping[str, Any]]) -> OddAnswers:
+def odd_answers(told: Sequence[Mapping[str, Any]]) -> OddAnswers:
+    """Read odd answers as the cases write them; a Retry-After of ``in N seconds`` is the date that it is then."""
     return OddAnswers(OddAnswer.of(_dated(answer)) for answer in told)
 
 
 def _dated(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Write a Retry-After of ``in N seconds`` as the date that it is then."""
     headers = dict(answer.get("headers", {}))
     asked = headers.get("Retry-After", "")
     if asked.startswith("in "):
         moment = datetime.now(UTC) + timedelta(seconds=int(asked.split()[1]))
         headers["Retry-After"] = format_datetime(moment, usegmt=True)
     return {**answer, "headers": headers}
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return name.isprintable()
 
 
 def _stored_twice(world: TransferWorld) -> int:
