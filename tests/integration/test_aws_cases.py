@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import pytest
 
+from docs.tools.assumptions import assumptions_page
 from gates.template import ROOT
 from tests.support.aws_cases.facts import describe_objects, emit_metrics, read_template, trace
 from tests.support.aws_cases.judgement import differences
@@ -79,3 +80,7 @@ def test_an_assumption_has_a_source_and_a_case_in_which_it_is_wrong() -> None:
         for assumption in case.get("assumptions", []):
             assert assumption.keys() == {"says", "source", "if_wrong", "check"}, case["id"]
             assert all(assumption.values()), case["id"]
+
+
+def test_the_page_of_assumptions_is_the_one_that_the_cases_make() -> None:
+    assert (ROOT / "docs" / "assumptions.md").read_text(encoding="utf-8") == assumptions_page(CASES)

@@ -1,0 +1,47 @@
+"""What this system assumes of AWS and no test can try, as a page for people: out of the cases that play it wrong. Pure.
+
+.venv/bin/python -m docs.tools.assumptions > docs/assumptions.md
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+CASES: Final = Path(__file__).parents[2] / "tests" / "cases" / "aws.json"
+_HEAD: Final = """# What is assumed of AWS
+
+No engine on one machine shows what AWS really answers: which name Step Functions gives to an error, how fast a new
+table takes writes. Each line says what is assumed and where it is written down; what happens if it is wrong, which a
+test plays (`tests/integration/test_aws_cases.py`, under the name of the case); and how a deployed stack shows it. This
+page is made of the cases: `.venv/bin/python -m docs.tools.assumptions > docs/assumptions.md`
+
+| assumed | if it is wrong | to see it on AWS | case |
+|---|---|---|---|
+"""
+
+
+def assumptions_page(cases: Iterable[Mapping[str, Any]]) -> str:
+    """Write the page, in Markdown.
+
+    Args:
+        cases: as ``tests/cases/aws.json`` has them.
+    """
+    rows = [
+        f"| {told['says']} ([source]({told['source']})) | {told['if_wrong']} | {told['check']} | {case['id']} |"
+        for case in cases
+        for told in case.get("assumptions", [])
+    ]
+    return _HEAD + "\n".join(rows) + "\n"
+
+
+def main() -> None:
+    """Write the page to standard output."""
+    sys.stdout.write(assumptions_page(json.loads(CASES.read_text(encoding="utf-8"))))
+
+
+if __name__ == "__main__":
+    main()
