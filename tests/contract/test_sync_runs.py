@@ -426,7 +426,21 @@ def test_a_failed_run_sends_its_notice_even_when_it_cannot_be_reported() -> None
     assert cloud.run().error == "ConfigurationError"
     (notice,) = cloud.mails()
     assert notice["Subject"] == "GoPro Sync FAILED (prod)"
-    assert notice["Message"] == f"ConfigurationError. No report: ConfigurationError. {EXECUTION_ARN}"
+    told = "ConfigurationError: A variable is missing. No report: ConfigurationError."
+    assert notice["Message"] == f"{told} {EXECUTION_ARN}"
+
+
+def test_what_to_do_about_the_key_is_told_even_when_the_run_cannot_be_reported() -> None:
+    said = 'Secrets Manager cannot use the stack\'s key: enable it in KMS, or cancel its deletion. Then start "again".'
+    key = TaskError.of_function("ConfigurationError", said)
+    cloud = Cloud(failing={"Authenticator": key, "Report": TaskError.of_function("TrackerError", "DynamoDB is down")})
+
+    assert cloud.run().error == "ConfigurationError"
+    (notice,) = cloud.mails()
+    assert notice["Message"].startswith(
+        "ConfigurationError: Secrets Manager cannot use the stack's key: enable it in KMS, or cancel its deletion. Then"
+    )
+    assert notice["Message"].endswith(f"No report: TrackerError. {EXECUTION_ARN}")
 
 
 @pytest.mark.parametrize(

@@ -279,8 +279,16 @@ def test_a_key_that_is_disabled_in_the_night_is_told_once_and_nothing_is_lost(
         kms.enable_key(KeyId=key)
         stack.gopro.set_faults()
 
-    next_night = stack.run()
-    assert next_night.every_video_archived
+    # A day later what the first night had claimed is free again.
+    dynamodb, table = stack.cloud.client("dynamodb"), stack.output("TrackerTableName")
+    for media_id in stack.tracker():
+        dynamodb.update_item(
+            TableName=table,
+            Key={"media_id": {"S": media_id}},
+            UpdateExpression="SET lease_expires_at = :over",
+            ExpressionAttributeValues={":over": {"N": "0"}},
+        )
+    assert stack.run().every_video_archived
     assert stack.statuses() == {"m0": "COMPLETED", "m1": "COMPLETED", "m2": "COMPLETED"}
     assert stack.dead_letters() == []
 
