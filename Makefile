@@ -54,7 +54,7 @@ big-file: setup ## 3 GB through several invocations on the local cloud (minutes,
 	@python -m pytest -q -s tests/e2e/big_file.py
 
 .PHONY: scale
-scale: setup ## Runs of 1,000 and 2,500 videos, ten ways to fail, a throttled night (a quarter of an hour)
+scale: setup ## Runs of 1,000 and 2,500 videos, ten ways to fail, a throttled night, a full account (half an hour)
 	@python -m pytest -q -s tests/e2e/scale.py
 
 .PHONY: check

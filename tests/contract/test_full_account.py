@@ -181,6 +181,17 @@ def test_a_night_without_a_place_for_any_video_fails_the_run_with_this_reason_an
     assert not night.sent_to("Authenticator")[1:], "the session is not the trouble"
 
 
+def test_however_many_videos_find_no_place_the_run_ends_in_its_time() -> None:
+    night = Night(media_ids=tuple(f"id-{number}" for number in range(30)), refused=("VideoDownloader",))
+    night.minutes = (0, 130)
+
+    execution = night.run()
+
+    assert (execution.status, execution.error) == ("FAILED", NO_PLACE)
+    assert night.minutes_gone < PLANNED_MINUTES + 3, "those that have not begun do not begin to wait"
+    assert "0 archived, 0 failed, 30 left for the next run" in night.notices()[0]
+
+
 @pytest.mark.parametrize("target", ["Authenticator", "MediaLister"])
 def test_a_run_that_could_not_begin_ends_as_failed_with_this_reason_and_one_notice(target: str) -> None:
     night = Night(refused=(target,), minutes=(0, 130))

@@ -20,7 +20,6 @@ TABLE: Final = "gopro-sync-tracker"
 NOW: Final = datetime.fromisoformat(ENTERED_AT)
 LISTING: Final = {
     "manifest": {"bucket": "archive", "key": "runs/night/manifest.json"},
-    "run_deadline": "2026-03-01T03:55:00Z",
     "total_found": 6,
     "new_count": 1,
     "already_synced": 0,
@@ -63,7 +62,8 @@ def goes_on(
             case "invoke" if "Lister" in arguments["FunctionName"] and listing_fails:
                 raise TaskError.of_function("AccessDeniedError", "A role is broken.")
             case "invoke" if "Lister" in arguments["FunctionName"]:
-                return {"Payload": listing}
+                deadline = at + timedelta(hours=1, minutes=45)
+                return {"Payload": {**listing, "run_deadline": deadline.isoformat().replace("+00:00", "Z")}}
             case "invoke" if "Downloader" in arguments["FunctionName"]:
                 return {"Payload": ARCHIVED}
             case "getObject":
