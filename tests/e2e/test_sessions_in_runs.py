@@ -29,7 +29,10 @@ def end_the_session_after_the_listing(stack: Stack, videos: int) -> None:
     stack.invoke("MediaLister", {"max_videos": 1})
     requests_of_a_listing = len(stack.gopro.requests(Endpoint.SEARCH))
     stack.gopro.set_faults(
-        Fault(FaultName.DEAD_TOKEN, endpoint=Endpoint.DOWNLOAD, status=401, count=videos),
+        *(
+            Fault(FaultName.DEAD_TOKEN, endpoint=Endpoint.DOWNLOAD, status=401, media_id=f"m{n}", count=1)
+            for n in range(1, videos + 1)
+        ),
         Fault(FaultName.DEAD_TOKEN, endpoint=Endpoint.SEARCH, status=401, skip=requests_of_a_listing, count=1),
     )
 
