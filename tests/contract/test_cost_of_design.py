@@ -32,7 +32,10 @@ def test_transitions_are_the_states_of_a_run_and_of_a_video_and_the_start_of_eac
     }
     assert path_length(run, with_videos) + 1 == cost.TRANSITIONS_PER_RUN
     assert path_length(run, with_videos | {"CheckNewVideos": "NoNewVideos"}) + 1 == cost.TRANSITIONS_PER_RUN
-    assert path_length(video, {"IsTransferComplete?": "MarkVideoComplete"}) + 1 == cost.TRANSITIONS_PER_VIDEO
+    assert (
+        path_length(video, {"IsTimeLeft?": "DownloadVideo", "IsTransferComplete?": "MarkVideoComplete"}) + 1
+        == cost.TRANSITIONS_PER_VIDEO
+    )
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,10 @@ _CALLS_PER_RUN: Final = 3  # authenticator, lister, the report by the lister
 # --- Step Functions: the states that are entered, and one for the start of each execution.
 # A distributed Map is charged one for every child: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-transitions.html
 TRANSITIONS_PER_RUN: Final = 10
-TRANSITIONS_PER_VIDEO: Final = 4
+TRANSITIONS_PER_VIDEO: Final = 5
 _TRANSITIONS_PER_FURTHER_CALL: Final = 2  # DownloadVideo, IsTransferComplete?
-_TRANSITIONS_PER_FAILED_VIDEO: Final = 8  # start, four attempts, MarkVideoFailed, SendToDeadLetterQueue, VideoFailed
+# Start, IsTimeLeft?, four attempts, WhatFailed?, MarkVideoFailed, SendToDeadLetterQueue, VideoFailed.
+_TRANSITIONS_PER_FAILED_VIDEO: Final = 10
 _CALLS_PER_FAILED_VIDEO: Final = 4
 
 # --- DynamoDB: an item has 1 KB when it is new and up to 2 KB later. The index by status holds a copy once a run has

@@ -154,7 +154,7 @@ def test_a_run_is_paid_for_its_copies_first_of_all() -> None:
     assert lines["Lambda"] == pytest.approx(10 * 160 * 0.5 * 0.0000166667, rel=0.15)
     # Ten videos of 24 parts, opened, listed and completed; manifest and summary.
     assert lines["S3 requests"] == pytest.approx(10 * 27 * 0.005 / 1000, rel=0.05)
-    assert lines["Step Functions"] == pytest.approx((10 + 10 * 4 + 1 * 2) * 0.025 / 1000)
+    assert lines["Step Functions"] == pytest.approx((10 + 10 * 5 + 1 * 2) * 0.025 / 1000)
     # What would be on the bill without the run.
     assert {"S3 Standard", "CloudWatch alarms"}.isdisjoint(lines)
     assert lines["KMS"] + lines["Secrets Manager"] < 0.01
