@@ -43,6 +43,8 @@ def play_table(world: TransferWorld, given: Mapping[str, Any]) -> dict[str, Any]
         value = actions[given["does"]]()
     except GoProSyncError as failure:
         error = failure
+    asked, unused = Counter(world.dynamodb_odd.asked), len(world.dynamodb_odd.odd.unused())
+    world.dynamodb_odd.forget()
     records = {item["media_id"]["S"]: item for item in world.dynamodb.scan(TableName=TABLE)["Items"]}
     recorded = {media_id for media_id, item in records.items() if "status" in item}
     return {
@@ -52,10 +54,10 @@ def play_table(world: TransferWorld, given: Mapping[str, Any]) -> dict[str, Any]
         "recorded": sorted(recorded),
         "refused": sorted(getattr(value, "refused", {})),
         "left": sorted(getattr(value, "left", [])),
-        "asked": Counter(world.dynamodb_odd.asked),
+        "asked": asked,
         "waited": sum(world.waits),
         "requests_counted": int(records.get(GATE_KEY, {}).get("requests_used", {"N": "0"})["N"]),
-        "unused_answers": len(world.dynamodb_odd.odd.unused()),
+        "unused_answers": unused,
     }
 
 
