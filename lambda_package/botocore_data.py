@@ -27,6 +27,7 @@ USED_OPERATIONS: Final = {
             "HeadBucket",  # botocore itself asks for it when a bucket is in another region
             "HeadObject",
             "ListMultipartUploads",
+            "ListObjectsV2",
             "ListParts",
             "PutObject",
             "UploadPart",

@@ -14,6 +14,7 @@ from gopro_sync import composition
 from gopro_sync.errors import TrackerError
 from gopro_sync.gopro.library.listing import LibraryListing
 from gopro_sync.gopro.library.media import MediaItem
+from gopro_sync.gopro.session.session import Session
 from gopro_sync.handlers import media_lister
 from gopro_sync.table.tracker import Lookup, Recording
 from gopro_sync.table.video import Video
@@ -51,10 +52,13 @@ def library(monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
         monkeypatch.setenv(name, value)
     composition.forget()
     library = Library()
-    monkeypatch.setattr(media_lister, "session_for", lambda _event: None)
+    monkeypatch.setattr(media_lister, "session_for", lambda _event: Session(auth_token="fake-token"))
     monkeypatch.setattr(composition, "gopro_gate", lambda **_: None)
     monkeypatch.setattr(composition, "gopro_client", lambda _session, _gate: library)
     monkeypatch.setattr(composition, "tracker", lambda: library)
+    monkeypatch.setattr(composition, "owner_record", lambda: None)
+    monkeypatch.setattr(composition, "s3_client", lambda: None)
+    monkeypatch.setattr(media_lister, "forgotten_objects", lambda *_, **__: {"found_without_record": 0})
     yield library
     monkeypatch.undo()
     composition.forget()
