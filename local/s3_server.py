@@ -15,7 +15,7 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from html import unescape
@@ -67,6 +67,7 @@ class S3Fault:
     count: int = 1
     skip: int = 0
     seconds: float = 0.0
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -281,7 +282,7 @@ class _S3Handler(LoopbackHandler, BaseHTTPRequestHandler):
             self._refuse_if_told()
             status, headers, answer = self._act(operation, body)
         except _RefusedError as refused:
-            status, headers = refused.status, {}
+            status, headers = refused.status, dict(self.fault.headers if self.fault else {})
             told = f"<Error><Code>{refused.code}</Code><Message>no</Message></Error>"
             answer = told.encode() if refused.code else b""
         self.s3.watch(operation, "acted")

@@ -12,6 +12,7 @@ import pytest
 
 from gates.template import Stack, resource, state_machine, state_machine_text, states, template
 from gopro_sync import errors
+from gopro_sync.archive.retries import LONGEST_RETRY_AFTER_SECONDS
 from gopro_sync.handlers.video_downloader import TRIES_OF_THE_STATE_MACHINE
 from gopro_sync.run.platform_faults import CANNOT_BE_RUN, FUNCTION_DIED, LAMBDA_NOT_READY, is_weather
 from gopro_sync.run.run_files import write_manifest
@@ -336,6 +337,11 @@ def test_every_error_class_is_either_retried_or_given_up_on_purpose() -> None:
 def test_a_downloader_knows_when_nobody_calls_it_again() -> None:
     (passing,) = [rule for rule in TASKS["DownloadVideo"]["Retry"] if "StorageError" in rule["ErrorEquals"]]
     assert passing["MaxAttempts"] == TRIES_OF_THE_STATE_MACHINE
+
+
+def test_a_wait_that_a_function_leaves_to_the_state_machine_is_not_cut_short() -> None:
+    (passing,) = [rule for rule in TASKS["DownloadVideo"]["Retry"] if "StorageError" in rule["ErrorEquals"]]
+    assert passing["IntervalSeconds"] >= LONGEST_RETRY_AFTER_SECONDS, "more is answered with WAITING"
 
 
 def test_every_error_that_time_may_mend_is_retried() -> None:

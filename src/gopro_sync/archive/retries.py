@@ -12,8 +12,9 @@ from gopro_sync.telemetry.retries import retry_teller
 ATTEMPTS = 5
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 20.0
-# A server that asks for more is not waited for here: an invocation costs money, the state machine waits free.
-LONGEST_RETRY_AFTER_SECONDS = 60.0
+# A server that asks for more is not waited for here: an invocation costs money, the state machine waits free. For less,
+# the state machine's first wait after a failure is as long (statemachine/sync.asl.json, DownloadVideo's Retry).
+LONGEST_RETRY_AFTER_SECONDS = 30.0
 
 # The other retryable errors need another run or a fresh start, not another try of the same request.
 PASSING_ERRORS = (NetworkError, ThrottledError, SourceResponseError, StorageError)

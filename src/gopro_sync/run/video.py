@@ -11,6 +11,7 @@ from typing import Final
 
 from gopro_sync.archive.engine import Archived, ArchivedFile, FileToArchive, OpenUpload, Paused, TransferEngine
 from gopro_sync.archive.object_key import chapter_key, fallback_key
+from gopro_sync.archive.retries import LONGEST_RETRY_AFTER_SECONDS
 from gopro_sync.errors import (
     AccessDeniedError,
     ConfigurationError,
@@ -173,7 +174,13 @@ class VideoTransfer:
                 by the next attempt.
         """
         started = self._clock()
-        result = replace(self._result_of(video), duration_seconds=(self._clock() - started).total_seconds())
+        try:
+            result = self._result_of(video)
+        except RetryableError as error:
+            if isinstance(error, GoProUnavailableError) or not _asks_for_a_long_wait(error):
+                raise
+            result = self._put_off(error)
+        result = replace(result, duration_seconds=(self._clock() - started).total_seconds())
         _tell(video, result)
         return result
 
@@ -193,21 +200,27 @@ class VideoTransfer:
             return VideoResult(event=event, files=claim.record.files)
         if claim.outcome is ClaimOutcome.HELD_BY_ANOTHER:
             return VideoResult(event=EventType.VIDEO_DOWNLOAD_DEFERRED, reason=_HELD_BY_ANOTHER)
+        return self._result_of_claimed(video, claim.record)
+
+    def _result_of_claimed(self, video: Video, record: TrackerRecord) -> VideoResult:
         try:
-            return self._archive_or_blame_object(video, claim.record)
+            return self._archive_or_blame_object(video, record)
         except (AccessDeniedError, ConfigurationError) as error:
             # True of every video of this run: none of them need try, and none is to blame.
             self._gate.stop_run(error)
-            self._tracker.put_back(claim.record, owner=self._owner)
+            self._tracker.put_back(record, owner=self._owner)
             raise
         except SessionRefusedError:
-            self._tracker.put_back(claim.record, owner=self._owner)
+            self._tracker.put_back(record, owner=self._owner)
             raise
         except GoProUnavailableError as error:
-            self._tracker.put_back(claim.record, owner=self._owner)
+            self._tracker.put_back(record, owner=self._owner)
             return self._waiting(error)
-        except (NetworkError, ThrottledError) as error:
-            self._gate.after_failure(error, video.media_id)
+        except RetryableError as error:
+            if isinstance(error, NetworkError | ThrottledError):
+                self._gate.after_failure(error, video.media_id)
+            if _asks_for_a_long_wait(error):
+                self._tracker.put_back(record, owner=self._owner)
             raise
 
     def _archive_or_blame_object(self, video: Video, record: TrackerRecord) -> VideoResult:
@@ -241,6 +254,14 @@ class VideoTransfer:
         wait_seconds = max(_SHORTEST_WAIT_SECONDS, math.ceil(error.retry_after_seconds or 0))
         if self._run_seconds_left() - wait_seconds < _LEAST_USEFUL_SECONDS:
             raise error
+        return VideoResult(event=EventType.VIDEO_DOWNLOAD_WAITING, reason=error.message, wait_seconds=wait_seconds)
+
+    def _put_off(self, error: RetryableError) -> VideoResult:
+        """Returns that the video waits for as long as it was asked to, or that this run has no time for it."""
+        wait_seconds = math.ceil(error.retry_after_seconds or 0)
+        if self._run_seconds_left() - wait_seconds < _LEAST_USEFUL_SECONDS:
+            reason = f"{error.message}, and asks for {wait_seconds} seconds, more than the run has"
+            return VideoResult(event=EventType.VIDEO_DOWNLOAD_DEFERRED, reason=reason)
         return VideoResult(event=EventType.VIDEO_DOWNLOAD_WAITING, reason=error.message, wait_seconds=wait_seconds)
 
     def _archive_claimed(self, video: Video, record: TrackerRecord) -> VideoResult:
@@ -357,6 +378,11 @@ class VideoTransfer:
         return VideoResult(
             event=EventType.VIDEO_DOWNLOAD_DEFERRED, files=files, bytes_sent=bytes_sent, reason=_RUN_IS_OVER
         )
+
+
+def _asks_for_a_long_wait(error: RetryableError) -> bool:
+    # For less, the state machine's own waits are long enough.
+    return (error.retry_after_seconds or 0) > LONGEST_RETRY_AFTER_SECONDS
 
 
 def _tell(video: Video, result: VideoResult) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -546,6 +547,56 @@ def test_a_403_that_does_not_say_why_is_asked_again_and_denies_in_the_end_only(
     with pytest.raises(AccessDeniedError, match=r"AccessDenied: S3 refused .* which needs s3:"):
         world.archive(found, owner="run-2")
     assert world.record()["status"] == "PENDING", "true of every video"
+
+
+def asked_to_wait(world: World, whom: str, retry_after: str) -> None:
+    if whom == "S3":
+        world.s3.faults = [
+            S3Fault(operation="UploadPart", status=503, code="SlowDown", count=1, headers={"Retry-After": retry_after})
+        ]
+    else:
+        world.fail(Fault(FaultName.SERVER_ERROR, endpoint=Endpoint.CDN, status=503, retry_after=retry_after, count=1))
+
+
+@pytest.mark.parametrize("whom", ["S3", "the CDN"])
+def test_a_long_wait_that_is_asked_for_is_waited_for_outside_and_then_it_goes_on(world: World, whom: str) -> None:
+    world.put(recording(LARGE))
+    found = world.discover()
+    asked_to_wait(world, whom, "300")
+
+    waiting = world.archive(found, deadline=world.now + timedelta(seconds=3600))
+
+    assert (waiting.status, waiting.wait_seconds) == (VideoStatus.WAITING, 300)
+    assert world.record()["status"] == "PENDING", "no attempt is counted"
+    assert max(world.waits, default=0) <= 30
+    world.now += timedelta(seconds=300)
+    assert world.archive(found).status is VideoStatus.COMPLETED
+    assert len(world.s3.parts_sent()) == len(set(world.s3.parts_sent())), "what S3 holds is used"
+    world.assert_archived_whole()
+
+
+def test_a_wait_may_be_asked_for_as_a_date(world: World) -> None:
+    world.put(recording(LARGE))
+    found = world.discover()
+    asked_to_wait(world, "S3", format_datetime(now_utc() + timedelta(seconds=400), usegmt=True))
+
+    waiting = world.archive(found, deadline=world.now + timedelta(seconds=3600))
+
+    assert waiting.status is VideoStatus.WAITING
+    assert 390 <= (waiting.wait_seconds or 0) <= 400
+
+
+@pytest.mark.parametrize("whom", ["S3", "the CDN"])
+def test_a_wait_beyond_the_runs_end_leaves_the_video_to_the_next_run(world: World, whom: str) -> None:
+    world.put(recording(LARGE))
+    found = world.discover()
+    asked_to_wait(world, whom, "3600")
+
+    deferred = world.archive(found, deadline=world.now + timedelta(seconds=3600))
+
+    assert deferred.status is VideoStatus.DEFERRED
+    assert "asks for 3600 seconds, more than the run has" in (deferred.reason or "")
+    assert (world.record()["status"], "lease_owner" in world.record()) == ("PENDING", False)
 
 
 def test_nobody_is_blamed_as_long_as_s3_does_not_answer_for_a_second_object(world: World) -> None:
