@@ -71,7 +71,6 @@ def test_of_s3(world: TransferWorld, operation: str) -> None:
     assert troubles(world, "s3", operation, ANSWERS) == []
 
 
-@pytest.mark.xfail(strict=True, reason="a 403 without a word is taken for a denial")
 @pytest.mark.parametrize("operation", [*OF_SMALL, *OF_LARGE])
 def test_of_s3_that_denies_without_a_word(world: TransferWorld, operation: str) -> None:
     assert troubles(world, "s3", operation, FORBIDDEN) == []

@@ -107,7 +107,7 @@ class TransferWorld:
         self.proxy.forget(odd_answers(given.get("s3", [])))
         return list(found.videos)
 
-    def call(self, video: Video, *, owner: str = OWNER) -> VideoResult:
+    def call(self, video: Video, *, owner: str = OWNER, is_last_try: bool = True) -> VideoResult:
         """Call the downloader once, for the same run if no other is named."""
         gate = SharedGate(
             self.dynamodb, TABLE, requests_per_minute=1000, clock=lambda: self.now, jitter=lambda: 0.0, run=owner
@@ -129,7 +129,12 @@ class TransferWorld:
             tracker=self.tracker,
             engine=engine,
             clock=lambda: self.now,
-            invocation=Invocation(owner=owner, deadline=self.now + timedelta(minutes=110), seconds_left=lambda: 900.0),
+            invocation=Invocation(
+                owner=owner,
+                deadline=self.now + timedelta(minutes=110),
+                seconds_left=lambda: 900.0,
+                is_last_try=is_last_try,
+            ),
         ).archive(video)
 
     def client(self, gate: SharedGate | None) -> GoProClient:
@@ -191,7 +196,7 @@ def play_transfer(world: TransferWorld, given: Mapping[str, Any]) -> dict[str, A
     retries = given.get("retries", 0)
     while len(calls) < _MOST_CALLS:
         try:
-            result, error = world.call(video), None
+            result, error = world.call(video, is_last_try=retries == 0), None
         except GoProSyncError as failure:
             calls.append(type(failure).__name__)
             error = failure
