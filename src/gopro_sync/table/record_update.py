@@ -90,13 +90,18 @@ def update_record(
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
     retrying = Retrying(
-        retry=retry_if_exception(lambda error: isinstance(error, TrackerError) and error.is_unreadable),
+        retry=retry_if_exception(_says_nothing),
         stop=stop_after_attempt(_TRIES_OF_UNREADABLE),
         before_sleep=retry_teller("write a record"),
         reraise=True,
     )
     outcome = retrying(_outcome, client, request, this_write, media_id)
     return replace(outcome, record={}) if outcome.is_done and returns == "NONE" else outcome
+
+
+def _says_nothing(error: BaseException) -> bool:
+    """Whether the answer says neither what became of the write nor, if it was refused, why."""
+    return isinstance(error, TrackerError) and (error.is_unreadable or error.if_it_persists is not None)
 
 
 def _outcome(
