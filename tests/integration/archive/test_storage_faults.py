@@ -81,12 +81,20 @@ def interrupted_upload(bench: Bench) -> OpenUpload:
     return bench.created[0]
 
 
-@pytest.mark.parametrize("operation", ["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "HeadObject"])
+@pytest.mark.parametrize("operation", ["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"])
 def test_access_denied_says_so_and_is_not_tried_again(bench: Bench, operation: Operation) -> None:
     bench.s3.faults = [S3Fault(operation=operation, status=403, code="AccessDenied", count=99)]
     with pytest.raises(AccessDeniedError, match=f"AccessDenied: S3 refused {operation}, which needs s3:"):
         bench.transfer()
     assert bench.slept == []
+
+
+def test_a_refusal_that_cannot_say_why_is_tried_again_and_names_the_permission(bench: Bench) -> None:
+    """The answer to HeadObject has no body."""
+    bench.s3.faults = [S3Fault(operation="HeadObject", status=403, code="AccessDenied", count=99)]
+    with pytest.raises(StorageError, match="does not say why; if it stays so, the role lacks s3:GetObject"):
+        bench.transfer()
+    assert len(bench.slept) == ATTEMPTS - 1
 
 
 @pytest.mark.parametrize(("fixture", "operation"), [("bench", "CreateMultipartUpload"), ("small_bench", "PutObject")])

@@ -473,7 +473,7 @@ def test_a_client_that_is_missing_is_named(setting: Setting, missing: str) -> No
 def test_a_session_that_could_not_be_stored_is_not_lost_silently(setting: Setting, has_password: bool) -> None:
     setting.gopro.set_settings(refresh_token_mode=RefreshTokenMode.ROTATE_AND_KILL)
     setting.put(**(LOGIN if has_password else CLIENT), refresh_token=signed_in(setting)["refresh_token"])
-    setting.secrets.failures = ["InternalServiceError"]
+    setting.secrets.failures = ["InternalServiceError"] * 3
     with pytest.raises(SecretStoreError, match="PutSecretValue with InternalServiceError"):
         setting.ensure()
     if has_password:
@@ -481,6 +481,13 @@ def test_a_session_that_could_not_be_stored_is_not_lost_silently(setting: Settin
     else:
         with pytest.raises(AuthenticationError):
             setting.ensure()
+
+
+def test_a_session_is_put_again_where_it_is_not_known_to_be_stored(setting: Setting) -> None:
+    setting.gopro.set_settings(refresh_token_mode=RefreshTokenMode.ROTATE_AND_KILL)
+    setting.put(**CLIENT, refresh_token=signed_in(setting)["refresh_token"])
+    setting.secrets.failures = ["InternalServiceError"] * 2
+    setting.assert_accepted(setting.ensure())
 
 
 def test_the_guard_keeps_no_secret(setting: Setting) -> None:

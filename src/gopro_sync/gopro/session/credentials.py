@@ -15,12 +15,13 @@ can be made current by its id: https://docs.aws.amazon.com/secretsmanager/latest
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum, unique
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
 
 from gopro_sync.aws.answers import Service, Turn, TurnError, answer_of
 from gopro_sync.errors import ConfigurationError, SecretStoreError, SessionRefusedError
@@ -39,6 +40,7 @@ NEWEST: Final = "GOPRO-SYNC-NEWEST"
 GIVEN: Final = "GOPRO-SYNC-GIVEN"
 # AWSCURRENT can move between the look and the move; that it does so time after time is no race any more.
 _MOVES_TRIED: Final = 5
+_PUTS_TRIED: Final = 3  # each after botocore's own tries
 
 
 @unique
@@ -180,11 +182,19 @@ class CredentialStore:
     Args:
         secrets_client: a boto3 client for ``secretsmanager``.
         secret_id: the secret's name or ARN.
+        new_version_id: returns an id that no version has yet.
     """
 
-    def __init__(self, secrets_client: SecretsManagerClient, secret_id: str) -> None:
+    def __init__(
+        self,
+        secrets_client: SecretsManagerClient,
+        secret_id: str,
+        *,
+        new_version_id: Callable[[], str] = lambda: str(uuid4()),
+    ) -> None:
         self._client = secrets_client
         self.secret_id = secret_id
+        self._new_version_id = new_version_id
 
     def load(self, version_stage: str = CURRENT) -> StoredCredentials:
         """Reads the version that carries a label.
@@ -221,7 +231,7 @@ class CredentialStore:
 
     def save_newest(self, credentials: Credentials) -> str:
         """Adds a version that holds the newest session; returns its id. It is current if it is the secret's first."""
-        return self._put(credentials, VersionStages=[NEWEST])
+        return self._put(credentials, labels=[NEWEST])
 
     def save_pending(self, credentials: Credentials, *, version_id: str) -> bool:
         """Adds the version that is being rotated, which holds the newest session; the same again changes nothing.
@@ -230,14 +240,14 @@ class CredentialStore:
             False if the version has another value: none can be changed.
         """
         try:
-            self._put(credentials, ClientRequestToken=version_id, VersionStages=[PENDING, NEWEST])
+            self._put(credentials, version_id=version_id, labels=[PENDING, NEWEST])
         except TurnError:
             return False
         return True
 
     def replace(self, credentials: Credentials) -> None:
         """Adds a version and makes it the current one, whichever is now: what a person wants."""
-        version_id = self._put(credentials, VersionStages=[GIVEN])
+        version_id = self._put(credentials, labels=[GIVEN])
         for _ in range(_MOVES_TRIED):
             current = self.current_version()
             if current == version_id or self._move(CURRENT, to=version_id, away_from=current):
@@ -305,13 +315,30 @@ class CredentialStore:
         versions: Mapping[str, list[str]] = answer.get("VersionIdsToStages", {})  # absent while there is none
         return versions
 
-    def _put(self, credentials: Credentials, **arguments: Any) -> str:
-        turns = [Turn.VALUE_EXISTS] if "ClientRequestToken" in arguments else []
-        with answer_of(Service.SECRETS_MANAGER, "PutSecretValue", *turns) as call:
-            answer = self._client.put_secret_value(
-                SecretId=self.secret_id, SecretString=credentials.to_secret_string(), **arguments
-            )
-        return call.text(answer, "VersionId")
+    def _put(self, credentials: Credentials, *, version_id: str | None = None, labels: Sequence[str]) -> str:
+        """Adds a version, and asks again where the answer leaves it open whether there is one.
+
+        GoPro has ended the session that this value takes the place of: nothing would be left but to sign in. The same
+        version with the same value changes nothing, however often it is put.
+        """
+        turns = [] if version_id is None else [Turn.VALUE_EXISTS]
+        token = version_id or self._new_version_id()
+        for tries_left in reversed(range(_PUTS_TRIED)):
+            try:
+                with answer_of(Service.SECRETS_MANAGER, "PutSecretValue", *turns) as call:
+                    answer = self._client.put_secret_value(
+                        SecretId=self.secret_id,
+                        SecretString=credentials.to_secret_string(),
+                        ClientRequestToken=token,
+                        VersionStages=list(labels),
+                    )
+                    call.text(answer, "VersionId")
+            except SecretStoreError:
+                if not tries_left:
+                    raise
+            else:
+                break
+        return token
 
 
 def _json_object(secret_string: str) -> dict[str, Any]:

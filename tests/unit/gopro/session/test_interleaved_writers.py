@@ -179,8 +179,8 @@ class Replay:
         return {"VersionIdsToStages": stages}
 
     def put_secret_value(self, *, SecretId: str, SecretString: str, **options: Any) -> dict[str, Any]:  # noqa: N803
-        token = options.get("ClientRequestToken", f"{self.actor}-{self.position}")
-        version_id = self._of_aws("put_secret_value", token, SecretString, tuple(options["VersionStages"]))
+        token, labels = options["ClientRequestToken"], tuple(options["VersionStages"])
+        version_id = self._of_aws("put_secret_value", token, SecretString, labels)
         return {"VersionId": version_id}
 
     def update_secret_version_stage(self, *, SecretId: str, VersionStage: str, **versions: str) -> dict[str, Any]:  # noqa: N803
@@ -233,7 +233,7 @@ class Replay:
     # what the functions make of them
 
     def store(self) -> CredentialStore:
-        return CredentialStore(cast("Any", self), SECRET)
+        return CredentialStore(cast("Any", self), SECRET, new_version_id=lambda: f"{self.actor}-{self.position}")
 
     def renewal(self) -> Renewal:
         return Renewal(
