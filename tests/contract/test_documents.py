@@ -8,8 +8,10 @@ from typing import Any, Final
 import pytest
 
 from docs.tools.alarm_table import ShownAlarm, alarm_table
+from docs.tools.aws_codes import codes_page
 from gates.template import ROOT, Stack, resource, resources_of, template
 from gopro_sync import errors
+from gopro_sync.aws.answers import MEANINGS
 from gopro_sync.telemetry.logs import EventType
 from gopro_sync.telemetry.metrics import Metric
 from local.engine.alarm_rule import AlarmRule
@@ -50,6 +52,12 @@ def test_every_error_that_a_person_can_meet_is_explained() -> None:
     names = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)}
     explained = set(re.findall(r"`(\w+Error)`", TROUBLESHOOTING))
     assert explained == names - bases
+
+
+def test_the_page_of_aws_codes_is_the_one_that_the_table_makes() -> None:
+    page = (ROOT / "docs" / "aws-codes.md").read_text(encoding="utf-8")
+    assert page == codes_page()
+    assert {f"`{code}`" for rows in MEANINGS.values() for code in rows} <= set(re.findall(r"`[^`]+`", page))
 
 
 def alarm_names() -> set[str]:
