@@ -17,7 +17,7 @@ CDPATH='' cd -P -- "$(dirname -- "$0")/.."
 locks=(src/requirements.txt requirements/dev.txt requirements/sam.txt requirements/lambda-runtime.txt)
 stamp=.venv/.locks-installed # in every .venv that was made here: empty until all is installed
 
-is_python312() { "$1" -c 'import sys, venv; sys.exit(sys.version_info[:2] != (3, 12))' >/dev/null 2>&1; }
+is_python312() { "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 12))' >/dev/null 2>&1; }
 
 # A name on PATH is not enough: pyenv leaves a `python3.12` there that fails unless its version is selected.
 find_python312() {
