@@ -47,7 +47,7 @@ def wait_for_renewal(
         return _waiting("the session has been renewed meanwhile", 1)
     if composition.renewal_turn(owner).take(stored.version_id, in_vain=in_vain):
         raise refused
-    return _waiting("another video has the session renewed", random.randint(*_WAIT_SECONDS))  # noqa: S311 - no secret
+    return _waiting("another video has the session renewed", random.randint(*_WAIT_SECONDS))  # noqa: S311  # nosec B311 - no secret
 
 
 def _is_new(stored: Credentials, used: Session | None) -> bool:
