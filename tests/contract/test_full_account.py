@@ -221,6 +221,19 @@ def test_a_night_without_a_place_for_anything_is_told_by_the_state_machine_itsel
     assert_no_video_is_blamed(night)
 
 
+def test_what_no_waiting_mends_is_not_told_as_a_full_account() -> None:
+    night = Night(error=DENIED, minutes=(0, 200))
+
+    execution = night.run()
+
+    assert (execution.status, execution.error) == ("FAILED", DENIED)
+    assert night.minutes_gone < 10, "nothing waits for a person"
+    (told,) = night.notices()
+    assert told.startswith(f"{DENIED}. No report: {DENIED}. AWS Lambda could not run the function for it")
+    assert "docs/troubleshooting.md" in told
+    assert "goes on" not in told, "nor does the next run get any further"
+
+
 def test_a_report_waits_for_its_place() -> None:
     night = Night(refused=("Report",), minutes=(0, 60))
 
