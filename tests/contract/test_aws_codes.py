@@ -39,9 +39,6 @@ NOT_IN_THE_MODELS: Final = {
         *("PreconditionFailed", "EntityTooLarge", "EntityTooSmall", "InvalidArgument", "InvalidBucketState"),
         *("InvalidDigest", "InvalidStorageClass", "InvalidTag", "InvalidURI", "KeyTooLongError", "MalformedXML"),
         *("MetadataTooLarge", "MethodNotAllowed", "MissingContentLength", "NotImplemented"),
-        # https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKey.html#API_GenerateDataKey_Errors
-        *("KMS.AccessDeniedException", "KMS.DisabledException", "KMS.InvalidKeyUsageException"),
-        *("KMS.KMSInvalidStateException", "KMS.NotFoundException"),
     },
     Service.DYNAMODB: {
         *("AccessDeniedException", "UnauthorizedOperation"),

@@ -196,11 +196,27 @@ def _weather(error: type[RetryableError]) -> dict[str, Meaning]:
     }
 
 
+# KMS's own errors, which a service may hand on as they are, or with KMS's name before them, as S3 does. In no model: an
+# unknown code would be tried again for nothing, and told without the remedy.
+# https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKey.html#API_GenerateDataKey_Errors
+_FROM_KMS: Final[Mapping[str, Meaning]] = {
+    **dict.fromkeys(
+        (
+            *("DisabledException", "KMSDisabledException", "KMS.DisabledException"),
+            *("KMSInvalidStateException", "KMS.KMSInvalidStateException"),
+            *("KMSNotFoundException", "KMS.NotFoundException"),
+            *("InvalidKeyUsageException", "KMS.InvalidKeyUsageException"),
+        ),
+        _KEY_UNUSABLE,
+    ),
+    **dict.fromkeys(("KMSAccessDeniedException", "KMS.AccessDeniedException"), _KEY_DENIAL),
+}
+
 MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
     Service.S3: {
         **_weather(StorageError),
+        **_FROM_KMS,
         **dict.fromkeys(("AccessDenied", "AllAccessDisabled"), _DENIAL),
-        "KMS.AccessDeniedException": _KEY_DENIAL,
         **dict.fromkeys(("InvalidAccessKeyId", "NotSignedUp", "AccountProblem"), _UNKNOWN_CREDENTIALS),
         "NoSuchBucket": Meaning(error=ConfigurationError, reads="There is no such bucket ({code} on {operation})"),
         # HeadObject's refusals have no body: so it says, among other things, that the key cannot be used.
@@ -210,13 +226,6 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
         **dict.fromkeys(
             ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
             Meaning(error=ConfigurationError, reads=_ELSEWHERE),
-        ),
-        **dict.fromkeys(
-            (
-                *("KMS.DisabledException", "KMS.KMSInvalidStateException", "KMS.NotFoundException"),
-                "KMS.InvalidKeyUsageException",
-            ),
-            _KEY_UNUSABLE,
         ),
         **dict.fromkeys(
             (
@@ -247,6 +256,7 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
     },
     Service.DYNAMODB: {
         **_weather(TrackerError),
+        **_FROM_KMS,
         **dict.fromkeys(("AccessDeniedException", "AccessDenied", "UnauthorizedOperation"), _DENIAL),
         **dict.fromkeys(("UnrecognizedClientException", "InvalidClientTokenId"), _UNKNOWN_CREDENTIALS),
         "ResourceNotFoundException": Meaning(
@@ -264,6 +274,7 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
     },
     Service.SECRETS_MANAGER: {
         **_weather(SecretStoreError),
+        **_FROM_KMS,
         **dict.fromkeys(("AccessDeniedException", "AccessDenied"), _DENIAL),
         **dict.fromkeys(("UnrecognizedClientException", "InvalidClientTokenId"), _UNKNOWN_CREDENTIALS),
         # "Check that the key is available, enabled, and not in an invalid state": the model's own words on the second.
@@ -278,6 +289,7 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
     },
     Service.SNS: {
         **_weather(AlertError),
+        **_FROM_KMS,
         **dict.fromkeys(("AuthorizationError", "AccessDenied", "KMSAccessDenied", "KMSOptInRequired"), _DENIAL),
         **dict.fromkeys(("InvalidClientTokenId", "InvalidSecurity"), _UNKNOWN_CREDENTIALS),
         **dict.fromkeys(("KMSDisabled", "KMSInvalidState", "KMSNotFound"), _KEY_UNUSABLE),
