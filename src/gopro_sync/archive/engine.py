@@ -22,7 +22,7 @@ from gopro_sync.archive.open_upload import OpenUpload
 from gopro_sync.archive.retries import Retries
 from gopro_sync.archive.second_object import is_second_object_accepted
 from gopro_sync.archive.source import SignedUrl, Source
-from gopro_sync.archive.surroundings import Surroundings
+from gopro_sync.archive.surroundings import Crew, Surroundings
 from gopro_sync.archive.transfer_records import Archived, FileToArchive, Paused, TransferOutcome
 from gopro_sync.archive.transfer_state import Means, Progress, TransferRules
 from gopro_sync.archive.workers import PartWorkers, TimeBudget
@@ -109,19 +109,32 @@ class TransferEngine:
         means = Means(
             file=file,
             rules=rules,
-            source=Source(
-                http=self._source_http,
-                signed_url=SignedUrl(resolve_url, wall_clock=around.wall_clock, lock=crew.new_lock()),
-                media_id=file.media_id,
-                largest_file_bytes=rules.limits.largest_object_bytes,
-                wall_clock=around.wall_clock,
-            ),
+            source=self._source(file.media_id, resolve_url, crew),
             writer=self._writer,
             workers=PartWorkers(crew=crew, budget=budget, clock=around.clock),
             retries=Retries(sleep=crew.sleep, random=around.random, seconds_left=budget.seconds),
             on_upload_changed=on_upload_changed,
         )
         return transfer_file(means, _progress_of(file, resume))
+
+    def size_at_source(
+        self, media_id: str, *, resolve_url: Callable[[], str], seconds_left: Callable[[], float]
+    ) -> int:
+        """Returns how many bytes a file has at GoPro now; only its first byte is read.
+
+        Args:
+            media_id: for error messages.
+            resolve_url: as for ``transfer``.
+            seconds_left: time until the invocation is cut off.
+
+        Raises:
+            GoProSyncError: as ``transfer`` says of the CDN.
+        """
+        crew = self._surroundings.crew(1)
+        budget = TimeBudget(seconds_left=seconds_left, reserve_seconds=self._rules.reserve_seconds)
+        retries = Retries(sleep=crew.sleep, random=self._surroundings.random, seconds_left=budget.seconds)
+        source = self._source(media_id, resolve_url, crew)
+        return retries.call("look at the file at GoPro", source.probe).size_bytes
 
     def accepts_other_objects(self) -> bool:
         """Returns whether S3, which has refused an object, allows with another one all that a video needs.
@@ -138,6 +151,16 @@ class TransferEngine:
             if error.if_it_persists is None:
                 raise
             return False
+
+    def _source(self, media_id: str, resolve_url: Callable[[], str], crew: Crew) -> Source:
+        wall_clock = self._surroundings.wall_clock
+        return Source(
+            http=self._source_http,
+            signed_url=SignedUrl(resolve_url, wall_clock=wall_clock, lock=crew.new_lock()),
+            media_id=media_id,
+            largest_file_bytes=self._rules.limits.largest_object_bytes,
+            wall_clock=wall_clock,
+        )
 
 
 def _progress_of(file: FileToArchive, resume: OpenUpload | None) -> Progress:

@@ -271,9 +271,12 @@ class VideoTransfer:
         files = {file.item_number: file for file in record.files}
         troubles: dict[int, GoProSyncError] = {}
         bytes_sent = 0
-        for original in urls.originals:
+        grown = self._grown(video, record, urls)
+        # The one whose upload is recorded comes first: another one's upload would take its place in the record.
+        originals = sorted(urls.originals, key=lambda original: _upload_of(original.item_number, record.upload) is None)
+        for original in originals:
             number = original.item_number
-            if number in files:
+            if number in files and number not in grown:
                 continue
             try:
                 with subsegment(Part.TRANSFER, run=self._owner, media_id=media_id):
@@ -286,13 +289,42 @@ class VideoTransfer:
             if isinstance(transferred, Paused):
                 return self._paused(video, _in_order(files), bytes_sent)
             files[number] = transferred.file
-            if original is not urls.originals[-1]:
+            if original is not originals[-1]:
                 self._tracker.save_progress(media_id, owner=self._owner, files=_in_order(files), upload=None)
         finished = _in_order(files)
         self._refuse_less_than_all(video, finished, max([urls.chapter_count, *files]), troubles)
         with subsegment(Part.TRACKER, run=self._owner, media_id=media_id):
             self._tracker.complete(media_id, owner=self._owner, files=finished)
         return VideoResult(event=EventType.VIDEO_DOWNLOAD_COMPLETE, files=finished, bytes_sent=bytes_sent)
+
+    def _grown(self, video: Video, record: TrackerRecord, urls: _SignedUrls) -> frozenset[int]:
+        """Returns the archived chapters of which GoPro has more by now: they were copied before it had all of them.
+
+        Asked only where bytes are missing although there is no other chapter to fetch, and of none that lies under its
+        second key already.
+        """
+        recorded = {file.item_number for file in record.files}
+        has_others = any(original.item_number not in recorded for original in urls.originals)
+        missing = shortfall(record.files, listed_bytes=video.size_bytes, chapter_count=len(record.files))
+        if has_others or missing is None:
+            return frozenset()
+        offered = {original.item_number for original in urls.originals}
+        return frozenset(
+            file.item_number
+            for file in record.files
+            if file.item_number in offered
+            and file.s3_key != _keys_of(file.item_number, video, record)[1]
+            and self._is_larger_at_source(video, file, urls)
+        )
+
+    def _is_larger_at_source(self, video: Video, file: ArchivedFile, urls: _SignedUrls) -> bool:
+        try:
+            size_bytes = self._engine.size_at_source(
+                video.media_id, resolve_url=lambda: urls.take(file.item_number), seconds_left=self._seconds_left
+            )
+        except _TROUBLES_OF_ONE_FILE:
+            return False  # what there is of it is kept
+        return size_bytes > file.size_bytes
 
     def _refuse_less_than_all(
         self,
@@ -343,7 +375,9 @@ class VideoTransfer:
         files: dict[int, ArchivedFile],
     ) -> Archived | Paused:
         media_id = video.media_id
-        key = chapter_key(record.video.s3_key or video.s3_key, item_number)
+        key, second_key = _keys_of(item_number, video, record)
+        if item_number in files:
+            key = second_key  # nothing is written over, not even the beginning of the same file
         finished = _in_order(files)
 
         def remember(upload: OpenUpload) -> None:
@@ -354,7 +388,7 @@ class VideoTransfer:
                 media_id=media_id,
                 item_number=item_number,
                 key=key,
-                fallback_key=fallback_key(key, media_id),
+                fallback_key=second_key,
                 tags=object_tags(video.uploaded_at or record.video.uploaded_at),
                 captured_at=video.captured_at,
             ),
@@ -418,6 +452,12 @@ class _SignedUrls:
         if url is None:
             raise SourceMissingError(f"GoPro no longer offers chapter {item_number}")
         return url
+
+
+def _keys_of(item_number: int, video: Video, record: TrackerRecord) -> tuple[str, str]:
+    """Returns the key of a chapter, and the one to take if another object holds it."""
+    key = chapter_key(record.video.s3_key or video.s3_key, item_number)
+    return key, fallback_key(key, video.media_id)
 
 
 def _in_order(files: dict[int, ArchivedFile]) -> tuple[ArchivedFile, ...]:

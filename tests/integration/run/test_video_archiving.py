@@ -404,6 +404,64 @@ def test_a_chapter_that_the_cdn_lacks_keeps_no_other_from_being_archived(world: 
     world.assert_archived_whole()
 
 
+def test_a_chapter_that_was_copied_short_is_copied_again_once_gopro_has_more_of_it(world: World) -> None:
+    listed = {"file_size": LARGE}
+    world.put(recording(MIB, row_overrides=listed))
+    with pytest.raises(IncompleteSourceError):
+        world.archive(world.discover())
+    with pytest.raises(IncompleteSourceError):
+        world.archive(world.discover())
+    assert world.s3.count("PutObject") == 1, "as long as GoPro has no more, nothing is copied again"
+    world.put(recording(LARGE, row_overrides=listed))
+
+    result = world.archive(world.discover())
+
+    assert (result.status, result.bytes_sent) == (VideoStatus.COMPLETED, LARGE)
+    (file,) = result.files
+    assert (file.size_bytes, file.s3_key) == (LARGE, "gopro-videos/2026/05/GX010456_m1.MP4")
+    assert len(world.s3.objects["gopro-videos/2026/05/GX010456.MP4"].data) == MIB, "nothing is written over"
+    assert world.record()["s3_key"] == file.s3_key
+    assert (len(world.s3.parts_sent()), world.s3.uploads) == (len(set(world.s3.parts_sent())), {})
+
+
+def test_a_copy_in_the_place_of_a_short_one_is_gone_on_with(world: World) -> None:
+    listed = {"file_size": LARGE}
+    world.put(recording(MIB, row_overrides=listed))
+    with pytest.raises(IncompleteSourceError):
+        world.archive(world.discover())
+    world.put(recording(LARGE, row_overrides=listed))
+    world.s3.faults = [S3Fault(operation="UploadPart", skip=1, count=100)]
+    with pytest.raises(StorageError):
+        world.archive(world.discover())
+    assert len(world.record()["files"]) == 1, "the short one is kept until there is a better one"
+    world.s3.faults = []
+
+    assert world.archive(world.discover()).status is VideoStatus.COMPLETED
+    assert len(world.s3.parts_sent()) == len(set(world.s3.parts_sent()))
+    assert world.s3.count("CreateMultipartUpload") == 1
+
+
+def test_the_chapter_whose_upload_is_under_way_comes_first_so_that_none_of_its_parts_is_sent_twice(
+    world: World,
+) -> None:
+    world.put(recording(LARGE, LARGE + 1))
+    found = world.discover()
+    world.fail(Fault(FaultName.NOT_FOUND, endpoint=Endpoint.CDN, count=1))
+    world.s3.faults = [S3Fault(operation="UploadPart", skip=1, count=100)]
+    with pytest.raises(StorageError):
+        world.archive(found)  # chapter 1 is not there, chapter 2 is begun
+    world.fail()
+    world.s3.faults = [S3Fault(operation="CompleteMultipartUpload", count=100)]
+    with pytest.raises(StorageError):
+        world.archive(found)
+    world.s3.faults = []
+
+    assert world.archive(found).status is VideoStatus.COMPLETED
+    assert len(world.s3.parts_sent()) == 2 * len(set(world.s3.parts_sent())), "two chapters of as many parts"
+    assert world.s3.count("CreateMultipartUpload") == 2
+    world.assert_archived_whole()
+
+
 def test_a_dead_session_gives_the_lease_back(world: World) -> None:
     world.put(recording(MIB))
     found = world.discover()
