@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from gopro_sync.archive.bucket_writer import BucketWriter, storage_pool
-from gopro_sync.errors import ConfigurationError, SessionRefusedError, TrackerError
+from gopro_sync.errors import ConfigurationError, RequestRefusedError, SessionRefusedError, TrackerError
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.http import open_http_client
 from gopro_sync.gopro.session.credentials import CredentialStore
@@ -221,6 +221,8 @@ class _Writes:
         for place, media_id in enumerate(batch):
             try:
                 self._write(self._records[media_id])
+            except RequestRefusedError as refusal:
+                return Answer(again=batch[place + 1 :], refused={media_id: refusal.message})
             except TrackerError as trouble:
                 self._tries[media_id] += 1
                 rest = batch[place + 1 :]

@@ -93,6 +93,14 @@ def _plan_video(
     files, unused = _chosen(copies, () if record is None else record.files)
     plan.remarks += [f"{media_id}: {key} is a further copy of a chapter; it is left as it is" for key in unused]
     confirmation = judge.confirmation(media_id, files)
+    if confirmation is Confirmation.NOT_LISTED and record is not None:
+        # What GoPro stated while it listed the video: nobody has accepted that the rest is lost.
+        missing = shortfall(files, listed_bytes=record.video.size_bytes, chapter_count=len(files))
+        if missing is not None:
+            confirmation = None
+            plan.remarks.append(
+                f"{media_id}: GoPro does not list it any more, and archived are {missing}; it stays {record.status}"
+            )
     if record is not None and confirmation is None and files == record.files:
         plan.recorded += 1
         return

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 import typer
+from botocore.exceptions import ClientError
 from rich.console import Console
 
 from gopro_sync.archive.bucket_writer import BucketWriter, storage_pool
@@ -205,6 +206,32 @@ def test_an_answer_that_is_lost_is_no_record_of_another(world: World, monkeypatc
     lost = LostAnswers(world.dynamodb, "UpdateItem")
     assert "Written: 1 records." in rebuild(world)
     assert lost.left == 0
+
+
+def test_a_record_that_dynamodb_does_not_take_keeps_no_other_from_being_written(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put(recording(MIB), recording(MIB, media_id="m2"))
+    for video in world.discover().videos:
+        world.archive(replace(world.discover(), videos=(video,)))
+    forget(world)
+    update = world.dynamodb.update_item
+
+    def refuses_the_first(**request: Any) -> Any:
+        if request["Key"] == {"media_id": {"S": "m1"}}:
+            raise ClientError(
+                {"Error": {"Code": "ValidationException", "Message": "Item size has exceeded the maximum"}},
+                "UpdateItem",
+            )
+        return update(**request)
+
+    monkeypatch.setattr(world.dynamodb, "update_item", refuses_the_first)
+
+    said = rebuild(world)
+
+    assert "m1: not written. DynamoDB does not take what UpdateItem was given" in said
+    assert "Written: 1 records." in said
+    assert "exit code 1" in said
 
 
 def test_what_is_not_ours_is_named_and_left(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -91,6 +92,21 @@ def test_what_is_not_listed_is_archived_but_not_while_a_row_without_an_id_may_be
     assert plan([found("a")], item("b")).count(Confirmation.NOT_LISTED) == 1
     assert plan([found("a")], MalformedRow(media_id=None, problem="no id")).count(None) == 1
     assert plan([found("a")], MalformedRow(media_id="a", problem="no time")).count(None) == 1
+
+
+@pytest.mark.parametrize(("stated", "expected"), [(3 * MB, None), (MB, Confirmation.NOT_LISTED)])
+def test_what_is_short_by_its_own_record_does_not_become_archived_by_being_listed_no_more(
+    stated: int, expected: Confirmation | None
+) -> None:
+    before = record("a", Status.FAILED)
+    known = replace(before, video=replace(before.video, size_bytes=stated))
+    planned = plan([found("a")], item("b"), records=(known,))
+    (one,) = planned.records
+    assert (one.confirmation, [file.item_number for file in one.files]) == (expected, [1])
+    short = (
+        f"a: GoPro does not list it any more, and archived are {MB} of {stated} bytes, chapters 1 of 1; it stays FAILED"
+    )
+    assert planned.remarks == ([short] if expected is None else [])
 
 
 def test_a_missing_chapter_keeps_its_place_and_is_named_where_nobody_can_fetch_it() -> None:
