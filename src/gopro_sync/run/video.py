@@ -270,6 +270,8 @@ class VideoTransfer:
         urls = _SignedUrls(lambda: self._offer(video))
         files = {file.item_number: file for file in record.files}
         troubles: dict[int, GoProSyncError] = {}
+        uploads = {} if record.upload is None else {record.upload.item_number: record.upload}
+        unfinished: OpenUpload | None = None
         bytes_sent = 0
         grown = self._grown(video, record, urls)
         # The one whose upload is recorded comes first: another one's upload would take its place in the record.
@@ -280,19 +282,21 @@ class VideoTransfer:
                 continue
             try:
                 with subsegment(Part.TRANSFER, run=self._owner, media_id=media_id):
-                    transferred = self._archive_chapter(video, record, number, urls, files)
+                    transferred = self._archive_chapter(video, record, number, urls, files, uploads=uploads)
             except _TROUBLES_OF_ONE_FILE as trouble:
                 # What can be saved, is: the other files may be gone tomorrow as well.
                 troubles[number] = trouble
+                if not isinstance(trouble, IntegrityError | KeyConflictError):  # those have given it up
+                    unfinished = unfinished or uploads.get(number)
                 continue
             bytes_sent += transferred.bytes_sent
             if isinstance(transferred, Paused):
                 return self._paused(video, _in_order(files), bytes_sent)
             files[number] = transferred.file
             if original is not originals[-1]:
-                self._tracker.save_progress(media_id, owner=self._owner, files=_in_order(files), upload=None)
+                self._tracker.save_progress(media_id, owner=self._owner, files=_in_order(files), upload=unfinished)
         finished = _in_order(files)
-        self._refuse_less_than_all(video, finished, max([urls.chapter_count, *files]), troubles)
+        self._refuse_less_than_all(video, finished, max([urls.chapter_count, *files]), troubles, unfinished)
         with subsegment(Part.TRACKER, run=self._owner, media_id=media_id):
             self._tracker.complete(media_id, owner=self._owner, files=finished)
         return VideoResult(event=EventType.VIDEO_DOWNLOAD_COMPLETE, files=finished, bytes_sent=bytes_sent)
@@ -332,13 +336,14 @@ class VideoTransfer:
         finished: tuple[ArchivedFile, ...],
         chapter_count: int,
         troubles: Mapping[int, GoProSyncError],
+        unfinished: OpenUpload | None,
     ) -> None:
         missing = shortfall(finished, listed_bytes=video.size_bytes, chapter_count=chapter_count)
         if not troubles and missing is None:
             return
         if finished:
-            self._tracker.save_progress(video.media_id, owner=self._owner, files=finished, upload=None)
-        for number, trouble in troubles.items():
+            self._tracker.save_progress(video.media_id, owner=self._owner, files=finished, upload=unfinished)
+        for number, trouble in sorted(troubles.items()):
             # One tells for all: the first, since that is the beginning of the recording.
             if chapter_count == 1:
                 raise trouble
@@ -373,6 +378,8 @@ class VideoTransfer:
         item_number: int,
         urls: _SignedUrls,
         files: dict[int, ArchivedFile],
+        *,
+        uploads: dict[int, OpenUpload],
     ) -> Archived | Paused:
         media_id = video.media_id
         key, second_key = _keys_of(item_number, video, record)
@@ -381,6 +388,7 @@ class VideoTransfer:
         finished = _in_order(files)
 
         def remember(upload: OpenUpload) -> None:
+            uploads[item_number] = upload
             self._tracker.save_progress(media_id, owner=self._owner, files=finished, upload=upload)
 
         return self._engine.transfer(

@@ -462,6 +462,26 @@ def test_the_chapter_whose_upload_is_under_way_comes_first_so_that_none_of_its_p
     world.assert_archived_whole()
 
 
+@pytest.mark.parametrize("sizes", [(MIB, LARGE), (LARGE, MIB)])
+def test_the_upload_of_a_chapter_in_trouble_is_gone_on_with_although_the_others_were_recorded(
+    world: World, sizes: tuple[int, int]
+) -> None:
+    world.put(recording(*sizes))
+    world.workers = 1
+    found = world.discover()
+    place = sizes.index(LARGE) + 1
+    # Its probe and its first part come through, and then the CDN has it no more; that of the other chapter does.
+    world.fail(Fault(FaultName.NOT_FOUND, endpoint=Endpoint.CDN, skip=2 * place, count=1))
+    with pytest.raises(SourceLostError, match=f"Chapter {place}: "):
+        world.archive(found)
+    world.fail()
+
+    assert world.archive(found).status is VideoStatus.COMPLETED
+    assert len(world.s3.parts_sent()) == len(set(world.s3.parts_sent()))
+    assert world.s3.count("CreateMultipartUpload") == 1
+    world.assert_archived_whole()
+
+
 def test_a_dead_session_gives_the_lease_back(world: World) -> None:
     world.put(recording(MIB))
     found = world.discover()
