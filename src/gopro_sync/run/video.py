@@ -271,7 +271,8 @@ class VideoTransfer:
         files = {file.item_number: file for file in record.files}
         troubles: dict[int, GoProSyncError] = {}
         uploads = {} if record.upload is None else {record.upload.item_number: record.upload}
-        unfinished: OpenUpload | None = None
+        offered = {original.item_number for original in urls.originals}
+        unfinished = record.upload if uploads.keys() - files.keys() - offered else None
         bytes_sent = 0
         grown = self._grown(video, record, urls)
         # The one whose upload is recorded comes first: another one's upload would take its place in the record.

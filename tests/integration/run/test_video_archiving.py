@@ -482,6 +482,23 @@ def test_the_upload_of_a_chapter_in_trouble_is_gone_on_with_although_the_others_
     world.assert_archived_whole()
 
 
+def test_the_upload_of_a_chapter_that_is_not_offered_for_a_while_is_gone_on_with(world: World) -> None:
+    world.put(recording(MIB, LARGE))
+    found = world.discover()
+    world.s3.faults = [S3Fault(operation="UploadPart", skip=1, count=100)]
+    with pytest.raises(StorageError):
+        world.archive(found)
+    world.s3.faults = []
+    world.fail(Fault(FaultName.FEWER_SOURCES))
+    with pytest.raises(IncompleteSourceError):
+        world.archive(found)
+    world.fail()
+
+    assert world.archive(found).status is VideoStatus.COMPLETED
+    assert len(world.s3.parts_sent()) == len(set(world.s3.parts_sent()))
+    world.assert_archived_whole()
+
+
 def test_a_dead_session_gives_the_lease_back(world: World) -> None:
     world.put(recording(MIB))
     found = world.discover()
