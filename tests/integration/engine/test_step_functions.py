@@ -314,6 +314,7 @@ def test_a_distributed_map_fails_when_more_children_fail_than_it_tolerates(
     assert (ended["status"], ended["error"]) == ("FAILED", "States.ExceedToleratedFailureThreshold")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("named", "status"),
     [pytest.param("States.ALL", "FAILED", marks=pytest.mark.gap), ("States.DataLimitExceeded", "SUCCEEDED")],

@@ -56,7 +56,10 @@ if TYPE_CHECKING:
 
 TABLE = "gopro-sync-tracker"
 MIB = 1024 * 1024
-LARGE = 101 * 1000 * 1000  # just over the multipart threshold
+# Multipart from 20 MiB on, so that no test needs 100 MB.
+LIMITS = PartLimits(multipart_threshold_bytes=20 * MIB)
+LARGE = 20 * MIB + 1234
+HUGE = 101 * 1000 * 1000  # just over the threshold of real transfers
 
 
 @dataclass(kw_only=True)
@@ -73,6 +76,7 @@ class World:
     seconds_left: Callable[[], float] = lambda: 900.0
     waits: list[float] = field(default_factory=list)
     workers: int = 4
+    limits: PartLimits = LIMITS
 
     @property
     def tracker(self) -> Tracker:
@@ -119,7 +123,7 @@ class World:
         engine = TransferEngine(
             writer=BucketWriter(s3=self.s3.client, http=self.storage_http, bucket="archive"),
             source_http=self.source_http,
-            rules=TransferRules(limits=PartLimits(), workers=self.workers),
+            rules=TransferRules(limits=self.limits, workers=self.workers),
             surroundings=Surroundings(
                 clock=time.monotonic,
                 wall_clock=now_utc,
@@ -199,7 +203,8 @@ def test_a_second_call_for_an_archived_video_sends_nothing(world: World) -> None
 
 
 def test_a_video_that_does_not_fit_into_one_call_is_gone_on_with_and_no_part_is_sent_twice(world: World) -> None:
-    world.put(recording(MIB, LARGE))
+    world.limits = PartLimits()
+    world.put(recording(MIB, HUGE))
     found = world.discover()
     # Each question for the time costs a second, and there is one a block: it runs out in the second chapter.
     world.workers = 1
@@ -211,9 +216,9 @@ def test_a_video_that_does_not_fit_into_one_call_is_gone_on_with_and_no_part_is_
     second = world.archive(found)
 
     assert first.status is VideoStatus.IN_PROGRESS
-    assert 0 < first.bytes_sent < MIB + LARGE
+    assert 0 < first.bytes_sent < MIB + HUGE
     assert second.status is VideoStatus.COMPLETED
-    assert second.bytes_archived == MIB + LARGE
+    assert second.bytes_archived == MIB + HUGE
     assert len(world.s3.parts_sent()) == len(set(world.s3.parts_sent()))
     assert world.s3.count("CreateMultipartUpload") == 1
     assert world.s3.count("PutObject") == 1
@@ -303,7 +308,8 @@ def test_a_video_is_left_to_the_next_run_when_this_one_is_over(world: World) -> 
 
 
 def test_a_video_in_the_middle_when_the_run_ends_is_released_for_the_next_one(world: World) -> None:
-    world.put(recording(LARGE))
+    world.limits = PartLimits()
+    world.put(recording(HUGE))
     found = world.discover()
     deadline = world.now + timedelta(seconds=180)
     world.workers = 1
@@ -462,14 +468,15 @@ def test_the_chapter_whose_upload_is_under_way_comes_first_so_that_none_of_its_p
     world.assert_archived_whole()
 
 
-@pytest.mark.parametrize("sizes", [(MIB, LARGE), (LARGE, MIB)])
+@pytest.mark.parametrize("sizes", [(MIB, HUGE), (HUGE, MIB)])
 def test_the_upload_of_a_chapter_in_trouble_is_gone_on_with_although_the_others_were_recorded(
     world: World, sizes: tuple[int, int]
 ) -> None:
+    world.limits = PartLimits()
     world.put(recording(*sizes))
     world.workers = 1
     found = world.discover()
-    place = sizes.index(LARGE) + 1
+    place = sizes.index(HUGE) + 1
     # Its probe and its first part come through, and then the CDN has it no more; that of the other chapter does.
     world.fail(Fault(FaultName.NOT_FOUND, endpoint=Endpoint.CDN, skip=2 * place, count=1))
     with pytest.raises(SourceLostError, match=f"Chapter {place}: "):

@@ -42,7 +42,7 @@ def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gopro_sync.table.batches.tell_retry", lambda *_args, **_fields: None)
 
 
-@pytest.mark.parametrize(("count", "most_seconds"), [(20_000, 15), (100_000, 75)])
+@pytest.mark.parametrize(("count", "most_seconds"), [(20_000, 15), pytest.param(100_000, 75, marks=pytest.mark.slow)])
 def test_a_new_table_takes_a_whole_library(count: int, most_seconds: float) -> None:
     time = VirtualTime()
     client = ThrottledDynamoDB(time)
