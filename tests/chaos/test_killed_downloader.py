@@ -56,6 +56,7 @@ def test_after_completion_but_before_it_was_recorded(world: World) -> None:
 # --- others, each with its own trap ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_after_an_upload_was_opened_but_before_its_id_was_recorded(world: World) -> None:
     world.put_recording(LARGE)
     world.deaths = [Death(operation="CreateMultipartUpload", moment="acted")]
@@ -66,6 +67,7 @@ def test_after_an_upload_was_opened_but_before_its_id_was_recorded(world: World)
     world.assert_archived_once()
 
 
+@pytest.mark.slow
 def test_after_it_was_recorded_but_before_the_state_machine_was_told(world: World) -> None:
     world.put_recording(LARGE)
     world.deaths = [Death(operation="UpdateItem", moment="acted", nth=5)]
@@ -78,6 +80,7 @@ def test_after_it_was_recorded_but_before_the_state_machine_was_told(world: Worl
     world.assert_archived_once()
 
 
+@pytest.mark.slow
 def test_after_it_was_recorded_in_the_last_try_and_it_does_not_become_a_failure(world: World) -> None:
     world.put_recording(LARGE)
     claim_asked = Death(operation="UpdateItem", moment="asked")
@@ -91,6 +94,7 @@ def test_after_it_was_recorded_in_the_last_try_and_it_does_not_become_a_failure(
     world.assert_archived_once()
 
 
+@pytest.mark.slow
 def test_after_a_small_file_was_stored_but_before_it_was_recorded(world: World) -> None:
     world.put_recording(3 * MIB)
     world.deaths = [Death(operation="PutObject", moment="acted")]
@@ -101,6 +105,7 @@ def test_after_a_small_file_was_stored_but_before_it_was_recorded(world: World) 
     world.assert_archived_once()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("moment", "nth"), [("asked", 1), ("acted", 2)])
 def test_between_two_chapters(world: World, moment: str, nth: int) -> None:
     world.put_recording(LARGE, 2 * MIB, MIB)
@@ -113,6 +118,7 @@ def test_between_two_chapters(world: World, moment: str, nth: int) -> None:
     world.assert_archived_once()
 
 
+@pytest.mark.slow
 def test_more_often_than_the_state_machine_tries_again(world: World) -> None:
     """Two lives a night: the first night ends with the video FAILED, the second one goes on where it stopped."""
     world.put_recording(LARGE)
@@ -131,6 +137,7 @@ def test_more_often_than_the_state_machine_tries_again(world: World) -> None:
     world.assert_archived_once()
 
 
+@pytest.mark.slow
 def test_together_with_the_whole_run_and_the_next_run_waits_until_the_lease_is_over(world: World) -> None:
     world.put_recording(LARGE)
     world.deaths = [Death(operation="UploadPart", moment="acted", nth=4, ends_the_run=True)]

@@ -29,8 +29,11 @@ def servers() -> Iterator[Servers]:
         yield running
 
 
+pytestmark = pytest.mark.slow  # of the bench, and each starts processes
+
+
 @pytest.mark.parametrize("contender", CONTENDERS, ids=lambda contender: contender.name)
-@pytest.mark.parametrize("size_bytes", [1_000_000, pytest.param(MULTIPART_BYTES, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("size_bytes", [1_000_000, MULTIPART_BYTES])
 def test_every_contender_copies_the_whole_file(servers: Servers, contender: Contender, size_bytes: int) -> None:
     if contender.missing:
         pytest.skip(f"not installed: {contender.missing}")
