@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
@@ -108,13 +108,14 @@ def test_every_write_s_answer_is_lost_once_and_what_is_told_is_what_was_done(
     # No session yet: the run begins with a login, which writes the secret.
     stack.put_secret(json.dumps(LOGIN))
     proxy.forget(OddAnswers(loses=is_write))
+    before = measured(stack)
 
     execution = stack.run()
 
     lost = {answered.request.operation for answered in proxy.answered if answered.status is None}
     assert lost >= WRITES, "the run did not write everything that a run can write"
     assert execution.output is not None, execution
-    assert_told(stack, execution.output, synced=4)
+    assert_told(stack, execution.output, synced=4, before=before)
     assert_archived_whole(stack)
     assert {record["retry_count"] for record in stack.tracker().values()} == {"0"}
     assert stack.dead_letters() == []
@@ -127,13 +128,14 @@ def test_one_odd_answer_for_each_file_costs_none_of_them(stack: Stack, proxy: An
     answers = [*ODD_OF_SMALL, *ODD_OF_LARGE]
     odd = OddAnswers(replace(answer, holding=_mark(item, answer)) for item, answer in zip(items, answers, strict=True))
     proxy.forget(odd)
+    before = measured(stack)
 
     execution = stack.run()
 
     assert odd.unused() == []
     assert execution.output is not None, execution
     assert execution.output["failures"] == {}
-    assert_told(stack, execution.output, synced=len(items))
+    assert_told(stack, execution.output, synced=len(items), before=before)
     assert_archived_whole(stack)
     assert {record["retry_count"] for record in stack.tracker().values()} == {"0"}
     assert stack.dead_letters() == []
@@ -147,27 +149,30 @@ def _mark(item: SimulatedItem, answer: OddAnswer) -> str:
     return item.filename
 
 
-def assert_told(stack: Stack, summary: dict[str, Any], *, synced: int) -> None:
+def assert_told(stack: Stack, summary: dict[str, Any], *, synced: int, before: Mapping[str, float]) -> None:
     """What the run says, what its metrics say and what its records say is what was moved."""
     moved = sum(source.size_bytes for source in stack.gopro.sources())
     told = {name: summary[name] for name in ("synced", "failed", "deferred", "bytes_transferred")}
     assert told == {"synced": synced, "failed": 0, "deferred": 0, "bytes_transferred": moved}
     assert sum(int(record["file_size"]) for record in stack.tracker().values()) == moved
     assert set(stack.statuses().values()) == {"COMPLETED"}
-    assert measured(stack, "BytesTransferred", since=summary["started_at"]) == moved
-    assert measured(stack, "VideosSynced", since=summary["started_at"]) == synced
+    after = measured(stack)
+    assert {name: after[name] - before[name] for name in after} == {"BytesTransferred": moved, "VideosSynced": synced}
 
 
-def measured(stack: Stack, metric: str, *, since: str) -> float:
-    """Return the sum of a metric of the functions since a run's start."""
-    begin = datetime.fromisoformat(since).replace(second=0, microsecond=0)
-    found = stack.cloud.client("cloudwatch").get_metric_statistics(
-        Namespace="GoProSync",
-        MetricName=metric,
-        Dimensions=[{"Name": "Environment", "Value": "local"}],
-        StartTime=begin,
-        EndTime=begin + timedelta(hours=1),
-        Period=3600,
-        Statistics=["Sum"],
-    )
-    return float(sum(point["Sum"] for point in found["Datapoints"]))
+def measured(stack: Stack) -> dict[str, float]:
+    """Return the sums of what the functions have told so far: other tests' runs, too."""
+    cloudwatch, now = stack.cloud.client("cloudwatch"), datetime.now(UTC)
+    sums = {}
+    for metric in ("BytesTransferred", "VideosSynced"):
+        found = cloudwatch.get_metric_statistics(
+            Namespace="GoProSync",
+            MetricName=metric,
+            Dimensions=[{"Name": "Environment", "Value": "local"}],
+            StartTime=now - timedelta(days=1),
+            EndTime=now + timedelta(days=1),
+            Period=3600,
+            Statistics=["Sum"],
+        )
+        sums[metric] = float(sum(point["Sum"] for point in found["Datapoints"]))
+    return sums
