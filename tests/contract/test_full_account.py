@@ -16,6 +16,8 @@ from gopro_sync.run.platform_faults import FUNCTION_DIED, LAMBDA_NOT_READY
 from gopro_sync.run.run_end import read_run_end
 from tests.support.state_machine import STARTED_AT, Execution, TaskError, VirtualClock, run
 
+pytestmark = pytest.mark.slow  # whole nights, in virtual time
+
 BEGAN: Final = datetime.fromisoformat(STARTED_AT)
 PLANNED_MINUTES: Final = 110
 NO_PLACE: Final = "Lambda.TooManyRequestsException"
@@ -156,7 +158,6 @@ def test_whatever_lambda_calls_it_fifteen_minutes_of_it_fail_nothing(error: str)
         assert not night.notices()
 
 
-@pytest.mark.slow
 def test_videos_for_which_there_is_no_place_until_the_run_ends_are_left_to_the_next_run() -> None:
     night = Night(media_ids=tuple("abcdefgh"), refused=("VideoDownloader",), minutes=(0.2, 130))
 
@@ -169,7 +170,6 @@ def test_videos_for_which_there_is_no_place_until_the_run_ends_are_left_to_the_n
     assert PLANNED_MINUTES - 2 < night.minutes_gone < PLANNED_MINUTES + 2
 
 
-@pytest.mark.slow
 def test_a_night_without_a_place_for_any_video_fails_the_run_with_this_reason_and_one_notice() -> None:
     night = Night(refused=("VideoDownloader",), minutes=(0, 130))
 
@@ -183,7 +183,6 @@ def test_a_night_without_a_place_for_any_video_fails_the_run_with_this_reason_an
     assert not night.sent_to("Authenticator")[1:], "the session is not the trouble"
 
 
-@pytest.mark.slow
 def test_however_many_videos_find_no_place_the_run_ends_in_its_time() -> None:
     night = Night(media_ids=tuple(f"id-{number}" for number in range(30)), refused=("VideoDownloader",))
     night.minutes = (0, 130)
@@ -246,7 +245,6 @@ def test_a_report_waits_for_its_place() -> None:
     assert 60 <= night.minutes_gone < 62
 
 
-@pytest.mark.slow
 def test_a_report_for_which_there_is_no_place_to_the_end_does_not_cost_the_run_its_success() -> None:
     night = Night(refused=("Report", "Count"), minutes=(0, 200))
 

@@ -22,6 +22,8 @@ from tests.support.aws_cases.rotations import play_secret
 from tests.support.aws_cases.tables import play_backfill, play_table
 from tests.support.aws_cases.transfers import TransferWorld, play_names, play_transfer, play_two_runs, transfer_world
 
+pytestmark = pytest.mark.slow  # 180 answers, each a transfer, a night or a rotation of its own
+
 CASES: Final[list[dict[str, Any]]] = json.loads((ROOT / "tests" / "cases" / "aws.json").read_text(encoding="utf-8"))
 WORDS: Final = ("id", "source", "situation", "input", "happened", "expected", "verdict", "how")
 # What is still wrong. An entry that is right by now fails.

@@ -20,6 +20,8 @@ from tests.support.redrive_server import RedriveServer
 from tests.support.redrive_stack import RedriveStack, failed_video
 from tests.support.sqs import Moment
 
+pytestmark = pytest.mark.slow  # each starts the command in a terminal of its own
+
 ROOT: Final = Path(__file__).parents[3]
 # A terminal of its own, as a window has: closing it is what sends SIGHUP.
 ON_A_TERMINAL: Final = (
