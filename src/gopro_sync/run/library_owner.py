@@ -9,53 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
 
 from gopro_sync.errors import AuthenticationError
 from gopro_sync.gopro.library.listing import LibraryListing
+from gopro_sync.table.owner_record import KnownOwner, LibraryOwner, OwnerRecord
 from gopro_sync.values.outside_values import account_id_or_none
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LibraryOwner:
-    """An account, by the ids that GoPro showed of it.
-
-    Attributes:
-        in_listing: the one of the listing's rows; None if they have none.
-        in_token: the one that came with the session; None if none did.
-    """
-
-    in_listing: str | None
-    in_token: str | None
-
-    def is_another_than(self, known: LibraryOwner) -> bool:
-        """Whether it is known to be another account: by the rows if both sides have that id, or else by the token."""
-        if self.in_listing is not None and known.in_listing is not None:
-            return self.in_listing != known.in_listing
-        return None not in {self.in_token, known.in_token} and self.in_token != known.in_token
-
-    def joined_to(self, known: LibraryOwner) -> LibraryOwner:
-        """What is known of the account with what this one adds."""
-        return LibraryOwner(in_listing=known.in_listing or self.in_listing, in_token=known.in_token or self.in_token)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownOwner:
-    """What the stack remembers: the account, and the statement by which a person last let another one in."""
-
-    owner: LibraryOwner
-    statement: str | None = None
-
-
-class OwnerMemory(Protocol):
-    """Where the owner is remembered (``table/owner_record.py``)."""
-
-    def known_or(self, owner: LibraryOwner, *, may_remember: bool) -> KnownOwner:
-        """Returns what is remembered; if that is nothing, remembers this owner, if it may, and returns it."""
-
-    def remember(self, known: KnownOwner) -> None:
-        """Remembers this in the place of what was."""
 
 
 def owner_shown_by(listing: LibraryListing, *, session_user_id: str | None) -> LibraryOwner:
@@ -69,7 +27,7 @@ def owner_shown_by(listing: LibraryListing, *, session_user_id: str | None) -> L
 
 def admit(
     shown: LibraryOwner,
-    memory: OwnerMemory,
+    memory: OwnerRecord,
     *,
     statement: Callable[[], str | None],
     may_remember: bool,

@@ -5,9 +5,9 @@ It is one record of the tracker's table under a key that no video has. It has no
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from gopro_sync.run.library_owner import KnownOwner, LibraryOwner
 from gopro_sync.table.record_update import update_record
 from gopro_sync.values.outside_values import account_id_or_none, text_or_none
 
@@ -15,6 +15,37 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 OWNER_KEY: Final = "#gopro-account"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryOwner:
+    """An account, by the ids that GoPro showed of it.
+
+    Attributes:
+        in_listing: the one of the listing's rows; None if they have none.
+        in_token: the one that came with the session; None if none did.
+    """
+
+    in_listing: str | None
+    in_token: str | None
+
+    def is_another_than(self, known: LibraryOwner) -> bool:
+        """Whether it is known to be another account: by the rows if both sides have that id, or else by the token."""
+        if self.in_listing is not None and known.in_listing is not None:
+            return self.in_listing != known.in_listing
+        return None not in {self.in_token, known.in_token} and self.in_token != known.in_token
+
+    def joined_to(self, known: LibraryOwner) -> LibraryOwner:
+        """What is known of the account with what this one adds."""
+        return LibraryOwner(in_listing=known.in_listing or self.in_listing, in_token=known.in_token or self.in_token)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownOwner:
+    """What the stack remembers: the account, and the statement by which a person last let another one in."""
+
+    owner: LibraryOwner
+    statement: str | None = None
 
 
 class OwnerRecord:
