@@ -10,7 +10,7 @@ from gopro_sync import composition
 from gopro_sync.errors import SessionRefusedError
 from gopro_sync.gopro.session.credentials import Credentials
 from gopro_sync.gopro.session.session import Session
-from gopro_sync.run.video import VideoResult
+from gopro_sync.run.video import RUN_IS_OVER, VideoResult
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.values.timestamps import now_utc
 
@@ -18,7 +18,6 @@ from gopro_sync.values.timestamps import now_utc
 _WAIT_SECONDS: Final = (5, 20)
 # With less, the video would come back when the run is over.
 _SHORTEST_WAIT: Final = timedelta(seconds=75)
-_RUN_IS_OVER: Final = "the run's time is over"
 
 
 def wait_for_renewal(
@@ -41,7 +40,7 @@ def wait_for_renewal(
         GoProSyncError: what the secret and the table raise.
     """
     if deadline is not None and deadline - now_utc() < _SHORTEST_WAIT:
-        return _told(VideoResult(event=EventType.VIDEO_DOWNLOAD_DEFERRED, reason=_RUN_IS_OVER))
+        return _told(VideoResult(event=EventType.VIDEO_DOWNLOAD_DEFERRED, reason=RUN_IS_OVER))
     stored = composition.credential_store().load()
     if _is_new(stored.credentials, used):
         return _waiting("the session has been renewed meanwhile", 1)

@@ -46,7 +46,7 @@ from gopro_sync.values.timestamps import iso_utc
 _LEASE_MARGIN: Final = timedelta(seconds=60)
 # Under this, an invocation could not even resolve the source and open an upload.
 _LEAST_USEFUL_SECONDS: Final = 45.0
-_RUN_IS_OVER: Final = "the run's time is over"
+RUN_IS_OVER: Final = "the run's time is over"
 _HELD_BY_ANOTHER: Final = "another run is at work on it"
 _SHORTEST_WAIT_SECONDS: Final = 5
 # Of one file, and nothing to wait for: the video's other files are copied all the same.
@@ -186,7 +186,7 @@ class VideoTransfer:
 
     def _result_of(self, video: Video) -> VideoResult:
         if self._seconds_left() < _LEAST_USEFUL_SECONDS:
-            return VideoResult(event=EventType.VIDEO_DOWNLOAD_DEFERRED, reason=_RUN_IS_OVER)
+            return VideoResult(event=EventType.VIDEO_DOWNLOAD_DEFERRED, reason=RUN_IS_OVER)
         with subsegment(Part.TRACKER, run=self._owner, media_id=video.media_id):
             claim = self._tracker.claim(
                 video.media_id,
@@ -419,7 +419,7 @@ class VideoTransfer:
         # Nobody will call again in this run; the next one need not wait for the lease to expire.
         self._tracker.release(video.media_id, owner=self._owner)
         return VideoResult(
-            event=EventType.VIDEO_DOWNLOAD_DEFERRED, files=files, bytes_sent=bytes_sent, reason=_RUN_IS_OVER
+            event=EventType.VIDEO_DOWNLOAD_DEFERRED, files=files, bytes_sent=bytes_sent, reason=RUN_IS_OVER
         )
 
 
