@@ -14,7 +14,7 @@ from gates.template import state_machine
 from gopro_sync.run.notices import notice_of
 from gopro_sync.run.platform_faults import FUNCTION_DIED, LAMBDA_NOT_READY
 from gopro_sync.run.run_end import read_run_end
-from tests.support.state_machine import STARTED_AT, Execution, TaskError, VirtualClock, run
+from tests.support.state_machine import STARTED_AT, Execution, TaskError, VirtualClock, run, target_of
 
 pytestmark = pytest.mark.slow  # whole nights, in virtual time
 
@@ -64,10 +64,7 @@ class Night:
         return (self.clock.now - BEGAN) / timedelta(minutes=1)
 
     def _answer(self, task_resource: str, arguments: Any) -> Any:
-        target = task_resource.rsplit(":", 1)[-1]
-        if target == "invoke":
-            target = arguments["FunctionName"].removesuffix("Function.Arn")
-            target = {"report_run": "Report", "count_run": "Count"}.get(arguments["Payload"].get("action"), target)
+        target = target_of(task_resource, arguments)
         self.called.append((target, arguments))
         if self.minutes[0] <= self.minutes_gone < self.minutes[1]:
             self._refuse(target)

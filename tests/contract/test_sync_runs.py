@@ -13,7 +13,15 @@ import pytest
 from gates.template import Stack, state_machine
 from gopro_sync.run.notices import failure_of, notice_of
 from gopro_sync.run.run_end import read_run_end
-from tests.support.state_machine import ENTERED_AT, EXECUTION_ARN, STATE_SIZE_LIMIT_BYTES, Execution, TaskError, run
+from tests.support.state_machine import (
+    ENTERED_AT,
+    EXECUTION_ARN,
+    STATE_SIZE_LIMIT_BYTES,
+    Execution,
+    TaskError,
+    run,
+    target_of,
+)
 
 RUN_DEADLINE: Final = "2026-03-01T03:55:00Z"
 FAKE_TOKEN: Final = "fake-session-token"
@@ -85,10 +93,7 @@ class Cloud:
         return [{**sent, "Message": json.loads(sent["Message"])["default"]} for sent in self.sent_to("publish")]
 
     def _answer(self, task_resource: str, arguments: Any) -> Any:
-        target = task_resource.rsplit(":", 1)[-1]
-        if target == "invoke":
-            target = arguments["FunctionName"].removesuffix("Function.Arn")
-            target = {"report_run": "Report", "count_run": "Count"}.get(arguments["Payload"].get("action"), target)
+        target = target_of(task_resource, arguments)
         self.calls.append((target, arguments))
         self._fail(target)
         match target:

@@ -117,6 +117,15 @@ class _Scope:
     ends_at: datetime | None = None
 
 
+def target_of(task_resource: str, arguments: Any) -> str:
+    """Return who a task asks: a function, by what it is asked for, or an action of another service."""
+    target = task_resource.rsplit(":", 1)[-1]
+    if target != "invoke":
+        return target
+    function: str = arguments["FunctionName"].removesuffix("Function.Arn")
+    return {"report_run": "Report", "count_run": "Count"}.get(arguments["Payload"].get("action"), function)
+
+
 def run(
     definition: Mapping[str, Any],
     run_input: Any,

@@ -12,7 +12,7 @@ from typing import Any, Final
 from gates.template import state_machine
 from gopro_sync.run.notices import notice_of
 from gopro_sync.run.run_end import read_run_end
-from tests.support.state_machine import STARTED_AT, Execution, TaskError, VirtualClock, run
+from tests.support.state_machine import STARTED_AT, Execution, TaskError, VirtualClock, run, target_of
 
 _BEGAN: Final = datetime.fromisoformat(STARTED_AT)
 _PLANNED_MINUTES: Final = 110
@@ -31,10 +31,7 @@ class _Night:
     met: Counter[int] = field(default_factory=Counter)
 
     def answer(self, task_resource: str, arguments: Any) -> Any:
-        target = task_resource.rsplit(":", 1)[-1]
-        if target == "invoke":
-            target = arguments["FunctionName"].removesuffix("Function.Arn")
-            target = {"report_run": "Report", "count_run": "Count"}.get(arguments["Payload"].get("action"), target)
+        target = target_of(task_resource, arguments)
         self.called.append((target, arguments))
         self._fail(target, arguments)
         match target:
