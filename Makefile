@@ -27,8 +27,8 @@ test: setup ## Unit, contract, integration, and nightly runs end to end on the l
 	@$(PYTEST_IN_PARALLEL) -m "not slow"
 
 .PHONY: slow
-slow: setup ## The tests that take longer: killed functions, lost permissions, alarms, overlapping runs (minutes)
-	@$(PYTEST_IN_PARALLEL) -m slow
+slow: setup ## The tests that take longer, and the property tests with five times the examples (minutes)
+	@HYPOTHESIS_PROFILE=thorough $(PYTEST_IN_PARALLEL) -m "slow or hypothesis"
 
 .PHONY: coverage
 coverage: setup ## The same, and which lines and branches no test reaches

@@ -170,6 +170,7 @@ def test_a_run_with_nothing_to_do_succeeds_and_records_nothing(stack: Stack, ite
     assert stack.object_keys() == []
 
 
+@pytest.mark.slow
 def test_odd_listing_values_stop_nothing(stack: Stack) -> None:
     stack.put_library(
         video("null-size", row_overrides={"file_size": None, "item_count": None, "source_duration": None}),
@@ -186,6 +187,7 @@ def test_odd_listing_values_stop_nothing(stack: Stack) -> None:
     assert [key.rsplit("/", 1)[-1] for key in stack.object_keys("runs/")] == ["manifest.json", "summary.json"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("secret")
 @pytest.mark.parametrize(
     ("value", "error"),
@@ -216,6 +218,7 @@ def test_a_secret_that_does_not_work_fails_the_run_says_why_and_damages_nothing(
     assert (mending_command in alert["Message"]) is (error == "AuthenticationError")
 
 
+@pytest.mark.slow
 def test_a_session_that_gopro_refuses_again_and_again_damages_no_record(stack: Stack) -> None:
     stack.put_library(video("m1"))
     stack.gopro.set_faults(Fault(FaultName.DEAD_TOKEN, endpoint=Endpoint.DOWNLOAD, status=401))
@@ -228,6 +231,7 @@ def test_a_session_that_gopro_refuses_again_and_again_damages_no_record(stack: S
     assert stack.run().every_video_archived
 
 
+@pytest.mark.slow
 def test_without_permission_to_write_videos_the_run_fails_and_every_record_is_as_before(
     stack: Stack, alerts: str
 ) -> None:
@@ -275,6 +279,7 @@ def test_without_permission_to_write_videos_the_run_fails_and_every_record_is_as
     assert stack.run({"redrive": True}).every_video_archived
 
 
+@pytest.mark.slow
 def test_a_run_takes_no_more_videos_than_it_may_and_says_what_is_left(stack: Stack) -> None:
     stack.put_library(*[video(f"m{n}", f"GX01000{n}.MP4", created_at=f"2026-05-0{n}T00:00:00Z") for n in range(1, 6)])
 
@@ -339,6 +344,7 @@ def test_the_functions_keep_the_specifications_contracts_when_invoked_by_themsel
     assert downloaded["throughput_mbps"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("function", "event"),
     [
@@ -374,6 +380,7 @@ def test_a_dry_run_says_what_would_happen_and_changes_nothing(stack: Stack) -> N
     assert stack.object_keys() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("run_input", "told"),
     [({"dryrun": True}, "did you mean 'dry_run'?"), ([{"dry_run": True}], "not a JSON object")],
@@ -390,6 +397,7 @@ def test_a_run_that_is_asked_for_something_unknown_fails_and_takes_nothing(
     assert stack.statuses() == {}
 
 
+@pytest.mark.slow
 def test_ids_that_the_library_does_not_know_are_named_in_the_result(stack: Stack) -> None:
     stack.put_library(video("m1"), video("m2", "GX010002.MP4"))
 
@@ -401,6 +409,7 @@ def test_ids_that_the_library_does_not_know_are_named_in_the_result(stack: Stack
     assert stack.statuses() == {"m1": "COMPLETED"}
 
 
+@pytest.mark.slow
 def test_a_run_takes_only_what_it_is_asked_for(stack: Stack) -> None:
     stack.put_library(
         video("old", created_at="2026-04-30T00:00:00Z"), video("new", "GX010002.MP4", created_at="2026-05-02T00:00:00Z")
@@ -413,6 +422,7 @@ def test_a_run_takes_only_what_it_is_asked_for(stack: Stack) -> None:
     assert stack.statuses() == {"new": "COMPLETED"}
 
 
+@pytest.mark.slow
 def test_a_backlog_drains_by_itself_in_runs_of_the_asked_size(stack: Stack) -> None:
     stack.put_library(*[video(f"m{n}", f"GX01000{n}.MP4", created_at=f"2026-05-0{n}T00:00:00Z") for n in range(1, 6)])
 
