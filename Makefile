@@ -19,8 +19,8 @@ demo: setup ## Sync a sample library on the cloud on your machine; DEMO_MEDIA=fi
 
 # --- checks ----------------------------------------------------------------------------------------------------------
 
-# Four processes on two cores, since many tests wait for a cloud.
-PYTEST_IN_PARALLEL := python -m pytest --numprocesses=4 --dist=loadgroup --durations=10
+# Three processes on two cores, since many tests wait for a cloud; a fourth costs more, for finding the tests, than it brings.
+PYTEST_IN_PARALLEL := python -m pytest --numprocesses=3 --dist=loadgroup --durations=10
 
 .PHONY: test
 test: setup ## Unit, contract, integration, and nightly runs end to end on the local cloud (two minutes)
