@@ -253,8 +253,8 @@ class IntegrityError(GoProSyncError):
     """The object in S3 does not equal the source; it is not called archived."""
 
     remedy = (
-        "The next run copies it anew; if it fails again, compare the file on gopro.com by hand "
-        "(docs/troubleshooting.md: what to do when all videos fail so)."
+        "It is copied anew after a day, then two, four and so on; if it fails again, compare the file on gopro.com by "
+        "hand (docs/troubleshooting.md: what to do when all videos fail so)."
     )
 
 

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from gopro_sync.cost.prices import PRICES_REGION
 from gopro_sync.errors import IncompleteSourceError, InvalidEventError, SourceLostError
+from gopro_sync.run.failed_videos import MOST_NAMED
 from gopro_sync.run.platform_faults import is_weather, what_it_is
 from gopro_sync.telemetry.alerts import LONGEST_MESSAGE_BYTES
-from gopro_sync.values.event_fields import JsonObject, optional_count, optional_text, required_count, required_text
+from gopro_sync.values.event_fields import (
+    JsonObject,
+    optional_count,
+    optional_text,
+    optional_time,
+    required_count,
+    required_objects,
+    required_text,
+)
 from gopro_sync.values.outside_values import sendable_text
 
 FAILED: Final = "FAILED"
@@ -251,25 +261,22 @@ def _not_all(summary: JsonObject, tracker_table_name: str, stopped: str) -> str:
 
 
 def _partial(summary: JsonObject, tracker_table_name: str, *, stopped: str) -> str:
-    failed, new, synced = (required_count(summary, name) for name in ("failed", "new_count", "synced"))
+    failed, new = required_count(summary, "failed"), required_count(summary, "new_count")
     execution_id = required_text(summary, "execution_id")
     return "\n".join(
         [
-            f"{failed} of {new} new videos could not be archived. {synced} were archived, "
-            f"{required_count(summary, 'deferred')} are left for the next run.",
-            f"{required_count(summary, 'total_found')} videos found, {required_count(summary, 'already_synced')} "
+            f"{failed} of {new} due videos could not be archived. In this run: {_counts(summary)} left.",
+            f"{_videos(summary, 'total_found')} found, {required_count(summary, 'already_synced')} "
             f"of them archived before. {_transferred(summary)}.",
             "",
             "Failures by error:",
             *_failures_by_error(summary),
             "",
             *_hint(summary),
-            f"Videos (at most {_LINES_LISTED} are listed):",
             *_failed_videos(summary),
-            "",
-            f"Each is marked FAILED in the table {tracker_table_name}, which says why, and lies in the dead letter "
-            f"queue{_which_dead_letters(summary)}. It is tried again by itself after 1, 2, 4 ... 30 days; a run with "
-            'the input {"redrive": true} tries it now.',
+            f"Each is marked FAILED in the table {tracker_table_name} and lies in the dead letter queue"
+            f"{_which_dead_letters(summary)}. What to do: see docs/troubleshooting.md for each error. They are tried "
+            "again automatically, each at its time; ./gopro-sync redrive tries those in the queue now.",
             "",
             *([stopped, ""] if stopped else []),
             *_left_out(summary, tracker_table_name),
@@ -348,16 +355,39 @@ def _failures_by(error: str, count: int) -> str:
 
 
 def _failed_videos(summary: JsonObject) -> list[str]:
-    return _named(summary, "failed_videos", "error")
+    """Name the first videos with all that is known of them, and count the others by error."""
+    videos = required_objects(summary, "failed_videos")[:MOST_NAMED]
+    lines = [line for video in videos for line in _failed_video(video)]
+    rest = Counter({error: required_count(summary["failures"], error) for error in summary["failures"]})
+    rest.subtract(required_text(video, "error") for video in videos)
+    others = [f"{_short(error)} {count}" for error, count in rest.most_common(_LINES_LISTED) if count > 0]
+    if others:
+        lines.append(f"  not named here: {', '.join(others)}")
+    return [*(["Videos:"] if videos else []), *lines, ""] if lines else []
+
+
+def _failed_video(video: JsonObject) -> list[str]:
+    media_id, error = _short(required_text(video, "media_id")), required_text(video, "error")
+    filename, reason = optional_text(video, "filename"), optional_text(video, "reason")
+    name = media_id if filename is None else f"{filename} ({media_id})"
+    lines = [f"  {name}: {_short(error)}{_attempts(video)}"]
+    if reason is not None:
+        lines.append(f"    {reason}")
+    if error == IncompleteSourceError.__name__:
+        lines.append(f"    If this is all that there is of it: ./gopro-sync accept {media_id}")
+    return lines
+
+
+def _attempts(video: JsonObject) -> str:
+    attempts, due = optional_count(video, "attempts"), optional_time(video, "next_attempt_after")
+    text = "" if not attempts else f", attempt {attempts}"
+    return text if due is None else f"{text}, due again from {due:%Y-%m-%d %H:%M} UTC"
 
 
 def _named(summary: JsonObject, name: str, why: str) -> list[str]:
-    videos = summary.get(name)
-    if not isinstance(videos, list) or not all(isinstance(video, Mapping) for video in videos):
-        raise InvalidEventError(f"The event's field {name!r} is not a list of JSON objects")
     return [
         f"  {_short(required_text(video, 'media_id'))}: {_short(required_text(video, why))}"
-        for video in videos[:_LINES_LISTED]
+        for video in required_objects(summary, name)[:_LINES_LISTED]
     ]
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gopro_sync.cost.model import RunUsage, cost_of_run
 from gopro_sync.cost.prices import load_prices
 from gopro_sync.errors import GoProSyncError, RetryableError
+from gopro_sync.run.failed_videos import describe_failed_videos
 from gopro_sync.run.notices import PARTIAL_FAILURE, notice_of
 from gopro_sync.run.run_end import RunEnd, read_run_end
 from gopro_sync.run.run_files import write_summary
@@ -51,8 +52,8 @@ def report(
         now: the current time.
 
     Returns:
-        ``summary``, the event's, or the one of a failed run, with ``videos_pending``, ``oldest_pending_age_hours``
-        (both unless the run failed and the table cannot be read),
+        ``summary``, the event's, or the one of a failed run, with ``videos_pending``, ``oldest_pending_age_hours`` and
+        what is known of the ``failed_videos`` (all unless the run failed and the table cannot be read),
         ``alerts_go_to`` (with ``alerts_note`` where that is nobody) and, for a run that came as far as its transfers,
         ``megabytes_per_second`` and ``cost_usd``; ``notice`` with ``subject`` and ``text``, None where there is nothing
         to tell; ``failure`` with ``error`` and ``message``, None unless the run has failed.
@@ -66,7 +67,14 @@ def report(
     pending: PendingVideos | None = None
     with _what_a_failure_may_take(end):
         pending = tracker.pending()
-    summary = {**told, **_speed(told), **_cost(told), **_pending(pending, now), **_who_is_told(settings.alerts_go_to)}
+    summary = {
+        **told,
+        **_failed_videos(end, tracker),
+        **_speed(told),
+        **_cost(told),
+        **_pending(pending, now),
+        **_who_is_told(settings.alerts_go_to),
+    }
     notice = notice_of(
         summary,
         failure,
@@ -144,6 +152,15 @@ def _what_a_failure_may_take(end: RunEnd) -> Iterator[None]:
             "The report of a failed run goes on without the table or S3",
             extra={"event_type": EventType.REPORT_INCOMPLETE, "error_message": error.message},
         )
+
+
+def _failed_videos(end: RunEnd, tracker: Tracker) -> dict[str, Any]:
+    if not end.summary.get("failed_videos"):
+        return {}
+    videos = end.summary["failed_videos"]
+    with _what_a_failure_may_take(end):
+        videos = describe_failed_videos(end.summary, tracker)
+    return {"failed_videos": videos}
 
 
 def _pending(pending: PendingVideos | None, now: datetime) -> dict[str, Any]:

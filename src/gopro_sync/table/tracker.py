@@ -71,6 +71,7 @@ class TrackerRecord:
         error_type: what the last attempt failed with; None if it has not failed since it was new or archived.
         next_attempt_after: when a failed video is due again.
         execution_id: the run that has worked on it last; None if none has.
+        error_message: what the last attempt failed with, in words.
     """
 
     video: Video
@@ -82,6 +83,7 @@ class TrackerRecord:
     error_type: str | None
     next_attempt_after: datetime | None
     execution_id: str | None = None
+    error_message: str | None = None
 
     def is_postponed(self, now: datetime) -> bool:
         """Say whether the video has failed and its next attempt is not due yet."""
@@ -530,6 +532,7 @@ def _record_from_item(item: Mapping[str, Any]) -> TrackerRecord:
             error_type=text_or_none(item.get("error_type")),
             next_attempt_after=None if item.get("next_attempt_after") is None else _moment(item, "next_attempt_after"),
             execution_id=text_or_none(item.get("execution_id")),
+            error_message=text_or_none(item.get("error_message")),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise TrackerError(

@@ -5,7 +5,7 @@ Each reader names the field and what was wrong with it. The value itself is not 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -127,3 +127,15 @@ def optional_texts(event: JsonObject, name: str) -> frozenset[str] | None:
     if not isinstance(value, list) or not value or not all(isinstance(text, str) and text for text in value):
         raise InvalidEventError(f"The event's field {name!r} is not a list of strings")
     return frozenset(value)
+
+
+def required_objects(event: JsonObject, name: str) -> Sequence[JsonObject]:
+    """Return the list of JSON objects in field ``name``.
+
+    Raises:
+        InvalidEventError: the field is missing, or not such a list.
+    """
+    objects = event.get(name)
+    if not isinstance(objects, list) or not all(isinstance(one, Mapping) for one in objects):
+        raise InvalidEventError(f"The event's field {name!r} is not a list of JSON objects")
+    return objects

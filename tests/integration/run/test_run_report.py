@@ -115,6 +115,37 @@ def test_the_summary_is_kept_and_gains_what_only_the_table_knows(aws: tuple[S3Cl
     assert summary.items() >= SUMMARY.items()
 
 
+def test_a_failed_video_is_told_with_its_name_its_reason_and_when_it_is_due_again(
+    aws: tuple[S3Client, DynamoDBClient],
+) -> None:
+    _, dynamodb = aws
+    marked = {
+        "error_type": "IntegrityError",
+        "error_message": "The object has 3 bytes,\n the source 4.",
+        "next_attempt_after": "2026-03-02T22:00:00Z",
+    }
+    put(dynamodb, "a", "FAILED", days_old=1, filename="GX010456.MP4", **marked)
+    put(dynamodb, "earlier", "FAILED", days_old=1, **marked)
+    videos = [
+        {"media_id": "a", "error": "IntegrityError"},
+        {"media_id": "earlier", "error": "MediaGoneError"},  # which the record does not have: it could not be marked
+        {"media_id": "unknown", "error": "MediaGoneError"},
+    ]
+
+    answer = told(summary=SUMMARY | {"failed_videos": videos})
+
+    assert answer["summary"]["failed_videos"] == [
+        videos[0]
+        | {
+            "filename": "GX010456.MP4",
+            "reason": "The object has 3 bytes, the source 4.",
+            "next_attempt_after": "2026-03-02T22:00:00Z",
+        },
+        *videos[1:],
+    ]
+    assert "  GX010456.MP4 (a): IntegrityError, due again from 2026-03-02 22:00 UTC\n" in answer["notice"]["text"]
+
+
 def test_a_summary_says_who_is_told_of_failures(aws: tuple[S3Client, DynamoDBClient]) -> None:
     summary = report(SUMMARY)
     assert summary["alerts_go_to"] == "e-mail"
@@ -310,7 +341,7 @@ def test_a_notice_is_answered_and_kept_nowhere(aws: tuple[S3Client, DynamoDBClie
 
     assert answer["notice"]["subject"] == f"GoPro Sync Partial Failure ({ENVIRONMENT['ENVIRONMENT']}): 3 of 7 videos"
     assert "5000 MB in 100 seconds: 50 MB/s." in answer["notice"]["text"]
-    assert f"in the table {TABLE}," in answer["notice"]["text"]
+    assert f"in the table {TABLE} and" in answer["notice"]["text"]
     kept = json.loads(aws[0].get_object(Bucket=BUCKET, Key="runs/night/summary.json")["Body"].read())
     assert not {"notice", "failure"} & (kept.keys() | answer["summary"].keys())
 

@@ -29,7 +29,14 @@ SUMMARY: Final[dict[str, Any]] = {
     "bytes_transferred": 524_288_000,
     "failures": {"SourceMissingError": 1, "IntegrityError": 2},
     "failed_videos": [
-        {"media_id": "b", "error": "SourceMissingError"},
+        {
+            "media_id": "b",
+            "error": "SourceMissingError",
+            "filename": "GX010456.MP4",
+            "reason": "GoPro offers no camera original, only: 'high_res_proxy_mp4'. Open the item on gopro.com.",
+            "attempts": 3,
+            "next_attempt_after": "2026-03-04T22:10:00Z",
+        },
         {"media_id": "c", "error": "IntegrityError"},
         {"media_id": "d", "error": "IntegrityError"},
     ],
@@ -70,20 +77,22 @@ def test_a_partial_failure_is_told_with_what_failed_and_where_to_look() -> None:
     assert notice(SUMMARY) == Notice(
         subject="GoPro Sync Partial Failure (prod): 3 of 5 videos",
         text=f"""\
-3 of 5 new videos could not be archived. 1 were archived, 1 are left for the next run.
+3 of 5 due videos could not be archived. In this run: 1 archived, 3 failed, 1 left.
 9 videos found, 4 of them archived before. 524.3 MB in 630 seconds: 0.8 MB/s, about $0.01 at us-east-1's prices.
 
 Failures by error:
   SourceMissingError: 1
   IntegrityError: 2
 
-Videos (at most 20 are listed):
-  b: SourceMissingError
+Videos:
+  GX010456.MP4 (b): SourceMissingError, attempt 3, due again from 2026-03-04 22:10 UTC
+    GoPro offers no camera original, only: 'high_res_proxy_mp4'. Open the item on gopro.com.
   c: IntegrityError
   d: IntegrityError
 
-Each is marked FAILED in the table gopro-sync-tracker, which says why, and lies in the dead letter queue. \
-It is tried again by itself after 1, 2, 4 ... 30 days; a run with the input {{"redrive": true}} tries it now.
+Each is marked FAILED in the table gopro-sync-tracker and lies in the dead letter queue. What to do: see \
+docs/troubleshooting.md for each error. They are tried again automatically, each at its time; ./gopro-sync redrive \
+tries those in the queue now.
 
 Execution: {EXECUTION}
 {CONSOLE}""",
@@ -107,7 +116,7 @@ def test_numbers_are_as_long_as_people_need_them(known: dict[str, Any], sentence
 
 def test_videos_that_were_lost_without_a_word_are_counted_though_none_can_be_named() -> None:
     text = notice(SUMMARY | {"failures": {"NoOutcome": 3}, "failed_videos": []}).text
-    assert "Failures by error:\n  NoOutcome: 3\n\nVideos (at most 20 are listed):\n\nEach is" in text
+    assert "Failures by error:\n  NoOutcome: 3\n\n  not named here: NoOutcome 3\n\nEach is" in text
 
 
 def test_a_critical_failure_is_told_with_its_cause_and_where_to_look() -> None:
@@ -165,7 +174,7 @@ def test_a_night_in_which_every_video_failed_is_told_as_such_with_where_to_look_
     assert notice(summary) == Notice(
         subject="GoPro Sync Failure (prod): no video was archived, 3 of 3 failed",
         text=f"""\
-3 of 3 new videos could not be archived. 0 were archived, 0 are left for the next run.
+3 of 3 due videos could not be archived. In this run: 0 archived, 3 failed, 0 left.
 9 videos found, 4 of them archived before. 0 MB in 630 seconds: 0.8 MB/s, about $0.01 at us-east-1's prices.
 
 Failures by error:
@@ -174,13 +183,14 @@ Failures by error:
 Nothing was archived. Where all videos fail alike, the cause is rarely a video: look up the most frequent error in \
 docs/troubleshooting.md first, then try them again.
 
-Videos (at most 20 are listed):
+Videos:
   b: IntegrityError
   c: IntegrityError
   d: IntegrityError
 
-Each is marked FAILED in the table gopro-sync-tracker, which says why, and lies in the dead letter queue. \
-It is tried again by itself after 1, 2, 4 ... 30 days; a run with the input {{"redrive": true}} tries it now.
+Each is marked FAILED in the table gopro-sync-tracker and lies in the dead letter queue. What to do: see \
+docs/troubleshooting.md for each error. They are tried again automatically, each at its time; ./gopro-sync redrive \
+tries those in the queue now.
 
 Execution: {EXECUTION}
 {CONSOLE}""",
@@ -217,6 +227,7 @@ Execution: {EXECUTION}
 def test_a_video_that_gopro_does_not_have_in_full_is_not_looked_for_among_the_dead_letters_for_ever(error: str) -> None:
     summary = SUMMARY | {"failures": {error: 1}, "failed_videos": [{"media_id": "b", "error": error}]}
     told = notice(summary).text
+    assert ("./gopro-sync accept b\n" in told) is (error == "IncompleteSourceError")
     assert "in the dead letter queue (what GoPro does not have in full only since its first failure" in told
 
 
@@ -387,15 +398,27 @@ def test_a_subject_is_one_that_sns_takes() -> None:
         assert subject.isprintable()
 
 
-def test_the_notice_of_a_thousand_failures_is_a_few_kilobytes() -> None:
-    videos = [{"media_id": f"{number:04d}" + "x" * 2000, "error": "E" * 2000} for number in range(1000)]
-    failures = {f"{number:03d}" + "E" * 300: 1 for number in range(1000)}
-    summary = SUMMARY | {"failed": 1000, "new_count": 1000, "failed_videos": videos, "failures": failures}
+def test_the_notice_of_ten_thousand_failures_names_twenty_counts_the_rest_and_is_far_below_the_limit() -> None:
+    videos = [
+        {
+            "media_id": f"{number:05d}" + "x" * 2000,
+            "error": "IntegrityError",
+            "filename": "n" * 100,
+            "reason": "r" * 400,
+            "attempts": 10**17,
+            "next_attempt_after": "2026-03-04T22:10:00Z",
+        }
+        for number in range(10_000)
+    ]
+    failures = {"IntegrityError": 9_000} | {f"{number:03d}" + "E" * 300: 1 for number in range(1000)}
+    summary = SUMMARY | {"failed": 10_000, "new_count": 10_000, "failed_videos": videos, "failures": failures}
 
     told = notice(summary)
 
-    assert len(json.dumps([told.subject, told.text])) < 8 * 1024
-    assert "  and 980 other errors\n" in told.text
+    assert len(json.dumps([told.subject, told.text])) < 24 * 1024
+    assert told.text.count(": IntegrityError, attempt") == 20
+    assert "  not named here: IntegrityError 8980, " in told.text
+    assert "  and 981 other errors\n" in told.text
     assert f"Execution: {EXECUTION}" in told.text
 
 
