@@ -119,7 +119,8 @@ def test_one_failing_video_is_marked_queued_and_announced_and_stops_no_other(sta
     assert (letter["media_id"], letter["error"]) == ("bad", "SourceMissingError")
     (alert,) = stack.take_notices(alerts)
     assert "1 of 3" in alert["Subject"]
-    assert "bad: SourceMissingError" in alert["Message"]
+    assert "GX010002.MP4 (bad): SourceMissingError, attempt 1, due again from " in alert["Message"]
+    assert "Open the item on gopro.com" in alert["Message"]
 
 
 def test_a_video_that_failed_waits_for_its_time_and_a_redrive_brings_it_in_once_it_can_be(stack: Stack) -> None:
