@@ -32,7 +32,9 @@ _LONGEST_SUBJECT: Final = 99
 _NOT_IN_A_SUBJECT: Final = re.compile(r"[^ -~]")
 _LINES_LISTED: Final = 20
 _LONGEST_NAME: Final = 100
+_LONGEST_WHY: Final = 200
 _BYTES_PER_MEGABYTE: Final = 1e6
+_BYTES_PER_GIGABYTE: Final = 1e9
 # Errors that may come for months, of which the state machine sends one dead letter (sync.asl.json, HasDeadLetter?).
 _ONE_DEAD_LETTER: Final = (IncompleteSourceError.__name__, SourceLostError.__name__)
 # To which the state machine cuts each video's reason (statemachine/sync.asl.json, VideoBlocked).
@@ -331,13 +333,19 @@ def _hint(summary: JsonObject) -> list[str]:
 
 
 def _transferred(summary: JsonObject) -> str:
-    megabytes = required_count(summary, "bytes_transferred") / _BYTES_PER_MEGABYTE
-    text = f"{_one_decimal(megabytes)} MB in {required_count(summary, 'duration_seconds')} seconds"
+    size, seconds = _size(required_count(summary, "bytes_transferred")), required_count(summary, "duration_seconds")
+    text = f"{size} in {seconds} seconds"
     if "megabytes_per_second" in summary:
         text += f": {_one_decimal(summary['megabytes_per_second'])} MB/s"
     if "cost_usd" in summary:
         text += f", about ${summary['cost_usd']:.2f} at {PRICES_REGION}'s prices"
     return text
+
+
+def _size(size_bytes: int) -> str:
+    if size_bytes < _BYTES_PER_GIGABYTE:
+        return f"{_one_decimal(size_bytes / _BYTES_PER_MEGABYTE)} MB"
+    return f"{_one_decimal(size_bytes / _BYTES_PER_GIGABYTE)} GB"
 
 
 def _failures_by_error(summary: JsonObject) -> list[str]:
@@ -386,7 +394,7 @@ def _attempts(video: JsonObject) -> str:
 
 def _named(summary: JsonObject, name: str, why: str) -> list[str]:
     return [
-        f"  {_short(required_text(video, 'media_id'))}: {_short(required_text(video, why))}"
+        f"  {_short(required_text(video, 'media_id'))}: {required_text(video, why)[:_LONGEST_WHY]}"
         for video in required_objects(summary, name)[:_LINES_LISTED]
     ]
 

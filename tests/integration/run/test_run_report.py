@@ -340,7 +340,7 @@ def test_a_notice_is_answered_and_kept_nowhere(aws: tuple[S3Client, DynamoDBClie
     answer = told(summary=SUMMARY)
 
     assert answer["notice"]["subject"] == f"GoPro Sync Partial Failure ({ENVIRONMENT['ENVIRONMENT']}): 3 of 7 videos"
-    assert "5000 MB in 100 seconds: 50 MB/s." in answer["notice"]["text"]
+    assert "5 GB in 100 seconds: 50 MB/s." in answer["notice"]["text"]
     assert f"in the table {TABLE} and" in answer["notice"]["text"]
     kept = json.loads(aws[0].get_object(Bucket=BUCKET, Key="runs/night/summary.json")["Body"].read())
     assert not {"notice", "failure"} & (kept.keys() | answer["summary"].keys())

@@ -104,7 +104,7 @@ Execution: {EXECUTION}
     [
         ({"bytes_transferred": 0}, "0 MB in 630 seconds."),
         ({"bytes_transferred": 12_000_000, "megabytes_per_second": 2.0}, "12 MB in 630 seconds: 2 MB/s."),
-        ({"bytes_transferred": 5 * 10**15}, "5000000000 MB in 630 seconds."),
+        ({"bytes_transferred": 5 * 10**15}, "5000000 GB in 630 seconds."),
         ({"bytes_transferred": 49_999}, "0 MB in 630 seconds."),
         ({"cost_usd": 0}, "524.3 MB in 630 seconds, about $0.00 at us-east-1's prices."),
     ],
