@@ -104,6 +104,7 @@ def _read(key: str, stored_at: datetime, stored: StoredObject) -> FoundObject | 
         stored_at=stored_at,
         file=ArchivedFile(
             item_number=identity.item_number,
+            lens=identity.lens,
             s3_key=key,
             size_bytes=stored.size_bytes,
             source_etag=identity.source_etag,

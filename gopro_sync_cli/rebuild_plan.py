@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 
 from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.archive.object_key import assign_keys
@@ -15,6 +16,7 @@ from gopro_sync.run.completeness import shortfall, slack_bytes
 from gopro_sync.table.rebuilding import Confirmation, RebuiltRecord
 from gopro_sync.table.tracker import Lookup, Status, TrackerRecord
 from gopro_sync.table.video import Video
+from gopro_sync.values.file_id import FileId, files_of_recording
 from gopro_sync_cli.bucket_inventory import FoundObject, Inventory
 
 # Of whom nothing can be said yet: GoPro is still at work on them, or this version does not know the state.
@@ -104,12 +106,24 @@ def _plan_video(
     if record is not None and confirmation is None and files == record.files:
         plan.recorded += 1
         return
-    gaps = sorted(set(range(1, files[-1].item_number)) - {file.item_number for file in files})
-    if gaps and confirmation is Confirmation.NOT_LISTED:
-        numbers = ", ".join(map(str, gaps[:_MOST_NAMED])) + (" and more" if len(gaps) > _MOST_NAMED else "")
-        plan.remarks.append(f"{media_id}: not in the bucket, nor listed by GoPro any more: chapter {numbers}")
+    if confirmation is Confirmation.NOT_LISTED:
+        plan.remarks += _gaps(media_id, files)
     video = _video(media_id, judge.items.get(media_id), first_key or files[0].s3_key)
     plan.records.append(RebuiltRecord(video=video, files=files, confirmation=confirmation, before=record))
+
+
+def _gaps(media_id: str, files: Sequence[ArchivedFile]) -> list[str]:
+    there = {file.file_id for file in files}
+    remarks = []
+    for lens in sorted({file.lens for file in files}, key=str):
+        gaps = [
+            number for number in range(1, files[-1].item_number) if FileId(item_number=number, lens=lens) not in there
+        ]
+        if gaps:
+            numbers = ", ".join(map(str, gaps[:_MOST_NAMED])) + (" and more" if len(gaps) > _MOST_NAMED else "")
+            of_lens = "" if lens is None else f" of the lens {lens}"
+            remarks.append(f"{media_id}: not in the bucket, nor listed by GoPro any more: chapter {numbers}{of_lens}")
+    return remarks
 
 
 class _Judge:
@@ -130,7 +144,10 @@ class _Judge:
         item = self.items.get(media_id)
         if item is None or classify(item) in _NOT_TO_BE_JUDGED or not item.size_bytes:
             return None
-        chapters = max(item.chapter_count, *(file.item_number for file in files))
+        known = {file.file_id for file in files}
+        if len({one.lens for one in known}) == 1 and files[0].lens is not None:
+            return None  # the other lens may be at GoPro, and what the listing states be of one only
+        chapters = files_of_recording(known, item.chapter_count)
         if shortfall(files, listed_bytes=item.size_bytes, chapter_count=chapters) is not None:
             return None
         # More than GoPro states is no shortfall, but nothing that its listing confirms either.
@@ -145,17 +162,19 @@ def _listed_ids(listing: LibraryListing) -> set[str | None]:
 def _chosen(
     copies: Iterable[FoundObject], recorded: Sequence[ArchivedFile]
 ) -> tuple[tuple[ArchivedFile, ...], list[str]]:
-    """Return one file for each chapter, and the keys of the objects that are not needed then.
+    """Return one file for each chapter of each lens, and the keys of the objects that are not needed then.
 
     What the record names stays; of several copies the largest is taken, and of these the latest: it was made because
     the earlier one was not, or not any more, the file that GoPro offered.
     """
-    chosen = {file.item_number: file for file in recorded}
-    for copy in sorted(copies, key=lambda copy: (copy.file.size_bytes, copy.stored_at, copy.file.s3_key), reverse=True):
-        chosen.setdefault(copy.file.item_number, copy.file)
+    chosen = {file.file_id: file for file in recorded}
+    recorded_keys = {file.s3_key for file in recorded}
+    others = (copy for copy in copies if copy.file.s3_key not in recorded_keys)
+    for copy in sorted(others, key=lambda copy: (copy.file.size_bytes, copy.stored_at, copy.file.s3_key), reverse=True):
+        chosen.setdefault(copy.file.file_id, copy.file)
     used = {file.s3_key for file in chosen.values()}
     unused = sorted(copy.file.s3_key for copy in copies if copy.file.s3_key not in used)
-    return tuple(chosen[number] for number in sorted(chosen)), unused
+    return tuple(sorted(chosen.values(), key=attrgetter("file_id.place"))), unused
 
 
 def _first_keys(

@@ -144,7 +144,10 @@ class DescriptorBuilder:
 
     def _source(self, number: int, *, is_numbered: bool) -> dict[str, object]:
         source = self._variation("source", quality=self._quality(), pixels=self._pixels(), number=number)
-        if is_numbered:
+        if lenses := self._item.lenses:
+            chapter, lens = divmod(number - 1, len(lenses))
+            source |= {"camera_position": lenses[lens], "item_number": chapter + 1}
+        elif is_numbered:
             source |= {"camera_position": "default", "item_number": number}
         if FaultName.UNAVAILABLE_SOURCE in self._defects:
             source["available"] = False

@@ -66,6 +66,8 @@ class SimulatedItem:
         updated_at: by default `created_at`.
         ready_to_view: any text; see `local.simulator.search.KNOWN_STATES`.
         chapters: the camera originals, in order; for image sets the frames.
+        lenses: where a camera has several, what GoPro calls them; `chapters` then holds one file for each lens, chapter
+            after chapter.
         baked_source: the full-quality render of an edit, if there is one.
         width: in pixels.
         height: in pixels.
@@ -85,6 +87,7 @@ class SimulatedItem:
     updated_at: str | None = None
     ready_to_view: str = "ready"
     chapters: tuple[SourceFile, ...] = ()
+    lenses: tuple[str, ...] = ()
     baked_source: SourceFile | None = None
     camera_model: str | None = "HERO11 Black"
     width: int | None = 3840

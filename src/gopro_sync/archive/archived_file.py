@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gopro_sync.values.file_id import FileId
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchivedFile:
@@ -17,6 +19,7 @@ class ArchivedFile:
         s3_etag: ETag of the object as S3 gives it, in quotes.
         checksum_crc64nvme: checksum of the whole, in S3's form.
         etag_proof: what became of the comparison with the source's ETag; ``SourceEtagProof`` lists the answers.
+        lens: which of the camera's lenses; None for the usual single one.
     """
 
     item_number: int
@@ -26,3 +29,9 @@ class ArchivedFile:
     s3_etag: str
     checksum_crc64nvme: str
     etag_proof: str
+    lens: str | None = None
+
+    @property
+    def file_id(self) -> FileId:
+        """Which file of the recording it is."""
+        return FileId(item_number=self.item_number, lens=self.lens)

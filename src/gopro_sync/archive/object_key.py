@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
-from typing import Protocol
+from typing import Final, Protocol
 from urllib.parse import quote
 
 PREFIX_ROOT = "gopro-videos"
@@ -33,6 +33,10 @@ _NUMBERED_CHAPTER = re.compile(
 )
 # HERO5 and older: the first chapter is GOPRnnnn, the second GP01nnnn.
 _FIRST_OF_OLD_FAMILY = re.compile(r"(?P<g>G)O(?P<p>P)R(?P<rest>\d{4}(?:_.*)?)", re.IGNORECASE | re.ASCII)
+
+# A Fusion writes one file for each lens (github.com/trek-view/gopro-metadata, fusion/README.md).
+_FUSION = re.compile(r"(?P<family>GP)(?:FR|BK)(?P<rest>\d{4}(?:_.*)?)", re.IGNORECASE | re.ASCII)
+_FUSION_CODES: Final[Mapping[str, str]] = {"front": "FR", "back": "BK"}
 
 
 class NamedItem(Protocol):
@@ -111,6 +115,26 @@ def chapter_key(first_key: str, item_number: int) -> str:
     """Returns the key of a chapter, from the key of chapter 1."""
     folder, slash, filename = first_key.rpartition("/")
     return f"{folder}{slash}{chapter_filename(filename, item_number)}"
+
+
+def lens_key(key: str, lens: str | None, *, keeps_name: bool) -> str:
+    """Returns the key of one lens's file, of a recording that has several: two lenses never give one key.
+
+    ``GPFR0123.MP4`` -> ``GPBK0123.MP4``, as a Fusion names its back lens; ``holiday.MP4`` -> ``holiday_back.MP4``.
+
+    Args:
+        key: of the chapter.
+        lens: its name; None for the usual one.
+        keeps_name: whether it is the one lens whose files have the chapters' own names; not so with a Fusion's.
+    """
+    folder, slash, filename = key.rpartition("/")
+    stem, extension = _split_extension(filename)
+    fusion, code = _FUSION.fullmatch(stem), _FUSION_CODES.get(lens or "")
+    if fusion and code:
+        return f"{folder}{slash}{fusion['family']}{code}{fusion['rest']}{extension}"
+    if keeps_name and not fusion:
+        return key
+    return f"{folder}{slash}{stem}_{_harmless_id(lens or 'default')}{extension}"
 
 
 def fallback_key(key: str, media_id: str) -> str:

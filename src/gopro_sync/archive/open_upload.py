@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gopro_sync.values.file_id import FileId
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenUpload:
@@ -19,6 +21,7 @@ class OpenUpload:
         whole_crc64nvme: the checksum of the whole file, in S3's form, once it is known: before S3 is asked to complete
             the upload, so that whoever comes after a lost answer can tell the object that lies there.
         replaces: S3's ETag of the object under the key that turned out to be damaged and is to get a new version.
+        lens: which of the camera's lenses; None for the usual single one.
     """
 
     item_number: int
@@ -29,3 +32,9 @@ class OpenUpload:
     source_etag: str | None
     whole_crc64nvme: str | None = None
     replaces: str | None = None
+    lens: str | None = None
+
+    @property
+    def file_id(self) -> FileId:
+        """Which file of the recording it is."""
+        return FileId(item_number=self.item_number, lens=self.lens)

@@ -15,10 +15,12 @@ from gopro_sync.archive.transfer_records import Archived, FileToArchive, Transfe
 from gopro_sync.archive.transfer_state import Means, Progress
 from gopro_sync.archive.workers import PartWorkers
 from gopro_sync.errors import StorageError
+from gopro_sync.values.file_id import lens_or_none
 from gopro_sync.values.outside_values import whole_number_or_none
 
 # Far above what a camera can count: whoever writes such a number is not this system.
 _MOST_CHAPTERS: Final = 100_000
+_LENS: Final = "camera-position"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +31,13 @@ class Identity:
         media_id: GoPro's id of the media item.
         item_number: number of the chapter, from 1.
         source_etag: ETag of the file at its origin, if it had one.
+        lens: which of the camera's lenses; None for the usual single one.
     """
 
     media_id: str
     item_number: int
     source_etag: str | None
+    lens: str | None = None
 
 
 def identity_in(metadata: Mapping[str, str]) -> Identity | None:
@@ -46,6 +50,7 @@ def identity_in(metadata: Mapping[str, str]) -> Identity | None:
         media_id=_from_ascii(media_id),
         item_number=number,
         source_etag=None if etag is None else _from_ascii(etag),
+        lens=lens_or_none(_from_ascii(metadata.get(_LENS, ""))),
     )
 
 
@@ -150,7 +155,7 @@ def recognised_object(
     expected = recorded_crc64nvme if progress.whole is None else str(progress.whole)
     if stored is None or stored.crc64nvme is None or stored.crc64nvme != expected:
         return None
-    if stored.size_bytes != origin.file.size_bytes or not _identity(means.file).items() <= stored.metadata.items():
+    if stored.size_bytes != origin.file.size_bytes or not _is_said_to_be(means.file, stored.metadata):
         return None
     return _archived(
         means,
@@ -172,6 +177,7 @@ def _archived(
         part_size_bytes=progress.part_size_bytes,
         file=ArchivedFile(
             item_number=means.file.item_number,
+            lens=means.file.lens,
             s3_key=progress.key,
             size_bytes=origin.file.size_bytes,
             source_etag=origin.file.etag,
@@ -183,7 +189,15 @@ def _archived(
 
 
 def _identity(file: FileToArchive) -> dict[str, str]:
-    return {"media-id": _ascii(file.media_id), "item-number": str(file.item_number)}
+    identity = {"media-id": _ascii(file.media_id), "item-number": str(file.item_number)}
+    return identity if file.lens is None else identity | {_LENS: _ascii(file.lens)}
+
+
+def _is_said_to_be(file: FileToArchive, metadata: Mapping[str, str]) -> bool:
+    identity = _identity(file)
+    if _LENS not in metadata:  # an earlier version did not write it
+        identity.pop(_LENS, None)
+    return identity.items() <= metadata.items()
 
 
 def _ascii(value: str) -> str:

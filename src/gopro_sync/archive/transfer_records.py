@@ -31,6 +31,7 @@ class FileToArchive:
         tags: S3 object tags.
         captured_at: when it was filmed, if known.
         content_type: MIME type of the object.
+        lens: which of the camera's lenses; None for the usual single one.
     """
 
     media_id: str
@@ -40,6 +41,7 @@ class FileToArchive:
     tags: Mapping[str, str]
     captured_at: datetime | None = None
     content_type: str = "video/mp4"
+    lens: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

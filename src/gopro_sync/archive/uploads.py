@@ -43,6 +43,7 @@ def create_upload(means: Means, progress: Progress, origin: Origin) -> OpenUploa
     upload_id = _open(means, description)
     upload = progress.upload = OpenUpload(
         item_number=means.file.item_number,
+        lens=means.file.lens,
         s3_key=progress.key,
         upload_id=upload_id,
         part_size_bytes=plan.part_size_bytes,

@@ -25,11 +25,12 @@ def shortfall(files: Sequence[ArchivedFile], *, listed_bytes: int | None, chapte
     Args:
         files: its chapters that are in S3.
         listed_bytes: the size that GoPro's listing states, of all chapters together; None, or 0, if it states none.
-        chapter_count: how many chapters GoPro says that there are.
+        chapter_count: how many chapters GoPro says that there are, those of each lens counted.
     """
     archived_bytes = sum(file.size_bytes for file in files)
     is_short = listed_bytes is not None and archived_bytes < listed_bytes - slack_bytes(listed_bytes)
     if not is_short and len(files) >= chapter_count:
         return None
     of_bytes = f"{archived_bytes} bytes" if listed_bytes is None else f"{archived_bytes} of {listed_bytes} bytes"
-    return f"{of_bytes}, chapters {len(files)} of {chapter_count}"
+    what = "chapters" if all(file.lens is None for file in files) else "files"
+    return f"{of_bytes}, {what} {len(files)} of {chapter_count}"

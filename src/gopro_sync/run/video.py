@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from typing import Final
 
 from gopro_sync.archive.engine import Archived, ArchivedFile, FileToArchive, OpenUpload, Paused, TransferEngine
-from gopro_sync.archive.object_key import chapter_key, fallback_key
 from gopro_sync.archive.retries import LONGEST_RETRY_AFTER_SECONDS
 from gopro_sync.errors import (
     AccessDeniedError,
@@ -33,12 +32,14 @@ from gopro_sync.errors import (
 )
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.library.download import Offer, choose_originals
+from gopro_sync.run.chapters import Chapters
 from gopro_sync.run.completeness import shortfall
 from gopro_sync.table.request_budget import SharedGate
 from gopro_sync.table.tracker import ClaimOutcome, Tracker, TrackerRecord
 from gopro_sync.table.video import Video
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.telemetry.tracing import Part, subsegment
+from gopro_sync.values.file_id import FileId
 from gopro_sync.values.timestamps import iso_utc
 
 # A lease outlives the invocation that holds it by this much, so that no second run starts while the first one's last
@@ -268,94 +269,78 @@ class VideoTransfer:
         media_id = video.media_id
         self._tell_start(video, record)
         urls = _SignedUrls(lambda: self._offer(video))
-        files = {file.item_number: file for file in record.files}
-        troubles: dict[int, GoProSyncError] = {}
-        uploads = {} if record.upload is None else {record.upload.item_number: record.upload}
-        offered = {original.item_number for original in urls.originals}
-        unfinished = record.upload if uploads.keys() - files.keys() - offered else None
+        chapters = Chapters(video, record, urls.offer)
         bytes_sent = 0
-        grown = self._grown(video, record, urls)
-        # The one whose upload is recorded comes first: another one's upload would take its place in the record.
-        originals = sorted(urls.originals, key=lambda original: _upload_of(original.item_number, record.upload) is None)
-        for original in originals:
-            number = original.item_number
-            if number in files and number not in grown:
-                continue
+        wanted = chapters.wanted(grown=self._grown(video, chapters, urls))
+        for file_id in wanted:
             try:
                 with subsegment(Part.TRANSFER, run=self._owner, media_id=media_id):
-                    transferred = self._archive_chapter(video, record, number, urls, files, uploads=uploads)
+                    transferred = self._archive_chapter(video, record, file_id, urls, chapters)
             except _TROUBLES_OF_ONE_FILE as trouble:
                 # What can be saved, is: the other files may be gone tomorrow as well.
-                troubles[number] = trouble
-                if not isinstance(trouble, IntegrityError | KeyConflictError):  # those have given it up
-                    unfinished = unfinished or uploads.get(number)
+                chapters.leave(file_id, trouble)
                 continue
             bytes_sent += transferred.bytes_sent
             if isinstance(transferred, Paused):
-                return self._paused(video, _in_order(files), bytes_sent)
-            files[number] = transferred.file
-            if original is not originals[-1]:
-                self._tracker.save_progress(media_id, owner=self._owner, files=_in_order(files), upload=unfinished)
-        finished = _in_order(files)
-        self._refuse_less_than_all(video, finished, max([urls.chapter_count, *files]), troubles, unfinished)
+                return self._paused(video, chapters.finished, bytes_sent)
+            chapters.add(transferred.file)
+            if file_id is not wanted[-1]:
+                self._save(media_id, chapters)
+        self._refuse_less_than_all(video, chapters)
         with subsegment(Part.TRACKER, run=self._owner, media_id=media_id):
-            self._tracker.complete(media_id, owner=self._owner, files=finished)
-        return VideoResult(event=EventType.VIDEO_DOWNLOAD_COMPLETE, files=finished, bytes_sent=bytes_sent)
+            self._tracker.complete(media_id, owner=self._owner, files=chapters.finished)
+        return VideoResult(event=EventType.VIDEO_DOWNLOAD_COMPLETE, files=chapters.finished, bytes_sent=bytes_sent)
 
-    def _grown(self, video: Video, record: TrackerRecord, urls: _SignedUrls) -> frozenset[int]:
+    def _save(self, media_id: str, chapters: Chapters) -> None:
+        self._tracker.save_progress(
+            media_id, owner=self._owner, files=chapters.finished, upload=chapters.unfinished_upload
+        )
+
+    def _grown(self, video: Video, chapters: Chapters, urls: _SignedUrls) -> frozenset[FileId]:
         """Returns the archived chapters of which GoPro has more by now: they were copied before it had all of them.
 
         Asked only where bytes are missing although there is no other chapter to fetch, and of none that lies under its
         second key already.
         """
-        recorded = {file.item_number for file in record.files}
-        has_others = any(original.item_number not in recorded for original in urls.originals)
-        missing = shortfall(record.files, listed_bytes=video.size_bytes, chapter_count=len(record.files))
-        if has_others or missing is None:
+        recorded = chapters.finished
+        missing = shortfall(recorded, listed_bytes=video.size_bytes, chapter_count=len(recorded))
+        if chapters.wanted() or missing is None:
             return frozenset()
-        offered = {original.item_number for original in urls.originals}
         return frozenset(
-            file.item_number
-            for file in record.files
-            if file.item_number in offered
-            and file.s3_key != _keys_of(file.item_number, video, record)[1]
+            file.file_id
+            for file in recorded
+            if chapters.is_offered(file.file_id)
+            and file.s3_key != chapters.keys_of(file.file_id)[1]
             and self._is_larger_at_source(video, file, urls)
         )
 
     def _is_larger_at_source(self, video: Video, file: ArchivedFile, urls: _SignedUrls) -> bool:
         try:
             size_bytes = self._engine.size_at_source(
-                video.media_id, resolve_url=lambda: urls.take(file.item_number), seconds_left=self._seconds_left
+                video.media_id, resolve_url=lambda: urls.take(file.file_id), seconds_left=self._seconds_left
             )
         except _TROUBLES_OF_ONE_FILE:
             return False  # what there is of it is kept
         return size_bytes > file.size_bytes
 
-    def _refuse_less_than_all(
-        self,
-        video: Video,
-        finished: tuple[ArchivedFile, ...],
-        chapter_count: int,
-        troubles: Mapping[int, GoProSyncError],
-        unfinished: OpenUpload | None,
-    ) -> None:
-        missing = shortfall(finished, listed_bytes=video.size_bytes, chapter_count=chapter_count)
-        if not troubles and missing is None:
+    def _refuse_less_than_all(self, video: Video, chapters: Chapters) -> None:
+        missing = shortfall(chapters.finished, listed_bytes=video.size_bytes, chapter_count=chapters.count)
+        if chapters.first_trouble is None and missing is None:
             return
-        if finished:
-            self._tracker.save_progress(video.media_id, owner=self._owner, files=finished, upload=unfinished)
-        for number, trouble in sorted(troubles.items()):
+        if chapters.finished:
+            self._save(video.media_id, chapters)
+        if chapters.first_trouble is not None:
             # One tells for all: the first, since that is the beginning of the recording.
-            if chapter_count == 1:
+            file_id, trouble = chapters.first_trouble
+            if chapters.count == 1:
                 raise trouble
-            what = f"Chapter {number}: {trouble.message}; archived are {missing}"
+            what = f"{str(file_id).capitalize()}: {trouble.message}; archived are {missing}"
             raise type(trouble)(what, media_id=video.media_id) from trouble
         raise IncompleteSourceError(f"GoPro lists more than it offers: archived are {missing}", media_id=video.media_id)
 
     def _tell_start(self, video: Video, record: TrackerRecord) -> None:
         # The key that is used, not the one that the event proposes: what is recorded holds.
-        upload = _upload_of(1, record.upload)
-        first = next((file.s3_key for file in record.files if file.item_number == 1), upload and upload.s3_key)
+        begun = {file.item_number: file.s3_key for file in (record.upload, *reversed(record.files)) if file is not None}
         logger.info(
             "Video download starts",
             extra={
@@ -363,7 +348,7 @@ class VideoTransfer:
                 "media_id": video.media_id,
                 "file_size_bytes": video.size_bytes,
                 "s3_bucket": self._engine.bucket,
-                "s3_key": first or record.video.s3_key or video.s3_key,
+                "s3_key": begun.get(1) or record.video.s3_key or video.s3_key,
             },
         )
 
@@ -376,33 +361,31 @@ class VideoTransfer:
         self,
         video: Video,
         record: TrackerRecord,
-        item_number: int,
+        file_id: FileId,
         urls: _SignedUrls,
-        files: dict[int, ArchivedFile],
-        *,
-        uploads: dict[int, OpenUpload],
+        chapters: Chapters,
     ) -> Archived | Paused:
         media_id = video.media_id
-        key, second_key = _keys_of(item_number, video, record)
-        if item_number in files:
+        key, second_key = chapters.keys_of(file_id)
+        if chapters.is_finished(file_id):
             key = second_key  # nothing is written over, not even the beginning of the same file
-        finished = _in_order(files)
 
         def remember(upload: OpenUpload) -> None:
-            uploads[item_number] = upload
-            self._tracker.save_progress(media_id, owner=self._owner, files=finished, upload=upload)
+            chapters.note(upload)
+            self._tracker.save_progress(media_id, owner=self._owner, files=chapters.finished, upload=upload)
 
         return self._engine.transfer(
             FileToArchive(
                 media_id=media_id,
-                item_number=item_number,
+                item_number=file_id.item_number,
+                lens=file_id.lens,
                 key=key,
                 fallback_key=second_key,
                 tags=object_tags(video.uploaded_at or record.video.uploaded_at),
                 captured_at=video.captured_at,
             ),
-            resolve_url=lambda: urls.take(item_number),
-            resume=_upload_of(item_number, record.upload),
+            resolve_url=lambda: urls.take(file_id),
+            resume=chapters.upload_of(file_id),
             seconds_left=self._seconds_left,
             on_upload_changed=remember,
         )
@@ -448,29 +431,17 @@ class _SignedUrls:
 
     def __init__(self, fetch: Callable[[], Offer]) -> None:
         self._fetch = fetch
-        offer = fetch()
-        self.originals: Final = offer.originals
-        self.chapter_count: Final = offer.chapter_count
-        self._fresh = {original.item_number: original.url for original in self.originals}
+        self.offer: Final = fetch()
+        self._fresh = self.offer.urls()
 
-    def take(self, item_number: int) -> str:
-        url = self._fresh.pop(item_number, None)
+    def take(self, file_id: FileId) -> str:
+        url = self._fresh.pop(file_id, None)
         if url is None:
-            self._fresh = {original.item_number: original.url for original in self._fetch().originals}
-            url = self._fresh.pop(item_number, None)
+            self._fresh = self._fetch().urls()
+            url = self._fresh.pop(file_id, None)
         if url is None:
-            raise SourceMissingError(f"GoPro no longer offers chapter {item_number}")
+            raise SourceMissingError(f"GoPro no longer offers {file_id}")
         return url
-
-
-def _keys_of(item_number: int, video: Video, record: TrackerRecord) -> tuple[str, str]:
-    """Returns the key of a chapter, and the one to take if another object holds it."""
-    key = chapter_key(record.video.s3_key or video.s3_key, item_number)
-    return key, fallback_key(key, video.media_id)
-
-
-def _in_order(files: dict[int, ArchivedFile]) -> tuple[ArchivedFile, ...]:
-    return tuple(files[item_number] for item_number in sorted(files))
 
 
 def object_tags(uploaded_at: datetime | None) -> dict[str, str]:
@@ -483,7 +454,3 @@ def object_tags(uploaded_at: datetime | None) -> dict[str, str]:
     if uploaded_at is not None:
         tags["UploadDate"] = iso_utc(uploaded_at)[:10]
     return tags
-
-
-def _upload_of(item_number: int, upload: OpenUpload | None) -> OpenUpload | None:
-    return upload if upload is not None and upload.item_number == item_number else None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from gopro_sync.errors import IncompleteSourceError, SourceLostError, TrackerError
 from gopro_sync.table.record_update import update_record
-from gopro_sync.table.tracker import Status, TrackerRecord
+from gopro_sync.table.tracker import Status, TrackerRecord, item_of_file
 from gopro_sync.values.timestamps import iso_utc
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def accept_incomplete(
         TrackerError: the record is not as it was any more, or DynamoDB failed.
     """
     media_id = record.video.media_id
-    files = [asdict(file) for file in record.files]
+    files = [item_of_file(file) for file in record.files]
     accepted = {
         "by": accepted_by,
         "at": iso_utc(now),

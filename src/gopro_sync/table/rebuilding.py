@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, unique
 from typing import TYPE_CHECKING, Any
 
 from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.table.record_update import UpdateOutcome, update_record
-from gopro_sync.table.tracker import Status, TrackerRecord
+from gopro_sync.table.tracker import Status, TrackerRecord, item_of_file
 from gopro_sync.table.video import Video
 from gopro_sync.values.timestamps import epoch_seconds, iso_utc
 
@@ -62,7 +62,7 @@ def write_rebuilt(
         TrackerError: DynamoDB failed.
     """
     fields: dict[str, Any] = {
-        "files": [asdict(file) for file in rebuilt.files],
+        "files": [item_of_file(file) for file in rebuilt.files],
         "rebuilt": {"by": written_by, "at": iso_utc(now), "archived_by": rebuilt.confirmation or "not_known_yet"},
     }
     if rebuilt.confirmation is not None:
@@ -123,7 +123,7 @@ def _mend(
         {
             **{f":{name}": value for name, value in fields.items()},
             ":status_before": before.status,
-            ":files_before": [asdict(file) for file in before.files],
+            ":files_before": [item_of_file(file) for file in before.files],
             ":now_seconds": epoch_seconds(now),
         },
         condition=f"#status = :status_before AND {had_files} "

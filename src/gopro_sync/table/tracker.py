@@ -314,7 +314,7 @@ class Tracker:
         """
         values: dict[str, Any] = {
             ":owner": owner,
-            ":files": [asdict(file) for file in files],
+            ":files": [item_of_file(file) for file in files],
         }
         if upload is None:
             expression = "SET files = :files REMOVE #upload"
@@ -337,7 +337,7 @@ class Tracker:
         values = {
             ":owner": owner,
             ":completed": Status.COMPLETED,
-            ":files": [asdict(file) for file in files],
+            ":files": [item_of_file(file) for file in files],
             ":key": files[0].s3_key,
             ":size": sum(file.size_bytes for file in files),
             ":now": iso_utc(self._clock()),
@@ -554,11 +554,18 @@ def _video_from_item(item: Mapping[str, Any]) -> Video:
     )
 
 
+def item_of_file(file: ArchivedFile) -> dict[str, Any]:
+    """Return a file as a record keeps it; without its lens where that is the usual one, as in records of old."""
+    return _without_none(asdict(file), "lens")
+
+
 def _item_of_upload(upload: OpenUpload) -> dict[str, Any]:
-    fields = asdict(upload)
-    not_known_yet = {name for name in ("whole_crc64nvme", "replaces") if fields[name] is None}
-    kept = {name: value for name, value in fields.items() if name not in not_known_yet}
+    kept = _without_none(asdict(upload), "whole_crc64nvme", "replaces", "lens")
     return {"part_size": kept.pop("part_size_bytes"), **kept}
+
+
+def _without_none(fields: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None or name not in names}
 
 
 def _upload_from_item(item: Mapping[str, Any]) -> OpenUpload:

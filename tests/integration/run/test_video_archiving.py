@@ -17,6 +17,7 @@ import urllib3
 from gopro_sync.archive.bucket_writer import BucketWriter, storage_pool
 from gopro_sync.archive.engine import TransferEngine, TransferRules
 from gopro_sync.archive.part_plan import PartLimits
+from gopro_sync.archive.proof import identity_in
 from gopro_sync.archive.second_object import SECOND_KEY
 from gopro_sync.archive.source import source_pool
 from gopro_sync.archive.surroundings import Surroundings
@@ -408,6 +409,94 @@ def test_a_chapter_that_the_cdn_lacks_keeps_no_other_from_being_archived(world: 
     world.fail()
     assert world.archive(world.discover()).bytes_sent == 2 * MIB
     world.assert_archived_whole()
+
+
+@pytest.mark.parametrize("item_count", [1, 2])
+def test_each_lens_of_a_fusion_is_archived_under_the_name_that_the_camera_gave_it(
+    world: World, item_count: int
+) -> None:
+    fusion = recording(MIB, LARGE, lenses=("front", "back"), row_overrides={"item_count": item_count})
+    world.put(replace(fusion, filename="GPFR0123.MP4"))
+
+    result = world.archive(world.discover())
+
+    assert result.status is VideoStatus.COMPLETED
+    assert [(file.lens, file.s3_key, file.size_bytes) for file in result.files] == [
+        ("front", "gopro-videos/2026/05/GPFR0123.MP4", MIB),
+        ("back", "gopro-videos/2026/05/GPBK0123.MP4", LARGE),
+    ]
+    assert [
+        identity.lens
+        for key in sorted(world.s3.objects)
+        if (identity := identity_in(world.s3.objects[key].metadata)) is not None
+    ] == ["back", "front"]
+    world.assert_archived_whole()
+    assert world.tracker.get_many(["m1"])["m1"].files == result.files
+
+
+def test_a_lens_that_the_cdn_lacks_is_named_and_fetched_once_it_is_there(world: World) -> None:
+    world.put(recording(MIB, 2 * MIB, 3 * MIB, LARGE, lenses=("front", "back"), row_overrides={"item_count": 2}))
+    found = world.discover()
+    world.fail(Fault(FaultName.NOT_FOUND, endpoint=Endpoint.CDN, skip=4, count=1))
+
+    with pytest.raises(SourceLostError, match=r"Chapter 2, lens front: .*archived are .* files 3 of 4"):
+        world.archive(found)
+
+    world.fail()
+    result = world.archive(world.discover())
+    assert (result.status, result.bytes_sent) == (VideoStatus.COMPLETED, 3 * MIB)
+    assert [file.s3_key.rpartition("/")[2] for file in result.files] == [
+        "GX010456.MP4",
+        "GX010456_back.MP4",
+        "GX020456.MP4",
+        "GX020456_back.MP4",
+    ]
+    world.assert_archived_whole()
+
+
+def test_an_only_lens_keeps_the_plain_name_and_another_one_that_comes_later_gets_its_own(world: World) -> None:
+    listed = {"file_size": 3 * MIB, "item_count": 1}
+    world.put(recording(MIB, lenses=("back",), row_overrides=listed))
+    with pytest.raises(IncompleteSourceError):
+        world.archive(world.discover())
+    world.put(recording(MIB, 2 * MIB, lenses=("back", "front"), row_overrides=listed))
+
+    result = world.archive(world.discover())
+
+    assert (result.status, result.bytes_sent) == (VideoStatus.COMPLETED, 2 * MIB)
+    assert {file.lens: file.s3_key.rpartition("/")[2] for file in result.files} == {
+        "front": "GX010456_front.MP4",
+        "back": "GX010456.MP4",
+    }
+    world.assert_archived_whole()
+
+
+def test_an_upload_of_one_lens_is_gone_on_with_for_this_lens_only(world: World) -> None:
+    world.put(recording(LARGE, LARGE, lenses=("front", "back"), row_overrides={"item_count": 1}))
+    found = world.discover()
+    world.s3.faults = [S3Fault(operation="UploadPart", skip=1, count=100)]
+    with pytest.raises(StorageError):
+        world.archive(found)
+    world.s3.faults = []
+
+    assert world.archive(found).status is VideoStatus.COMPLETED
+    assert world.s3.count("CreateMultipartUpload") == 2
+    assert len(world.s3.parts_sent()) == 2 * len(set(world.s3.parts_sent())), "two lenses of as many parts"
+    world.assert_archived_whole()
+
+
+def test_what_was_archived_before_lenses_were_recorded_is_not_copied_again(world: World) -> None:
+    world.put(recording(MIB, row_overrides={"file_size": 3 * MIB, "item_count": 2}))
+    with pytest.raises(IncompleteSourceError):
+        world.archive(world.discover())
+    grown = recording(MIB, 2 * MIB, lenses=("front",), row_overrides={"item_count": 2})
+    world.put(grown)
+
+    result = world.archive(world.discover())
+
+    assert (result.status, result.bytes_sent) == (VideoStatus.COMPLETED, 2 * MIB)
+    assert [(file.item_number, file.lens) for file in result.files] == [(1, "front"), (2, "front")]
+    assert sorted(world.s3.objects) == [f"gopro-videos/2026/05/GX0{n}0456.MP4" for n in (1, 2)]
 
 
 def test_a_chapter_that_was_copied_short_is_copied_again_once_gopro_has_more_of_it(world: World) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -286,6 +287,20 @@ def test_a_run_may_claim_its_own_video_again_after_its_function_was_killed(track
     assert again.outcome is ClaimOutcome.CLAIMED
     assert again.record.files == (FILE,)
     assert again.record.upload == UPLOAD
+
+
+def test_a_record_keeps_the_lens_of_a_file_and_of_an_upload_and_has_none_for_the_usual_one(
+    tracker: Tracker, client: DynamoDBClient
+) -> None:
+    tracker.add_pending([video()])
+    tracker.claim("m1", owner="run-1", lease=LEASE)
+    back, upload = replace(FILE, lens="back"), replace(UPLOAD, lens="front")
+
+    tracker.save_progress("m1", owner="run-1", files=[FILE, back], upload=upload)
+
+    record = tracker.get_many(["m1"])["m1"]
+    assert (record.files, record.upload) == ((FILE, back), upload)
+    assert ["lens" in file["M"] for file in item(client)["files"]] == [False, True]
 
 
 def test_the_upload_that_is_under_way_has_the_attributes_that_it_always_had(

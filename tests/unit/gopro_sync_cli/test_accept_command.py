@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import boto3
@@ -13,6 +12,7 @@ from typer import testing
 from typer.testing import CliRunner, Result
 
 from gopro_sync.archive.archived_file import ArchivedFile
+from gopro_sync.table.tracker import item_of_file
 from gopro_sync.table.values import to_attribute_values
 from gopro_sync_cli import __main__ as command_line
 from tests.support.lost_answers import LostAnswers
@@ -74,7 +74,7 @@ class Setting:
             "filename": "GX010456.MP4",
             "s3_key": FILE.s3_key,
             "file_size": 4000,
-            "files": [asdict(FILE)],
+            "files": [item_of_file(FILE)],
             "retry_count": 2,
             "next_attempt_after": "2026-06-01T00:00:00Z",
             **fields,

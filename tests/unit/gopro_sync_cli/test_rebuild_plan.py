@@ -25,12 +25,14 @@ MB: Final = 1_000_000
 FOLDER: Final = "gopro-videos/2026/05"
 
 
-def found(media_id: str, number: int = 1, size: int = MB, key: str | None = None, hours: int = 0) -> FoundObject:
+def found(media_id: str, number: int = 1, size: int = MB, key: str | None = None, **more: Any) -> FoundObject:
+    hours, lens = more.get("hours", 0), more.get("lens")
     return FoundObject(
         media_id=media_id,
         stored_at=NOW + timedelta(hours=hours),
         file=ArchivedFile(
             item_number=number,
+            lens=lens,
             s3_key=key or f"{FOLDER}/{media_id}-{number}.MP4",
             size_bytes=size,
             source_etag=None,
@@ -126,6 +128,27 @@ def test_of_two_copies_of_a_chapter_one_is_recorded_and_the_other_named() -> Non
     assert [file.s3_key for file in plan(copies, item("a"), records=(known,)).records[0].files] == ["old"]
 
 
+def test_the_two_lenses_of_a_chapter_are_two_files_of_one_video() -> None:
+    lenses = [found("a", key="b", lens="back"), found("a", key="f", lens="front")]
+    (one,) = plan(lenses, item("a", size_bytes=2 * MB)).records
+    assert [(file.lens, file.s3_key) for file in one.files] == [("front", "f"), ("back", "b")]
+    assert (one.confirmation, one.video.s3_key) == (Confirmation.LISTING, "f")
+
+
+def test_one_lens_alone_is_left_to_a_run_that_asks_gopro_for_the_other() -> None:
+    (one,) = plan([found("a", lens="front")], item("a", size_bytes=MB)).records
+    assert one.confirmation is None
+    planned = plan([found("a", 1, lens="front"), found("a", 2, lens="back")], item("b"))
+    told = "a: not in the bucket, nor listed by GoPro any more: chapter 1 of the lens back"
+    assert planned.remarks == [told]
+
+
+def test_an_object_that_its_record_knows_the_lens_of_is_not_taken_for_a_second_file() -> None:
+    known = record("a", Status.PENDING, found("a", key="f", lens="front").file)
+    planned = plan([found("a", key="f")], item("a"), records=(known,))
+    assert (planned.records, planned.recorded, planned.remarks) == ([], 1, [])
+
+
 def test_a_record_that_names_what_is_not_in_the_bucket_confirms_nothing_and_is_told() -> None:
     lost = found("a", 1, key="lost").file
     for status, to_write in ((Status.COMPLETED, 0), (Status.PENDING, 1)):
@@ -183,3 +206,7 @@ def test_an_identity_is_read_as_it_was_written() -> None:
     identity = identity_in({"media-id": "a%25b", "item-number": "12", "source-etag": '"%C3%A9-2"'})
     assert identity is not None
     assert (identity.media_id, identity.item_number, identity.source_etag) == ("a%b", 12, '"é-2"')
+    assert identity.lens is None
+    of_a_lens = identity_in({"media-id": "a", "item-number": "1", "camera-position": "back"})
+    assert of_a_lens is not None
+    assert of_a_lens.lens == "back"

@@ -8,11 +8,15 @@ join (``concat``), and a proxy can have the original's pixel size (observed by o
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from gopro_sync.errors import GoProApiChangedError, SourceMissingError
+from gopro_sync.values.file_id import FileId, files_of_recording, lens_or_none
 from gopro_sync.values.outside_values import text_or_none, whole_number_or_none
 
 _ORIGINAL_LABEL = "source"
@@ -30,12 +34,14 @@ class Variation:
         available: False when GoPro says that it is not there.
         url: signed for GET, valid for an hour; a secret while it lives. Empty when GoPro gives none.
         item_number: the chapter, from 1; None where GoPro does not number (single files).
+        lens: which of the camera's lenses; None for the usual single one.
     """
 
     label: str
     available: bool
     url: str = field(repr=False)
     item_number: int | None = None
+    lens: str | None = None
 
     @property
     def is_original(self) -> bool:
@@ -63,10 +69,17 @@ class OriginalFile:
     Attributes:
         item_number: the chapter, from 1.
         url: signed for GET, valid for an hour; a secret while it lives.
+        lens: which of the camera's lenses; None for the usual single one.
     """
 
     item_number: int
     url: str = field(repr=False)
+    lens: str | None = None
+
+    @property
+    def file_id(self) -> FileId:
+        """Which file of the recording it is."""
+        return FileId(item_number=self.item_number, lens=self.lens)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +88,17 @@ class Offer:
 
     Attributes:
         originals: at least one, the first chapter first; there may be gaps.
-        chapter_count: how many chapters the recording has, by all that GoPro says of it.
+        listed: all files that GoPro names, there or not.
+        doubtful: those of which GoPro offers several different ones, with what a person is told; none of them is taken.
     """
 
     originals: tuple[OriginalFile, ...]
-    chapter_count: int
+    listed: frozenset[FileId]
+    doubtful: Mapping[FileId, SourceMissingError] = field(default_factory=dict)
+
+    def urls(self) -> dict[FileId, str]:
+        """Return the signed URL of each original."""
+        return {original.file_id: original.url for original in self.originals}
 
 
 def parse_descriptor(payload: object, media_id: str) -> DownloadDescriptor:
@@ -103,40 +122,60 @@ def parse_descriptor(payload: object, media_id: str) -> DownloadDescriptor:
 def choose_originals(descriptor: DownloadDescriptor, item_count: int) -> Offer:
     """Chooses the camera originals of a video: all chapters that can be had, in order.
 
-    A chapter is known by its number; where GoPro gives none, by the position that its address holds. Two originals of
-    one chapter (two lenses of one camera, say) are refused: the record of a video knows a file by its chapter, so one
-    of them would be lost.
+    A file is known by its chapter's number and its lens; where GoPro gives no number, by the position that its address
+    holds. One address that is listed twice is one file. Of two different originals of one chapter and one lens neither
+    is taken: the record of a video knows a file by these two, so one of them would be lost.
 
     Args:
         descriptor: what GoPro offers now.
         item_count: the number of chapters according to the listing.
 
     Returns:
-        What can be had, and how many chapters there should be: what is listed without being there counts, and so does
-        a gap in the numbers.
+        What can be had, and what there should be: what is listed without being there counts.
 
     Raises:
-        SourceMissingError: there is no original, or several of one chapter, or it cannot be told which is which.
+        SourceMissingError: there is no original, or it cannot be told which is which.
     """
     media_id = descriptor.media_id
     sources = [variation for variation in descriptor.variations if variation.is_original]
     if not sources:
         raise SourceMissingError(f"GoPro offers no camera original, only: {_labels(descriptor)}", media_id=media_id)
-    numbered = {
-        _chapter(source, alone=len(sources) == 1, most=item_count, media_id=media_id): source for source in sources
-    }
-    if len(numbered) < len(sources):
-        raise SourceMissingError(
-            f"GoPro offers {len(sources)} camera originals for {len(numbered)} chapters", media_id=media_id
+    listed = _by_file(sources, item_count, media_id)
+    offered = {file_id: _addresses(found) for file_id, found in listed.items()}
+    doubtful = {
+        file_id: SourceMissingError(
+            f"GoPro offers {len(addresses)} different camera originals of {file_id}, and nothing says which is the "
+            "right one: none of them is taken",
+            media_id=media_id,
         )
-    offered = {number: source for number, source in numbered.items() if source.available and source.url}
-    chapter_count = max(item_count, *numbered)
-    if not offered:
-        raise SourceMissingError(f"GoPro offers 0 of {chapter_count} camera originals", media_id=media_id)
-    return Offer(
-        originals=tuple(OriginalFile(item_number=number, url=source.url) for number, source in sorted(offered.items())),
-        chapter_count=chapter_count,
+        for file_id, addresses in offered.items()
+        if len(addresses) > 1
+    }
+    originals = tuple(
+        OriginalFile(item_number=file_id.item_number, lens=file_id.lens, url=next(iter(offered[file_id].values())))
+        for file_id in sorted(offered, key=attrgetter("place"))
+        if len(offered[file_id]) == 1
     )
+    if not originals:
+        for trouble in doubtful.values():
+            raise trouble
+        count = files_of_recording(listed.keys(), item_count)
+        raise SourceMissingError(f"GoPro offers 0 of {count} camera originals", media_id=media_id)
+    return Offer(originals=originals, listed=frozenset(listed), doubtful=doubtful)
+
+
+def _by_file(sources: Sequence[Variation], item_count: int, media_id: str) -> dict[FileId, list[Variation]]:
+    of_lens = Counter(source.lens for source in sources)
+    files: dict[FileId, list[Variation]] = defaultdict(list)
+    for source in sources:
+        chapter = _chapter(source, alone=of_lens[source.lens] == 1, most=item_count, media_id=media_id)
+        files[FileId(item_number=chapter, lens=source.lens)].append(source)
+    return files
+
+
+def _addresses(found: Iterable[Variation]) -> dict[str, str]:
+    """Returns one URL for each different address; the signatures of one file differ."""
+    return {source.url.partition("?")[0]: source.url for source in found if source.available and source.url}
 
 
 def _parse_variation(row: object, media_id: str) -> Variation:
@@ -148,6 +187,7 @@ def _parse_variation(row: object, media_id: str) -> Variation:
         available=row.get("available") is not False,  # older answers lack it: absent means there
         url=text_or_none(row.get("url")) or "",
         item_number=_item_number(row, media_id),
+        lens=lens_or_none(row.get("camera_position")),
     )
 
 

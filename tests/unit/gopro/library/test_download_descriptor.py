@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gopro_sync.errors import GoProApiChangedError, SourceMissingError
 from gopro_sync.gopro.library.download import Offer, OriginalFile, choose_originals, parse_descriptor
+from gopro_sync.values.file_id import files_of_recording
 from tests.support.gopro_api import descriptor, variation
 from tests.support.odd_values import json_values
 
@@ -87,21 +88,53 @@ def test_an_unavailable_chapter_makes_the_recording_incomplete_though_the_listin
     found = offered(
         variation("source", item_number=1), variation("source", item_number=2, available=False), item_count=1
     )
-    assert ([original.item_number for original in found.originals], found.chapter_count) == ([1], 2)
+    assert ([original.item_number for original in found.originals], files_of_recording(found.listed, 1)) == ([1], 2)
 
 
 @pytest.mark.parametrize(("numbers", "item_count"), [([1, 2], 3), ([1, 3], 3), ([2, 3], 1), ([1, 10**17], 1)])
 def test_a_missing_chapter_makes_the_recording_incomplete(numbers: list[int], item_count: int) -> None:
     found = offered(*(variation("source", item_number=number) for number in numbers), item_count=item_count)
     assert [original.item_number for original in found.originals] == numbers
-    assert found.chapter_count == max(item_count, *numbers) > len(numbers)
+    assert files_of_recording(found.listed, item_count) == max(item_count, *numbers) > len(numbers)
 
 
-def test_two_lenses_of_one_chapter_are_refused_because_one_would_be_lost() -> None:
-    front = variation("source", item_number=1, camera_position="front")
-    back = variation("source", item_number=1, camera_position="back")
-    with pytest.raises(SourceMissingError, match="2 camera originals for 1 chapters"):
-        choose(front, back)
+@pytest.mark.parametrize("numbers", [{"item_number": 1}, {}])
+@pytest.mark.parametrize(("front", "back"), [("front", "back"), ("FRONT", " Back ")])
+def test_each_lens_of_a_chapter_is_an_original_of_its_own_and_the_front_comes_first(
+    numbers: dict[str, Any], front: str, back: str
+) -> None:
+    found = offered(
+        variation("source", url="https://cdn.example/b?Signature=fake-signature", camera_position=back) | numbers,
+        variation("source", url="https://cdn.example/f?Signature=fake-signature", camera_position=front) | numbers,
+    )
+    assert [(original.item_number, original.lens, original.url[:21]) for original in found.originals] == [
+        (1, "front", "https://cdn.example/f"),
+        (1, "back", "https://cdn.example/b"),
+    ]
+
+
+@pytest.mark.parametrize("position", [None, "", " ", "default", "Default", 7, ["front"]])
+def test_the_usual_lens_has_no_name(position: object) -> None:
+    (original,) = choose(variation("source", camera_position=position))
+    assert original.lens is None
+
+
+@pytest.mark.parametrize("second", [{}, {"available": False}, {"url": ""}])
+def test_an_original_that_is_listed_twice_is_one_file(second: dict[str, Any]) -> None:
+    signed_anew = {"url": f"{url_of(1)}-2", "item_number": 1, **second}
+    (original,) = choose(variation("source", item_number=1), variation("source") | signed_anew)
+    assert original.item_number == 1
+
+
+def test_of_two_different_originals_of_one_chapter_none_is_taken_and_the_other_chapters_are() -> None:
+    other = variation("source", url="https://cdn.example/other.mp4?Signature=fake-signature") | {"item_number": 1}
+    found = offered(variation("source", item_number=1), other, variation("source", item_number=2), item_count=2)
+    assert [original.item_number for original in found.originals] == [2]
+    ((doubtful, trouble),) = found.doubtful.items()
+    assert (str(doubtful), len(found.listed)) == ("chapter 1", 2)
+    assert trouble.message.startswith("GoPro offers 2 different camera originals of chapter 1")
+    with pytest.raises(SourceMissingError, match="2 different camera originals of chapter 1"):
+        choose(variation("source", item_number=1), other)
 
 
 def test_several_originals_without_numbers_are_refused_because_their_order_is_a_guess() -> None:
@@ -152,7 +185,7 @@ def test_no_number_of_a_chapter_raises_anything_but_a_named_error(numbers: list[
     with suppress(GoProApiChangedError, SourceMissingError):
         originals = choose(*chapters, item_count=item_count)
         assert [original.item_number for original in originals] == sorted({o.item_number for o in originals})
-        assert len(originals) == len(numbers)
+        assert len(originals) <= len(numbers)
 
 
 def test_a_number_that_no_chapter_has_is_named() -> None:
@@ -168,7 +201,8 @@ def test_signed_urls_show_in_no_representation_and_no_error() -> None:
     parsed = parse_descriptor(descriptor(variation("source", item_number=1)), "a1")
     assert "fake-signature" not in repr(parsed)
     assert "fake-signature" not in repr(choose_originals(parsed, 1))
-    unnumbered = parse_descriptor(descriptor(variation("source"), variation("source")), "a1")
+    addresses = [f"https://cdn.example/{name}?Signature=fake-signature" for name in "ab"]
+    unnumbered = parse_descriptor(descriptor(*(variation("source", url=url) for url in addresses)), "a1")
     with pytest.raises(SourceMissingError) as caught:
         choose_originals(unnumbered, 2)
     assert "fake-signature" not in str(caught.value)

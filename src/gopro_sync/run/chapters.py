@@ -1,0 +1,143 @@
+"""What is known of the files of one video while it is being archived, and under which key each of them belongs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import replace
+from operator import attrgetter
+
+from gopro_sync.archive.archived_file import ArchivedFile
+from gopro_sync.archive.object_key import chapter_key, fallback_key, lens_key
+from gopro_sync.archive.open_upload import OpenUpload
+from gopro_sync.errors import GoProSyncError, IntegrityError, KeyConflictError
+from gopro_sync.gopro.library.download import Offer
+from gopro_sync.table.tracker import TrackerRecord
+from gopro_sync.table.video import Video
+from gopro_sync.values.file_id import FileId, files_of_recording
+
+
+class Chapters:
+    """The files of a video: those in S3, those that GoPro offers, and what became of each in this attempt.
+
+    Args:
+        video: the video.
+        record: what earlier attempts have archived.
+        offer: what GoPro offers now.
+    """
+
+    def __init__(self, video: Video, record: TrackerRecord, offer: Offer) -> None:
+        self._media_id = video.media_id
+        self._item_count = video.item_count
+        self._first_key = record.video.s3_key or video.s3_key
+        self._offered = [original.file_id for original in offer.originals]
+        files, upload = _named_as_at_gopro(record, offer.listed)
+        self._files = {file.file_id: file for file in files}
+        self._uploads = {} if upload is None else {upload.file_id: upload}
+        self._unfinished = upload if self._uploads.keys() - self._files.keys() - set(self._offered) else None
+        self._troubles: dict[FileId, GoProSyncError] = {
+            file_id: trouble for file_id, trouble in offer.doubtful.items() if file_id not in self._files
+        }
+        self._known = offer.listed | self._files.keys() | self._uploads.keys()
+        self._lens_of_plain_keys = self._find_lens_of_plain_keys()
+
+    @property
+    def finished(self) -> tuple[ArchivedFile, ...]:
+        """Return what is in S3, the beginning of the recording first."""
+        return tuple(sorted(self._files.values(), key=attrgetter("file_id.place")))
+
+    @property
+    def unfinished_upload(self) -> OpenUpload | None:
+        """Return the upload of a file that was left for now, if there is one: a later attempt may go on with it."""
+        return self._unfinished
+
+    @property
+    def count(self) -> int:
+        """Return how many files the video has, by all that is known of it."""
+        return files_of_recording(self._known, self._item_count)
+
+    @property
+    def first_trouble(self) -> tuple[FileId, GoProSyncError] | None:
+        """Return the first file that could not be archived, and why."""
+        return min(self._troubles.items(), key=lambda trouble: trouble[0].place, default=None)
+
+    def wanted(self, *, grown: Collection[FileId] = ()) -> list[FileId]:
+        """Return what is to be copied of what GoPro offers, in this order.
+
+        The one whose upload is recorded comes first: another one's upload would take its place in the record.
+
+        Args:
+            grown: files in S3 that are to be copied again.
+        """
+        wanted = [file_id for file_id in self._offered if file_id not in self._files or file_id in grown]
+        return sorted(wanted, key=lambda file_id: file_id not in self._uploads)
+
+    def is_offered(self, file_id: FileId) -> bool:
+        """Say whether GoPro offers the file now."""
+        return file_id in self._offered
+
+    def is_finished(self, file_id: FileId) -> bool:
+        """Say whether the file is in S3."""
+        return file_id in self._files
+
+    def upload_of(self, file_id: FileId) -> OpenUpload | None:
+        """Return the upload of this file that is under way."""
+        return self._uploads.get(file_id)
+
+    def keys_of(self, file_id: FileId) -> tuple[str, str]:
+        """Return the key of a file, and the one to take if another object holds it."""
+        key = chapter_key(self._first_key, file_id.item_number)
+        if len({known.lens for known in self._known}) > 1:
+            key = lens_key(key, file_id.lens, keeps_name=file_id.lens == self._lens_of_plain_keys)
+        return key, fallback_key(key, self._media_id)
+
+    def note(self, upload: OpenUpload) -> None:
+        """Take note of an upload that is under way."""
+        self._uploads[upload.file_id] = upload
+
+    def add(self, file: ArchivedFile) -> None:
+        """Take note of a file that is in S3 now."""
+        self._files[file.file_id] = file
+
+    def leave(self, file_id: FileId, trouble: GoProSyncError) -> None:
+        """Take note of why a file could not be archived."""
+        self._troubles[file_id] = trouble
+        if not isinstance(trouble, IntegrityError | KeyConflictError):  # those have given its upload up
+            self._unfinished = self._unfinished or self._uploads.get(file_id)
+
+    def _find_lens_of_plain_keys(self) -> str | None:
+        """Return the lens whose files have the video's own name: the first one, unless another one has it already."""
+        begun_files: list[ArchivedFile | OpenUpload] = [*self._files.values(), *self._uploads.values()]
+        for begun in begun_files:
+            plain_key = chapter_key(self._first_key, begun.item_number)
+            if begun.s3_key in {plain_key, fallback_key(plain_key, self._media_id)}:
+                return begun.lens
+        return min(self._known, key=lambda known: known.place[1:]).lens
+
+
+def _named_as_at_gopro(
+    record: TrackerRecord, listed: Collection[FileId]
+) -> tuple[list[ArchivedFile], OpenUpload | None]:
+    """Return what is recorded, each with the lens that GoPro names now.
+
+    GoPro may name the only lens one day and not the other, and earlier versions did not record it: a chapter that has
+    one file here and one there, of which one has no lens, is the same file.
+    """
+    upload = record.upload
+    recorded = _by_chapter({*(file.file_id for file in record.files), *([] if upload is None else [upload.file_id])})
+    at_gopro = _by_chapter(listed)
+
+    def lens_of(file_id: FileId) -> str | None:
+        here, there = recorded[file_id.item_number], at_gopro.get(file_id.item_number, [])
+        is_the_same = len(here) == len(there) == 1 and None in {file_id.lens, there[0].lens}
+        return there[0].lens if is_the_same else file_id.lens
+
+    files = [replace(file, lens=lens_of(file.file_id)) for file in record.files]
+    return files, upload and replace(upload, lens=lens_of(upload.file_id))
+
+
+def _by_chapter(file_ids: Collection[FileId]) -> dict[int, list[FileId]]:
+    chapters: dict[int, list[FileId]] = defaultdict(list)
+    for file_id in file_ids:
+        chapters[file_id.item_number].append(file_id)
+    return chapters
