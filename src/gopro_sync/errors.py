@@ -218,7 +218,8 @@ class SourceMissingError(GoProSyncError):
     """GoPro offers no camera original, or several that cannot be told apart. A proxy is never taken instead."""
 
     remedy = (
-        "Open the item on gopro.com; if the original is there, a later run takes it: after a day, then two, four ..."
+        "Open the item on gopro.com; once it has its original, and one only, a later run takes it: after a day, then "
+        "two, four ..."
     )
 
 

@@ -2,6 +2,9 @@
 
 GoPro's file names repeat (cameras wrap at 9999, a second camera counts the same), can be renamed by the user, and may
 hold anything. So the oldest of a group gets the plain key and the others carry their media id.
+
+Every new key can be restored to a disk of Windows or of a Mac: no name is one that such a disk refuses, and no two
+names are one for it. It knows "a.MP4" and "A.MP4" apart no more than an "é" of one or of two characters.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Final, Protocol
 from urllib.parse import quote
+
+from gopro_sync.archive.content_type import is_video_extension
 
 PREFIX_ROOT = "gopro-videos"
 
@@ -38,6 +43,18 @@ _FIRST_OF_OLD_FAMILY = re.compile(r"(?P<g>G)O(?P<p>P)R(?P<rest>\d{4}(?:_.*)?)", 
 _FUSION = re.compile(r"(?P<family>GP)(?:FR|BK)(?P<rest>\d{4}(?:_.*)?)", re.IGNORECASE | re.ASCII)
 _FUSION_CODES: Final[Mapping[str, str]] = {"front": "FR", "back": "BK"}
 
+# What names on Windows must not hold, besides control characters; and what they must not be, whatever the extension:
+# https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file#naming-conventions
+_NOT_IN_A_NAME = re.compile(r'[/\\<>:"|?*]')
+_DEVICE = re.compile(
+    r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9\u00b9\u00b2\u00b3]) *(?:\.|$)", re.IGNORECASE
+)
+
+# No video's, although GoPro states it of some: of edits, and of what it takes for a set of images.
+_EXTENSIONS_OF_NO_VIDEO: Final = frozenset({"GPR", "HEIC", "JPEG", "JPG", "JSON", "PNG", "ZIP"})
+# How `lens_key` ends a name, as `_folded` gives it.
+_OF_A_LENS = re.compile(r"_(?:front|back|default)(?=\.[^.]*$|$)")
+
 
 class NamedItem(Protocol):
     """What the key of a media item depends on."""
@@ -52,7 +69,7 @@ class NamedItem(Protocol):
 
     @property
     def file_extension(self) -> str | None:
-        """Extension that GoPro gives without a dot, used if there is no filename."""
+        """Extension that GoPro gives, used if the filename has none of a video."""
 
     @property
     def uploaded_at(self) -> datetime:
@@ -67,16 +84,17 @@ def clean_filename(name: str) -> str:
     """Returns the name as one harmless path component of at most ``MAX_CLEAN_NAME_BYTES`` bytes of UTF-8.
 
     Raises:
-        ValueError: nothing is left of the name.
+        ValueError: nothing is left of the name, or nothing but an extension.
     """
-    one_component = re.sub(r"[/\\]", "_", unicodedata.normalize("NFC", name))
-    visible = "".join(c for c in one_component if unicodedata.category(c)[0] != "C" and c not in "\u2028\u2029")
-    stem, extension = _split_extension(visible.strip().lstrip(". ").rstrip(". "))
-    room = MAX_CLEAN_NAME_BYTES - len(extension.encode())
-    cleaned = stem.encode()[:room].decode(errors="ignore").rstrip() + extension
-    if not cleaned:
+    one_component = _NOT_IN_A_NAME.sub("_", unicodedata.normalize("NFC", name))
+    visible = "".join(c for c in one_component if unicodedata.category(c)[0] != "C" and c not in "\u2028\u2029").strip()
+    bare = visible.lstrip(". ")
+    if visible.startswith(".") and is_video_extension(bare.rstrip(". ")):
+        raise ValueError("the file name is an extension only")
+    stem, extension = _split_extension(bare.rstrip(". "))
+    if not stem:
         raise ValueError("nothing is left of the file name")
-    return cleaned
+    return _joined(stem, extension)
 
 
 def chapter_filename(filename: str, item_number: int) -> str:
@@ -108,7 +126,8 @@ def disambiguated_filename(filename: str, media_id: str) -> str:
 
 def object_key(*, uploaded_on: date, filename: str) -> str:
     """Returns ``{PREFIX_ROOT}/{year}/{month}/{filename}``; the filename must be clean already."""
-    return f"{PREFIX_ROOT}/{uploaded_on:%Y}/{uploaded_on:%m}/{filename}"
+    # Not strftime: of the year 1, its %Y is "1" with the C library of Linux.
+    return f"{PREFIX_ROOT}/{uploaded_on.year:04}/{uploaded_on.month:02}/{filename}"
 
 
 def chapter_key(first_key: str, item_number: int) -> str:
@@ -154,21 +173,24 @@ def assign_keys(items: Iterable[NamedItem], recorded: Mapping[str, str]) -> dict
         recorded: media id -> key that the tracker holds already; these never change and come first.
 
     Returns:
-        media id -> key of chapter 1, for all items and all recorded ones. No two chapters of the library share a key.
+        media id -> key of chapter 1, for all items and all recorded ones. No two files of the library share a key, nor
+        a name on a disk of Windows or of a Mac, unless they do so in what is recorded already.
     """
     by_id = {item.media_id: item for item in items}
     assigned = dict(recorded)
     claimed = set[str]()
     for media_id, key in recorded.items():
-        claimed.update(_chapter_keys(key, by_id[media_id].item_count if media_id in by_id else 1))
+        claimed |= _claims(key, media_id, by_id[media_id].item_count if media_id in by_id else 1)
 
     new_items = (item for item in by_id.values() if item.media_id not in recorded)
     for item in sorted(new_items, key=lambda item: (item.uploaded_at, item.media_id)):
         # The candidates never end, and each one differs, so one is free.
-        assigned[item.media_id] = next(
-            key for key in _candidate_keys(item) if claimed.isdisjoint(_chapter_keys(key, item.item_count))
-        )
-        claimed.update(_chapter_keys(assigned[item.media_id], item.item_count))
+        for key in _candidate_keys(item):
+            claims = _claims(key, item.media_id, item.item_count)
+            if claimed.isdisjoint(claims):
+                break
+        assigned[item.media_id] = key
+        claimed |= claims
     return assigned
 
 
@@ -183,22 +205,52 @@ def _candidate_keys(item: NamedItem) -> Iterator[str]:
         yield object_key(uploaded_on=uploaded_on, filename=name)
 
 
-def _chapter_keys(first_key: str, item_count: int) -> list[str]:
+def _claims(first_key: str, media_id: str, item_count: int) -> set[str]:
+    """Returns what no other item's files may be called: the keys of all chapters, and those taken in their stead."""
     last = min(max(item_count, 1), _MOST_CLAIMED_CHAPTERS)
-    return [chapter_key(first_key, item_number) for item_number in range(1, last + 1)]
+    keys = [chapter_key(first_key, item_number) for item_number in range(1, last + 1)]
+    return {_folded(key) for key in keys} | {_folded(fallback_key(key, media_id)) for key in keys}
+
+
+def _folded(key: str) -> str:
+    """Returns the same text for all keys that are one name to some disk, and for the lenses of one chapter.
+
+    Disks differ in what they take for one letter, and by their age: this is more than any of them does. Without its
+    lens, since that is known only once the video is fetched. A Fusion's two files stay two: they often are two items,
+    and the camera writes their names in one case only.
+    """
+    if key.isascii():
+        folded = key.lower()
+    else:
+        folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", key).upper().casefold())
+    return _OF_A_LENS.sub("", folded)
 
 
 def _filename_of(item: NamedItem) -> str:
+    extension = _video_extension(item.file_extension)
     try:
-        return clean_filename(item.filename or "")
+        filename = clean_filename(item.filename or "")
     except ValueError:
-        return _harmless_id(item.media_id) + _video_extension(item.file_extension)
+        return _no_device(_harmless_id(item.media_id) + extension)
+    # "Dr. Smith", "v1.2" and "2024.05.01 dive" have dots, but no extension.
+    own = _split_extension(filename)[1].removeprefix(".")
+    is_complete = is_video_extension(own) or own.casefold() == extension.removeprefix(".").casefold()
+    return filename if is_complete else _joined(filename, extension)
 
 
 def _video_extension(file_extension: str | None) -> str:
-    """GoPro says 'json' for its edits, although their file is a video."""
-    extension = (file_extension or "").upper()
-    return f".{extension}" if re.fullmatch(r"[A-Z0-9]{1,8}", extension) and extension != "JSON" else ".MP4"
+    extension = (file_extension or "").upper().removeprefix(".")
+    is_of_a_video = re.fullmatch(r"[A-Z0-9]{1,8}", extension) and extension not in _EXTENSIONS_OF_NO_VIDEO
+    return f".{extension}" if is_of_a_video else ".MP4"
+
+
+def _joined(stem: str, extension: str) -> str:
+    room = MAX_CLEAN_NAME_BYTES - len(extension.encode())
+    return _no_device(stem.encode()[:room].decode(errors="ignore").rstrip(" " if extension else ". ") + extension)
+
+
+def _no_device(filename: str) -> str:
+    return f"_{filename}" if _DEVICE.match(filename) else filename
 
 
 def _split_extension(filename: str) -> tuple[str, str]:

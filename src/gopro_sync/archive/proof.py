@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote
 
 from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.archive.bucket_writer import ObjectDescription, StoredObject
+from gopro_sync.archive.content_type import content_type_of
 from gopro_sync.archive.integrity import Crc64Nvme, SourceEtagProof, StreamHasher, check_stored_object
 from gopro_sync.archive.origin import Origin
 from gopro_sync.archive.transfer_records import Archived, FileToArchive, TransferOutcome
@@ -62,7 +63,7 @@ def describe(file: FileToArchive, origin: Origin, *, key: str) -> ObjectDescript
         metadata["source-etag"] = _ascii(origin.file.etag)
     if file.captured_at is not None:
         metadata["captured-at"] = file.captured_at.isoformat()
-    return ObjectDescription(key=key, content_type=file.content_type, tags=file.tags, metadata=metadata)
+    return ObjectDescription(key=key, content_type=content_type_of(key), tags=file.tags, metadata=metadata)
 
 
 def hashed(blocks: Iterable[bytes], hasher: StreamHasher, workers: PartWorkers) -> Iterator[bytes]:

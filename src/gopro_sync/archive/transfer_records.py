@@ -30,7 +30,6 @@ class FileToArchive:
         fallback_key: where it is to lie if another object holds ``key``.
         tags: S3 object tags.
         captured_at: when it was filmed, if known.
-        content_type: MIME type of the object.
         lens: which of the camera's lenses; None for the usual single one.
     """
 
@@ -40,7 +39,6 @@ class FileToArchive:
     fallback_key: str | None
     tags: Mapping[str, str]
     captured_at: datetime | None = None
-    content_type: str = "video/mp4"
     lens: str | None = None
 
 

@@ -11,7 +11,7 @@ from gopro_sync.values.outside_values import one_line, text_or_none
 # GoPro's word for the only lens, where it says one at all.
 _USUAL_LENS: Final = "default"
 _FIRST_LENS: Final = "front"
-_LONGEST_LENS_BYTES: Final = 32
+_LONGEST_LENS_BYTES: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -434,6 +434,23 @@ def test_each_lens_of_a_fusion_is_archived_under_the_name_that_the_camera_gave_i
     assert world.tracker.get_many(["m1"])["m1"].files == result.files
 
 
+@pytest.mark.parametrize(
+    ("name", "stored_as", "content_type"),
+    [
+        ("GS010012.360", "GS010012.360", "application/octet-stream"),
+        ("IMG_0001.mov", "IMG_0001.mov", "video/quicktime"),
+        ("Surf day", "Surf day.MP4", "video/mp4"),
+    ],
+)
+def test_the_name_and_the_content_type_of_an_object_are_those_of_its_kind_of_file(
+    world: World, name: str, stored_as: str, content_type: str
+) -> None:
+    world.put(replace(recording(1234), filename=name))
+    world.archive(world.discover())
+    ((key, stored),) = world.s3.objects.items()
+    assert (key.rpartition("/")[2], stored.headers["content-type"]) == (stored_as, content_type)
+
+
 def test_a_lens_that_the_cdn_lacks_is_named_and_fetched_once_it_is_there(world: World) -> None:
     world.put(recording(MIB, 2 * MIB, 3 * MIB, LARGE, lenses=("front", "back"), row_overrides={"item_count": 2}))
     found = world.discover()

@@ -3,6 +3,8 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import PureWindowsPath
+from typing import Final
 
 import pytest
 from hypothesis import given
@@ -16,6 +18,7 @@ from gopro_sync.archive.object_key import (
     clean_filename,
     disambiguated_filename,
     fallback_key,
+    lens_key,
     object_key,
 )
 
@@ -44,15 +47,24 @@ class Item:
         ("line\nbreak\x00\u202e.MP4", "linebreak.MP4"),
         ("  spaced name .MP4 ", "spaced name.MP4"),
         ("cafe\u0301.MP4", "caf\u00e9.MP4"),
+        ("a:b?c*d.MP4", "a_b_c_d.MP4"),
+        ('say "<hi>"|.MP4', "say __hi___.MP4"),
+        ("CON.MP4", "_CON.MP4"),
+        ("nul", "_nul"),
+        ("Com1 .tar.MP4", "_Com1 .tar.MP4"),
+        ("LPT\u00b2.MP4", "_LPT\u00b2.MP4"),
+        ("CONTEST.MP4", "CONTEST.MP4"),
+        ("COM10.MP4", "COM10.MP4"),
+        ("dots and blanks. . ", "dots and blanks"),
     ],
 )
 def test_a_name_is_cleaned_to_one_harmless_component(name: str, cleaned: str) -> None:
     assert clean_filename(name) == cleaned
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", " . ", "\x00\x1f", "\u202e"])
+@pytest.mark.parametrize("name", ["", ".", "..", " . ", "\x00\x1f", "\u202e", ".MP4", " ..mov ", ".360"])
 def test_a_name_of_which_nothing_is_left_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="nothing is left"):
+    with pytest.raises(ValueError, match=r"nothing is left|an extension only"):
         clean_filename(name)
 
 
@@ -60,6 +72,11 @@ def test_a_long_name_is_cut_in_the_stem_and_keeps_its_extension() -> None:
     cleaned = clean_filename("ü" * 300 + ".MP4")
     assert cleaned == "ü" * 78 + ".MP4"
     assert len(cleaned.encode()) == MAX_CLEAN_NAME_BYTES
+
+
+def test_a_long_name_is_cut_where_its_extension_has_to_be_added_and_ends_in_no_dot() -> None:
+    assert key_of("ü" * 300) == "ü" * 78 + ".MP4"
+    assert clean_filename("a" * (MAX_CLEAN_NAME_BYTES - 1) + ". " + "b" * 20) == "a" * (MAX_CLEAN_NAME_BYTES - 1)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +96,8 @@ def test_a_long_name_is_cut_in_the_stem_and_keeps_its_extension() -> None:
         ("holiday", 2, "holiday_chapter02"),
         ("GX010456.MP4", 100, "GX010456_chapter100.MP4"),
         ("GX01045.MP4", 2, "GX01045_chapter02.MP4"),
+        ("GXAA0658.MP4", 2, "GXAA0658_chapter02.MP4"),
+        ("CamA-20240404-GX010206.MP4", 2, "CamA-20240404-GX010206_chapter02.MP4"),
     ],
 )
 def test_a_chapter_has_the_name_that_the_camera_gives_it(first: str, item_number: int, expected: str) -> None:
@@ -103,6 +122,11 @@ def test_two_media_ids_never_give_one_name(one: str, other: str) -> None:
 
 def test_key_holds_year_and_two_digit_month() -> None:
     assert object_key(uploaded_on=date(2026, 6, 1), filename="a.MP4") == "gopro-videos/2026/06/a.MP4"
+
+
+@pytest.mark.parametrize("year", [1, 206, 9999])
+def test_a_year_has_four_digits(year: int) -> None:
+    assert object_key(uploaded_on=date(year, 6, 1), filename="a.MP4") == f"gopro-videos/{year:04}/06/a.MP4"
 
 
 def test_chapters_of_a_key_stay_in_its_folder() -> None:
@@ -143,6 +167,11 @@ def test_a_recorded_key_never_changes_even_if_an_older_item_appears() -> None:
     assert keys["old"] == "gopro-videos/2026/06/GX010456_old.MP4"
 
 
+def test_a_video_that_was_renamed_keeps_its_recorded_key() -> None:
+    recorded = {"a": "gopro-videos/2026/06/GX010456.MP4"}
+    assert assign_keys([Item("a", "Surf.MP4")], recorded) == recorded
+
+
 def test_a_recorded_key_is_claimed_though_its_item_was_deleted_at_gopro() -> None:
     keys = assign_keys([Item("new")], {"gone": "gopro-videos/2026/06/GX010456.MP4"})
     assert keys["new"] == "gopro-videos/2026/06/GX010456_new.MP4"
@@ -172,6 +201,9 @@ def test_a_number_of_chapters_that_no_recording_has_does_not_fill_the_memory() -
         (None, "json", "ab01.MP4"),
         (None, "../x", "ab01.MP4"),
         ("..", "mov", "ab01.MOV"),
+        (".MP4", "MP4", "ab01.MP4"),
+        (None, ".mp4", "ab01.MP4"),
+        (None, "jpg", "ab01.MP4"),
     ],
 )
 def test_an_item_without_a_usable_filename_is_named_by_its_id(
@@ -179,6 +211,154 @@ def test_an_item_without_a_usable_filename_is_named_by_its_id(
 ) -> None:
     keys = assign_keys([Item("ab01", filename, file_extension=extension)], {})
     assert keys["ab01"] == f"gopro-videos/2026/06/{expected}"
+
+
+def key_of(filename: str, file_extension: str | None = "MP4", media_id: str = "ab01") -> str:
+    """The name that an item alone in its library gets."""
+    keys = assign_keys([Item(media_id, filename, file_extension=file_extension)], {})
+    return keys[media_id].removeprefix("gopro-videos/2026/06/")
+
+
+@pytest.mark.parametrize(
+    ("filename", "file_extension", "expected"),
+    [
+        ("Surf day", "MP4", "Surf day.MP4"),
+        ("Surf day", "mov", "Surf day.MOV"),
+        ("Surf day", None, "Surf day.MP4"),
+        ("Dr. Smith", "MP4", "Dr. Smith.MP4"),
+        ("2024.05.01 dive", "MP4", "2024.05.01 dive.MP4"),
+        ("v1.2", "mp4", "v1.2.MP4"),
+        ("MP4", "MP4", "MP4.MP4"),
+        ("poster.jpg", "MP4", "poster.jpg.MP4"),
+        ("edit.json", "json", "edit.json.MP4"),
+        ("GS010012.360", "MP4", "GS010012.360"),
+        ("GX010001.mp4", "MP4", "GX010001.mp4"),
+        ("IMG_0001.MOV", "mp4", "IMG_0001.MOV"),
+        ("clip.hevc", "HEVC", "clip.hevc"),
+        ("clip.hevc", "MP4", "clip.hevc.MP4"),
+        ("trailing.", "MP4", "trailing.MP4"),
+        ("CamA-20240404-GX010206.MP4", "MP4", "CamA-20240404-GX010206.MP4"),
+    ],
+)
+def test_a_name_without_a_videos_extension_gets_the_videos(
+    filename: str, file_extension: str | None, expected: str
+) -> None:
+    assert key_of(filename, file_extension) == expected
+
+
+def test_an_id_that_windows_keeps_for_a_device_names_no_file() -> None:
+    assert key_of("", "mp4", media_id="nul") == "_nul.MP4"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("GX010001.mp4", "GX010001.MP4"),
+        ("stra\u00dfe.MP4", "STRASSE.MP4"),
+        ("\u00e4tna.MP4", "A\u0308TNA.MP4"),
+        ("\u212b.MP4", "\u00c5.MP4"),
+        ("a?b.MP4", "a*b.mp4"),
+        ("holiday.MP4", "Holiday_back.MP4"),
+    ],
+)
+def test_names_that_are_one_for_a_disk_are_kept_apart_by_the_id(first: str, second: str) -> None:
+    names = [first, second]
+    keys = assign_keys([Item(str(place), name) for place, name in enumerate(names)], {})
+    assert [key.rpartition("/")[2] for key in keys.values()] == [
+        clean_filename(first),
+        disambiguated_filename(clean_filename(second), "1"),
+    ]
+
+
+def test_a_recorded_key_claims_its_name_in_either_case_and_two_recorded_ones_stay_as_they_are() -> None:
+    recorded = {"a": "gopro-videos/2026/06/gx010456.mp4", "b": "gopro-videos/2026/06/GX010456.mp4"}
+    keys = assign_keys([Item("a"), Item("b"), Item("c")], recorded)
+    assert keys == {**recorded, "c": "gopro-videos/2026/06/GX010456_c.MP4"}
+
+
+def test_ids_that_differ_by_case_alone_give_names_that_differ_by_more() -> None:
+    keys = assign_keys([Item("aB"), Item("Ab"), Item("AB")], {})
+    names = {media_id: {key, fallback_key(key, media_id)} for media_id, key in keys.items()}
+    assert len({name.casefold() for found in names.values() for name in found}) == sum(map(len, names.values()))
+
+
+@pytest.mark.parametrize(
+    ("first", "lens", "expected"),
+    [
+        ("GPFR0123.MP4", "front", "GPFR0123.MP4"),
+        ("GPFR0123.MP4", "back", "GPBK0123.MP4"),
+        ("GPBK0123_ab01.MP4", "front", "GPFR0123_ab01.MP4"),
+        ("GPFR0123_chapter02.MP4", "back", "GPBK0123_chapter02.MP4"),
+        ("GPFR0123.MP4", "left", "GPFR0123_left.MP4"),
+        ("GPFR0123.MP4", None, "GPFR0123_default.MP4"),
+        ("holiday.MP4", "front", "holiday.MP4"),
+        ("holiday.MP4", "back", "holiday_back.MP4"),
+        ("holiday.MP4", None, "holiday_default.MP4"),
+        ("holiday.MP4", "../x", "holiday_%2E%2E%2Fx.MP4"),
+    ],
+)
+def test_each_lens_has_a_name_of_its_own(first: str, lens: str | None, expected: str) -> None:
+    key = lens_key(f"gopro-videos/2026/06/{first}", lens, keeps_name=lens == "front")
+    assert key == f"gopro-videos/2026/06/{expected}"
+
+
+# Letters that some disk takes for others, names that Windows keeps for devices, and the ends that it cuts off.
+ODD_NAMES: Final = st.lists(
+    st.sampled_from(
+        [*"aAbB.:?\u00e4\u00c4\u0308\u00df\u0131\u0130\u017f\u212a ", "ss", "nul", "CON", ".mp4", ".MP4", "_back"]
+    ),
+    max_size=5,
+).map("".join)
+
+
+def is_no_lens(media_id: str) -> bool:
+    """An id is no word of five letters: with one that is, the first key's second choice is the key of the lens."""
+    return bool(media_id) and media_id.casefold() not in {"back", "front"}
+
+
+LIBRARIES: Final = st.lists(
+    st.builds(
+        Item,
+        media_id=st.one_of(st.sampled_from(["a", "A", "b", "B", "nul"]), any_text.filter(is_no_lens)),
+        filename=st.one_of(st.none(), ODD_NAMES, st.sampled_from(["GX010456.MP4", "gx020456.mp4", "GX010456_A.MP4"])),
+        file_extension=st.sampled_from([None, "MP4", "mov", "360", "json", "x" * 99]),
+        uploaded_at=st.sampled_from([JUNE, JUNE + timedelta(days=1)]),
+        item_count=st.integers(0, 3),
+    ),
+    max_size=10,
+    unique_by=lambda item: item.media_id,
+)
+
+
+def files_of(item: Item, first_key: str) -> list[str]:
+    """The keys of all chapters of two lenses, and those that are taken where another object lies there."""
+    chapters = [chapter_key(first_key, number) for number in range(1, max(item.item_count, 1) + 1)]
+    lenses = [(key, lens_key(key, "back", keeps_name=False)) for key in chapters]
+    return [key for both in lenses for one in both for key in {one, fallback_key(one, item.media_id)}]
+
+
+@given(LIBRARIES)
+def test_all_files_of_a_library_can_be_restored_to_one_disk_of_windows_or_of_a_mac(library: list[Item]) -> None:
+    keys = assign_keys(library, {})
+    files = [key for item in library for key in files_of(item, keys[item.media_id])]
+    for as_one in (str.upper, str.casefold, lambda key: unicodedata.normalize("NFD", key).casefold()):
+        assert len({as_one(key) for key in files}) == len(files)
+    for key in files:
+        name = key.rpartition("/")[2]
+        assert not set(name) & set('<>:"|?*\\'), name
+        assert name.isprintable()
+        assert not name.endswith((".", " ")), name
+        assert PureWindowsPath(name).name == name
+        assert not PureWindowsPath(name).is_reserved(), name
+        assert len(name.encode()) <= 255
+
+
+@given(LIBRARIES, LIBRARIES)
+def test_a_key_once_given_never_changes_whatever_comes_to_the_library(before: list[Item], later: list[Item]) -> None:
+    recorded = assign_keys(before, {})
+    keys = assign_keys([*before, *later], recorded)
+    assert recorded.items() <= keys.items()
+    assert len({key.casefold() for key in keys.values()}) == len(keys)
 
 
 @given(
