@@ -186,7 +186,8 @@ def _first_keys(
         files, _ = _chosen(copies, ())
         if files[0].item_number == 1:
             fixed.setdefault(media_id, files[0].s3_key)
-    return assign_keys((item for item in listing.items if classify(item) is None), fixed)
+    taken = (copy.file.s3_key for copies in objects.values() for copy in copies)
+    return assign_keys((item for item in listing.items if classify(item) is None), fixed, taken=taken)
 
 
 def _video(media_id: str, item: MediaItem | None, first_key: str) -> Video:

@@ -165,12 +165,15 @@ def fallback_key(key: str, media_id: str) -> str:
     return f"{folder}{slash}{disambiguated_filename(filename, media_id)}"
 
 
-def assign_keys(items: Iterable[NamedItem], recorded: Mapping[str, str]) -> dict[str, str]:
+def assign_keys(
+    items: Iterable[NamedItem], recorded: Mapping[str, str], *, taken: Iterable[str] = ()
+) -> dict[str, str]:
     """Gives every media item of a library the key of its first chapter.
 
     Args:
         items: the whole library, in any order; the result does not depend on it.
         recorded: media id -> key that the tracker holds already; these never change and come first.
+        taken: the keys of all files that are archived: more of them than the listing's count may tell.
 
     Returns:
         media id -> key of chapter 1, for all items and all recorded ones. No two files of the library share a key, nor
@@ -178,7 +181,7 @@ def assign_keys(items: Iterable[NamedItem], recorded: Mapping[str, str]) -> dict
     """
     by_id = {item.media_id: item for item in items}
     assigned = dict(recorded)
-    claimed = set[str]()
+    claimed = {_folded(key) for key in taken}
     for media_id, key in recorded.items():
         claimed |= _claims(key, media_id, by_id[media_id].item_count if media_id in by_id else 1)
 
@@ -216,8 +219,8 @@ def _folded(key: str) -> str:
     """Returns the same text for all keys that are one name to some disk, and for the lenses of one chapter.
 
     Disks differ in what they take for one letter, and by their age: this is more than any of them does. Without its
-    lens, since that is known only once the video is fetched. A Fusion's two files stay two: they often are two items,
-    and the camera writes their names in one case only.
+    lens, since that is known only once the video is fetched. A Fusion's two files stay two: they may be two items, and
+    the camera writes their names in one case only.
     """
     if key.isascii():
         folded = key.lower()

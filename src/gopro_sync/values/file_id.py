@@ -48,12 +48,15 @@ def lens_or_none(camera_position: object) -> str | None:
 def files_of_recording(known: Collection[FileId], item_count: int) -> int:
     """Return how many files a recording has at least, by what is known of them; a gap in the numbers is one more.
 
-    All lenses film from the beginning to the end, so each has as many chapters as the one with the most.
+    All lenses film from the beginning to the end, so each has as many chapters as the one with the most; but where no
+    two lenses share a number, the numbers count the files.
 
     Args:
         known: the files that have been seen, at GoPro or in S3.
         item_count: GoPro's count: of the chapters, or of all files (with two lenses it may be either).
     """
+    if len({one.item_number for one in known}) == len(known):
+        return max(item_count, *(one.item_number for one in known), 0)
     of_usual_lens = max((one.item_number for one in known if one.lens is None), default=0)
     of_named_lenses = [one for one in known if one.lens is not None]
     lenses = {one.lens for one in of_named_lenses}

@@ -276,6 +276,12 @@ def test_a_recorded_key_claims_its_name_in_either_case_and_two_recorded_ones_sta
     assert keys == {**recorded, "c": "gopro-videos/2026/06/GX010456_c.MP4"}
 
 
+def test_a_file_in_the_bucket_claims_its_name_though_the_listing_does_not_count_it() -> None:
+    recorded, taken = {"a": "gopro-videos/2026/06/GPFR0123.MP4"}, ["gopro-videos/2026/06/GPBK0123.MP4"]
+    keys = assign_keys([Item("a", "GPFR0123.MP4"), Item("b", "gpbk0123.mp4")], recorded, taken=taken)
+    assert keys["b"] == "gopro-videos/2026/06/gpbk0123_b.mp4"
+
+
 def test_ids_that_differ_by_case_alone_give_names_that_differ_by_more() -> None:
     keys = assign_keys([Item("aB"), Item("Ab"), Item("AB")], {})
     names = {media_id: {key, fallback_key(key, media_id)} for media_id, key in keys.items()}

@@ -21,6 +21,8 @@ def ids(*files: tuple[int, str | None]) -> set[FileId]:
         (((1, "front"), (2, "front"), (1, "back")), 2, 4),
         (((1, "front"), (2, "front"), (1, "back")), 4, 4),
         (((2, "front"),), 1, 2),
+        (((1, "front"), (2, "back")), 2, 2),
+        (((1, "front"), (2, "back"), (4, "back")), 2, 4),
         (((1, None), (2, None), (1, "front")), 2, 3),
     ],
 )

@@ -21,8 +21,10 @@ from gopro_sync.values.outside_values import text_or_none, whole_number_or_none
 
 _ORIGINAL_LABEL = "source"
 _LONGEST_LABEL = 40
-# GoPro's addresses end in the chapter's position: .../source/default/2.mp4 (observed by open-source clients).
-_POSITION_IN_PATH: Final = re.compile(r"/(?P<position>[1-9][0-9]{0,3})\.[A-Za-z0-9]+")
+# GoPro's addresses end in the lens and the chapter's position: .../source/default/2.mp4 (observed by open-source
+# clients). Only a word that is a lens is taken for one: whatever else may stand there could differ at each request.
+_POSITION_IN_PATH: Final = re.compile(r"/(?P<position>[1-9][0-9]{0,3})\.[A-Za-z0-9]+\Z")
+_LENS_IN_PATH: Final = re.compile(r"/source/(?P<lens>front|back)/[^/]*\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +189,7 @@ def _parse_variation(row: object, media_id: str) -> Variation:
         available=row.get("available") is not False,  # older answers lack it: absent means there
         url=text_or_none(row.get("url")) or "",
         item_number=_item_number(row, media_id),
-        lens=lens_or_none(row.get("camera_position")),
+        lens=lens_or_none(row.get("camera_position")) or _lens_in_address(text_or_none(row.get("url")) or ""),
     )
 
 
@@ -215,12 +217,20 @@ def _chapter(source: Variation, *, alone: bool, most: int, media_id: str) -> int
 
 
 def _position_in_address(url: str) -> int | None:
-    try:
-        path = urlsplit(url).path
-    except ValueError:
-        return None
-    match = _POSITION_IN_PATH.fullmatch(path[path.rfind("/") :]) if "/" in path else None
+    match = _POSITION_IN_PATH.search(_path_of(url))
     return None if match is None else whole_number_or_none(match["position"])
+
+
+def _lens_in_address(url: str) -> str | None:
+    match = _LENS_IN_PATH.search(_path_of(url))
+    return None if match is None else lens_or_none(match["lens"])
+
+
+def _path_of(url: str) -> str:
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""
 
 
 def _labels(descriptor: DownloadDescriptor) -> str:

@@ -113,6 +113,13 @@ def test_each_lens_of_a_chapter_is_an_original_of_its_own_and_the_front_comes_fi
     ]
 
 
+@pytest.mark.parametrize("position", [{}, {"camera_position": "default"}])
+def test_the_lens_is_read_from_the_address_where_the_descriptor_does_not_name_it(position: dict[str, str]) -> None:
+    urls = [f"https://cdn.example/m/source/{lens}/1.mp4?Signature=fake-signature" for lens in ("back", "front", "x1")]
+    found = offered(*(variation("source", url=url) | position for url in urls))
+    assert [(one.lens, one.url) for one in found.originals] == [(None, urls[2]), ("front", urls[1]), ("back", urls[0])]
+
+
 @pytest.mark.parametrize("position", [None, "", " ", "default", "Default", 7, ["front"]])
 def test_the_usual_lens_has_no_name(position: object) -> None:
     (original,) = choose(variation("source", camera_position=position))
