@@ -38,7 +38,8 @@ class Chapters:
         self._troubles: dict[FileId, GoProSyncError] = {
             file_id: trouble for file_id, trouble in offer.doubtful.items() if file_id not in self._files
         }
-        self._known = offer.listed | self._files.keys() | self._uploads.keys()
+        self._known = offer.listed | self._files.keys()
+        self._lenses = {known.lens for known in [*self._known, *self._uploads]}
         self._lens_of_plain_keys = self._find_lens_of_plain_keys()
 
     @property
@@ -87,7 +88,7 @@ class Chapters:
     def keys_of(self, file_id: FileId) -> tuple[str, str]:
         """Return the key of a file, and the one to take if another object holds it."""
         key = chapter_key(self._first_key, file_id.item_number)
-        if len({known.lens for known in self._known}) > 1:
+        if len(self._lenses) > 1:
             key = lens_key(key, file_id.lens, keeps_name=file_id.lens == self._lens_of_plain_keys)
         return key, fallback_key(key, self._media_id)
 
