@@ -9,7 +9,7 @@ from datetime import datetime
 from operator import attrgetter
 
 from gopro_sync.archive.archived_file import ArchivedFile
-from gopro_sync.archive.object_key import assign_keys
+from gopro_sync.archive.object_key import assign_keys, key_without_lens
 from gopro_sync.gopro.library.listing import LibraryListing
 from gopro_sync.gopro.library.media import MediaItem, SkipReason, classify
 from gopro_sync.run.completeness import shortfall, slack_bytes
@@ -185,8 +185,8 @@ def _first_keys(
     for media_id, copies in objects.items():
         files, _ = _chosen(copies, ())
         if files[0].item_number == 1:
-            fixed.setdefault(media_id, files[0].s3_key)
-    taken = (copy.file.s3_key for copies in objects.values() for copy in copies)
+            fixed.setdefault(media_id, key_without_lens(files[0].s3_key, files[0].lens))
+    taken = (copy.file.s3_key for media_id in fixed.keys() & objects.keys() for copy in objects[media_id])
     return assign_keys((item for item in listing.items if classify(item) is None), fixed, taken=taken)
 
 

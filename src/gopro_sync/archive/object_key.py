@@ -156,6 +156,13 @@ def lens_key(key: str, lens: str | None, *, keeps_name: bool) -> str:
     return f"{folder}{slash}{stem}_{_harmless_id(lens or 'default')}{extension}"
 
 
+def key_without_lens(key: str, lens: str | None) -> str:
+    """Returns the key of a chapter, from that of one lens's file; the same key if the lens does not stand in it."""
+    folder, slash, filename = key.rpartition("/")
+    stem, extension = _split_extension(filename)
+    return f"{folder}{slash}{stem.removesuffix(f'_{_harmless_id(lens)}')}{extension}" if lens else key
+
+
 def fallback_key(key: str, media_id: str) -> str:
     """Returns the key to take when another object holds ``key``; the same key if it carries the media id already."""
     folder, slash, filename = key.rpartition("/")
@@ -173,7 +180,7 @@ def assign_keys(
     Args:
         items: the whole library, in any order; the result does not depend on it.
         recorded: media id -> key that the tracker holds already; these never change and come first.
-        taken: the keys of all files that are archived: more of them than the listing's count may tell.
+        taken: the keys of the recorded items' archived files: there may be more of them than the listing counts.
 
     Returns:
         media id -> key of chapter 1, for all items and all recorded ones. No two files of the library share a key, nor

@@ -231,7 +231,8 @@ def _log_unrecorded(left: Collection[str], unrecordable: Mapping[str, str]) -> N
 
 def _keys(items: Sequence[MediaItem], records: Mapping[str, TrackerRecord]) -> dict[str, str]:
     recorded = {media_id: record.video.s3_key for media_id, record in records.items() if record.video.s3_key}
-    return assign_keys(items, recorded, taken=(file.s3_key for record in records.values() for file in record.files))
+    taken = (file.s3_key for media_id in recorded for file in records[media_id].files)
+    return assign_keys(items, recorded, taken=taken)
 
 
 def _is_without_files(record: TrackerRecord | None) -> bool:

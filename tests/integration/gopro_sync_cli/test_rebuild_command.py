@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import pytest
 import typer
@@ -79,14 +79,19 @@ def forget(world: World) -> None:
         world.dynamodb.delete_item(TableName=TABLE, Key={"media_id": item["media_id"]})
 
 
-def archive_two_chapters(world: World) -> dict[str, Any]:
-    world.put(recording(MIB, 3000))
+def archive_two_chapters(world: World, *, lenses: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Archive a video of two files: two chapters, or two lenses of one."""
+    world.put(recording(MIB, 3000, lenses=lenses))
     assert world.archive(world.discover()).status is VideoStatus.COMPLETED
     return world.record()
 
 
-def test_a_lost_table_is_rebuilt_and_the_next_run_finds_nothing_to_do(world: World) -> None:
-    before = archive_two_chapters(world)
+BOTH_LENSES: Final = ("front", "back")
+
+
+@pytest.mark.parametrize("lenses", [(), BOTH_LENSES])
+def test_a_lost_table_is_rebuilt_and_the_next_run_finds_nothing_to_do(world: World, lenses: tuple[str, ...]) -> None:
+    before = archive_two_chapters(world, lenses=lenses)
     forget(world)
 
     said = rebuild(world)
@@ -112,8 +117,12 @@ def test_a_dry_run_writes_nothing(world: World) -> None:
     assert world.dynamodb.scan(TableName=TABLE)["Count"] == 0
 
 
-def test_of_a_video_with_a_chapter_missing_the_next_run_fetches_that_chapter_only(world: World) -> None:
-    archive_two_chapters(world)
+@pytest.mark.parametrize("lenses", [(), BOTH_LENSES])
+def test_of_a_video_with_a_chapter_missing_the_next_run_fetches_that_chapter_only(
+    world: World, lenses: tuple[str, ...]
+) -> None:
+    archive_two_chapters(world, lenses=lenses)
+    keys = set(world.s3.objects)
     key = next(key for key in world.s3.objects if key.endswith("GX010456.MP4"))
     del world.s3.objects[key]
     forget(world)
@@ -123,6 +132,7 @@ def test_of_a_video_with_a_chapter_missing_the_next_run_fetches_that_chapter_onl
     result = world.archive(world.discover(owner="run-2"), owner="run-2")
 
     assert (result.status, result.bytes_sent) == (VideoStatus.COMPLETED, MIB)
+    assert set(world.s3.objects) == keys
     world.assert_archived_whole()
 
 
