@@ -8,7 +8,7 @@ join (``concat``), and a proxy can have the original's pixel size (observed by o
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -167,17 +167,23 @@ def choose_originals(descriptor: DownloadDescriptor, item_count: int) -> Offer:
 
 
 def _by_file(sources: Sequence[Variation], item_count: int, media_id: str) -> dict[FileId, list[Variation]]:
-    of_lens = Counter(source.lens for source in sources)
+    of_lens: dict[str | None, set[str]] = defaultdict(set)
+    for source in sources:
+        of_lens[source.lens].add(_address(source))
     files: dict[FileId, list[Variation]] = defaultdict(list)
     for source in sources:
-        chapter = _chapter(source, alone=of_lens[source.lens] == 1, most=item_count, media_id=media_id)
+        chapter = _chapter(source, alone=len(of_lens[source.lens]) == 1, most=item_count, media_id=media_id)
         files[FileId(item_number=chapter, lens=source.lens)].append(source)
     return files
 
 
 def _addresses(found: Iterable[Variation]) -> dict[str, str]:
     """Returns one URL for each different address; the signatures of one file differ."""
-    return {source.url.partition("?")[0]: source.url for source in found if source.available and source.url}
+    return {_address(source): source.url for source in found if source.available and source.url}
+
+
+def _address(source: Variation) -> str:
+    return source.url.partition("?")[0]
 
 
 def _parse_variation(row: object, media_id: str) -> Variation:

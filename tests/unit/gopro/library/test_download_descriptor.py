@@ -133,6 +133,11 @@ def test_an_original_that_is_listed_twice_is_one_file(second: dict[str, Any]) ->
     assert original.item_number == 1
 
 
+def test_an_original_without_a_number_that_is_listed_twice_is_one_file() -> None:
+    (original,) = choose(*(variation("source", url=f"https://cdn.example/a.mp4?Signature={n}") for n in (1, 2)))
+    assert original.item_number == 1
+
+
 def test_of_two_different_originals_of_one_chapter_none_is_taken_and_the_other_chapters_are() -> None:
     other = variation("source", url="https://cdn.example/other.mp4?Signature=fake-signature") | {"item_number": 1}
     found = offered(variation("source", item_number=1), other, variation("source", item_number=2), item_count=2)
