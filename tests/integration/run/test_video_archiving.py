@@ -451,6 +451,25 @@ def test_the_name_and_the_content_type_of_an_object_are_those_of_its_kind_of_fil
     assert (key.rpartition("/")[2], stored.headers["content-type"]) == (stored_as, content_type)
 
 
+@pytest.mark.parametrize("said", [{}, {"x-amz-meta-camera-position": "front"}], ids=["lens not said", "another lens"])
+def test_an_object_of_the_same_bytes_is_the_lens_that_it_says_or_that_nobody_said(
+    world: World, said: dict[str, str]
+) -> None:
+    world.put(recording(MIB, 2 * MIB, lenses=("front", "back")))
+    world.archive(world.discover())
+    back = world.s3.objects["gopro-videos/2026/05/GX010456_back.MP4"]
+    del back.headers["x-amz-meta-camera-position"]
+    back.headers.update(said)
+    world.dynamodb.delete_item(TableName=TABLE, Key={"media_id": {"S": "m1"}})
+
+    result = world.archive(world.discover())
+
+    assert [file.lens for file in result.files] == ["front", "back"]
+    other = [] if not said else ["GX010456_back_m1.MP4"]
+    names = [key.rpartition("/")[2] for key in world.s3.objects]
+    assert sorted(names) == sorted(["GX010456.MP4", "GX010456_back.MP4", *other])
+
+
 def test_a_lens_that_the_cdn_lacks_is_named_and_fetched_once_it_is_there(world: World) -> None:
     world.put(recording(MIB, 2 * MIB, 3 * MIB, LARGE, lenses=("front", "back"), row_overrides={"item_count": 2}))
     found = world.discover()
