@@ -26,6 +26,12 @@ _LONGEST_LABEL = 40
 _POSITION_IN_PATH: Final = re.compile(r"/(?P<position>[1-9][0-9]{0,3})\.[A-Za-z0-9]+\Z")
 _LENS_IN_PATH: Final = re.compile(r"/source/(?P<lens>front|back)/[^/]*\Z", re.IGNORECASE)
 
+# https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-creating-signed-url-custom-policy.html
+# https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+_OF_A_SIGNATURE: Final = re.compile(
+    r"(?:Expires|Policy|Signature|Key-Pair-Id|AWSAccessKeyId|X-Amz-[^=]*)=", re.IGNORECASE
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variation:
@@ -178,12 +184,14 @@ def _by_file(sources: Sequence[Variation], item_count: int, media_id: str) -> di
 
 
 def _addresses(found: Iterable[Variation]) -> dict[str, str]:
-    """Returns one URL for each different address; the signatures of one file differ."""
+    """Returns one URL for each different address."""
     return {_address(source): source.url for source in found if source.available and source.url}
 
 
 def _address(source: Variation) -> str:
-    return source.url.partition("?")[0]
+    """Returns the URL without its signature: any other parameter may be what tells two files apart."""
+    address, _, query = source.url.partition("?")
+    return "&".join([address, *(field for field in query.split("&") if not _OF_A_SIGNATURE.match(field))])
 
 
 def _parse_variation(row: object, media_id: str) -> Variation:

@@ -128,7 +128,7 @@ def test_the_usual_lens_has_no_name(position: object) -> None:
 
 @pytest.mark.parametrize("second", [{}, {"available": False}, {"url": ""}])
 def test_an_original_that_is_listed_twice_is_one_file(second: dict[str, Any]) -> None:
-    signed_anew = {"url": f"{url_of(1)}-2", "item_number": 1, **second}
+    signed_anew = {"url": f"{url_of(1)}-2&Expires=7&X-Amz-Date=8", "item_number": 1, **second}
     (original,) = choose(variation("source", item_number=1), variation("source") | signed_anew)
     assert original.item_number == 1
 
@@ -136,6 +136,13 @@ def test_an_original_that_is_listed_twice_is_one_file(second: dict[str, Any]) ->
 def test_an_original_without_a_number_that_is_listed_twice_is_one_file() -> None:
     (original,) = choose(*(variation("source", url=f"https://cdn.example/a.mp4?Signature={n}") for n in (1, 2)))
     assert original.item_number == 1
+
+
+@pytest.mark.parametrize("number", [{}, {"item_number": 1}])
+def test_two_addresses_that_differ_by_more_than_their_signatures_are_two_files(number: dict[str, int]) -> None:
+    urls = [f"https://cdn.example/get?file={name}&Expires=1&Signature=fake-signature" for name in "ab"]
+    with pytest.raises(SourceMissingError, match=r"2 different camera originals|several camera originals"):
+        choose(*(variation("source", url=url) | number for url in urls))
 
 
 def test_of_two_different_originals_of_one_chapter_none_is_taken_and_the_other_chapters_are() -> None:
