@@ -4,6 +4,7 @@
 * Without a declared algorithm it has no checksum at all; S3 computes CRC64NVME by itself and says so.
 * CRC64NVME is computed by a Python loop, 7 MB/s; here by awscrt.
 * Parts smaller than 5 MiB are accepted; tags given at CreateMultipartUpload are lost; BucketKeyEnabled is not reported.
+* A trailer is read wherever it stands: announced or not, behind a presigned URL, with any length announced or none.
 """
 
 # ruff: noqa: SLF001  # a patch has to use the engine's private names
@@ -11,27 +12,32 @@ from __future__ import annotations
 
 import base64
 import struct
+import sys
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.etree.ElementTree import Element, ParseError, SubElement, fromstring, tostring
 
 from awscrt import checksums
+from ministack import app
 from ministack.services import s3
 
+from local.aws_chunked import CHECKSUM_HEADER, AwsChunkedBody, BodyRefusedError, PlainBody, is_trailed
 from local.engine.patching import replace
 
 # An answer of the engine's S3: status, headers, body.
 Answer = tuple[int, dict[str, str], bytes]
 
 _SMALLEST_PART_BYTES = 5 * 1024 * 1024
-_CHECKSUM_HEADER = "x-amz-checksum-crc64nvme"
 _TYPE_HEADER = "x-amz-checksum-type"
 _BUCKET_KEY_HEADER = "x-amz-server-side-encryption-bucket-key-enabled"
 
 
 def apply() -> None:
-    """Replaces the handlers of the four operations that move a video."""
+    """Replaces the handlers of the four operations that move a video, and the reading of their bodies."""
+    replace(app, "_decode_aws_chunked_body", _checking_frames(app._decode_aws_chunked_body))
+    replace(app, "_incomplete_request_body_response", _naming_refusal(app._incomplete_request_body_response))
     replace(s3, "_crc64nvme", checksums.crc64nvme)
     replace(s3, "_bucket_default_sse_headers", _with_bucket_key(s3._bucket_default_sse_headers))
     replace(s3, "_SSE_STORED_HEADERS", (*s3._SSE_STORED_HEADERS, _BUCKET_KEY_HEADER))
@@ -39,6 +45,43 @@ def apply() -> None:
     replace(s3, "_put_object", _reporting_checksum(s3._put_object))
     replace(s3, "_create_multipart_upload", _keeping_tags(s3._create_multipart_upload))
     replace(s3, "_complete_multipart_upload", _completing(s3._complete_multipart_upload))
+
+
+class _RefusedBodyError(app._IncompleteRequestBody):  # type: ignore[misc]  # the engine has no types
+    """What the engine catches, with what S3 says."""
+
+    def __init__(self, refused: BodyRefusedError) -> None:
+        super().__init__(refused.code)
+        self.refused = refused
+
+
+def _checking_frames(stock: Callable[..., bytes]) -> Callable[..., bytes]:
+    def decode(body: bytes, headers: dict[str, str]) -> bytes:
+        try:
+            if is_trailed(headers):
+                framed, block = (
+                    AwsChunkedBody(PlainBody(BytesIO(body), len(body)), headers),
+                    memoryview(bytearray(2**20)),
+                )
+                while framed.readinto(block):
+                    pass
+        except BodyRefusedError as refused:
+            raise _RefusedBodyError(refused) from refused
+        return stock(body, headers)
+
+    return decode
+
+
+def _naming_refusal(stock: Callable[..., Answer | None]) -> Callable[..., Answer | None]:
+    """The engine asks for the answer while it handles the error, which it does not hand over."""
+
+    def answer(*request: Any) -> Answer | None:
+        told, error = stock(*request), sys.exception()
+        if told is None or not isinstance(error, _RefusedBodyError):
+            return told
+        return _refusal(error.refused.code, "The body is not as it was announced", "", status=error.refused.status)
+
+    return answer
 
 
 def _with_whole_object_checksum(stock: Callable[..., str | None]) -> Callable[..., str | None]:
@@ -91,7 +134,7 @@ def _completing(stock: Callable[..., Answer]) -> Callable[..., Answer]:
             message = "Your proposed upload is smaller than the minimum allowed size"
             return _refusal("EntityTooSmall", message, f"/{bucket}/{key}")
         # Compared here: the engine would compare it with its checksum of checksums.
-        claimed = headers.pop(_CHECKSUM_HEADER, None)
+        claimed = headers.pop(CHECKSUM_HEADER, None)
         if claimed is not None and claimed != _encoded(_crc64nvme_of(parts)):
             message = "The CRC64NVME you specified did not match the calculated checksum."
             return _refusal("BadDigest", message, f"/{bucket}/{key}")
@@ -161,6 +204,6 @@ def _local_name(element: Element) -> str:
     return element.tag.rsplit("}", 1)[-1]
 
 
-def _refusal(code: str, message: str, resource: str) -> Answer:
-    status, headers, body = s3._error(code, message, 400, resource)
+def _refusal(code: str, message: str, resource: str, *, status: int = 400) -> Answer:
+    status, headers, body = s3._error(code, message, status, resource)
     return status, headers, body

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 import urllib3
 from awscrt import checksums
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from local.aws_client import make_client
-from local.engine.environment import DEFAULT_REGION
+from local.engine.environment import DEFAULT_REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
 from tests.integration.engine.conftest import Engine
+from tests.support.trailed_requests import CHECKSUM_HEADER, CONTENT, REFUSALS, Trailed, crc64nvme
 
 _MIB = 1024 * 1024
 _DECLARED = {"ChecksumAlgorithm": "CRC64NVME", "ChecksumType": "FULL_OBJECT"}
@@ -197,3 +199,77 @@ def test_a_presigned_url_carries_no_more_rights_than_its_signer(engine: Engine) 
 
     assert answer.status == 403
     assert b"s3:PutObject" in answer.data
+
+
+ROOT = Credentials(ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY)
+# The engine as published refuses these as S3 does.
+REFUSED_AS_PUBLISHED = {
+    *("other bytes", "another checksum", "a length too large", "a length too small", "no number", "chunk too long"),
+    *("no end of a chunk", "no last chunk", "more behind the trailer"),
+}
+
+
+def put_trailed(engine: Engine, request: Trailed, *, credentials: Credentials = ROOT) -> tuple[str, Any]:
+    """Puts an object with a trailer; gives the bucket and the answer."""
+    bucket = engine.bucket()
+    http = urllib3.PoolManager(ca_certs=str(engine.ca_bundle))
+    return bucket, request.send(http, f"{engine.endpoint_url}/{bucket}/k", credentials)
+
+
+@pytest.mark.gap
+def test_a_body_with_its_checksum_is_kept_without_its_frames(engine: Engine) -> None:
+    bucket, answer = put_trailed(engine, Trailed())
+    kept = engine.client("s3").get_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")
+    assert (answer.status, answer.headers[CHECKSUM_HEADER]) == (200, crc64nvme(CONTENT)), answer.data
+    assert (kept["Body"].read(), kept["ChecksumCRC64NVME"]) == (CONTENT, crc64nvme(CONTENT))
+    assert "ContentEncoding" not in kept
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status", "code"),
+    [
+        refusal
+        if refusal.id in REFUSED_AS_PUBLISHED
+        else pytest.param(*refusal.values, id=refusal.id, marks=pytest.mark.gap)
+        for refusal in REFUSALS
+    ],
+)
+def test_a_body_that_is_not_as_announced_is_refused_and_nothing_is_kept(
+    engine: Engine, wrong: Trailed, status: int, code: str
+) -> None:
+    bucket, answer = put_trailed(engine, wrong)
+    assert (answer.status, f"<Code>{code}</Code>".encode() in answer.data) == (status, True), answer.data
+    assert engine.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+@pytest.mark.gap
+@pytest.mark.parametrize("operation", ["put_object", "upload_part"])
+def test_a_presigned_url_takes_no_trailer(engine: Engine, operation: str) -> None:
+    upload = Upload(engine)
+    part = {"UploadId": upload.upload_id, "PartNumber": 1} if operation == "upload_part" else {}
+    url = upload.s3.generate_presigned_url(operation, Params=upload.where | part)
+    answer = upload.pool.request("PUT", url, body=Trailed().body, headers=Trailed().headers)
+    assert answer.status == 400
+    assert b"<Code>MalformedTrailerError</Code>" in answer.data
+
+
+def session(engine: Engine, *actions: str) -> Credentials:
+    """Temporary credentials of a new role."""
+    role = engine.role("lambda.amazonaws.com", *actions)
+    assumed = engine.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+    return Credentials(assumed["AccessKeyId"], assumed["SecretAccessKey"], assumed["SessionToken"])
+
+
+def test_a_trailed_request_with_another_signature_or_token_is_refused(engine: Engine) -> None:
+    right = session(engine, "s3:PutObject")
+    _, answer = put_trailed(engine, Trailed(), credentials=right)
+    assert answer.status == 200
+    _, answer = put_trailed(engine, Trailed(), credentials=Credentials(right.access_key, "another", right.token))
+    assert (answer.status, b"<Code>SignatureDoesNotMatch</Code>" in answer.data) == (403, True)
+    _, answer = put_trailed(engine, Trailed(), credentials=Credentials(right.access_key, right.secret_key, "another"))
+    assert (answer.status, b"<Code>InvalidToken</Code>" in answer.data) == (400, True), answer.data
+
+
+def test_a_trailed_request_carries_no_more_rights_than_its_signer(engine: Engine) -> None:
+    _, answer = put_trailed(engine, Trailed(), credentials=session(engine, "s3:GetObject"))
+    assert (answer.status, b"s3:PutObject" in answer.data) == (403, True)
