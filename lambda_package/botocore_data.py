@@ -30,7 +30,6 @@ USED_OPERATIONS: Final = {
             "ListObjectsV2",
             "ListParts",
             "PutObject",
-            "UploadPart",
         }
     ),
     "secretsmanager": frozenset({"DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage"}),

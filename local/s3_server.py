@@ -2,9 +2,10 @@
 
     python -m local.s3_server --certificate FILE     for any client, over TLS; keeps sizes and checksums only
 
-Stricter than the mocks at hand: CRC64NVME of parts and of the whole, MpuObjectSize, If-None-Match on completion,
-EntityTooSmall, paginated ListParts. It does not check signatures, only that requests are signed with v4.
-ETags are no MD5s, as under SSE-KMS.
+Stricter than the mocks at hand: CRC64NVME of parts and of the whole, also in a trailer, the framing of such bodies
+(``local/aws_chunked.py``), MpuObjectSize, If-None-Match on completion, EntityTooSmall, paginated ListParts. It does not
+check signatures, only that requests are signed with v4, with all headers that have to be. ETags are no MD5s, as under
+SSE-KMS.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from html import unescape
 from http.server import BaseHTTPRequestHandler
-from io import BufferedIOBase
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol, Self
@@ -29,6 +29,15 @@ from xml.sax.saxutils import escape
 
 from awscrt import checksums
 
+from local.aws_chunked import (
+    CHECKSUM_HEADER,
+    AwsChunkedBody,
+    Body,
+    BodyRefusedError,
+    ChunkedBody,
+    PlainBody,
+    is_trailed,
+)
 from local.loopback_server import LoopbackHandler, LoopbackServer
 
 _BLOCK_BYTES = 1024 * 1024
@@ -50,7 +59,8 @@ Effect = Literal[
     "lose_answer",  # act, then close the connection
     "reset",  # close the connection before the body is read
     "lose",  # answer 200 and keep nothing
-    "corrupt",  # keep other bytes than were sent
+    "corrupt",  # keep other bytes than were received
+    "damage",  # receive other bytes than were sent
     "slow",  # act after `seconds`
 ]
 type _Answer = tuple[int, dict[str, str], bytes]  # status, headers, body
@@ -157,10 +167,11 @@ class S3Server:
 
     Args:
         is_strict: refuses who leaves out a proof that ours must give (checksums, sizes, a signature); False takes any
-            client, as S3 does, and refuses only what is wrong.
+            client, as S3 does, and refuses only what is wrong, with CRC64NVME the only algorithm that it knows.
         certificate: file with certificate and key (PEM); it speaks TLS if there is one.
         keeps_data: False keeps sizes and checksums only, for measurements.
-        tells_part_checksums: whether UploadPart answers with the checksum that S3 computed.
+        tells_part_checksums: whether UploadPart answers with the checksum that S3 computed, as it does where one was
+            sent.
         page_size: how many parts ListParts tells at once.
         limits: of the parts that it takes.
         watch: told of each request's moments, from the thread that serves it.
@@ -169,7 +180,7 @@ class S3Server:
     is_strict: bool = True
     certificate: Path | None = None
     keeps_data: bool = True
-    tells_part_checksums: bool = False
+    tells_part_checksums: bool = True
     page_size: int = 1000
     limits: Limits = field(default_factory=S3Limits)
     faults: list[S3Fault] = field(default_factory=list)
@@ -205,7 +216,7 @@ class S3Server:
 
     def forget(self) -> None:
         """Becomes as new."""
-        self.keeps_data, self.tells_part_checksums, self.page_size = True, False, 1000
+        self.keeps_data, self.tells_part_checksums, self.page_size = True, True, 1000
         self.limits = S3Limits()
         self.faults, self.objects, self.uploads, self.requests = [], {}, {}, []
 
@@ -277,9 +288,10 @@ class _S3Handler(LoopbackHandler, BaseHTTPRequestHandler):
             return
         if self.fault and self.fault.effect == "slow":
             time.sleep(self.fault.seconds)
-        body = self._read_body(operation)
         try:
+            body = self._read_body(operation)
             self._refuse_if_told()
+            self._check_checksum(operation, body)
             status, headers, answer = self._act(operation, body)
         except _RefusedError as refused:
             status, headers = refused.status, dict(self.fault.headers if self.fault else {})
@@ -302,11 +314,30 @@ class _S3Handler(LoopbackHandler, BaseHTTPRequestHandler):
         self._answer(operation, status, headers, answer)
 
     def _refuse_if_told(self) -> None:
-        is_signed = "X-Amz-Signature" in self._query() or "AWS4-HMAC-SHA256" in (self.headers["Authorization"] or "")
-        if self.s3.is_strict and not is_signed:
+        if self.s3.is_strict and not self._is_signed():
             raise _RefusedError(403, "AccessDenied")
         if self.fault and self.fault.effect == "refuse":
             raise _RefusedError(self.fault.status, self.fault.code)
+
+    def _is_signed(self) -> bool:
+        """Whether there is a signature of v4, over all headers that are S3's own: it refuses one that has been added.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+        """
+        if "X-Amz-Signature" in self._query():
+            return True
+        signed = re.search(r"AWS4-HMAC-SHA256 .*SignedHeaders=([^,]+)", self.headers["Authorization"] or "")
+        its_own = {name.lower() for name in self.headers if name.lower().startswith("x-amz-")}
+        return signed is not None and {"host", *its_own} <= set(signed[1].split(";"))
+
+    def _check_checksum(self, operation: Operation, body: _Body) -> None:
+        if operation not in {"UploadPart", "PutObject"}:
+            return
+        said = body.trailer or self.headers[CHECKSUM_HEADER]
+        if said is None and self.s3.is_strict:
+            raise _RefusedError(400, "TestExpectsChecksum")
+        if said is not None and said != s3_form(body.crc):
+            raise _RefusedError(400, "BadDigest")
 
     def _act(self, operation: Operation, body: _Body) -> _Answer:
         actions: dict[Operation, Callable[[], _Answer]] = {
@@ -361,7 +392,7 @@ class _S3Handler(LoopbackHandler, BaseHTTPRequestHandler):
             part = S3Part(data=corrupt, size_bytes=len(corrupt), crc=crc, etag=f'"{crc:032x}"')
         if not (self.fault and self.fault.effect == "lose"):
             upload.parts[int(self._query()["partNumber"])] = part
-        told = {"x-amz-checksum-crc64nvme": part.crc64nvme} if self.s3.tells_part_checksums else {}
+        told = {CHECKSUM_HEADER: part.crc64nvme} if self.s3.tells_part_checksums else {}
         return 200, {"ETag": part.etag, **told}, b""
 
     def _list(self) -> _Answer:
@@ -455,7 +486,7 @@ class _S3Handler(LoopbackHandler, BaseHTTPRequestHandler):
                 headers=self._object_headers(),
                 etag=f"{crc:032x}",
             )
-        return 200, {"ETag": f'"{crc:032x}"'}, b""
+        return 200, {"ETag": f'"{crc:032x}"', CHECKSUM_HEADER: s3_form(crc)}, b""
 
     def _get(self) -> _Answer:
         found = self.s3.objects.get(self._key())
@@ -493,29 +524,30 @@ class _S3Handler(LoopbackHandler, BaseHTTPRequestHandler):
         body = _Body()
         keeps = self.s3.keeps_data or operation == "CompleteMultipartUpload"
         block = memoryview(bytearray(_BLOCK_BYTES))
-        for count in self._fill(block):
-            body.add(block[:count], keeps=keeps)
-            self.s3.watch(operation, "receiving")
+        try:
+            for count in self._fill(block, body):
+                if self.fault and self.fault.effect == "damage" and not body.size_bytes:
+                    block[0] ^= 1
+                body.add(block[:count], keeps=keeps)
+                self.s3.watch(operation, "receiving")
+        except BodyRefusedError as refused:
+            self.close_connection = True  # nobody knows where the next request begins
+            raise _RefusedError(refused.status, refused.code) from refused
         return body
 
-    def _fill(self, block: memoryview) -> Iterator[int]:
+    def _fill(self, block: memoryview, body: _Body) -> Iterator[int]:
         """Gives how much of the body the block holds now, again and again until its end."""
-        is_aws_chunked = "aws-chunked" in (self.headers["Content-Encoding"] or "")
+        sent: Body = PlainBody(self.rfile, int(self.headers["Content-Length"] or 0))
         if self.headers["Transfer-Encoding"] == "chunked":
-            http_body = _FramedBody(self.rfile)
-            yield from _drain(_FramedBody(http_body) if is_aws_chunked else http_body, block)
-            if is_aws_chunked:
-                yield from _drain(http_body, block)  # the end of the outer framing
-        elif is_aws_chunked:
-            yield from _drain(_FramedBody(self.rfile), block)
+            sent = ChunkedBody(self.rfile)
+        if is_trailed(self.headers):
+            framed = AwsChunkedBody(sent, self.headers)
+            yield from _drain(framed, block)
+            body.trailer = framed.trailers.get(CHECKSUM_HEADER)
+            if sent.readinto(block):
+                raise BodyRefusedError(400, "IncompleteBody")
         else:
-            left = int(self.headers["Content-Length"] or 0)
-            while left:
-                count = self.rfile.readinto(block[:left])
-                if not count:
-                    raise ConnectionError("the client went away")
-                left -= count
-                yield count
+            yield from _drain(sent, block)
 
     def _answer(self, operation: Operation, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response(status)
@@ -532,6 +564,7 @@ class _Body:
         self._blocks: list[bytes] = []
         self.crc = 0
         self.size_bytes = 0
+        self.trailer: str | None = None
 
     @property
     def data(self) -> bytes:
@@ -544,41 +577,7 @@ class _Body:
             self._blocks.append(bytes(block))
 
 
-class _FramedBody:
-    """A body in HTTP's chunked framing, or in S3's aws-chunked framing, which is the same with extensions."""
-
-    def __init__(self, framed: BufferedIOBase | _FramedBody) -> None:
-        self._framed = framed
-        self._left = 0
-        self._ended = False
-
-    def readinto(self, block: memoryview) -> int:
-        if not self._left and not self._ended:
-            self._begin_chunk()
-        if self._ended:
-            return 0
-        count = self._framed.readinto(block[: self._left])
-        self._left -= count
-        if not self._left:
-            self._framed.readline()
-        return count
-
-    def readline(self) -> bytes:
-        """Reads a line of an inner framing, which may begin in one chunk and end in the next."""
-        line, byte = bytearray(), memoryview(bytearray(1))
-        while not line.endswith(b"\n") and self.readinto(byte):
-            line += byte
-        return bytes(line)
-
-    def _begin_chunk(self) -> None:
-        self._left = int(self._framed.readline().partition(b";")[0], 16)
-        if not self._left:
-            self._ended = True
-            while self._framed.readline().strip():
-                pass  # trailers
-
-
-def _drain(body: _FramedBody, block: memoryview) -> Iterator[int]:
+def _drain(body: Body, block: memoryview) -> Iterator[int]:
     while count := body.readinto(block):
         yield count
 

@@ -234,12 +234,12 @@ def test_a_message_to_people_is_sent_again(cloud: Cloud) -> None:
 
 PACKAGE: Final = ROOT / "src" / "gopro_sync"
 READS: Final = re.compile(r"^(batch_get|describe|get|head|list|query|scan|select)")
-# All writes, each with where its answer is lost: here, or in a transfer (S3's, and the signed addresses of its bytes).
+# All writes, each with where its answer is lost: here, or in a transfer (S3's, and the addresses of its bytes).
 WRITES: Final = {
     ("archive/bucket_writer.py", "abort_multipart_upload"),
     ("archive/bucket_writer.py", "complete_multipart_upload"),
     ("archive/bucket_writer.py", "create_multipart_upload"),
-    ("archive/bucket_writer.py", "generate_presigned_url"),
+    ("aws/signed_put.py", "generate_presigned_url"),
     ("gopro/session/credentials.py", "put_secret_value"),
     ("gopro/session/credentials.py", "update_secret_version_stage"),
     ("run/run_files.py", "put_object"),

@@ -128,9 +128,11 @@ OTHER_CALLS: Final[dict[str, Callable[[Any], object]]] = {
     ),
     "abort_upload": lambda client: _writer(client).abort_upload(key="k", upload_id="u"),
     "send_part": lambda client: _writer(client).send_part(
-        key="k", upload_id="u", number=1, size_bytes=1, blocks=[b"a"]
+        key="k", upload_id="u", number=1, size_bytes=1, blocks=[b"a"], checksum=lambda: ONE
     ),
-    "put_object": lambda client: _writer(client).put_object(DESCRIPTION, size_bytes=1, blocks=[b"a"]),
+    "put_object": lambda client: _writer(client).put_object(
+        DESCRIPTION, size_bytes=1, blocks=[b"a"], checksum=lambda: ONE
+    ),
     "load_pending": lambda client: CredentialStore(client, "gopro/credentials").load_pending("0" * 32),
     "write_manifest": lambda client: write_manifest(client, bucket="b", execution_id="e", items=[]),
     "update_record": lambda client: update_record(client, "t", "m1", "SET a = :a", {":a": "1"}),

@@ -1,20 +1,21 @@
 """The S3 side: one object, by multipart upload or by one PutObject.
 
-Control calls go through boto3. Bytes go through urllib3 to presigned URLs (signature v4, payload unsigned inside TLS):
-with awscrt installed botocore signs in C and refuses a body that cannot be rewound, and it copies in 16 KiB blocks.
+Control calls go through botocore. Bytes go through urllib3 (signature v4 over the headers, the body unsigned inside
+TLS): with awscrt installed botocore signs in C and refuses a body that cannot be rewound, and it copies in 16 KiB
+blocks.
 
-The checksum of a body is known only after it was sent, so it cannot be one of the signed headers. For an upload of type
-FULL_OBJECT S3 computes the parts' checksums itself; they are compared when S3 tells them, and all of them, with that
-of the whole, are handed over at completion, where S3 refuses what differs.
+The checksum of a body is known only after it was sent, so it comes behind it (``trailed_body.py``), and S3 refuses a
+body that is another one. What S3 then says that it holds is compared, too, and the checksums of all parts and of the
+whole are handed over at completion, where S3 refuses what differs.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final, TypedDict, cast
 from urllib.parse import urlencode
 
 import urllib3
@@ -23,8 +24,10 @@ from urllib3.exceptions import HTTPError
 
 from gopro_sync.archive.integrity import Crc64Nvme
 from gopro_sync.archive.net.pools import open_pool
+from gopro_sync.archive.trailed_body import CHECKSUM_HEADER, TrailedBody
 from gopro_sync.aws.answers import Call, Service, Turn, TurnError, answer_of
-from gopro_sync.errors import ConfigurationError, StorageError
+from gopro_sync.aws.signed_put import sign_put
+from gopro_sync.errors import StorageError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -32,7 +35,6 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
 IDLE_TIMEOUT_SECONDS: Final = 20.0  # for one block to leave, or for the answer after the last one
-_PRESIGNED_SECONDS = 3600  # only has to last until the request begins
 
 # These four are turns of the protocol, not failures of the system: `transfer` handles them all and none leaves it.
 
@@ -82,6 +84,14 @@ class UploadedPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenObject:
+    """An object as S3 answers to its writer: the ETag with its quotes, the checksum of the whole in S3's form."""
+
+    etag: str
+    crc64nvme: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
     """A finished object as S3 describes it: the ETag with its quotes, the checksum of the whole object in S3's form."""
 
@@ -108,7 +118,7 @@ class BucketWriter:
     there is no such bucket.
 
     Args:
-        s3: S3 client for control calls, which signs with v4.
+        s3: S3 client for control calls; the bytes are sent to where it leads, with its credentials.
         http: connections from ``storage_pool``.
         bucket: name of the bucket.
     """
@@ -133,30 +143,42 @@ class BucketWriter:
             )
             return call.text(answer, "UploadId")
 
-    def send_part(self, *, key: str, upload_id: str, number: int, size_bytes: int, blocks: Iterable[bytes]) -> HeldPart:
-        """Streams one part. Errors raised by ``blocks`` pass unchanged.
+    def send_part(
+        self,
+        *,
+        key: str,
+        upload_id: str,
+        number: int,
+        size_bytes: int,
+        blocks: Iterable[bytes],
+        checksum: Callable[[], Crc64Nvme],
+    ) -> HeldPart:
+        """Streams one part, which S3 takes only if its checksum is the one said. Errors of ``blocks`` pass unchanged.
+
+        Args:
+            key: the upload's.
+            upload_id: the upload.
+            number: of the part, from 1.
+            size_bytes: how many bytes ``blocks`` has.
+            blocks: its bytes.
+            checksum: tells the checksum of the bytes, once all of them are read.
 
         Raises:
             UploadVanishedError: S3 does not know the upload.
         """
-        with _answer_of("UploadPart"):
-            url = self._s3.generate_presigned_url(
-                "upload_part",
-                Params={
-                    "Bucket": self.bucket,
-                    "Key": key,
-                    "UploadId": upload_id,
-                    "PartNumber": number,
-                },
-                ExpiresIn=_PRESIGNED_SECONDS,
-            )
-        answer = self._put("UploadPart", url, size_bytes=size_bytes, blocks=blocks, headers={})
+        answer = self._put(
+            "UploadPart",
+            key,
+            query={"partNumber": number, "uploadId": upload_id},
+            headers={},
+            body=TrailedBody(blocks, size_bytes=size_bytes, checksum=checksum),
+        )
         _check("UploadPart", answer, Turn.UPLOAD_UNKNOWN)
         with _answer_of("UploadPart") as call:
             return HeldPart(
                 etag=call.field(answer.headers, "ETag"),
                 size_bytes=size_bytes,
-                crc64nvme=answer.headers.get("x-amz-checksum-crc64nvme"),
+                crc64nvme=answer.headers.get(CHECKSUM_HEADER),
             )
 
     def list_parts(self, *, key: str, upload_id: str) -> dict[int, HeldPart]:
@@ -199,7 +221,7 @@ class BucketWriter:
         parts: Sequence[UploadedPart],
         whole: Crc64Nvme,
         replaces: str | None = None,
-    ) -> str:
+    ) -> WrittenObject:
         """Makes the object out of its parts, which S3 compares with our sizes and checksums.
 
         Args:
@@ -208,9 +230,6 @@ class BucketWriter:
             parts: all of them.
             whole: of the whole file.
             replaces: the ETag of the object that is to get a new version; None for a key that is to be free.
-
-        Returns:
-            The object's ETag.
 
         Raises:
             ObjectExistsError: the key is taken, or not by the object that is to be replaced.
@@ -235,7 +254,7 @@ class BucketWriter:
             )
             # S3 begins with status 200 and blanks, to keep the connection, and says later what came of it:
             # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
-            return call.text(answer, "ETag")
+            return WrittenObject(etag=call.text(answer, "ETag"), crc64nvme=_checksum_of_whole(answer))
 
     def abort_upload(self, *, key: str, upload_id: str) -> None:
         """Gives up an upload and the parts that S3 holds of it; nothing happens if it is not there."""
@@ -251,83 +270,77 @@ class BucketWriter:
         *,
         size_bytes: int,
         blocks: Iterable[bytes],
+        checksum: Callable[[], Crc64Nvme],
         replaces: str | None = None,
-    ) -> str:
-        """Streams a whole object. Errors raised by ``blocks`` pass unchanged.
+    ) -> WrittenObject:
+        """Streams an object, which S3 makes only if its checksum is the one said. Errors of ``blocks`` pass unchanged.
 
         Args:
             description: what it carries.
             size_bytes: how many bytes ``blocks`` has.
             blocks: its bytes.
+            checksum: tells the checksum of the bytes, once all of them are read.
             replaces: the ETag of the object that is to get a new version; None for a key that is to be free.
-
-        Returns:
-            The object's ETag.
 
         Raises:
             ObjectExistsError: the key is taken, or not by the object that is to be replaced.
         """
-        tagging = urlencode(description.tags)
-        condition = _condition(replaces)
-        with _answer_of("PutObject"):
-            url = self._s3.generate_presigned_url(
-                "put_object",
-                Params={
-                    "Bucket": self.bucket,
-                    "Key": description.key,
-                    "ContentType": description.content_type,
-                    "Metadata": dict(description.metadata),
-                    "Tagging": tagging,
-                    "StorageClass": "STANDARD",
-                    **condition,
-                },
-                ExpiresIn=_PRESIGNED_SECONDS,
-            )
         headers = {
             "Content-Type": description.content_type,
-            **{_CONDITION_HEADERS[name]: value for name, value in condition.items()},
+            **{_CONDITION_HEADERS[name]: value for name, value in _condition(replaces).items()},
             "x-amz-storage-class": "STANDARD",
-            "x-amz-tagging": tagging,
+            "x-amz-tagging": urlencode(description.tags),
             **{f"x-amz-meta-{name}": value for name, value in description.metadata.items()},
         }
-        answer = self._put("PutObject", url, size_bytes=size_bytes, blocks=blocks, headers=headers)
+        body = TrailedBody(blocks, size_bytes=size_bytes, checksum=checksum)
+        answer = self._put("PutObject", description.key, query={}, headers=headers, body=body)
         _check("PutObject", answer, Turn.CONDITION_FAILED, Turn.NOT_THERE)
         with _answer_of("PutObject") as call:
-            return call.text(answer.headers, "ETag")
+            return WrittenObject(etag=call.text(answer.headers, "ETag"), crc64nvme=answer.headers.get(CHECKSUM_HEADER))
 
     def describe_object(self, key: str) -> StoredObject | None:
         """Returns size, checksum and metadata of an object; None if there is none."""
         try:
             with answer_of(Service.S3, "HeadObject", Turn.NOT_THERE) as call:
                 answer = self._s3.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
-                # A composite checksum is one of checksums, which says nothing that we could compare.
-                is_whole = answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
                 return StoredObject(
                     size_bytes=call.field(answer, "ContentLength"),
                     etag=call.field(answer, "ETag"),
-                    crc64nvme=answer.get("ChecksumCRC64NVME") if is_whole else None,
+                    crc64nvme=_checksum_of_whole(answer),
                     metadata=answer.get("Metadata", {}),
                 )
         except TurnError:
             return None
 
     def _put(
-        self, operation: str, url: str, *, size_bytes: int, blocks: Iterable[bytes], headers: Mapping[str, str]
+        self,
+        operation: str,
+        key: str,
+        *,
+        query: Mapping[str, str | int],
+        headers: Mapping[str, str],
+        body: TrailedBody,
     ) -> urllib3.BaseHTTPResponse:
-        if "X-Amz-Signature=" not in url:
-            raise ConfigurationError('The S3 client does not sign with v4: Config(signature_version="s3v4")')
+        with _answer_of(operation):
+            put = sign_put(self._s3, bucket=self.bucket, key=key, query=query, headers={**headers, **body.headers})
         try:
             return self._http.request(
                 "PUT",
-                url,
-                body=blocks,
-                headers={"Content-Length": str(size_bytes), **headers},
+                put.url,
+                body=cast("Iterable[bytes]", body),  # a view of bytes is sent as bytes are
+                headers=put.headers,
                 redirect=False,
                 retries=False,
                 timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=IDLE_TIMEOUT_SECONDS),
             )
         except HTTPError as error:
             raise StorageError(f"S3 broke off {operation}: {type(error).__name__}") from error
+
+
+def _checksum_of_whole(answer: Mapping[str, Any]) -> str | None:
+    # A composite checksum is one of checksums, which says nothing that we could compare.
+    is_whole = answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
+    return answer.get("ChecksumCRC64NVME") if is_whole else None
 
 
 class _Condition(TypedDict, total=False):

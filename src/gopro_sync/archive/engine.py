@@ -100,7 +100,7 @@ class TransferEngine:
             AccessDeniedError: a role or policy does not allow it.
             IntegrityError: the object, or what was read, is not the file.
             KeyConflictError: other objects hold both keys.
-            ConfigurationError: there is no such bucket, or the S3 client does not sign with v4.
+            ConfigurationError: there is no such bucket.
             Exception: errors of the callbacks pass unchanged.
         """
         around, rules = self._surroundings, self._rules

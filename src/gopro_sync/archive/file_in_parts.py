@@ -11,7 +11,7 @@ from gopro_sync.archive.integrity import Crc64Nvme, StreamHasher, join_crc64nvme
 from gopro_sync.archive.open_upload import OpenUpload
 from gopro_sync.archive.origin import Origin, plan_of
 from gopro_sync.archive.part_plan import Part
-from gopro_sync.archive.proof import hashed, judge_source_etag, verified_object
+from gopro_sync.archive.proof import hashed, judge_source_etag, note_written, verified_object
 from gopro_sync.archive.transfer_records import Archived, Paused
 from gopro_sync.archive.transfer_state import Means, Progress
 from gopro_sync.archive.uploads import PartInStorage, abort_upload, create_upload, listed_parts, usable_parts
@@ -95,6 +95,7 @@ class _FileInParts:
                 number=part.number,
                 size_bytes=part.size_bytes,
                 blocks=hashed(answer, hasher, means.workers),
+                checksum=lambda: hasher.crc64nvme,
             )
         sent = PartInStorage(
             uploaded=UploadedPart(number=part.number, etag=held.etag, crc64nvme=hasher.crc64nvme),
@@ -120,7 +121,7 @@ class _FileInParts:
         whole = self._progress.whole = join_crc64nvme(part.crc64nvme for part in uploaded)
         judge_source_etag(means, self._progress, self._origin, block_digests=_all_digests(parts))
         self._remember(whole)
-        self._progress.written_etag = means.retries.call(
+        written = means.retries.call(
             "complete the upload",
             lambda: means.writer.complete_upload(
                 key=upload.s3_key,
@@ -131,6 +132,7 @@ class _FileInParts:
             ),
         )
         self._progress.upload = None
+        note_written(means, self._progress, written, whole=whole)
         return verified_object(means, self._progress, self._origin, whole=whole)
 
     def _remember(self, whole: Crc64Nvme) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from gopro_sync.archive.archived_file import ArchivedFile
-from gopro_sync.archive.bucket_writer import ObjectDescription, StoredObject
+from gopro_sync.archive.bucket_writer import ObjectDescription, StoredObject, WrittenObject
 from gopro_sync.archive.content_type import content_type_of
 from gopro_sync.archive.integrity import Crc64Nvme, SourceEtagProof, StreamHasher, check_stored_object
 from gopro_sync.archive.origin import Origin
@@ -91,6 +91,22 @@ def judge_source_etag(
     progress.etag_proof = SourceEtagProof.UNDECIDABLE
     if origin.claim is not None and block_digests is not None:
         progress.etag_proof = origin.claim.judge(block_digests, media_id=means.file.media_id)
+
+
+def note_written(means: Means, progress: Progress, written: WrittenObject, *, whole: Crc64Nvme) -> None:
+    """Notes which object this call has made, and compares what S3 says of it at once with the bytes that were read.
+
+    Raises:
+        IntegrityError: they differ.
+    """
+    progress.written_etag = written.etag
+    check_stored_object(
+        expected=whole,
+        stored_size_bytes=whole.size_bytes,
+        stored_crc64nvme=written.crc64nvme,
+        checksum_required=False,
+        media_id=means.file.media_id,
+    )
 
 
 def verified_object(means: Means, progress: Progress, origin: Origin, *, whole: Crc64Nvme) -> Archived:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from gopro_sync.archive.bucket_writer import BucketWriter, ObjectDescription, UploadVanishedError
+from gopro_sync.archive.integrity import Crc64Nvme, StreamHasher
 from gopro_sync.errors import AccessDeniedError, RequestRefusedError, StorageError
 
 # Below the prefix that the role may write to; videos lie in a folder of their year and month.
@@ -34,7 +35,12 @@ def is_second_object_accepted(writer: BucketWriter) -> bool:
         upload_id = writer.create_upload(description)
         try:
             writer.send_part(
-                key=SECOND_KEY, upload_id=upload_id, number=1, size_bytes=len(_ONE_BYTE), blocks=[_ONE_BYTE]
+                key=SECOND_KEY,
+                upload_id=upload_id,
+                number=1,
+                size_bytes=len(_ONE_BYTE),
+                blocks=[_ONE_BYTE],
+                checksum=_checksum,
             )
             writer.list_parts(key=SECOND_KEY, upload_id=upload_id)
         finally:
@@ -46,3 +52,9 @@ def is_second_object_accepted(writer: BucketWriter) -> bool:
     except UploadVanishedError as vanished:
         raise StorageError(f"S3 lost an upload that it had just opened ({vanished})") from vanished
     return True
+
+
+def _checksum() -> Crc64Nvme:
+    hasher = StreamHasher(None)
+    hasher.update(_ONE_BYTE)
+    return hasher.crc64nvme

@@ -9,7 +9,7 @@ from gopro_sync.archive.bucket_writer import ObjectExistsError
 from gopro_sync.archive.integrity import Crc64Nvme, StreamHasher
 from gopro_sync.archive.origin import Origin
 from gopro_sync.archive.part_plan import Part
-from gopro_sync.archive.proof import describe, hashed, judge_source_etag, verified_object
+from gopro_sync.archive.proof import describe, hashed, judge_source_etag, note_written, verified_object
 from gopro_sync.archive.transfer_records import Archived
 from gopro_sync.archive.transfer_state import Means, Progress
 from gopro_sync.archive.workers import OutOfTimeError, no_progress
@@ -47,10 +47,11 @@ def _put_object(means: Means, progress: Progress, origin: Origin) -> Crc64Nvme:
     with means.source.open(origin.file, Part(number=1, offset=0, size_bytes=size_bytes)) as answer:
         blocks = judged(hashed(answer, hasher, means.workers))
         try:
-            progress.written_etag = means.writer.put_object(
+            written = means.writer.put_object(
                 describe(means.file, origin, key=progress.key),
                 size_bytes=size_bytes,
                 blocks=blocks,
+                checksum=lambda: hasher.crc64nvme,
                 replaces=progress.replaces,
             )
         except ObjectExistsError:
@@ -58,4 +59,5 @@ def _put_object(means: Means, progress: Progress, origin: Origin) -> Crc64Nvme:
             deque(blocks, maxlen=0)
             progress.whole = hasher.crc64nvme
             raise
+    note_written(means, progress, written, whole=hasher.crc64nvme)
     return hasher.crc64nvme

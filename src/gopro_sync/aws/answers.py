@@ -101,6 +101,7 @@ _NOT_KNOWN: Final = (
     "{service} does not accept the credentials that the function was given for {operation} ({code}{said}): the role or "
     "the account was changed or closed"
 )
+_DAMAGED: Final = f"{_LATER}: what arrived there is not what was sent"
 _ELSEWHERE: Final = "The bucket is in another region than the stack ({code} on {operation})"
 _NOT_VALID: Final = "{service} does not take what {operation} was given ({code}{said})"
 _NOT_USABLE: Final = "The secret cannot be used ({code} on {operation}): it is missing, deleted or empty"
@@ -244,7 +245,16 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
         "412": Meaning(error=StorageError, turn=Turn.CONDITION_FAILED),
         "InvalidPart": Meaning(error=StorageError, turn=Turn.PARTS_REFUSED),
         "InvalidPartOrder": Meaning(error=StorageError, turn=Turn.PARTS_REFUSED),
-        "BadDigest": Meaning(error=StorageError, turn=Turn.PARTS_REFUSED),
+        # To a completion, that its parts are others; to bytes, that they or what was said of them changed on their way.
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+        "BadDigest": Meaning(error=StorageError, reads=_DAMAGED, turn=Turn.PARTS_REFUSED),
+        **dict.fromkeys(
+            (
+                *("XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch", "IncompleteBody"),
+                *("MalformedTrailerError", "InvalidChunkSizeError"),
+            ),
+            Meaning(error=StorageError, reads=_DAMAGED),
+        ),
         "OperationAborted": Meaning(error=StorageError, reads=f"{_LATER}: another operation is under way there"),
         # To a PutObject it says "try again"; to a completion, that the parts have to be sent again in a new upload:
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 _CONTROL_CALLS: Final = Config(
     retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=20, max_pool_connections=16
 )
-# CompleteMultipartUpload of a large object can take minutes (AWS's documentation of the call); presigned URLs come out
-# as SigV2 in some regions unless v4 is asked for; a checksum is sent only where this code computes it.
+# CompleteMultipartUpload of a large object can take minutes (AWS's documentation of the call); a checksum is sent only
+# where this code computes it; addresses are those of v4 (aws/signed_put.py), which botocore leaves in some regions.
 _STORAGE_CALLS: Final = _CONTROL_CALLS.merge(
     Config(
         read_timeout=300,
@@ -54,14 +54,14 @@ def make_s3_client() -> S3Client:
 
 
 def make_transfer_client() -> S3Client:
-    """Return an S3 client for the control calls and presigned URLs of transfers; no bytes pass through it."""
+    """Return an S3 client for the control calls of transfers; their bytes pass beside it (``aws/signed_put.py``)."""
     return _s3_client(_STORAGE_CALLS.merge(_TRIED_ONCE))
 
 
 def _s3_client(config: Config) -> S3Client:
     """Make an S3 client.
 
-    Its URLs name the region. Left to itself botocore signs URLs for the global host, BUCKET.s3.amazonaws.com, which
+    Its addresses name the region. Left to itself botocore takes the global host, BUCKET.s3.amazonaws.com, which
     outside us-east-1 redirects (new buckets) or refuses (regions that were launched after March 2019).
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
     """

@@ -115,6 +115,7 @@ def test_access_denied_to_a_small_file_names_put_object(small_bench: Bench) -> N
 
 @pytest.mark.parametrize("effect", ["lose", "corrupt"])
 def test_a_part_that_s3_loses_or_spoils_is_sent_again(bench: Bench, effect: Effect) -> None:
+    bench.s3.tells_part_checksums = False
     bench.s3.faults = [S3Fault(operation="UploadPart", effect=effect, skip=1)]
     assert bench.transfer().outcome is TransferOutcome.COMPLETED
     bench.assert_archived()
@@ -123,11 +124,34 @@ def test_a_part_that_s3_loses_or_spoils_is_sent_again(bench: Bench, effect: Effe
 
 
 def test_a_spoilt_part_is_noticed_at_once_where_s3_tells_its_checksum(bench: Bench) -> None:
-    bench.s3.tells_part_checksums = True
     bench.s3.faults = [S3Fault(operation="UploadPart", effect="corrupt")]
     bench.transfer()
     bench.assert_archived()
     assert bench.s3.count("CompleteMultipartUpload", 400) == 0
+
+
+def test_a_part_that_is_damaged_on_its_way_is_refused_by_s3_and_sent_again(bench: Bench) -> None:
+    bench.s3.faults = [S3Fault(operation="UploadPart", effect="damage", skip=1)]
+    assert bench.transfer().outcome is TransferOutcome.COMPLETED
+    bench.assert_archived()
+    assert bench.s3.count("UploadPart", 400) == 1
+
+
+def test_a_small_file_that_is_damaged_on_its_way_is_refused_by_s3_and_sent_again(small_bench: Bench) -> None:
+    small_bench.s3.faults = [S3Fault(operation="PutObject", effect="damage")]
+    assert small_bench.transfer().outcome is TransferOutcome.COMPLETED
+    small_bench.assert_archived()
+    assert (small_bench.s3.count("PutObject", 400), small_bench.s3.count("PutObject")) == (1, 1)
+
+
+def test_a_small_file_that_is_damaged_each_time_leaves_nothing_under_its_key(small_bench: Bench) -> None:
+    small_bench.s3.faults = [S3Fault(operation="PutObject", effect="damage", count=99)]
+    with pytest.raises(
+        StorageError, match=r"PutObject with BadDigest \(400\): what arrived there is not what was sent"
+    ):
+        small_bench.transfer()
+    assert small_bench.s3.objects == {}
+    assert small_bench.s3.count("PutObject", 400) == ATTEMPTS
 
 
 def test_parts_lost_again_and_again_are_an_error_with_a_name(bench: Bench) -> None:

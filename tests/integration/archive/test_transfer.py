@@ -10,7 +10,7 @@ import pytest
 from gopro_sync.archive.engine import TransferOutcome
 from gopro_sync.archive.integrity import SourceEtagProof
 from gopro_sync.archive.part_plan import PartLimits
-from gopro_sync.errors import ConfigurationError, IntegrityError, KeyConflictError
+from gopro_sync.errors import IntegrityError, KeyConflictError
 from local.s3_server import S3Fault
 from tests.integration.archive.conftest import FALLBACK_KEY, KEY, MIB, Bench
 from tests.support.s3_server import TransferS3
@@ -127,12 +127,6 @@ def test_a_file_without_etag_is_archived(bench: Bench) -> None:
     assert bench.transfer().file.source_etag is None
     bench.assert_archived()
     assert "source-etag" not in bench.s3.objects[KEY].metadata
-
-
-def test_a_client_that_does_not_sign_with_v4_is_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench.s3.client, "generate_presigned_url", lambda *_, **__: "http://127.0.0.1/?Signature=v2")
-    with pytest.raises(ConfigurationError, match="s3v4"):
-        bench.transfer()
 
 
 class TestSourceEtag:

@@ -919,7 +919,12 @@ def test_the_listing_decides_neither_the_size_nor_the_number_of_chapters(world: 
 def test_a_taken_key_is_left_alone_and_the_video_gets_the_key_with_its_id(world: World) -> None:
     world.put(recording(MIB))
     found = world.discover()
-    world.s3.client.put_object(Bucket="archive", Key="gopro-videos/2026/05/GX010456.MP4", Body=b"somebody else's")
+    world.s3.client.put_object(
+        Bucket="archive",
+        Key="gopro-videos/2026/05/GX010456.MP4",
+        Body=b"somebody else's",
+        ChecksumAlgorithm="CRC64NVME",
+    )
 
     result = world.archive(found)
 

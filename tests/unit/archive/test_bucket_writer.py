@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from urllib3 import HTTPHeaderDict
 
 from gopro_sync.archive.bucket_writer import BucketWriter, HeldPart, ObjectDescription, StoredObject
+from gopro_sync.archive.integrity import Crc64Nvme
 from gopro_sync.aws.clients import make_transfer_client
 from gopro_sync.errors import StorageError
 from tests.support.aws_environment import aws_environment
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import urllib3
 
 KEY = "gopro-videos/2026/06/GX010456.MP4"
+CHECKSUM = Crc64Nvme(value=1, size_bytes=1)
 DESCRIPTION = ObjectDescription(key=KEY, content_type="video/mp4", tags={}, metadata={})
 
 
@@ -48,10 +50,12 @@ class Storage:
         return _Answer(status=self.status, headers=HTTPHeaderDict(self.headers), data=self.data)
 
     def send_part(self) -> HeldPart:
-        return self.writer.send_part(key=KEY, upload_id="u", number=1, size_bytes=1, blocks=[b"x"])
+        return self.writer.send_part(
+            key=KEY, upload_id="u", number=1, size_bytes=1, blocks=[b"x"], checksum=lambda: CHECKSUM
+        )
 
     def put_object(self) -> None:
-        self.writer.put_object(DESCRIPTION, size_bytes=1, blocks=[b"x"])
+        self.writer.put_object(DESCRIPTION, size_bytes=1, blocks=[b"x"], checksum=lambda: CHECKSUM)
 
     def describe_object(self) -> StoredObject | None:
         return self.writer.describe_object(KEY)
