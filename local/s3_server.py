@@ -60,6 +60,7 @@ Effect = Literal[
     "reset",  # close the connection before the body is read
     "lose",  # answer 200 and keep nothing
     "corrupt",  # keep other bytes than were received
+    "swap",  # the same of a part, and answer with the checksum of what was received
     "damage",  # receive other bytes than were sent
     "slow",  # act after `seconds`
 ]
@@ -386,13 +387,15 @@ class _S3Handler(LoopbackHandler, BaseHTTPRequestHandler):
         if body.size_bytes > self.s3.limits.largest_part_bytes:
             raise _RefusedError(400, "EntityTooLarge")
         part = S3Part(data=body.data, size_bytes=body.size_bytes, crc=body.crc, etag=f'"{body.crc:032x}"')
-        if self.fault and self.fault.effect == "corrupt":
+        if self.fault and self.fault.effect in {"corrupt", "swap"}:
             corrupt = bytes([body.data[0] ^ 1]) + body.data[1:]
             crc = checksums.crc64nvme(corrupt)
             part = S3Part(data=corrupt, size_bytes=len(corrupt), crc=crc, etag=f'"{crc:032x}"')
         if not (self.fault and self.fault.effect == "lose"):
             upload.parts[int(self._query()["partNumber"])] = part
-        told = {CHECKSUM_HEADER: part.crc64nvme} if self.s3.tells_part_checksums else {}
+        says_otherwise = self.fault is not None and self.fault.effect == "swap"
+        checksum = s3_form(body.crc) if says_otherwise else part.crc64nvme
+        told = {CHECKSUM_HEADER: checksum} if self.s3.tells_part_checksums else {}
         return 200, {"ETag": part.etag, **told}, b""
 
     def _list(self) -> _Answer:

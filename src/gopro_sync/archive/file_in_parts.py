@@ -1,8 +1,16 @@
-"""A large file: the parts of a multipart upload, sent until none is missing, then completed and proved."""
+"""A large file: the parts of a multipart upload, sent until none is missing, then completed and proved.
+
+What S3 lists of an upload proves nothing by itself: it may hold other bytes than it was sent. A part counts only if its
+checksum is the one that was computed as it was read at the source: in this call, or in one before, which has recorded
+it on its way out, whatever led there. A call that was killed has recorded nothing; what it sent is read at the source
+once more, and sent again only where S3 holds other bytes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -14,9 +22,9 @@ from gopro_sync.archive.part_plan import Part
 from gopro_sync.archive.proof import hashed, judge_source_etag, note_written, verified_object
 from gopro_sync.archive.transfer_records import Archived, Paused
 from gopro_sync.archive.transfer_state import Means, Progress
-from gopro_sync.archive.uploads import PartInStorage, abort_upload, create_upload, listed_parts, usable_parts
+from gopro_sync.archive.uploads import PartInStorage, create_upload, listed_parts, usable_parts
 from gopro_sync.archive.workers import no_progress
-from gopro_sync.errors import IntegrityError, StorageError
+from gopro_sync.errors import GoProSyncError, IntegrityError, SourceChangedError, StorageError
 from gopro_sync.telemetry.retries import tell_retry
 
 _COMPLETION_ROUNDS: Final = 3
@@ -36,11 +44,11 @@ def send_in_parts(means: Means, progress: Progress, origin: Origin) -> Archived 
         upload = create_upload(means, progress, origin)
     else:
         parts = usable_parts(means, upload)
-    return _FileInParts(means, progress, origin, upload=upload, parts=parts).send()
+    return _FileInParts(means, progress, origin, upload=upload, listed=parts).send()
 
 
 class _FileInParts:
-    """An upload, and which of its parts S3 has."""
+    """An upload, and which of its parts S3 has: those that are proved, and those that it only lists."""
 
     def __init__(
         self,
@@ -49,13 +57,16 @@ class _FileInParts:
         origin: Origin,
         *,
         upload: OpenUpload,
-        parts: dict[int, PartInStorage],
+        listed: Mapping[int, PartInStorage],
     ) -> None:
         self._means = means
         self._progress = progress
         self._origin = origin
         self._upload = upload
-        self._parts = parts
+        proved = upload.proved
+        self._parts = {n: part for n, part in listed.items() if proved.get(n) == str(part.uploaded.crc64nvme)}
+        self._doubtful = {n: part for n, part in listed.items() if n not in self._parts}
+        self._came_further = False
         self._plan = plan_of(upload, means.rules.limits)
         claim = origin.claim
         self._md5_block_bytes = claim.block_bytes if claim is not None and claim.fits(upload.part_size_bytes) else None
@@ -63,6 +74,17 @@ class _FileInParts:
     def send(self) -> Archived | Paused:
         """Sends what is missing, and again what S3 then turns out to have lost."""
         self._progress.part_size_bytes = self._upload.part_size_bytes
+        try:
+            return self._send_all()
+        except (SourceChangedError, IntegrityError):
+            raise  # nobody will go on with this upload
+        except GoProSyncError:
+            if self._progress.upload is not None:
+                with suppress(GoProSyncError):  # what led here matters more
+                    self._remember_parts()
+            raise
+
+    def _send_all(self) -> Archived | Paused:
         for _ in range(_COMPLETION_ROUNDS):
             if not self._send_missing():
                 return self._pause()
@@ -77,12 +99,31 @@ class _FileInParts:
         missing = [part for part in self._plan if part.number not in self._parts]
         return self._means.workers.send_all(missing, self._send, on_sent=self._keep)
 
-    def _keep(self, sent: PartInStorage) -> None:
-        self._parts[sent.uploaded.number] = sent
-        self._progress.count(sent.uploaded.crc64nvme.size_bytes)
+    def _keep(self, part: PartInStorage) -> None:
+        listed = self._doubtful.pop(part.uploaded.number, None)
+        self._parts[part.uploaded.number] = part
+        self._came_further = True
+        if listed is None or listed.uploaded != part.uploaded:
+            self._progress.count(part.uploaded.crc64nvme.size_bytes)
 
     def _send(self, part: Part) -> PartInStorage:
-        return self._means.retries.call(f"copy part {part.number}", lambda: self._send_once(part))
+        call, listed = self._means.retries.call, self._doubtful.get(part.number)
+        if listed is not None:
+            proved = call(f"read part {part.number} again", lambda: self._read_again(part, listed))
+            if proved is not None:
+                return proved
+        return call(f"copy part {part.number}", lambda: self._send_once(part))
+
+    def _read_again(self, part: Part, listed: PartInStorage) -> PartInStorage | None:
+        """Returns the part that S3 lists, if it is the source's."""
+        hasher = StreamHasher(self._md5_block_bytes)
+        with self._means.source.open(self._origin.file, part) as answer:
+            deque(hashed(answer, hasher, self._means.workers), maxlen=0)
+        is_proved = hasher.crc64nvme == listed.uploaded.crc64nvme
+        return replace(listed, block_digests=self._digests_of(hasher)) if is_proved else None
+
+    def _digests_of(self, hasher: StreamHasher) -> tuple[bytes, ...] | None:
+        return hasher.block_digests if self._md5_block_bytes else None
 
     def _send_once(self, part: Part) -> PartInStorage:
         means = self._means
@@ -99,20 +140,26 @@ class _FileInParts:
             )
         sent = PartInStorage(
             uploaded=UploadedPart(number=part.number, etag=held.etag, crc64nvme=hasher.crc64nvme),
-            block_digests=hasher.block_digests if self._md5_block_bytes else None,
+            block_digests=self._digests_of(hasher),
         )
         if not sent.is_held_as(held):
-            raise StorageError(f"S3 received other bytes of part {part.number}", media_id=means.file.media_id)
+            raise StorageError(
+                f"S3 holds other bytes of part {part.number} than it was sent", media_id=means.file.media_id
+            )
         return sent
 
     def _pause(self) -> Paused:
-        if not self._progress.parts_sent:
+        if not self._came_further:
             raise no_progress(self._means.file.media_id)
-        # The next call takes S3's checksums for granted, since it has not seen the bytes: this one has.
-        if spoilt := self._parts_held_otherwise():
-            abort_upload(self._means, self._progress)
-            raise StorageError(f"S3 holds other bytes of part {spoilt[0]}", media_id=self._means.file.media_id)
+        self._remember_parts()
         return self._progress.paused()
+
+    def _remember_parts(self) -> None:
+        """Tells the caller which parts are proved: the next call has not seen their bytes, and this one has."""
+        self._tell(self._with_proved_parts())
+
+    def _with_proved_parts(self) -> OpenUpload:
+        return self._upload.with_proved({n: str(part.uploaded.crc64nvme) for n, part in self._parts.items()})
 
     def _complete(self) -> Archived:
         means, upload = self._means, self._upload
@@ -137,9 +184,12 @@ class _FileInParts:
 
     def _remember(self, whole: Crc64Nvme) -> None:
         """Tells the caller what the object will be, before there is one."""
-        if self._upload.whole_crc64nvme != str(whole):
-            self._upload = self._progress.upload = replace(self._upload, whole_crc64nvme=str(whole))
-            self._means.on_upload_changed(self._upload)
+        self._tell(replace(self._with_proved_parts(), whole_crc64nvme=str(whole)))
+
+    def _tell(self, upload: OpenUpload) -> None:
+        if upload != self._upload:
+            self._upload = self._progress.upload = upload
+            self._means.on_upload_changed(upload)
 
     def _forget_refused(self, refusal: PartsRefusedError) -> None:
         refused = self._parts_held_otherwise()

@@ -560,7 +560,7 @@ def item_of_file(file: ArchivedFile) -> dict[str, Any]:
 
 
 def _item_of_upload(upload: OpenUpload) -> dict[str, Any]:
-    kept = _without_none(asdict(upload), "whole_crc64nvme", "replaces", "lens")
+    kept = _without_none(asdict(upload), "whole_crc64nvme", "replaces", "lens", "proved_parts")
     return {"part_size": kept.pop("part_size_bytes"), **kept}
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
 from gopro_sync.archive.engine import OpenUpload, TransferOutcome
-from gopro_sync.errors import AccessDeniedError, NetworkError, StorageError
+from gopro_sync.errors import AccessDeniedError, NetworkError, StorageError, TrackerError
 from local.s3_server import S3Fault, S3Part
 from local.simulator import Fault, FaultName
 from tests.integration.archive.conftest import KEY, MIB, Bench
@@ -196,14 +198,6 @@ class TestTimeBudget:
         assert (result.bytes_sent, result.upload) == (0, None)
         assert bench.created == []
 
-    def test_parts_that_s3_spoilt_are_not_left_to_a_call_that_cannot_know(self, bench: Bench) -> None:
-        bench.s3.tells_part_checksums = False
-        bench.s3.faults = [S3Fault(operation="UploadPart", effect="corrupt")]
-        bench.seconds_left = self.until_parts_sent(bench, 2)
-        with pytest.raises(StorageError, match="other bytes of part 1"):
-            bench.transfer(workers=1)
-        assert bench.s3.uploads == {}
-
     def test_four_calls_of_one_part_each_are_as_good_as_one(self, bench: Bench) -> None:
         upload: OpenUpload | None = None
         for sent in range(3):
@@ -217,6 +211,90 @@ class TestTimeBudget:
     @staticmethod
     def until_parts_sent(bench: Bench, count: int) -> Callable[[], float]:
         return lambda: 900.0 if len(bench.s3.parts_sent()) < count else 29.0
+
+
+class TestOtherBytesThanWereSent:
+    """The store keeps other bytes of a part, and a call ends in one of five ways: none of them is COMPLETED."""
+
+    EFFECTS: ClassVar = {
+        "damaged on the way": S3Fault(operation="UploadPart", effect="damage", skip=1),
+        "spoilt": S3Fault(operation="UploadPart", effect="corrupt", skip=1),
+        "spoilt, and no checksum told": S3Fault(operation="UploadPart", effect="corrupt", skip=1),
+        "spoilt, and listed only": S3Fault(operation="UploadPart", effect="swap", skip=1),
+        "lost": S3Fault(operation="UploadPart", effect="lose", skip=1),
+    }
+
+    @pytest.mark.parametrize("effect", EFFECTS)
+    @pytest.mark.parametrize("way_out", ["end", "pause", "time is over", "error", "killed"])
+    def test_no_way_out_leads_to_an_object_that_is_not_the_source(
+        self, bench: Bench, way_out: str, effect: str
+    ) -> None:
+        bench.s3.tells_part_checksums = effect != "spoilt, and no checksum told"
+        bench.s3.faults = [replace(self.EFFECTS[effect])]
+        upload = self.leave(bench, way_out)
+        bench.seconds_left = lambda: 900.0
+        result = bench.transfer(resume=upload)
+        assert result.file.s3_key == KEY
+        bench.assert_archived()
+
+    @staticmethod
+    def leave(bench: Bench, way_out: str) -> OpenUpload | None:
+        """Ends a call after two or three parts; gives what it has left of its upload."""
+
+        def asked_after_two_parts() -> float:
+            if len(bench.s3.parts_sent()) < 2:
+                return 900.0
+            if way_out == "killed":
+                raise Killed
+            return 900.0 if way_out == "time is over" and len(bench.source.requests) < 4 else 29.0
+
+        if way_out == "end":
+            return None
+        if way_out == "error":
+            bench.s3.faults.append(S3Fault(operation="UploadPart", status=403, code="AccessDenied", skip=3))
+            with pytest.raises(AccessDeniedError):
+                bench.transfer(workers=1)
+            return bench.created[-1]
+        bench.seconds_left = asked_after_two_parts
+        with suppress(Killed, StorageError):
+            bench.pause(workers=1)
+        return bench.created[-1]
+
+    def test_what_a_killed_call_has_sent_is_read_again_and_not_sent_again(self, bench: Bench) -> None:
+        upload = self.leave(bench, "killed")
+        asked = len(bench.source.requests)
+        bench.seconds_left = lambda: 900.0
+        result = bench.transfer(resume=upload)
+        assert (result.parts_sent, sorted(bench.s3.parts_sent())) == (2, [1, 2, 3, 4])
+        assert len(bench.source.requests) - asked == 1 + 4  # the probe, and each part once
+        bench.assert_archived()
+
+    def test_what_a_call_has_proved_before_it_ended_is_not_read_again(self, bench: Bench) -> None:
+        upload = self.leave(bench, "error")
+        asked = len(bench.source.requests)
+        assert upload is not None
+        assert set(upload.proved) == {1, 2, 3}
+        bench.transfer(resume=upload)
+        assert len(bench.source.requests) - asked == 1 + 1
+        bench.assert_archived()
+
+    @pytest.mark.parametrize("record", ["", "1:soon", "0:AAAAAAAAAAA= 2:AAAAAAAAAAA=", "99999:AAAAAAAAAAA="])
+    def test_a_record_that_was_changed_by_hand_proves_nothing(self, bench: Bench, record: str) -> None:
+        upload = self.leave(bench, "error")
+        assert upload is not None
+        assert bench.transfer(resume=replace(upload, proved_parts=record)).parts_sent == 1
+        bench.assert_archived()
+
+    def test_an_error_is_told_even_if_its_parts_cannot_be_recorded(self, bench: Bench) -> None:
+        def record(upload: OpenUpload) -> None:
+            bench.note(upload)
+            if upload.proved_parts:
+                raise TrackerError("DynamoDB is not there")
+
+        bench.record = record
+        bench.s3.faults = [S3Fault(operation="UploadPart", status=403, code="AccessDenied", skip=1)]
+        with pytest.raises(AccessDeniedError):
+            bench.transfer(workers=1)
 
 
 @pytest.mark.parametrize("seed", range(12))
