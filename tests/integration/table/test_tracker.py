@@ -37,6 +37,7 @@ FILE = ArchivedFile(
     checksum_crc64nvme="AAAAAAAAAAA=",
     etag_proof="matched",
 )
+CHECKSUM = "AAAAAAAAAAA="
 UPLOAD = OpenUpload(
     item_number=2,
     s3_key="gopro-videos/2026/05/GX020456.MP4",
@@ -277,16 +278,19 @@ def test_a_lease_keeps_another_run_away_until_it_expires(tracker: Tracker, clock
     assert taken.outcome is ClaimOutcome.CLAIMED
 
 
-def test_a_run_may_claim_its_own_video_again_after_its_function_was_killed(tracker: Tracker) -> None:
+@pytest.mark.parametrize("upload", [UPLOAD, replace(UPLOAD.with_proved({1: CHECKSUM}), whole_crc64nvme=CHECKSUM)])
+def test_a_run_may_claim_its_own_video_again_after_its_function_was_killed(
+    tracker: Tracker, upload: OpenUpload
+) -> None:
     tracker.add_pending([video()])
     tracker.claim("m1", owner="run-1", lease=LEASE)
-    tracker.save_progress("m1", owner="run-1", files=[FILE], upload=UPLOAD)
+    tracker.save_progress("m1", owner="run-1", files=[FILE], upload=upload)
 
     again = tracker.claim("m1", owner="run-1", lease=LEASE)
 
     assert again.outcome is ClaimOutcome.CLAIMED
     assert again.record.files == (FILE,)
-    assert again.record.upload == UPLOAD
+    assert again.record.upload == upload
 
 
 def test_a_record_keeps_the_lens_of_a_file_and_of_an_upload_and_has_none_for_the_usual_one(
