@@ -439,8 +439,11 @@ class _S3Handler(LoopbackHandler, BaseHTTPRequestHandler):
             etag=f"{crc:032x}-{len(parts)}",
         )
         del self.s3.uploads[self._query()["uploadId"]]
-        etag = escape(f'"{self.s3.objects[upload.key].etag}"')
-        return 200, {}, f"<CompleteMultipartUploadResult><ETag>{etag}</ETag></CompleteMultipartUploadResult>".encode()
+        made = self.s3.objects[upload.key]
+        etag = "<ETag>" + escape(f'"{made.etag}"') + "</ETag>"
+        checksum = f"<ChecksumCRC64NVME>{made.crc64nvme}</ChecksumCRC64NVME><ChecksumType>FULL_OBJECT</ChecksumType>"
+        tag = "CompleteMultipartUploadResult"
+        return 200, {}, f"<{tag}>{etag}{checksum}</{tag}>".encode()
 
     def _check_condition(self, key: str) -> None:
         there, replaces = self.s3.objects.get(key), self.headers["If-Match"]

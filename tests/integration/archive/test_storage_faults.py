@@ -291,6 +291,19 @@ def test_an_object_that_is_spoilt_after_completion_is_never_called_archived(benc
         bench.transfer()
 
 
+def test_an_object_that_s3_answers_to_be_another_one_is_never_called_archived_whatever_it_says_later(
+    bench: Bench,
+) -> None:
+    class AnotherAtFirst(dict[str, S3Object]):
+        def __getitem__(self, key: str) -> S3Object:
+            return replace(super().__getitem__(key), crc64nvme="AAAAAAAAAAA=")
+
+    bench.s3.objects = AnotherAtFirst()
+    with pytest.raises(IntegrityError, match="CRC64NVME is AAAAAAAAAAA="):
+        bench.transfer()
+    assert bench.s3.count("HeadObject") == 0
+
+
 def test_an_object_that_is_not_there_after_completion_is_a_storage_error(small_bench: Bench) -> None:
     small_bench.s3.faults = [S3Fault(operation="PutObject", effect="lose")]
     with pytest.raises(StorageError, match="does not find the finished object"):
