@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from gopro_sync.values.file_id import FileId
+from gopro_sync.values.outside_values import whole_number_or_none
 
 # The number of a part and its checksum in S3's form: at most 18 bytes for each of at most 10,000 parts, which is less
 # than half of what a record may have.
@@ -52,7 +53,8 @@ class OpenUpload:
     @property
     def proved(self) -> Mapping[int, str]:
         """The checksums of the proved parts in S3's form, by part number."""
-        return {int(number): checksum for number, checksum in _PROVED_PART.findall(self.proved_parts or "")}
+        told = _PROVED_PART.findall(self.proved_parts or "")
+        return {n: checksum for number, checksum in told if (n := whole_number_or_none(number)) is not None}
 
     def with_proved(self, checksums: Mapping[int, str]) -> Self:
         """Returns the upload with these parts proved, by number, and no others."""

@@ -1,7 +1,7 @@
 """A PUT to S3 whose body somebody else sends: where it goes, and the signature over its headers.
 
 botocore signs the bodies that it sends. A body that is streamed, with its checksum in a trailer, needs a signature over
-the headers which announce that; a presigned URL has none. What is announced, and how:
+the headers which announce that; S3 takes no trailer behind a presigned URL. What is announced, and how:
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
 """
 
