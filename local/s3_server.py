@@ -173,6 +173,7 @@ class S3Server:
         keeps_data: False keeps sizes and checksums only, for measurements.
         tells_part_checksums: whether UploadPart answers with the checksum that S3 computed, as it does where one was
             sent.
+        reads_frames: whether it knows trailers; False keeps the frames as if they were content, as some stores do.
         page_size: how many parts ListParts tells at once.
         limits: of the parts that it takes.
         watch: told of each request's moments, from the thread that serves it.
@@ -182,6 +183,7 @@ class S3Server:
     certificate: Path | None = None
     keeps_data: bool = True
     tells_part_checksums: bool = True
+    reads_frames: bool = True
     page_size: int = 1000
     limits: Limits = field(default_factory=S3Limits)
     faults: list[S3Fault] = field(default_factory=list)
@@ -546,7 +548,7 @@ class _S3Handler(LoopbackHandler, BaseHTTPRequestHandler):
         sent: Body = PlainBody(self.rfile, int(self.headers["Content-Length"] or 0))
         if self.headers["Transfer-Encoding"] == "chunked":
             sent = ChunkedBody(self.rfile)
-        if is_trailed(self.headers):
+        if self.s3.reads_frames and is_trailed(self.headers):
             framed = AwsChunkedBody(sent, self.headers)
             yield from _drain(framed, block)
             body.trailer = framed.trailers.get(CHECKSUM_HEADER)

@@ -9,9 +9,10 @@ import pytest
 from gopro_sync.archive import bucket_writer as multipart_upload
 from gopro_sync.archive.engine import OpenUpload, TransferOutcome
 from gopro_sync.archive.retries import ATTEMPTS
-from gopro_sync.errors import AccessDeniedError, ConfigurationError, IntegrityError, StorageError
+from gopro_sync.errors import AccessDeniedError, ConfigurationError, GoProSyncError, IntegrityError, StorageError
 from local.s3_server import Effect, Operation, S3Fault, S3Object
 from tests.integration.archive.conftest import FALLBACK_KEY, KEY, Bench
+from tests.support.s3_server import TransferS3
 
 CONFLICT = "ConditionalRequestConflict"
 
@@ -152,6 +153,15 @@ def test_a_small_file_that_is_damaged_each_time_leaves_nothing_under_its_key(sma
         small_bench.transfer()
     assert small_bench.s3.objects == {}
     assert small_bench.s3.count("PutObject", 400) == ATTEMPTS
+
+
+@pytest.mark.parametrize(("fixture", "says"), [("bench", "other bytes of part"), ("small_bench", "CRC64NVME is")])
+def test_a_store_that_keeps_the_frames_as_content_has_no_video_archived(
+    fixture: str, says: str, request: pytest.FixtureRequest
+) -> None:
+    bench: Bench = request.getfixturevalue(fixture)
+    with TransferS3(is_strict=False, reads_frames=False) as bench.s3, pytest.raises(GoProSyncError, match=says):
+        bench.transfer(require_storage_checksum=False)
 
 
 def test_parts_lost_again_and_again_are_an_error_with_a_name(bench: Bench) -> None:

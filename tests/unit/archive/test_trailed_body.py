@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gopro_sync.archive import trailed_body
@@ -45,7 +45,6 @@ def read(headers: dict[str, str], body: bytes) -> tuple[bytes, dict[str, str]]:
 @given(
     blocks=st.lists(st.integers(0, 3 * CHUNK).map(lambda size: bytes(range(256)) * (size // 256) + b"x"), max_size=6)
 )
-@settings(max_examples=60, deadline=None)
 def test_what_is_framed_is_read_again_with_its_checksum(blocks: list[bytes]) -> None:
     with pytest.MonkeyPatch.context() as small:
         small.setattr(trailed_body, "_CHUNK_BYTES", CHUNK)
