@@ -199,6 +199,7 @@ def test_a_record_of_an_earlier_version_is_read(tracker: Tracker, client: Dynamo
         error_type="NetworkError",
         next_attempt_after=datetime(2026, 5, 3, 1, 10, tzinfo=UTC),
         execution_id="run-1",
+        error_message="The connection broke off",
     )
 
 
