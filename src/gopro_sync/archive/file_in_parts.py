@@ -20,9 +20,10 @@ from gopro_sync.archive.open_upload import OpenUpload
 from gopro_sync.archive.origin import Origin, plan_of
 from gopro_sync.archive.part_plan import Part
 from gopro_sync.archive.proof import hashed, judge_source_etag, note_written, verified_object
+from gopro_sync.archive.second_reading import are_of_this_file
 from gopro_sync.archive.transfer_records import Archived, Paused
 from gopro_sync.archive.transfer_state import Means, Progress
-from gopro_sync.archive.uploads import PartInStorage, create_upload, listed_parts, usable_parts
+from gopro_sync.archive.uploads import PartInStorage, abort_upload, create_upload, listed_parts, usable_parts
 from gopro_sync.archive.workers import no_progress
 from gopro_sync.errors import GoProSyncError, IntegrityError, SourceChangedError, StorageError
 from gopro_sync.telemetry.retries import tell_retry
@@ -31,20 +32,36 @@ _COMPLETION_ROUNDS: Final = 3
 
 
 def send_in_parts(means: Means, progress: Progress, origin: Origin) -> Archived | Paused:
-    """Copies the file part by part, or goes on with the open upload.
+    """Copies the file part by part, or goes on with the open upload if its parts are proved to be of this file.
 
     Raises:
-        NetworkError: there was not even time for one part.
+        NetworkError: there was not even time for one part, or for the proof.
         ObjectExistsError: the key is taken; ``progress.whole`` says what was to lie there.
         UploadVanishedError: S3 does not know the upload any more.
         GoProSyncError: as ``TransferEngine.transfer`` says.
     """
     upload, parts = progress.upload, dict[int, PartInStorage]()
-    if upload is None:
-        upload = create_upload(means, progress, origin)
-    else:
+    if upload is not None:
         parts = usable_parts(means, upload)
+        upload = _proved(means, progress, origin, upload=upload, parts=parts)
+    if upload is None:
+        upload, parts = create_upload(means, progress, origin), {}
     return _FileInParts(means, progress, origin, upload=upload, listed=parts).send()
+
+
+def _proved(
+    means: Means, progress: Progress, origin: Origin, *, upload: OpenUpload, parts: Mapping[int, PartInStorage]
+) -> OpenUpload | None:
+    """Returns the upload to go on with, under the source's ETag of today; None if its parts are of another file."""
+    held = {number: part.uploaded.crc64nvme for number, part in parts.items()}
+    if not are_of_this_file(means, origin, upload, held):
+        abort_upload(means, progress)
+        return None
+    if upload.source_etag != origin.file.etag:
+        proved = {number: str(checksum) for number, checksum in held.items()}
+        upload = progress.upload = replace(upload, source_etag=origin.file.etag).with_proved(proved)
+        means.on_upload_changed(upload)
+    return upload
 
 
 class _FileInParts:
@@ -152,6 +169,9 @@ class _FileInParts:
         if not self._came_further:
             raise no_progress(self._means.file.media_id)
         self._remember_parts()
+        if self._origin.file.etag is None:
+            # No later call could know whether these parts are still of the file at the source.
+            abort_upload(self._means, self._progress)
         return self._progress.paused()
 
     def _remember_parts(self) -> None:

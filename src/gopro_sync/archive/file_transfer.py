@@ -48,8 +48,10 @@ def transfer_file(means: Means, progress: Progress) -> Archived | Paused:
 
 
 def _left_by_an_earlier_call(means: Means, progress: Progress, origin: Origin) -> Archived | None:
-    recorded = progress.upload.whole_crc64nvme if progress.upload else None
-    progress.upload = None
+    upload, progress.upload = progress.upload, None
+    # What is recorded is the checksum of the file that the source had under the recorded ETag.
+    is_current = upload is not None and origin.is_vouched_for(upload.source_etag)
+    recorded = upload.whole_crc64nvme if upload is not None and is_current else None
     stored = object_under_the_key(means, progress)
     return recognised_object(means, progress, origin, stored, recorded_crc64nvme=recorded)
 

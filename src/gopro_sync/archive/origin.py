@@ -23,6 +23,17 @@ class Origin:
     file: SourceFile
     claim: EtagClaim | None
 
+    def is_vouched_for(self, source_etag: str | None) -> bool:
+        """Whether the source's ETag says that a file which had ``source_etag`` has the same bytes now.
+
+        A weak one does not: https://www.rfc-editor.org/rfc/rfc9110#section-8.8.1.
+        """
+        return self.is_named(source_etag) and not _is_weak(self.file.etag)
+
+    def is_named(self, source_etag: str | None) -> bool:
+        """Whether the source has an ETag, and still the same one."""
+        return self.file.etag is not None and self.file.etag == source_etag
+
 
 def find_origin(means: Means) -> Origin:
     """Asks the source what the file is; raises what ``Source.probe`` does."""
@@ -47,6 +58,13 @@ def plan_of(upload: OpenUpload, limits: PartLimits) -> PartPlan:
 
 
 def can_go_on_with(upload: OpenUpload, origin: Origin, limits: PartLimits) -> bool:
-    """Whether it is of this file, and of parts that S3 takes: what was remembered of it may have been changed."""
-    is_of_source = (upload.size_bytes, upload.source_etag) == (origin.file.size_bytes, origin.file.etag)
-    return is_of_source and is_possible(upload.size_bytes, upload.part_size_bytes, limits=limits)
+    """Whether it can be of this file, and is of parts that S3 takes: what was remembered of it may have been changed.
+
+    Without an ETag nobody could say of a file of the same size whether it is the same.
+    """
+    may_be_of_source = origin.file.etag is not None and upload.size_bytes == origin.file.size_bytes
+    return may_be_of_source and is_possible(upload.size_bytes, upload.part_size_bytes, limits=limits)
+
+
+def _is_weak(etag: str | None) -> bool:
+    return (etag or "").startswith("W/")

@@ -274,7 +274,7 @@ class Source:
         etag = headers.get("ETag")
         if etag is not None and len(etag) > _LONGEST_ETAG:
             raise self._unexpected(answer, "sent an ETag that is none")
-        return SourceFile(size_bytes=stated.total, etag=etag.strip('"') if etag else None)
+        return SourceFile(size_bytes=stated.total, etag=(etag or "").strip('"') or None)
 
     def _stated_range(self, answer: OpenRange) -> ContentRange:
         stated = content_range_or_none(answer.response.headers.get("Content-Range"))

@@ -79,3 +79,8 @@ class Paused(WorkDone):
     """
 
     upload: OpenUpload | None
+
+    @property
+    def is_in_vain(self) -> bool:
+        """Whether no later call can use what this one sent: the source gives its file no ETag to know it again by."""
+        return self.upload is None and self.parts_sent > 0

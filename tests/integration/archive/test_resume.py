@@ -15,7 +15,7 @@ from gopro_sync.archive.engine import OpenUpload, TransferOutcome
 from gopro_sync.errors import AccessDeniedError, NetworkError, StorageError, TrackerError
 from local.s3_server import S3Fault, S3Part
 from local.simulator import Fault, FaultName
-from tests.integration.archive.conftest import KEY, MIB, Bench
+from tests.integration.archive.conftest import FALLBACK_KEY, KEY, MIB, Bench
 
 
 class Killed(BaseException):
@@ -122,11 +122,86 @@ def test_an_upload_that_expired_meanwhile_starts_again(bench: Bench) -> None:
     bench.assert_archived()
 
 
-def test_a_source_that_changed_meanwhile_starts_again_and_frees_the_old_parts(bench: Bench) -> None:
-    upload = die_after_parts(bench, 2)
-    bench.source.etag = "c0ffee-2"
-    assert bench.transfer(resume=upload).parts_sent == 4
-    bench.assert_archived()
+class TestSourceBetweenTwoCalls:
+    """Parts of two files are never joined, whatever the source says of itself."""
+
+    @staticmethod
+    def flip_a_byte_of(bench: Bench, part: int) -> None:
+        content = bytearray(bench.source.content)
+        content[(part - 1) * 5 * MIB + 77] ^= 1
+        bench.source.content = bytes(content)
+
+    @pytest.mark.parametrize("etag", ["c0ffee-2", 'W/"c0ffee-1', "0" * 32])
+    def test_the_same_bytes_under_another_etag_are_gone_on_with(self, bench: Bench, etag: str) -> None:
+        upload = die_after_parts(bench, 2)
+        bench.source.etag = etag
+        result = bench.transfer(resume=upload)
+        assert result.file.source_etag == etag
+        assert sorted(bench.s3.parts_sent()) == [1, 2, 3, 4]
+        assert [told.source_etag for told in bench.created] == [etag], "later calls need not read them again"
+        bench.assert_archived()
+
+    @pytest.mark.parametrize("part", [1, 2])
+    @pytest.mark.parametrize("etag", ["c0ffee-2", None, "W/other"])
+    def test_another_file_of_the_same_size_is_copied_from_the_start(
+        self, bench: Bench, etag: str | None, part: int
+    ) -> None:
+        upload = die_after_parts(bench, 2)
+        self.flip_a_byte_of(bench, part)
+        bench.source.etag = etag
+        assert bench.transfer(resume=upload).parts_sent == 4
+        bench.assert_archived()
+
+    def test_a_source_that_never_had_an_etag_is_copied_from_the_start(self, bench: Bench) -> None:
+        bench.source.etag = None
+        upload = die_after_parts(bench, 2)
+        self.flip_a_byte_of(bench, 1)
+        result = bench.transfer(resume=upload)
+        assert (result.parts_sent, result.file.source_etag) == (4, None)
+        bench.assert_archived()
+
+    def test_a_source_that_has_an_etag_by_now_is_compared(self, bench: Bench) -> None:
+        bench.source.etag = None
+        upload = die_after_parts(bench, 2)
+        bench.source.etag = "c0ffee-1"
+        bench.transfer(resume=upload)
+        assert sorted(bench.s3.parts_sent()) == [1, 2, 3, 4]
+        bench.assert_archived()
+
+    def test_an_etag_that_may_stay_when_the_file_changes_is_not_enough(self, bench: Bench) -> None:
+        bench.source.etag = "W/c0ffee"
+        upload = die_after_parts(bench, 1)
+        self.flip_a_byte_of(bench, 1)
+        assert bench.transfer(resume=upload).parts_sent == 4
+        bench.assert_archived()
+
+    def test_no_time_to_read_the_parts_again_is_an_error_and_what_is_there_is_kept(self, bench: Bench) -> None:
+        upload = die_after_parts(bench, 2)
+        bench.source.etag = "c0ffee-2"
+        asked = len(bench.source.requests)
+        bench.seconds_left = lambda: 900.0 if len(bench.source.requests) <= asked + 1 else 29.0
+        with pytest.raises(NetworkError, match="Not one part"):
+            bench.transfer(resume=upload)
+        assert list(bench.s3.uploads) == [upload.upload_id]
+
+    @pytest.mark.parametrize("etag", ["c0ffee-2", None])
+    def test_what_was_completed_of_an_older_file_is_not_taken_for_the_file_of_today(
+        self, bench: Bench, etag: str | None
+    ) -> None:
+        older = bench.source.content
+        bench.transfer()
+        self.flip_a_byte_of(bench, 3)
+        bench.source.etag = etag
+        result = bench.transfer(resume=bench.created[0])
+        assert (result.file.s3_key, result.file.source_etag) == (FALLBACK_KEY, etag)
+        bench.assert_archived(FALLBACK_KEY)
+        assert bench.s3.objects[KEY].data == older, "what is archived is never touched"
+
+    def test_without_an_etag_nothing_is_left_to_a_later_call(self, bench: Bench) -> None:
+        bench.source.etag = None
+        bench.seconds_left = lambda: 900.0 if not bench.s3.parts_sent() else 29.0
+        first = bench.pause(workers=1)
+        assert (first.is_in_vain, first.upload, bench.s3.uploads) == (True, None, {})
 
 
 def test_a_listed_part_of_another_size_is_sent_again(bench: Bench) -> None:

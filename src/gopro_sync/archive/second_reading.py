@@ -1,0 +1,80 @@
+"""Bytes that are read at the source a second time, where what is known of them does not prove that they are the same.
+
+Nothing is sent and nothing is kept: their CRC64NVME is compared with S3's own.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+from gopro_sync.archive.integrity import Crc64Nvme, StreamHasher
+from gopro_sync.archive.open_upload import OpenUpload
+from gopro_sync.archive.origin import Origin, plan_of
+from gopro_sync.archive.part_plan import Part
+from gopro_sync.archive.proof import hashed
+from gopro_sync.archive.transfer_state import Means
+from gopro_sync.archive.workers import no_progress
+
+
+def read_again(means: Means, origin: Origin, part: Part) -> Crc64Nvme:
+    """Returns the checksum of one part as the source has it now.
+
+    Raises:
+        OutOfTimeError, StoppedError: as ``PartWorkers.check`` says.
+        GoProSyncError: as ``Source.open`` says.
+    """
+
+    def read() -> Crc64Nvme:
+        hasher = StreamHasher(None)
+        with means.source.open(origin.file, part) as answer:
+            deque(hashed(answer, hasher, means.workers), maxlen=0)
+        return hasher.crc64nvme
+
+    return means.retries.call(f"read part {part.number} a second time", read)
+
+
+def read_all_again(means: Means, origin: Origin, parts: Sequence[Part]) -> Mapping[int, Crc64Nvme]:
+    """Returns the checksums of several parts as the source has them now, by part number.
+
+    Raises:
+        NetworkError: there was no time for all of them.
+        GoProSyncError: as ``Source.open`` says.
+    """
+    checksums = dict[int, Crc64Nvme]()
+
+    def read(part: Part) -> tuple[int, Crc64Nvme]:
+        return part.number, read_again(means, origin, part)
+
+    def keep(found: tuple[int, Crc64Nvme]) -> None:
+        checksums[found[0]] = found[1]
+
+    if not means.workers.send_all(parts, read, on_sent=keep):
+        raise no_progress(means.file.media_id)
+    return checksums
+
+
+def are_of_this_file(means: Means, origin: Origin, upload: OpenUpload, held: Mapping[int, Crc64Nvme]) -> bool:
+    """Says whether what S3 holds of an upload has the bytes that the source has now.
+
+    The same ETag says so. Another one says nothing: every part is read again, since a file made of two others would be
+    neither. The first one is enough under the same weak ETag, which may stay as it is only where little has changed.
+
+    Args:
+        means: of this transfer.
+        origin: the file as it is now.
+        upload: what is open.
+        held: the checksums of the parts that are to be used, as S3 reports them, by part number.
+
+    Raises:
+        NetworkError: there was no time to read them.
+        GoProSyncError: as ``Source.open`` says.
+    """
+    if origin.is_vouched_for(upload.source_etag):
+        return True
+    parts = [part for part in plan_of(upload, means.rules.limits) if part.number in held]
+    first, others = parts[:1], [] if origin.is_named(upload.source_etag) else parts[1:]
+    return all(
+        read_all_again(means, origin, some) == {part.number: held[part.number] for part in some}
+        for some in (first, others)
+    )
