@@ -24,6 +24,7 @@ USED_OPERATIONS: Final = {
             "AbortMultipartUpload",
             "CompleteMultipartUpload",
             "CreateMultipartUpload",
+            "GetObject",
             "HeadBucket",  # botocore itself asks for it when a bucket is in another region
             "HeadObject",
             "ListMultipartUploads",

@@ -500,7 +500,14 @@ class _S3Handler(LoopbackHandler, BaseHTTPRequestHandler):
         found = self.s3.objects.get(self._key())
         if found is None:
             raise _RefusedError(404, "NoSuchKey")
+        if (expected := self.headers["If-Match"]) is not None and expected.strip('"') != found.etag:
+            raise _RefusedError(412, "PreconditionFailed")
         headers = {"ETag": f'"{found.etag}"', "Last-Modified": formatdate(usegmt=True), **found.headers}
+        if (asked := self.headers["Range"]) is not None:  # of one form, and of a piece that is there
+            first, last = map(int, asked.removeprefix("bytes=").split("-"))
+            piece = found.data[first : last + 1]
+            stated = {"Content-Range": f"bytes {first}-{last}/{found.size_bytes}", "Content-Length": str(len(piece))}
+            return 206, headers | stated, piece
         if self.headers["x-amz-checksum-mode"] == "ENABLED":
             headers |= {"x-amz-checksum-crc64nvme": found.crc64nvme, "x-amz-checksum-type": "FULL_OBJECT"}
         return 200, headers | {"Content-Length": str(found.size_bytes)}, found.data

@@ -244,6 +244,15 @@ class SourceLostError(GoProSyncError):
     )
 
 
+class NotResumableError(GoProSyncError):
+    """A file is too large for one invocation, and its CDN gives no ETag by which the next one could know it again."""
+
+    remedy = (
+        "A faster copy may fit: raise the downloader's MemoryMegabytes (FunctionLimits in template.yaml), or "
+        "TransferWorkers, and deploy. It is tried again from the start after a day, then two, four and so on."
+    )
+
+
 class MediaGoneError(GoProSyncError):
     """GoPro no longer has the media item."""
 

@@ -64,6 +64,7 @@ OF_ONE_VIDEO: Final = {
     "IncompleteSourceError",
     "SourceMissingError",
     "SourceLostError",
+    "NotResumableError",
     "MediaGoneError",
     "KeyConflictError",
     "ObjectRefusedError",

@@ -22,12 +22,12 @@ import urllib3
 from botocore.exceptions import ClientError
 from urllib3.exceptions import HTTPError
 
-from gopro_sync.archive.integrity import Crc64Nvme
-from gopro_sync.archive.net.pools import open_pool
+from gopro_sync.archive.integrity import Crc64Nvme, StreamHasher
+from gopro_sync.archive.net.pools import BLOCK_BYTES, open_pool
 from gopro_sync.archive.trailed_body import CHECKSUM_HEADER, TrailedBody
 from gopro_sync.aws.answers import Call, Service, Turn, TurnError, answer_of
 from gopro_sync.aws.signed_put import sign_put
-from gopro_sync.errors import StorageError
+from gopro_sync.errors import AccessDeniedError, RequestRefusedError, StorageError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -311,6 +311,33 @@ class BucketWriter:
                 )
         except TurnError:
             return None
+
+    def read_again(self, *, key: str, etag: str, offset: int, size_bytes: int) -> Crc64Nvme | None:
+        """Returns the checksum of a piece of an object, read anew.
+
+        Args:
+            key: where it lies.
+            etag: S3's ETag of the object that is meant.
+            offset: where the piece begins.
+            size_bytes: of the piece.
+
+        Returns:
+            None if S3 does not give it: another object lies there by now, or none, or it may not be read, as in the
+            archive classes (``InvalidObjectState``).
+        """
+        hasher = StreamHasher(None)
+        try:
+            with answer_of(Service.S3, "GetObject", Turn.NOT_THERE, Turn.CONDITION_FAILED) as call:
+                answer = self._s3.get_object(
+                    Bucket=self.bucket, Key=key, IfMatch=etag, Range=f"bytes={offset}-{offset + size_bytes - 1}"
+                )
+                for block in call.field(answer, "Body").iter_chunks(BLOCK_BYTES):
+                    hasher.update(block)
+        except (TurnError, AccessDeniedError, RequestRefusedError):
+            return None
+        if hasher.crc64nvme.size_bytes != size_bytes:
+            raise StorageError("S3 answered GetObject with another number of bytes than asked")
+        return hasher.crc64nvme
 
     def _put(
         self,

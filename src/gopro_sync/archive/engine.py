@@ -18,11 +18,12 @@ import urllib3
 from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.archive.bucket_writer import BucketWriter
 from gopro_sync.archive.file_transfer import transfer_file
+from gopro_sync.archive.finished_file import compared_with_source
 from gopro_sync.archive.open_upload import OpenUpload
 from gopro_sync.archive.retries import Retries
 from gopro_sync.archive.second_object import is_second_object_accepted
 from gopro_sync.archive.source import SignedUrl, Source
-from gopro_sync.archive.surroundings import Crew, Surroundings
+from gopro_sync.archive.surroundings import Surroundings
 from gopro_sync.archive.transfer_records import Archived, FileToArchive, Paused, TransferOutcome
 from gopro_sync.archive.transfer_state import Means, Progress, TransferRules
 from gopro_sync.archive.workers import PartWorkers, TimeBudget
@@ -103,38 +104,36 @@ class TransferEngine:
             ConfigurationError: there is no such bucket.
             Exception: errors of the callbacks pass unchanged.
         """
-        around, rules = self._surroundings, self._rules
-        budget = TimeBudget(seconds_left=seconds_left, reserve_seconds=rules.reserve_seconds)
-        crew = around.crew(rules.workers)
-        means = Means(
-            file=file,
-            rules=rules,
-            source=self._source(file.media_id, resolve_url, crew),
-            writer=self._writer,
-            workers=PartWorkers(crew=crew, budget=budget, clock=around.clock),
-            retries=Retries(sleep=crew.sleep, random=around.random, seconds_left=budget.seconds),
-            on_upload_changed=on_upload_changed,
-        )
+        means = self._means(file, resolve_url, seconds_left, on_upload_changed)
         return transfer_file(means, _progress_of(file, resume))
 
-    def size_at_source(
-        self, media_id: str, *, resolve_url: Callable[[], str], seconds_left: Callable[[], float]
-    ) -> int:
-        """Returns how many bytes a file has at GoPro now; only its first byte is read.
+    def compared_with_source(
+        self,
+        media_id: str,
+        file: ArchivedFile,
+        *,
+        resolve_url: Callable[[], str],
+        seconds_left: Callable[[], float],
+    ) -> ArchivedFile | None:
+        """Looks whether GoPro still has the file that an earlier call has archived.
 
         Args:
-            media_id: for error messages.
+            media_id: GoPro's id of the media item.
+            file: as it is recorded.
             resolve_url: as for ``transfer``.
             seconds_left: time until the invocation is cut off.
 
+        Returns:
+            The file as it is to be recorded from now on; None if GoPro has another one.
+
         Raises:
-            GoProSyncError: as ``transfer`` says of the CDN.
+            GoProSyncError: as ``transfer`` says of the CDN and of S3; nothing is known then.
         """
-        crew = self._surroundings.crew(1)
-        budget = TimeBudget(seconds_left=seconds_left, reserve_seconds=self._rules.reserve_seconds)
-        retries = Retries(sleep=crew.sleep, random=self._surroundings.random, seconds_left=budget.seconds)
-        source = self._source(media_id, resolve_url, crew)
-        return retries.call("look at the file at GoPro", source.probe).size_bytes
+        asked = FileToArchive(
+            media_id=media_id, item_number=file.item_number, key=file.s3_key, fallback_key=None, tags={}
+        )
+        means = self._means(asked, resolve_url, seconds_left, on_upload_changed=lambda _: None)
+        return compared_with_source(means, file)
 
     def accepts_other_objects(self) -> bool:
         """Returns whether S3, which has refused an object, allows with another one all that a video needs.
@@ -152,14 +151,31 @@ class TransferEngine:
                 raise
             return False
 
-    def _source(self, media_id: str, resolve_url: Callable[[], str], crew: Crew) -> Source:
-        wall_clock = self._surroundings.wall_clock
-        return Source(
+    def _means(
+        self,
+        file: FileToArchive,
+        resolve_url: Callable[[], str],
+        seconds_left: Callable[[], float],
+        on_upload_changed: Callable[[OpenUpload], None],
+    ) -> Means:
+        around, rules = self._surroundings, self._rules
+        budget = TimeBudget(seconds_left=seconds_left, reserve_seconds=rules.reserve_seconds)
+        crew = around.crew(rules.workers)
+        source = Source(
             http=self._source_http,
-            signed_url=SignedUrl(resolve_url, wall_clock=wall_clock, lock=crew.new_lock()),
-            media_id=media_id,
-            largest_file_bytes=self._rules.limits.largest_object_bytes,
-            wall_clock=wall_clock,
+            signed_url=SignedUrl(resolve_url, wall_clock=around.wall_clock, lock=crew.new_lock()),
+            media_id=file.media_id,
+            largest_file_bytes=rules.limits.largest_object_bytes,
+            wall_clock=around.wall_clock,
+        )
+        return Means(
+            file=file,
+            rules=rules,
+            source=source,
+            writer=self._writer,
+            workers=PartWorkers(crew=crew, budget=budget, clock=around.clock),
+            retries=Retries(sleep=crew.sleep, random=around.random, seconds_left=budget.seconds),
+            on_upload_changed=on_upload_changed,
         )
 
 

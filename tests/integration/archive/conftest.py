@@ -13,7 +13,15 @@ import pytest
 import urllib3
 
 from gopro_sync.archive.bucket_writer import BucketWriter, storage_pool
-from gopro_sync.archive.engine import Archived, FileToArchive, OpenUpload, Paused, TransferEngine, TransferRules
+from gopro_sync.archive.engine import (
+    Archived,
+    ArchivedFile,
+    FileToArchive,
+    OpenUpload,
+    Paused,
+    TransferEngine,
+    TransferRules,
+)
 from gopro_sync.archive.part_plan import PartLimits
 from gopro_sync.archive.source import source_pool
 from gopro_sync.archive.surroundings import Crew, Surroundings
@@ -86,6 +94,12 @@ class Bench:
             resume=resume,
             seconds_left=self.seconds_left,
             on_upload_changed=self.record or self.note,
+        )
+
+    def compare(self, file: ArchivedFile, **options: Any) -> ArchivedFile | None:
+        """Looks whether the source still has what was archived of it."""
+        return self.engine(**options).compared_with_source(
+            "ab01", file, resolve_url=self.source.sign, seconds_left=self.seconds_left
         )
 
     def note(self, upload: OpenUpload) -> None:

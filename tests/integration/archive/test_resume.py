@@ -7,12 +7,12 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
 from gopro_sync.archive.engine import OpenUpload, TransferOutcome
-from gopro_sync.errors import AccessDeniedError, NetworkError, StorageError, TrackerError
+from gopro_sync.errors import AccessDeniedError, GoProSyncError, NetworkError, StorageError, TrackerError
 from local.s3_server import S3Fault, S3Part
 from local.simulator import Fault, FaultName
 from tests.integration.archive.conftest import FALLBACK_KEY, KEY, MIB, Bench
@@ -22,11 +22,11 @@ class Killed(BaseException):
     """Stands for the process being killed: no code of ours may catch it."""
 
 
-def die_after_parts(bench: Bench, parts: int) -> OpenUpload:
+def die_after_parts(bench: Bench, parts: int, **options: Any) -> OpenUpload:
     """Runs a transfer that ends for good after so many parts, and leaves the rest to the next."""
     bench.s3.faults = [S3Fault(operation="UploadPart", status=403, code="AccessDenied", skip=parts, count=99)]
     with pytest.raises(AccessDeniedError):
-        bench.transfer()
+        bench.transfer(**options)
     bench.s3.faults = []
     return bench.created[-1]
 
@@ -133,7 +133,7 @@ class TestSourceBetweenTwoCalls:
 
     @pytest.mark.parametrize("etag", ["c0ffee-2", 'W/"c0ffee-1', "0" * 32])
     def test_the_same_bytes_under_another_etag_are_gone_on_with(self, bench: Bench, etag: str) -> None:
-        upload = die_after_parts(bench, 2)
+        upload = die_after_parts(bench, 2, workers=1)
         bench.source.etag = etag
         result = bench.transfer(resume=upload)
         assert result.file.source_etag == etag
@@ -146,7 +146,7 @@ class TestSourceBetweenTwoCalls:
     def test_another_file_of_the_same_size_is_copied_from_the_start(
         self, bench: Bench, etag: str | None, part: int
     ) -> None:
-        upload = die_after_parts(bench, 2)
+        upload = die_after_parts(bench, 2, workers=1)
         self.flip_a_byte_of(bench, part)
         bench.source.etag = etag
         assert bench.transfer(resume=upload).parts_sent == 4
@@ -154,7 +154,7 @@ class TestSourceBetweenTwoCalls:
 
     def test_a_source_that_never_had_an_etag_is_copied_from_the_start(self, bench: Bench) -> None:
         bench.source.etag = None
-        upload = die_after_parts(bench, 2)
+        upload = die_after_parts(bench, 2, workers=1)
         self.flip_a_byte_of(bench, 1)
         result = bench.transfer(resume=upload)
         assert (result.parts_sent, result.file.source_etag) == (4, None)
@@ -162,7 +162,7 @@ class TestSourceBetweenTwoCalls:
 
     def test_a_source_that_has_an_etag_by_now_is_compared(self, bench: Bench) -> None:
         bench.source.etag = None
-        upload = die_after_parts(bench, 2)
+        upload = die_after_parts(bench, 2, workers=1)
         bench.source.etag = "c0ffee-1"
         bench.transfer(resume=upload)
         assert sorted(bench.s3.parts_sent()) == [1, 2, 3, 4]
@@ -170,13 +170,13 @@ class TestSourceBetweenTwoCalls:
 
     def test_an_etag_that_may_stay_when_the_file_changes_is_not_enough(self, bench: Bench) -> None:
         bench.source.etag = "W/c0ffee"
-        upload = die_after_parts(bench, 1)
+        upload = die_after_parts(bench, 1, workers=1)
         self.flip_a_byte_of(bench, 1)
         assert bench.transfer(resume=upload).parts_sent == 4
         bench.assert_archived()
 
     def test_no_time_to_read_the_parts_again_is_an_error_and_what_is_there_is_kept(self, bench: Bench) -> None:
-        upload = die_after_parts(bench, 2)
+        upload = die_after_parts(bench, 2, workers=1)
         bench.source.etag = "c0ffee-2"
         asked = len(bench.source.requests)
         bench.seconds_left = lambda: 900.0 if len(bench.source.requests) <= asked + 1 else 29.0
@@ -272,6 +272,19 @@ class TestTimeBudget:
         result = bench.pause()
         assert (result.bytes_sent, result.upload) == (0, None)
         assert bench.created == []
+
+    @pytest.mark.parametrize("status", [403, 400, 404])
+    def test_parts_that_s3_spoilt_are_not_used_after_a_call_that_ended_with_an_error(self, bench: Bench, status: int) -> None:
+        code = {403: "AccessDenied", 400: "InvalidRequest", 404: "NoSuchBucket"}[status]
+        bench.s3.faults = [
+            S3Fault(operation="UploadPart", effect="corrupt"),
+            S3Fault(operation="UploadPart", status=status, code=code, skip=1, count=99),
+        ]
+        with pytest.raises(GoProSyncError, match=code):
+            bench.transfer(workers=1)
+        bench.s3.faults = []
+        bench.transfer(resume=bench.created[-1])
+        bench.assert_archived()
 
     def test_four_calls_of_one_part_each_are_as_good_as_one(self, bench: Bench) -> None:
         upload: OpenUpload | None = None

@@ -1,0 +1,65 @@
+"""A chapter that an earlier call has archived: whether it is still the one that GoPro has.
+
+A video takes several calls where it is long or where one failed, and GoPro may replace its files meanwhile. Chapters of
+two editions are no video. What is archived is only looked at here, and is never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from gopro_sync.archive.archived_file import ArchivedFile
+from gopro_sync.archive.integrity import join_crc64nvme
+from gopro_sync.archive.origin import Origin, find_origin, plan_new_upload
+from gopro_sync.archive.part_plan import MIB, Part
+from gopro_sync.archive.second_reading import read_all_again
+from gopro_sync.archive.transfer_state import Means
+
+# A second of an invocation. A chapter is a whole copy of one file, whichever: here, other than among the parts of an
+# upload, a piece is enough to tell an edition from another one.
+_COMPARED_BYTES: Final = 16 * MIB
+
+
+def compared_with_source(means: Means, file: ArchivedFile) -> ArchivedFile | None:
+    """Returns the chapter as it is to be recorded from now on; None if GoPro has another one by now.
+
+    Another size says so. The same size and the same ETag say that it is the same one. Otherwise one piece is read at
+    both ends. Where S3 does not give it, as from the archive classes, all of the file is read at GoPro and compared
+    with the recorded checksum, once for each new ETag; without an ETag the size is all that is compared then.
+
+    Raises:
+        NetworkError: there was no time for it.
+        StorageError: S3 failed.
+        GoProSyncError: as ``Source.open`` says.
+    """
+    origin = find_origin(means)
+    if origin.file.size_bytes != file.size_bytes:
+        return None
+    if not origin.is_vouched_for(file.source_etag) and not _has_the_same_bytes(means, origin, file):
+        return None
+    return replace(file, source_etag=origin.file.etag or file.source_etag)
+
+
+def _has_the_same_bytes(means: Means, origin: Origin, file: ArchivedFile) -> bool:
+    piece = _last_piece(file)
+    archived = means.retries.call(
+        "read a piece of the archived object",
+        lambda: means.writer.read_again(
+            key=file.s3_key, etag=file.s3_etag, offset=piece.offset, size_bytes=piece.size_bytes
+        ),
+    )
+    if archived is not None:
+        return read_all_again(means, origin, [piece])[piece.number] == archived
+    if origin.file.etag is None:
+        return True
+    parts: Sequence[Part] = tuple(plan_new_upload(origin, means.rules))
+    found = read_all_again(means, origin, parts)
+    return str(join_crc64nvme(found[part.number] for part in parts)) == file.checksum_crc64nvme
+
+
+def _last_piece(file: ArchivedFile) -> Part:
+    """The index of an MP4 of a camera is written last: no other piece depends on so much of the file."""
+    size_bytes = min(_COMPARED_BYTES, file.size_bytes)
+    return Part(number=1, offset=file.size_bytes - size_bytes, size_bytes=size_bytes)
