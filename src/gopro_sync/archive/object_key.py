@@ -56,6 +56,9 @@ _EXTENSIONS_OF_NO_VIDEO: Final = frozenset({"GPR", "HEIC", "JPEG", "JPG", "JSON"
 _OF_A_LENS = re.compile(r"_(?:front|back|default)(?=\.[^.]*$|$)")
 
 
+_LAST_EDITION: Final = 3
+
+
 class NamedItem(Protocol):
     """What the key of a media item depends on."""
 
@@ -170,6 +173,22 @@ def fallback_key(key: str, media_id: str) -> str:
     if stem.endswith(f"_{_harmless_id(media_id)}"):
         return key
     return f"{folder}{slash}{disambiguated_filename(filename, media_id)}"
+
+
+def next_edition_key(key: str, media_id: str) -> str | None:
+    """Returns the key for a file that has taken the place of the one under ``key`` at GoPro; None after the last one.
+
+    ``GX010456.MP4`` -> ``GX010456_ab01.MP4`` -> ``GX010456_ab01-2.MP4`` -> ``GX010456_ab01-3.MP4``. A source that sends
+    other bytes each time would fill the bucket.
+    """
+    folder, slash, filename = key.rpartition("/")
+    stem, extension = _split_extension(filename)
+    harmless_id = _harmless_id(media_id)
+    before = re.fullmatch(rf"(?P<with_id>.*_{re.escape(harmless_id)})(?:-(?P<number>[23]))?", stem, re.DOTALL)
+    if before is None:
+        return fallback_key(key, media_id)
+    number = int(before["number"] or 1) + 1
+    return None if number > _LAST_EDITION else f"{folder}{slash}{before['with_id']}-{number}{extension}"
 
 
 def assign_keys(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from operator import attrgetter
 
 from gopro_sync.archive.archived_file import ArchivedFile
-from gopro_sync.archive.object_key import chapter_key, fallback_key, lens_key
+from gopro_sync.archive.object_key import chapter_key, fallback_key, lens_key, next_edition_key
 from gopro_sync.archive.open_upload import OpenUpload
 from gopro_sync.errors import GoProSyncError, IntegrityError, KeyConflictError
 from gopro_sync.gopro.library.download import Offer
@@ -62,31 +62,39 @@ class Chapters:
         """Return the first file that could not be archived, and why."""
         return min(self._troubles.items(), key=lambda trouble: trouble[0].place, default=None)
 
-    def wanted(self, *, grown: Collection[FileId] = ()) -> list[FileId]:
+    def wanted(self, *, replaced: Collection[FileId] = ()) -> list[FileId]:
         """Return what is to be copied of what GoPro offers, in this order.
 
-        The one whose upload is recorded comes first: another one's upload would take its place in the record.
+        The one whose upload is recorded comes first: another one's upload would take its place in the record. Where
+        there was no ETag it comes last: it has to be copied from the start, and may never come to its end.
 
         Args:
-            grown: files in S3 that are to be copied again.
+            replaced: files in S3 of which GoPro has another edition by now.
         """
-        wanted = [file_id for file_id in self._offered if file_id not in self._files or file_id in grown]
-        return sorted(wanted, key=lambda file_id: file_id not in self._uploads)
+        wanted = [file_id for file_id in self._offered if file_id not in self._files or file_id in replaced]
+        return sorted(wanted, key=self._turn_of)
 
     def is_offered(self, file_id: FileId) -> bool:
         """Say whether GoPro offers the file now."""
         return file_id in self._offered
-
-    def is_finished(self, file_id: FileId) -> bool:
-        """Say whether the file is in S3."""
-        return file_id in self._files
 
     def upload_of(self, file_id: FileId) -> OpenUpload | None:
         """Return the upload of this file that is under way."""
         return self._uploads.get(file_id)
 
     def keys_of(self, file_id: FileId) -> tuple[str, str]:
-        """Return the key of a file, and the one to take if another object holds it."""
+        """Return the key of a file, and the one to take if another object holds it.
+
+        One that is in S3 is never written over, not even by the same file's next edition.
+
+        Raises:
+            KeyConflictError: there are too many editions of it.
+        """
+        if file_id in self._files:
+            key = next_edition_key(self._files[file_id].s3_key, self._media_id)
+            if key is None:
+                raise KeyConflictError(f"GoPro has replaced {file_id} again and again", media_id=self._media_id)
+            return key, next_edition_key(key, self._media_id) or key
         key = chapter_key(self._first_key, file_id.item_number)
         if len(self._lenses) > 1:
             key = lens_key(key, file_id.lens, keeps_name=file_id.lens == self._lens_of_plain_keys)
@@ -105,6 +113,12 @@ class Chapters:
         self._troubles[file_id] = trouble
         if not isinstance(trouble, IntegrityError | KeyConflictError):  # those have given its upload up
             self._unfinished = self._unfinished or self._uploads.get(file_id)
+
+    def _turn_of(self, file_id: FileId) -> int:
+        upload = self._uploads.get(file_id)
+        if upload is None:
+            return 1
+        return 0 if upload.source_etag is not None else 2
 
     def _find_lens_of_plain_keys(self) -> str | None:
         """Return the lens whose files have the video's own name: the first one, unless another one has it already."""

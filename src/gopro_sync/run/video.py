@@ -10,21 +10,24 @@ from enum import StrEnum, unique
 from typing import Final
 
 from gopro_sync.archive.engine import Archived, ArchivedFile, FileToArchive, OpenUpload, Paused, TransferEngine
-from gopro_sync.archive.retries import LONGEST_RETRY_AFTER_SECONDS
+from gopro_sync.archive.retries import LONGEST_RETRY_AFTER_SECONDS, PASSING_ERRORS
 from gopro_sync.errors import (
     AccessDeniedError,
     ConfigurationError,
+    GoProApiChangedError,
     GoProSyncError,
     GoProUnavailableError,
     IncompleteSourceError,
     IntegrityError,
     KeyConflictError,
     NetworkError,
+    NotResumableError,
     ObjectRefusedError,
     RefusalError,
     RequestRefusedError,
     RetryableError,
     SessionRefusedError,
+    SourceChangedError,
     SourceLostError,
     SourceMissingError,
     SourceUrlExpiredError,
@@ -271,7 +274,7 @@ class VideoTransfer:
         urls = _SignedUrls(lambda: self._offer(video))
         chapters = Chapters(video, record, urls.offer)
         bytes_sent = 0
-        wanted = chapters.wanted(grown=self._grown(video, chapters, urls))
+        wanted = chapters.wanted(replaced=self._replaced(video, chapters, urls))
         for file_id in wanted:
             try:
                 with subsegment(Part.TRANSFER, run=self._owner, media_id=media_id):
@@ -282,6 +285,8 @@ class VideoTransfer:
                 continue
             bytes_sent += transferred.bytes_sent
             if isinstance(transferred, Paused):
+                if transferred.is_in_vain and transferred.bytes_sent == bytes_sent:
+                    self._refuse_to_begin_for_ever(video, file_id, bytes_sent)
                 return self._paused(video, chapters.finished, bytes_sent)
             chapters.add(transferred.file)
             if file_id is not wanted[-1]:
@@ -296,32 +301,34 @@ class VideoTransfer:
             media_id, owner=self._owner, files=chapters.finished, upload=chapters.unfinished_upload
         )
 
-    def _grown(self, video: Video, chapters: Chapters, urls: _SignedUrls) -> frozenset[FileId]:
-        """Returns the archived chapters of which GoPro has more by now: they were copied before it had all of them.
+    def _replaced(self, video: Video, chapters: Chapters, urls: _SignedUrls) -> frozenset[FileId]:
+        """Returns the files in S3 of which GoPro has another edition by now, such as a longer one.
 
-        Asked only where bytes are missing although there is no other chapter to fetch, and of none that lies under its
-        second key already.
+        A file that cannot be asked for is kept: what is archived is not condemned for what GoPro has no longer.
         """
-        recorded = chapters.finished
-        missing = shortfall(recorded, listed_bytes=video.size_bytes, chapter_count=len(recorded))
-        if chapters.wanted() or missing is None:
-            return frozenset()
-        return frozenset(
-            file.file_id
-            for file in recorded
-            if chapters.is_offered(file.file_id)
-            and file.s3_key != chapters.keys_of(file.file_id)[1]
-            and self._is_larger_at_source(video, file, urls)
-        )
+        replaced = set[FileId]()
+        for file in chapters.finished:
+            if not chapters.is_offered(file.file_id):
+                continue
+            try:
+                same = self._compared_with_source(video, file, urls)
+            except (GoProApiChangedError, *_TROUBLES_OF_ONE_FILE):
+                continue
+            except (*PASSING_ERRORS, SourceChangedError) as passing:
+                if not self._is_last_try or _asks_for_a_long_wait(passing):
+                    raise
+                continue
+            if same is None:
+                replaced.add(file.file_id)
+            else:
+                chapters.add(same)
+        return frozenset(replaced)
 
-    def _is_larger_at_source(self, video: Video, file: ArchivedFile, urls: _SignedUrls) -> bool:
-        try:
-            size_bytes = self._engine.size_at_source(
-                video.media_id, resolve_url=lambda: urls.take(file.file_id), seconds_left=self._seconds_left
+    def _compared_with_source(self, video: Video, file: ArchivedFile, urls: _SignedUrls) -> ArchivedFile | None:
+        with subsegment(Part.TRANSFER, run=self._owner, media_id=video.media_id):
+            return self._engine.compared_with_source(
+                video.media_id, file, resolve_url=lambda: urls.take(file.file_id), seconds_left=self._seconds_left
             )
-        except _TROUBLES_OF_ONE_FILE:
-            return False  # what there is of it is kept
-        return size_bytes > file.size_bytes
 
     def _refuse_less_than_all(self, video: Video, chapters: Chapters) -> None:
         missing = shortfall(chapters.finished, listed_bytes=video.size_bytes, chapter_count=chapters.count)
@@ -367,8 +374,6 @@ class VideoTransfer:
     ) -> Archived | Paused:
         media_id = video.media_id
         key, second_key = chapters.keys_of(file_id)
-        if chapters.is_finished(file_id):
-            key = second_key  # nothing is written over, not even the beginning of the same file
 
         def remember(upload: OpenUpload) -> None:
             chapters.note(upload)
@@ -395,6 +400,15 @@ class VideoTransfer:
 
     def _run_seconds_left(self) -> float:
         return math.inf if self._deadline is None else (self._deadline - self._clock()).total_seconds()
+
+    def _refuse_to_begin_for_ever(self, video: Video, file_id: FileId, bytes_sent: int) -> None:
+        """Raises where an invocation that was there for one file alone did not come to its end, and none can go on."""
+        if self._run_seconds_left() >= _LEAST_USEFUL_SECONDS:
+            raise NotResumableError(
+                f"GoPro's CDN gives {file_id} no ETag by which another invocation could know it again, and one copied "
+                f"only {bytes_sent} bytes of it",
+                media_id=video.media_id,
+            )
 
     def _paused(self, video: Video, files: tuple[ArchivedFile, ...], bytes_sent: int) -> VideoResult:
         if self._run_seconds_left() >= _LEAST_USEFUL_SECONDS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -157,8 +158,9 @@ class World:
         assert self.record()["status"] == "COMPLETED"
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
+@contextmanager
+def worlds() -> Iterator[World]:
+    """One world, for as long as it is needed."""
     with Simulator() as gopro, TransferS3() as s3, tracker_table(TABLE) as dynamodb, open_http_client() as http:
         source_http, storage_http = source_pool(workers=4, allows_internal_addresses=True), storage_pool(workers=4)
         yield World(
@@ -167,6 +169,12 @@ def world() -> Iterator[World]:
         source_http.clear()
         storage_http.clear()
         s3.client.close()
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with worlds() as world:
+        yield world
 
 
 def recording(*sizes: int, media_id: str = "m1", **fields: Any) -> SimulatedItem:
