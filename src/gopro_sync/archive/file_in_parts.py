@@ -20,7 +20,7 @@ from gopro_sync.archive.open_upload import OpenUpload
 from gopro_sync.archive.origin import Origin, plan_of
 from gopro_sync.archive.part_plan import Part
 from gopro_sync.archive.proof import hashed, judge_source_etag, note_written, verified_object
-from gopro_sync.archive.second_reading import are_of_this_file
+from gopro_sync.archive.second_reading import are_of_this_file, read_all_again
 from gopro_sync.archive.transfer_records import Archived, Paused
 from gopro_sync.archive.transfer_state import Means, Progress
 from gopro_sync.archive.uploads import PartInStorage, abort_upload, create_upload, listed_parts, usable_parts
@@ -93,7 +93,7 @@ class _FileInParts:
         self._progress.part_size_bytes = self._upload.part_size_bytes
         try:
             return self._send_all()
-        except (SourceChangedError, IntegrityError):
+        except IntegrityError:
             raise  # nobody will go on with this upload
         except GoProSyncError:
             if self._progress.upload is not None:
@@ -183,6 +183,7 @@ class _FileInParts:
 
     def _complete(self) -> Archived:
         means, upload = self._means, self._upload
+        self._check_source_without_etag()
         parts = [self._parts[part.number] for part in self._plan]
         uploaded = [part.uploaded for part in parts]
         whole = self._progress.whole = join_crc64nvme(part.crc64nvme for part in uploaded)
@@ -201,6 +202,15 @@ class _FileInParts:
         self._progress.upload = None
         note_written(means, self._progress, written, whole=whole)
         return verified_object(means, self._progress, self._origin, whole=whole)
+
+    def _check_source_without_etag(self) -> None:
+        """Reads the first part again where no ETag has told whether the file stayed the same while it was read."""
+        if self._origin.file.etag is not None:
+            return
+        first = next(iter(self._plan))
+        found = read_all_again(self._means, self._origin, [first])[first.number]
+        if found != self._parts[first.number].uploaded.crc64nvme:
+            raise SourceChangedError("The file at GoPro changed while it was read", media_id=self._means.file.media_id)
 
     def _remember(self, whole: Crc64Nvme) -> None:
         """Tells the caller what the object will be, before there is one."""

@@ -29,8 +29,7 @@ def transfer_file(means: Means, progress: Progress) -> Archived | Paused:
         try:
             return _attempt(means, progress, origin)
         except (SourceChangedError, UploadConflictError) as stop:
-            abort_upload(means, progress)
-            fresh_starts.after(stop)
+            _begin_again(means, progress, stop, fresh_starts)
         except UploadVanishedError as vanished:
             if archived := _left_by_an_earlier_call(means, progress, origin):
                 return archived
@@ -45,6 +44,19 @@ def transfer_file(means: Means, progress: Progress) -> Archived | Paused:
         except IntegrityError as damage:
             abort_upload(means, progress)
             _replace_what_is_damaged(progress, damage, fresh_starts)
+
+
+def _begin_again(
+    means: Means, progress: Progress, stop: SourceChangedError | UploadConflictError, fresh_starts: _FreshStarts
+) -> None:
+    try:
+        fresh_starts.after(stop)
+    except (SourceChangedError, StorageError):
+        abort_upload(means, progress)
+        raise
+    if isinstance(stop, UploadConflictError):
+        abort_upload(means, progress)
+    # Of a file that changed, what S3 holds is gone on with if it is proved to be of the file as it is now.
 
 
 def _left_by_an_earlier_call(means: Means, progress: Progress, origin: Origin) -> Archived | None:

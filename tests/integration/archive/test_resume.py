@@ -274,7 +274,7 @@ class TestTimeBudget:
         assert bench.created == []
 
     @pytest.mark.parametrize("status", [403, 400, 404])
-    def test_parts_that_s3_spoilt_are_not_used_after_a_call_that_ended_with_an_error(self, bench: Bench, status: int) -> None:
+    def test_spoilt_parts_are_not_used_after_a_call_that_ended_with_an_error(self, bench: Bench, status: int) -> None:
         code = {403: "AccessDenied", 400: "InvalidRequest", 404: "NoSuchBucket"}[status]
         bench.s3.faults = [
             S3Fault(operation="UploadPart", effect="corrupt"),
