@@ -93,7 +93,10 @@ class Chapters:
         if file_id in self._files:
             key = next_edition_key(self._files[file_id].s3_key, self._media_id)
             if key is None:
-                raise KeyConflictError(f"GoPro has replaced {file_id} again and again", media_id=self._media_id)
+                raise KeyConflictError(
+                    f"GoPro has replaced {file_id} again and again, and a copy of it lies under each of its keys",
+                    media_id=self._media_id,
+                )
             return key, next_edition_key(key, self._media_id) or key
         key = chapter_key(self._first_key, file_id.item_number)
         if len(self._lenses) > 1:

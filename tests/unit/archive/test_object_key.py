@@ -19,6 +19,7 @@ from gopro_sync.archive.object_key import (
     disambiguated_filename,
     fallback_key,
     lens_key,
+    next_edition_key,
     object_key,
 )
 
@@ -137,6 +138,19 @@ def test_fallback_key_carries_the_media_id_once() -> None:
     fallback = fallback_key("gopro-videos/2026/06/GX010456.MP4", "ab.01")
     assert fallback == "gopro-videos/2026/06/GX010456_ab%2E01.MP4"
     assert fallback_key(fallback, "ab.01") == fallback
+
+
+def test_each_edition_of_a_file_has_a_key_of_its_own_and_there_are_not_many() -> None:
+    keys: list[str | None] = ["gopro-videos/2026/06/GX010456.MP4"]
+    while keys[-1] is not None:
+        keys.append(next_edition_key(keys[-1], "ab.01"))
+    assert [key and key.rsplit("/", 1)[-1] for key in keys] == [
+        "GX010456.MP4",
+        "GX010456_ab%2E01.MP4",
+        "GX010456_ab%2E01-2.MP4",
+        "GX010456_ab%2E01-3.MP4",
+        None,
+    ]
 
 
 def test_the_oldest_of_a_group_gets_the_plain_key_whatever_the_order() -> None:
