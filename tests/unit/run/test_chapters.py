@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.archive.open_upload import OpenUpload
-from gopro_sync.errors import IntegrityError, SourceLostError, SourceMissingError
+from gopro_sync.errors import IntegrityError, KeyConflictError, SourceLostError, SourceMissingError
 from gopro_sync.gopro.library.download import Offer, OriginalFile
 from gopro_sync.run.chapters import Chapters
 from gopro_sync.table.tracker import Status, TrackerRecord
@@ -48,7 +49,7 @@ def upload_of(number: int, lens: str | None, key: str) -> OpenUpload:
         upload_id="u",
         part_size_bytes=1,
         size_bytes=1,
-        source_etag=None,
+        source_etag="c0ffee",
     )
 
 
@@ -150,6 +151,20 @@ def test_the_file_whose_upload_is_under_way_comes_first_and_one_that_is_left_kee
     assert given_up.unfinished_upload is None
     not_offered = chapters([(1, "front")], upload=upload_of(1, "back", "GX010456_back.MP4"))
     assert not_offered.unfinished_upload is not None
+
+
+def test_a_file_that_cannot_be_gone_on_with_comes_last() -> None:
+    begun = replace(upload_of(1, None, "GX010456.MP4"), source_etag=None)
+    assert chapters([(1, None), (2, None)], upload=begun).wanted() == ids([(2, None), (1, None)])
+
+
+def test_a_file_that_gopro_has_replaced_is_copied_again_under_a_key_of_its_own() -> None:
+    video = chapters([(1, None), (2, None)], archived(1, None, "GX010456.MP4"), archived(2, None, "GX020456_m1-3.MP4"))
+    assert video.wanted() == []
+    first, second = video.wanted(replaced=ids([(1, None), (2, None)]))
+    assert [key.rsplit("/", 1)[-1] for key in video.keys_of(first)] == ["GX010456_m1.MP4", "GX010456_m1-2.MP4"]
+    with pytest.raises(KeyConflictError, match="again and again"):
+        video.keys_of(second)
 
 
 def test_the_first_trouble_is_told_and_a_file_in_s3_is_none_though_gopro_offers_two_of_it_now() -> None:
