@@ -323,7 +323,7 @@ class BucketWriter:
 
         Returns:
             None if S3 does not give it: another object lies there by now, or none, or it may not be read, as in the
-            archive classes (``InvalidObjectState``).
+            archive classes (``InvalidObjectState``: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
         """
         hasher = StreamHasher(None)
         try:

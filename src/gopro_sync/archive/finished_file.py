@@ -27,7 +27,8 @@ def compared_with_source(means: Means, file: ArchivedFile) -> ArchivedFile | Non
 
     Another size says so. The same size and the same ETag say that it is the same one. Otherwise one piece is read at
     both ends. Where S3 does not give it, as from the archive classes, all of the file is read at GoPro and compared
-    with the recorded checksum, once for each new ETag; without an ETag the size is all that is compared then.
+    with the recorded checksum, once for each new ETag; the size is all that is compared then without an ETag, or under
+    the same weak one.
 
     Raises:
         NetworkError: there was no time for it.
@@ -52,7 +53,7 @@ def _has_the_same_bytes(means: Means, origin: Origin, file: ArchivedFile) -> boo
     )
     if archived is not None:
         return read_all_again(means, origin, [piece])[piece.number] == archived
-    if origin.file.etag is None:
+    if origin.file.etag is None or origin.is_named(file.source_etag):
         return True
     parts: Sequence[Part] = tuple(plan_new_upload(origin, means.rules))
     found = read_all_again(means, origin, parts)

@@ -54,9 +54,8 @@ _DEVICE = re.compile(
 _EXTENSIONS_OF_NO_VIDEO: Final = frozenset({"GPR", "HEIC", "JPEG", "JPG", "JSON", "PNG", "ZIP"})
 # How `lens_key` ends a name, as `_folded` gives it.
 _OF_A_LENS = re.compile(r"_(?:front|back|default)(?=\.[^.]*$|$)")
-
-
-_LAST_EDITION: Final = 3
+# Of the copies of one file that GoPro has replaced.
+_NEXT_NUMBERS: Final[Mapping[str | None, str | None]] = {None: "2", "2": "3", "3": None}
 
 
 class NamedItem(Protocol):
@@ -187,8 +186,8 @@ def next_edition_key(key: str, media_id: str) -> str | None:
     before = re.fullmatch(rf"(?P<with_id>.*_{re.escape(harmless_id)})(?:-(?P<number>[23]))?", stem, re.DOTALL)
     if before is None:
         return fallback_key(key, media_id)
-    number = int(before["number"] or 1) + 1
-    return None if number > _LAST_EDITION else f"{folder}{slash}{before['with_id']}-{number}{extension}"
+    number = _NEXT_NUMBERS[before["number"]]
+    return None if number is None else f"{folder}{slash}{before['with_id']}-{number}{extension}"
 
 
 def assign_keys(

@@ -93,8 +93,9 @@ def test_where_s3_does_not_give_the_object_all_of_the_file_is_read_at_the_source
     assert bench.compare(file) is None
 
 
-def test_where_s3_does_not_give_the_object_and_there_is_no_etag_the_size_is_all(bench: Bench) -> None:
-    bench.source.etag = None
+@pytest.mark.parametrize("etag", [None, "W/c0ffee"])
+def test_where_s3_does_not_give_the_object_and_no_etag_tells_the_size_is_all(bench: Bench, etag: str | None) -> None:
+    bench.source.etag = etag
     file = archived(bench)
     bench.s3.faults = [S3Fault(operation="GetObject", status=403, code="InvalidObjectState", count=99)]
     assert bench.compare(file) == file
