@@ -19,7 +19,7 @@ from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.archive.bucket_writer import BucketWriter
 from gopro_sync.archive.file_transfer import transfer_file
 from gopro_sync.archive.finished_file import compared_with_source
-from gopro_sync.archive.open_upload import OpenUpload
+from gopro_sync.archive.open_upload import NO_UPLOAD, OpenUpload
 from gopro_sync.archive.retries import Retries
 from gopro_sync.archive.second_object import is_second_object_accepted
 from gopro_sync.archive.source import SignedUrl, Source
@@ -182,4 +182,5 @@ class TransferEngine:
 def _progress_of(file: FileToArchive, resume: OpenUpload | None) -> Progress:
     if resume is None:
         return Progress(key=file.key, upload=None)
-    return Progress(key=resume.s3_key, upload=resume, replaces=resume.replaces)
+    upload = resume if resume.upload_id != NO_UPLOAD else None
+    return Progress(key=resume.s3_key, upload=upload, replaces=resume.replaces)

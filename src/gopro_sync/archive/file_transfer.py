@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 from gopro_sync.archive.bucket_writer import ObjectExistsError, StoredObject, UploadConflictError, UploadVanishedError
 from gopro_sync.archive.file_in_parts import send_in_parts
+from gopro_sync.archive.open_upload import NO_UPLOAD, OpenUpload
 from gopro_sync.archive.origin import Origin, can_go_on_with, find_origin
 from gopro_sync.archive.proof import object_under_the_key, recognised_object
 from gopro_sync.archive.transfer_records import Archived, FileToArchive, Paused
 from gopro_sync.archive.transfer_state import Means, Progress
 from gopro_sync.archive.uploads import abort_upload
 from gopro_sync.archive.whole_file import send_whole
-from gopro_sync.errors import IntegrityError, KeyConflictError, SourceChangedError, StorageError
+from gopro_sync.errors import GoProSyncError, IntegrityError, KeyConflictError, SourceChangedError, StorageError
 from gopro_sync.telemetry.retries import tell_retry
 
 
@@ -43,7 +45,7 @@ def transfer_file(means: Means, progress: Progress) -> Archived | Paused:
             progress.key = _free_key(means.file, progress.key, taken, stored, fresh_starts)
         except IntegrityError as damage:
             abort_upload(means, progress)
-            _replace_what_is_damaged(progress, damage, fresh_starts)
+            _replace_what_is_damaged(means, progress, origin, damage, fresh_starts)
 
 
 def _begin_again(
@@ -68,12 +70,29 @@ def _left_by_an_earlier_call(means: Means, progress: Progress, origin: Origin) -
     return recognised_object(means, progress, origin, stored, recorded_crc64nvme=recorded)
 
 
-def _replace_what_is_damaged(progress: Progress, damage: IntegrityError, fresh_starts: _FreshStarts) -> None:
-    """Lets the next copy take the place of the damaged object that this call has made: nobody is to meet it."""
+def _replace_what_is_damaged(
+    means: Means, progress: Progress, origin: Origin, damage: IntegrityError, fresh_starts: _FreshStarts
+) -> None:
+    """Lets the next copy, in this call or a later one, take the place of the damaged object that this call has made."""
     if progress.written_etag is None:
         raise damage  # it is not an object that is damaged
-    fresh_starts.after(damage)
     progress.replaces, progress.written_etag = progress.written_etag, None
+    with suppress(GoProSyncError):  # what led here matters more; without it, a later call takes another key
+        means.on_upload_changed(_damaged_object(means, progress, origin))
+    fresh_starts.after(damage)
+
+
+def _damaged_object(means: Means, progress: Progress, origin: Origin) -> OpenUpload:
+    return OpenUpload(
+        item_number=means.file.item_number,
+        lens=means.file.lens,
+        s3_key=progress.key,
+        upload_id=NO_UPLOAD,
+        part_size_bytes=progress.part_size_bytes,
+        size_bytes=origin.file.size_bytes,
+        source_etag=origin.file.etag,
+        replaces=progress.replaces,
+    )
 
 
 def _attempt(means: Means, progress: Progress, origin: Origin) -> Archived | Paused:

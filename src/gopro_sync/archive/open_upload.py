@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Final, Self
 
 from gopro_sync.values.file_id import FileId
 from gopro_sync.values.outside_values import whole_number_or_none
@@ -13,6 +13,9 @@ from gopro_sync.values.outside_values import whole_number_or_none
 # The number of a part and its checksum in S3's form: at most 18 bytes for each of at most 10,000 parts, which is less
 # than half of what a record may have.
 _PROVED_PART = re.compile(r"([1-9][0-9]{0,4}):([A-Za-z0-9+/]{11}=)")
+
+# In the place of an upload's name where none is open, and a damaged object is to be replaced.
+NO_UPLOAD: Final = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +25,7 @@ class OpenUpload:
     Attributes:
         item_number: number of the chapter, from 1.
         s3_key: where the object will lie.
-        upload_id: S3's name for the upload.
+        upload_id: S3's name for the upload; ``NO_UPLOAD`` where none is open.
         part_size_bytes: of each part but the last.
         size_bytes: size of the file.
         source_etag: ETag of the file at its origin, if it has one.

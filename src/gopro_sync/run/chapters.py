@@ -9,7 +9,7 @@ from operator import attrgetter
 
 from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.archive.object_key import chapter_key, fallback_key, lens_key, next_edition_key
-from gopro_sync.archive.open_upload import OpenUpload
+from gopro_sync.archive.open_upload import NO_UPLOAD, OpenUpload
 from gopro_sync.errors import GoProSyncError, IntegrityError, KeyConflictError
 from gopro_sync.gopro.library.download import Offer
 from gopro_sync.table.tracker import TrackerRecord
@@ -114,8 +114,11 @@ class Chapters:
     def leave(self, file_id: FileId, trouble: GoProSyncError) -> None:
         """Take note of why a file could not be archived."""
         self._troubles[file_id] = trouble
-        if not isinstance(trouble, IntegrityError | KeyConflictError):  # those have given its upload up
-            self._unfinished = self._unfinished or self._uploads.get(file_id)
+        upload = self._uploads.get(file_id)
+        is_given_up = isinstance(trouble, IntegrityError | KeyConflictError)
+        is_damage = upload is not None and upload.upload_id == NO_UPLOAD
+        if is_damage or not is_given_up:
+            self._unfinished = self._unfinished or upload
 
     def _turn_of(self, file_id: FileId) -> int:
         upload = self._uploads.get(file_id)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from awscrt import checksums
 
+from gopro_sync.archive import file_transfer
 from gopro_sync.archive.bucket_writer import BucketWriter
 from gopro_sync.archive.part_plan import PartLimits
 from gopro_sync.errors import (
@@ -84,7 +85,7 @@ def die(*_: object, **__: object) -> None:
     raise KeyboardInterrupt  # as SIGKILL: no code of ours catches it
 
 
-def dies(world: World, found: Discovery, patch: pytest.MonkeyPatch, where: type, method: str) -> None:
+def dies(world: World, found: Discovery, patch: pytest.MonkeyPatch, where: object, method: str) -> None:
     """One attempt that is killed when it comes to this call."""
     patch.setattr(where, method, die)
     with pytest.raises(KeyboardInterrupt):
@@ -139,16 +140,33 @@ def test_a_damaged_object_whose_proof_the_invocation_did_not_live_to_see(
     assert_archived_is_todays(world, world.archive(found))
 
 
-@pytest.mark.parametrize("size", [SMALL, LARGE])
-@pytest.mark.parametrize("count", [2, 3])
-def test_objects_that_are_damaged_in_both_copies_of_an_attempt(world: World, size: int, count: int) -> None:
-    world.put(edition(size))
+@pytest.mark.parametrize("sizes", [(SMALL,), (LARGE,), (LARGE, SMALL)])
+def test_objects_that_are_damaged_in_both_copies_of_an_attempt_are_replaced_by_the_next(
+    world: World, sizes: tuple[int, ...]
+) -> None:
+    world.put(edition(*sizes))
     found = world.discover()
-    world.s3.objects = SpoiltLater(count)
+    world.s3.objects = SpoiltLater(2)
     with pytest.raises(IntegrityError):
         world.archive(found)
 
+    result = world.archive(found)
+
+    assert_archived_is_todays(world, result)
+    assert set(world.s3.objects) == {file.s3_key for file in result.files}, "nothing damaged is left under any key"
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+def test_a_damaged_object_that_the_invocation_did_not_live_to_replace(
+    world: World, dying: pytest.MonkeyPatch, size: int
+) -> None:
+    world.put(edition(size))
+    found = world.discover()
+    world.s3.objects = SpoiltLater(1)
+    dies(world, found, dying, file_transfer, "tell_retry")  # it has found the damage, and begins again
+
     assert_archived_is_todays(world, world.archive(found))
+    assert list(world.s3.objects) == [KEY]
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
