@@ -325,7 +325,7 @@ class BucketWriter:
             None if S3 does not give it: another object lies there by now, or none, or it may not be read, as in the
             archive classes (``InvalidObjectState``: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
         """
-        hasher = StreamHasher(None)
+        hasher = StreamHasher()
         try:
             with answer_of(Service.S3, "GetObject", Turn.NOT_THERE, Turn.CONDITION_FAILED) as call:
                 answer = self._s3.get_object(

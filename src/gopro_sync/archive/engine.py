@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import urllib3
 
@@ -25,7 +26,7 @@ from gopro_sync.archive.second_object import is_second_object_accepted
 from gopro_sync.archive.source import SignedUrl, Source
 from gopro_sync.archive.surroundings import Surroundings
 from gopro_sync.archive.transfer_records import Archived, FileToArchive, Paused, TransferOutcome
-from gopro_sync.archive.transfer_state import Means, Progress, TransferRules
+from gopro_sync.archive.transfer_state import NOTHING_KNOWN, KnownEtags, Means, Progress, TransferRules
 from gopro_sync.archive.workers import PartWorkers, TimeBudget
 from gopro_sync.errors import StorageError
 
@@ -33,6 +34,7 @@ __all__ = [
     "Archived",
     "ArchivedFile",
     "FileToArchive",
+    "KnownEtags",
     "OpenUpload",
     "Paused",
     "TransferEngine",
@@ -77,6 +79,7 @@ class TransferEngine:
         resume: OpenUpload | None = None,
         seconds_left: Callable[[], float] = lambda: math.inf,
         on_upload_changed: Callable[[OpenUpload], None] = lambda _: None,
+        known_etags: KnownEtags = NOTHING_KNOWN,
     ) -> Archived | Paused:
         """Copies one file, or as much of it as time allows.
 
@@ -86,7 +89,8 @@ class TransferEngine:
             resume: the upload to go on with.
             seconds_left: time until the invocation is cut off.
             on_upload_changed: told of each upload before its first byte is sent, so that it can be gone on with, and
-                again before it is completed.
+                again when a call leaves it and before it is completed.
+            known_etags: what is known of the library's ETags.
 
         Returns:
             The object, or how far it came. Paused without any progress only if there was no time left to begin with.
@@ -104,7 +108,7 @@ class TransferEngine:
             ConfigurationError: there is no such bucket.
             Exception: errors of the callbacks pass unchanged.
         """
-        means = self._means(file, resolve_url, seconds_left, on_upload_changed)
+        means = replace(self._means(file, resolve_url, seconds_left, on_upload_changed), known_etags=known_etags)
         return transfer_file(means, _progress_of(file, resume))
 
     def compared_with_source(

@@ -14,17 +14,19 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
+from gopro_sync.archive.block_md5s import block_md5s_of
 from gopro_sync.archive.bucket_writer import PartsRefusedError, UploadedPart
-from gopro_sync.archive.integrity import Crc64Nvme, StreamHasher, join_crc64nvme
+from gopro_sync.archive.etag_judgement import judge_source_etag
+from gopro_sync.archive.integrity import Crc64Nvme, EtagClaim, StreamHasher, join_crc64nvme
 from gopro_sync.archive.open_upload import OpenUpload
 from gopro_sync.archive.origin import Origin, plan_of
 from gopro_sync.archive.part_plan import Part
-from gopro_sync.archive.proof import hashed, judge_source_etag, note_written, verified_object
+from gopro_sync.archive.proof import hashed, note_written, verified_object
 from gopro_sync.archive.second_reading import are_of_this_file, read_all_again
 from gopro_sync.archive.transfer_records import Archived, Paused
 from gopro_sync.archive.transfer_state import Means, Progress
 from gopro_sync.archive.uploads import PartInStorage, abort_upload, create_upload, listed_parts, usable_parts
-from gopro_sync.archive.workers import no_progress
+from gopro_sync.archive.workers import OutOfTimeError, no_progress
 from gopro_sync.errors import GoProSyncError, IntegrityError, SourceChangedError, StorageError
 from gopro_sync.telemetry.retries import tell_retry
 
@@ -80,13 +82,14 @@ class _FileInParts:
         self._progress = progress
         self._origin = origin
         self._upload = upload
+        self._md5_block_bytes = _block_bytes_of(upload, origin.claim)
+        if self._md5_block_bytes != _told_block_bytes(upload):
+            listed = _without_digests(listed)
         proved = upload.proved
         self._parts = {n: part for n, part in listed.items() if proved.get(n) == str(part.uploaded.crc64nvme)}
         self._doubtful = {n: part for n, part in listed.items() if n not in self._parts}
         self._came_further = False
         self._plan = plan_of(upload, means.rules.limits)
-        claim = origin.claim
-        self._md5_block_bytes = claim.block_bytes if claim is not None and claim.fits(upload.part_size_bytes) else None
 
     def send(self) -> Archived | Paused:
         """Sends what is missing, and again what S3 then turns out to have lost."""
@@ -107,6 +110,8 @@ class _FileInParts:
                 return self._pause()
             try:
                 return self._complete()
+            except OutOfTimeError:  # for a second reading of the source
+                return self._pause()
             except PartsRefusedError as refusal:
                 self._forget_refused(refusal)
         raise StorageError("S3 loses parts again and again", media_id=self._means.file.media_id)
@@ -133,19 +138,22 @@ class _FileInParts:
 
     def _read_again(self, part: Part, listed: PartInStorage) -> PartInStorage | None:
         """Returns the part that S3 lists, if it is the source's."""
-        hasher = StreamHasher(self._md5_block_bytes)
+        hasher = self._new_hasher()
         with self._means.source.open(self._origin.file, part) as answer:
             deque(hashed(answer, hasher, self._means.workers), maxlen=0)
         is_proved = hasher.crc64nvme == listed.uploaded.crc64nvme
         return replace(listed, block_digests=self._digests_of(hasher)) if is_proved else None
 
+    def _new_hasher(self) -> StreamHasher:
+        return StreamHasher([self._md5_block_bytes] if self._md5_block_bytes else [])
+
     def _digests_of(self, hasher: StreamHasher) -> tuple[bytes, ...] | None:
-        return hasher.block_digests if self._md5_block_bytes else None
+        return hasher.block_digests[self._md5_block_bytes] if self._md5_block_bytes else None
 
     def _send_once(self, part: Part) -> PartInStorage:
         means = self._means
         means.workers.check()
-        hasher = StreamHasher(self._md5_block_bytes)
+        hasher = self._new_hasher()
         with means.source.open(self._origin.file, part) as answer:
             held = means.writer.send_part(
                 key=self._upload.s3_key,
@@ -179,7 +187,15 @@ class _FileInParts:
         self._tell(self._with_proved_parts())
 
     def _with_proved_parts(self) -> OpenUpload:
-        return self._upload.with_proved({n: str(part.uploaded.crc64nvme) for n, part in self._parts.items()})
+        proved = self._upload.with_proved({n: str(part.uploaded.crc64nvme) for n, part in self._parts.items()})
+        if self._md5_block_bytes is None:
+            return proved
+        hashed_parts = {
+            number: (part.uploaded.crc64nvme, part.block_digests)
+            for number, part in self._parts.items()
+            if part.block_digests is not None
+        }
+        return replace(proved, block_md5s=block_md5s_of(self._md5_block_bytes, hashed_parts))
 
     def _complete(self) -> Archived:
         means, upload = self._means, self._upload
@@ -187,7 +203,13 @@ class _FileInParts:
         parts = [self._parts[part.number] for part in self._plan]
         uploaded = [part.uploaded for part in parts]
         whole = self._progress.whole = join_crc64nvme(part.crc64nvme for part in uploaded)
-        judge_source_etag(means, self._progress, self._origin, block_digests=_all_digests(parts))
+        judge_source_etag(
+            means,
+            self._progress,
+            self._origin,
+            block_digests=self._all_digests(parts),
+            sent=[(part, self._parts[part.number].uploaded.crc64nvme) for part in self._plan],
+        )
         self._remember(whole)
         written = means.retries.call(
             "complete the upload",
@@ -221,6 +243,14 @@ class _FileInParts:
             self._upload = self._progress.upload = upload
             self._means.on_upload_changed(upload)
 
+    def _all_digests(self, parts: Iterable[PartInStorage]) -> dict[int, tuple[bytes, ...]]:
+        digests: list[bytes] = []
+        for part in parts:
+            if self._md5_block_bytes is None or part.block_digests is None:
+                return {}
+            digests.extend(part.block_digests)
+        return {} if self._md5_block_bytes is None else {self._md5_block_bytes: tuple(digests)}
+
     def _forget_refused(self, refusal: PartsRefusedError) -> None:
         refused = self._parts_held_otherwise()
         if not refused:
@@ -236,10 +266,16 @@ class _FileInParts:
         return [number for number, part in self._parts.items() if not part.is_held_as(held.get(number))]
 
 
-def _all_digests(parts: Iterable[PartInStorage]) -> tuple[bytes, ...] | None:
-    digests: list[bytes] = []
-    for part in parts:
-        if part.block_digests is None:
-            return None
-        digests.extend(part.block_digests)
-    return tuple(digests)
+def _block_bytes_of(upload: OpenUpload, claim: EtagClaim | None) -> int | None:
+    """Returns the size of the blocks to hash: that of the earlier calls, if it can be the source's."""
+    fitting = claim.within(upload.part_size_bytes) if claim is not None else ()
+    told = _told_block_bytes(upload)
+    return told if told in fitting else next(iter(fitting), None)
+
+
+def _told_block_bytes(upload: OpenUpload) -> int | None:
+    return upload.block_md5s.block_bytes if upload.block_md5s is not None else None
+
+
+def _without_digests(parts: Mapping[int, PartInStorage]) -> dict[int, PartInStorage]:
+    return {number: replace(part, block_digests=None) for number, part in parts.items()}

@@ -1,8 +1,9 @@
 """Proof that the object in S3 is the file at GoPro, byte for byte.
 
 Two independent proofs. CRC64NVME: computed over the bytes as they leave for S3, and by S3 over the bytes that it keeps.
-And, where it can be decided, the source's own ETag: GoPro's files lie in S3 too, and an S3 multipart ETag is the MD5 of
-its parts' MD5s (observed by open-source clients; AWS documents neither the part size nor the formula as a contract).
+And the source's own ETag, as evidence: GoPro's files lie in S3 too, and an S3 multipart ETag is the MD5 of its parts'
+MD5s (observed by open-source clients; AWS documents neither the part size nor the formula as a contract, and says that
+it may be no MD5: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html).
 """
 
 # ruff: noqa: PLC0415 - awscrt, twelve megabytes of native code, is imported with the first byte, not at each cold start.
@@ -12,24 +13,43 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from gopro_sync.archive.part_plan import MIB, PartLimits
 from gopro_sync.errors import IntegrityError
 from gopro_sync.values.outside_values import whole_number_or_none
 
-# Part sizes seen behind GoPro's ETags by open-source clients: tried where arithmetic alone leaves several.
-_OBSERVED_SOURCE_PART_BYTES = (20 * MIB, 100 * MIB)
+# MD5 costs 1.7 CPU seconds a GB for each: a file of up to 100 MB, the only kind that is read from start to end by one
+# worker, costs half a second at most.
+MOST_HASHED_AT_ONCE: Final = 3
+
+_KIB: Final = 1024
+_MB: Final = 1000 * 1000
+# Part sizes seen behind GoPro's ETags by open-source clients.
+_OBSERVED_SOURCE_PART_BYTES: Final = (20 * MIB, 100 * MIB)
+# What uploading clients take unless they are told otherwise, for example 5 MiB (AWS's SDKs for JavaScript and Java,
+# rclone), 8 MiB (AWS CLI, boto3), 15 MiB (s3cmd), 16 MiB (s3fs, AWS's C libraries), 5 to 100 MB where people choose.
+_USUAL_SOURCE_PART_BYTES: Final = frozenset(
+    count * unit for count in (5, 8, 10, 15, 16, 20, 25, 32, 50, 64, 100, 128) for unit in (MIB, _MB)
+)
+_AWS_LIMITS: Final = PartLimits()
 
 _S3_ETAG = re.compile(r"\"?(?P<digest>[0-9a-f]{32})(?:-(?P<parts>[1-9][0-9]{0,4}))?\"?")
 
 
 class SourceEtagProof(StrEnum):
-    """What became of the comparison with the source's own ETag. A decisive mismatch is an IntegrityError instead."""
+    """What became of the comparison with the source's own ETag.
+
+    MATCHED: the bytes give it. REREAD_EQUAL: they do not, and what was read at the source a second time was the same.
+    UNDECIDABLE: there is none, it is no MD5 of any form, or not all bytes could be hashed. NOT_CHECKED: not asked for,
+    or known to be in vain for this library.
+    """
 
     MATCHED = "MATCHED"
+    REREAD_EQUAL = "REREAD_EQUAL"
     UNDECIDABLE = "UNDECIDABLE"
     NOT_CHECKED = "NOT_CHECKED"
 
@@ -75,6 +95,16 @@ def join_crc64nvme(parts: Iterable[Crc64Nvme]) -> Crc64Nvme:
     return Crc64Nvme(value=value, size_bytes=size_bytes)
 
 
+def crc64nvme_between(beginning: Crc64Nvme, longer: Crc64Nvme) -> Crc64Nvme:
+    """Returns the checksum of the bytes that ``longer`` covers after those of ``beginning``, with which it begins."""
+    from awscrt import checksums
+
+    size_bytes = longer.size_bytes - beginning.size_bytes
+    # Joining adds (xor) the second checksum to what the first one becomes over as many bytes; so it is taken out again.
+    value = longer.value ^ checksums.combine_crc64nvme(beginning.value, 0, size_bytes)
+    return Crc64Nvme(value=value, size_bytes=size_bytes)
+
+
 def check_stored_object(
     *, expected: Crc64Nvme, stored_size_bytes: int, stored_crc64nvme: str | None, checksum_required: bool, media_id: str
 ) -> None:
@@ -107,82 +137,100 @@ def check_stored_object(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EtagClaim:
-    """What the source's ETag claims: the MD5 of the MD5s of consecutive blocks, or the plain MD5 of the file.
+    """What the source's ETag may claim: the MD5 of the MD5s of consecutive blocks, or the plain MD5 of the file.
+
+    Whether it claims that is not known: the client that uploaded the file chose its parts, and behind SSE-KMS, or with
+    ETags that a CDN made itself, it is no MD5 at all. So bytes that give the ETag are proved; bytes that do not are not
+    refuted.
 
     Args:
         digest: the hexadecimal digits of the ETag.
         size_bytes: size of the file.
-        block_bytes: size of the blocks, of which only the last may be smaller.
+        block_sizes: the sizes that the blocks may have, the likeliest first; only the last block may be smaller.
         md5_of_md5s: False for the plain form.
-        decisive: whether a mismatch proves anything. With several possible block sizes it does not; nor with the plain
-            form, which under SSE-KMS is no MD5 at all.
     """
 
     digest: str
     size_bytes: int
-    block_bytes: int
+    block_sizes: tuple[int, ...]
     md5_of_md5s: bool
-    decisive: bool
 
-    def fits(self, part_size_bytes: int) -> bool:
-        """Whether each block lies within one part of this size, so that one worker reads it from start to end."""
-        return part_size_bytes >= self.size_bytes or part_size_bytes % self.block_bytes == 0
+    def within(self, part_size_bytes: int) -> tuple[int, ...]:
+        """Returns the block sizes to try with parts of this size: each block lies within one part.
 
-    def judge(self, block_digests: Sequence[bytes], *, media_id: str) -> SourceEtagProof:
-        """Compares the claim with the MD5s of all blocks, in order.
-
-        Raises:
-            IntegrityError: they differ, and the claim is decisive.
+        One worker reads a block from start to end then. Not more than ``MOST_HASHED_AT_ONCE`` of them.
         """
-        joined = b"".join(block_digests)
-        computed = _md5(joined).hexdigest() if self.md5_of_md5s else joined.hex()
-        if computed == self.digest:
-            return SourceEtagProof.MATCHED
-        if self.decisive:
-            raise IntegrityError(
-                f"The bytes read do not give the source's ETag {self.digest}, but {computed}", media_id=media_id
-            )
-        return SourceEtagProof.UNDECIDABLE
+        is_whole = part_size_bytes >= self.size_bytes
+        fitting = [size for size in self.block_sizes if is_whole or part_size_bytes % size == 0]
+        return tuple(fitting[:MOST_HASHED_AT_ONCE])
+
+    def block_given_by(self, block_digests: Mapping[int, Sequence[bytes]]) -> int | None:
+        """Returns the block size that gives the ETag; None if none of those tried does.
+
+        Args:
+            block_digests: by block size, the MD5s of all blocks, in order.
+        """
+        for block_bytes, digests in block_digests.items():
+            joined = b"".join(digests)
+            if (_md5(joined).hexdigest() if self.md5_of_md5s else joined.hex()) == self.digest:
+                return block_bytes
+        return None
 
 
-def read_etag_claim(etag: str | None, size_bytes: int) -> EtagClaim | None:
-    """Reads what an S3-style ETag claims of a file of this size; None if it claims nothing that can be computed.
+def read_etag_claim(
+    etag: str | None, size_bytes: int, *, seen: Collection[int] = (), limits: PartLimits = _AWS_LIMITS
+) -> EtagClaim | None:
+    """Reads what an S3-style ETag may claim of a file of this size; None if it claims nothing that can be computed.
 
-    ``<hex>-<N>``: N parts of S bytes with (N-1)*S < size <= N*S, S in whole MiB; decisive if one S alone fits.
-    ``<hex>-1`` is the MD5 of the raw MD5, whatever S. ``<hex>`` is the MD5 itself, unless the source is encrypted.
+    ``<hex>-<N>``: N parts of S bytes with (N-1)*S < size <= N*S. ``<hex>-1`` is the MD5 of the raw MD5, whatever S.
+    ``<hex>`` is the MD5 itself, unless the source is encrypted.
+
+    Args:
+        etag: without the mark of a weak one, which says nothing of bytes.
+        size_bytes: size of the file.
+        seen: block sizes that have given ETags of this library before: they come first.
+        limits: of the storage that the source lies in.
     """
     match = _S3_ETAG.fullmatch(etag or "")
     if match is None:
         return None
     part_count = whole_number_or_none(match["parts"])
     if part_count is None or part_count == 1:
-        md5_of_md5s = part_count is not None
-        return EtagClaim(
-            digest=match["digest"],
-            size_bytes=size_bytes,
-            block_bytes=size_bytes,
-            md5_of_md5s=md5_of_md5s,
-            decisive=md5_of_md5s,
-        )
-    candidates = source_part_candidates(size_bytes, part_count)
-    likely = candidates if len(candidates) == 1 else [s for s in _OBSERVED_SOURCE_PART_BYTES if s in candidates]
-    if not likely:
+        block_sizes = [size_bytes]
+    else:
+        block_sizes = source_part_candidates(size_bytes, part_count, seen=seen, limits=limits)
+    if not block_sizes:
         return None
     return EtagClaim(
         digest=match["digest"],
         size_bytes=size_bytes,
-        block_bytes=likely[0],
-        md5_of_md5s=True,
-        decisive=len(candidates) == 1,
+        block_sizes=tuple(block_sizes),
+        md5_of_md5s=part_count is not None,
     )
 
 
-def source_part_candidates(size_bytes: int, part_count: int) -> list[int]:
-    """Returns all part sizes in whole MiB that cut ``size_bytes`` into ``part_count`` (two or more) parts."""
-    limits = PartLimits()  # the source lies in AWS's S3, wherever the archive does
-    smallest = max(limits.smallest_part_bytes, -(-size_bytes // part_count))
+def source_part_candidates(
+    size_bytes: int, part_count: int, *, seen: Collection[int] = (), limits: PartLimits = _AWS_LIMITS
+) -> list[int]:
+    """Returns part sizes that cut ``size_bytes`` into ``part_count`` (two or more) parts, the likeliest first.
+
+    All in whole MiB and MB; where there is none, those in whole KiB; where there is none either, the smallest. First
+    those of this library, then those observed at GoPro, then those that clients usually take.
+    """
+    least = limits.smallest_part_bytes * _MB // MIB  # S3 takes no smaller ones than 5 MiB, stores like it take 5 MB
+    smallest = max(least, -(-size_bytes // part_count))
     largest = min(limits.largest_part_bytes, (size_bytes - 1) // (part_count - 1))
-    return list(range(-(-smallest // MIB) * MIB, largest + 1, MIB))
+    if smallest > largest:
+        return []
+    known = [size for size in (*sorted(seen), *_OBSERVED_SOURCE_PART_BYTES) if smallest <= size <= largest]
+    whole = [size for unit in (MIB, _MB) for size in _multiples(unit, smallest, largest)]
+    whole.sort(key=lambda size: size not in _USUAL_SOURCE_PART_BYTES)  # stable: MiB stay before MB
+    finer = [] if whole else list(_multiples(_KIB, smallest, largest)) or [smallest]
+    return list(dict.fromkeys([*known, *whole, *finer]))
+
+
+def _multiples(unit: int, smallest: int, largest: int) -> range:
+    return range(-(-smallest // unit) * unit, largest + 1, unit)
 
 
 # --- hashing as bytes stream -----------------------------------------------------------------------------------------
@@ -192,16 +240,14 @@ class StreamHasher:
     """Computes the checksums of one part while its bytes pass.
 
     Args:
-        md5_block_bytes: size of the blocks whose MD5s are wanted too; None for none (MD5 costs 1.7 CPU seconds a GB,
+        md5_block_sizes: sizes of the blocks whose MD5s are wanted too (MD5 costs 1.7 CPU seconds a GB for each size,
             eighteen times as much as CRC64NVME).
     """
 
-    def __init__(self, md5_block_bytes: int | None) -> None:
+    def __init__(self, md5_block_sizes: Iterable[int] = ()) -> None:
         self._crc = 0
         self._size_bytes = 0
-        self._block_bytes = md5_block_bytes
-        self._block = _md5()
-        self._block_digests: list[bytes] = []
+        self._blocks = {block_bytes: _BlockHasher(block_bytes) for block_bytes in md5_block_sizes}
 
     @property
     def crc64nvme(self) -> Crc64Nvme:
@@ -209,31 +255,40 @@ class StreamHasher:
         return Crc64Nvme(value=self._crc, size_bytes=self._size_bytes)
 
     @property
-    def block_digests(self) -> tuple[bytes, ...]:
-        """The MD5 of each block so far, the last one as far as it came."""
-        if self._block_bytes is None or self._size_bytes % self._block_bytes == 0:
-            return tuple(self._block_digests)
-        return (*self._block_digests, self._block.digest())
+    def block_digests(self) -> dict[int, tuple[bytes, ...]]:
+        """By block size, the MD5 of each block so far, the last one as far as it came."""
+        return {block_bytes: blocks.digests for block_bytes, blocks in self._blocks.items()}
 
     def update(self, data: bytes) -> None:
         """Takes the next bytes."""
         from awscrt import checksums
 
         self._crc = checksums.crc64nvme(data, self._crc)
-        if self._block_bytes is not None:
-            self._update_blocks(memoryview(data), self._block_bytes)
+        for blocks in self._blocks.values():
+            blocks.update(memoryview(data))
         self._size_bytes += len(data)
 
-    def _update_blocks(self, data: memoryview, block_bytes: int) -> None:
-        position = self._size_bytes
+
+class _BlockHasher:
+    def __init__(self, block_bytes: int) -> None:
+        self._block_bytes = block_bytes
+        self._in_block = 0
+        self._block = _md5()
+        self._finished: list[bytes] = []
+
+    @property
+    def digests(self) -> tuple[bytes, ...]:
+        return (*self._finished, self._block.digest()) if self._in_block else tuple(self._finished)
+
+    def update(self, data: memoryview) -> None:
         while data:
-            room = block_bytes - position % block_bytes
+            room = self._block_bytes - self._in_block
             self._block.update(data[:room])
-            position += min(room, len(data))
+            self._in_block += min(room, len(data))
             data = data[room:]
-            if position % block_bytes == 0:
-                self._block_digests.append(self._block.digest())
-                self._block = _md5()
+            if self._in_block == self._block_bytes:
+                self._finished.append(self._block.digest())
+                self._block, self._in_block = _md5(), 0
 
 
 def _md5(data: bytes = b"") -> hashlib._Hash:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
+from gopro_sync.archive.block_md5s import BlockMd5s
 from gopro_sync.values.file_id import FileId
 from gopro_sync.values.outside_values import whole_number_or_none
 
@@ -35,6 +36,7 @@ class OpenUpload:
         lens: which of the camera's lenses; None for the usual single one.
         proved_parts: the parts that were read at the source and taken by S3, with the checksums computed on the way,
             as of the last call that came to an end of its own. What S3 lists beside them is proved by nothing.
+        block_md5s: of the source's blocks in these parts, where they are wanted for the proof by its ETag.
     """
 
     item_number: int
@@ -47,6 +49,7 @@ class OpenUpload:
     replaces: str | None = None
     lens: str | None = None
     proved_parts: str | None = None
+    block_md5s: BlockMd5s | None = None
 
     @property
     def file_id(self) -> FileId:

@@ -38,8 +38,7 @@ class Origin:
 def find_origin(means: Means) -> Origin:
     """Asks the source what the file is; raises what ``Source.probe`` does."""
     file = means.retries.call("look at the file at GoPro", means.source.probe)
-    claim = read_etag_claim(file.etag, file.size_bytes) if means.rules.verify_source_etag else None
-    return Origin(file=file, claim=claim)
+    return Origin(file=file, claim=_claim_of(file, means))
 
 
 def plan_new_upload(origin: Origin, rules: TransferRules) -> PartPlan:
@@ -47,9 +46,12 @@ def plan_new_upload(origin: Origin, rules: TransferRules) -> PartPlan:
     size_bytes, claim = origin.file.size_bytes, origin.claim
     if rules.part_size_bytes is not None:
         return PartPlan(size_bytes=size_bytes, part_size_bytes=rules.part_size_bytes, limits=rules.limits)
-    if claim is not None and claim.block_bytes < size_bytes:
-        return plan_aligned_parts(size_bytes, source_part_bytes=claim.block_bytes, limits=rules.limits)
-    return plan_parts(size_bytes, workers=rules.workers, limits=rules.limits)
+    plan = plan_parts(size_bytes, workers=rules.workers, limits=rules.limits)
+    if claim is None or claim.block_sizes[0] >= size_bytes:
+        return plan
+    block_bytes = claim.block_sizes[0]
+    aligned = plan_aligned_parts(size_bytes, source_part_bytes=block_bytes, workers=rules.workers, limits=rules.limits)
+    return aligned or plan
 
 
 def plan_of(upload: OpenUpload, limits: PartLimits) -> PartPlan:
@@ -64,6 +66,12 @@ def can_go_on_with(upload: OpenUpload, origin: Origin, limits: PartLimits) -> bo
     """
     may_be_of_source = origin.file.etag is not None and upload.size_bytes == origin.file.size_bytes
     return may_be_of_source and is_possible(upload.size_bytes, upload.part_size_bytes, limits=limits)
+
+
+def _claim_of(file: SourceFile, means: Means) -> EtagClaim | None:
+    if not means.is_etag_checked:
+        return None
+    return read_etag_claim(file.etag, file.size_bytes, seen=means.known_etags.block_sizes, limits=means.rules.limits)
 
 
 def _is_weak(etag: str | None) -> bool:

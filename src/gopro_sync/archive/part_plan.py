@@ -8,6 +8,8 @@ from dataclasses import dataclass
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 
+_ALIGNED_AT_MOST = 2  # times the usual size: 100 MiB, the largest parts that were observed at GoPro
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartLimits:
@@ -122,19 +124,29 @@ def plan_parts(size_bytes: int, *, workers: int, limits: PartLimits) -> PartPlan
     return PartPlan(size_bytes=size_bytes, part_size_bytes=part_size_bytes, limits=limits)
 
 
-def plan_aligned_parts(size_bytes: int, *, source_part_bytes: int, limits: PartLimits) -> PartPlan:
+def plan_aligned_parts(size_bytes: int, *, source_part_bytes: int, workers: int, limits: PartLimits) -> PartPlan | None:
     """Cuts a file at boundaries of the parts in which the source was once uploaded, so that their MD5s can be rebuilt.
+
+    The rule: each part holds as many whole source parts as make it as large as ``plan_parts`` would have it, and no
+    larger than usual; at least one. A file of 4 GB whose source was cut into 5 MiB goes in 77 parts of 50 MiB, not in
+    763. A source part of more than twice the usual size is not followed (None): a part is read and sent in one piece,
+    and sent again from its start when it fails.
 
     Args:
         size_bytes: size of the file.
         source_part_bytes: part size behind the source's S3-style ETag.
+        workers: how many parts are sent at once.
         limits: what S3 takes.
 
     Raises:
         ValueError: the file is empty or too large for S3.
     """
-    part_size_bytes = _round_up(_least_part_bytes(size_bytes, limits), source_part_bytes)
-    return PartPlan(size_bytes=size_bytes, part_size_bytes=part_size_bytes, limits=limits)
+    least = _round_up(_least_part_bytes(size_bytes, limits), source_part_bytes)
+    if least > max(_ALIGNED_AT_MOST * limits.usual_part_bytes, _least_part_bytes(size_bytes, limits)):
+        return None
+    most = limits.usual_part_bytes // source_part_bytes * source_part_bytes
+    balanced = _round_up(plan_parts(size_bytes, workers=workers, limits=limits).part_size_bytes, source_part_bytes)
+    return PartPlan(size_bytes=size_bytes, part_size_bytes=max(least, min(balanced, most)), limits=limits)
 
 
 def _least_part_bytes(size_bytes: int, limits: PartLimits) -> int:

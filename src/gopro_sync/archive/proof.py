@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.archive.bucket_writer import ObjectDescription, StoredObject, WrittenObject
 from gopro_sync.archive.content_type import content_type_of
-from gopro_sync.archive.integrity import Crc64Nvme, SourceEtagProof, StreamHasher, check_stored_object
+from gopro_sync.archive.integrity import Crc64Nvme, StreamHasher, check_stored_object
 from gopro_sync.archive.origin import Origin
 from gopro_sync.archive.transfer_records import Archived, FileToArchive, TransferOutcome
 from gopro_sync.archive.transfer_state import Means, Progress
@@ -76,21 +76,6 @@ def hashed(blocks: Iterable[bytes], hasher: StreamHasher, workers: PartWorkers) 
         workers.check()
         hasher.update(block)
         yield block
-
-
-def judge_source_etag(
-    means: Means, progress: Progress, origin: Origin, *, block_digests: tuple[bytes, ...] | None
-) -> None:
-    """Compares the MD5s of all blocks (None: not all are known) with the source's ETag, if that is wanted.
-
-    Raises:
-        IntegrityError: they decidedly differ.
-    """
-    if not means.rules.verify_source_etag:
-        return
-    progress.etag_proof = SourceEtagProof.UNDECIDABLE
-    if origin.claim is not None and block_digests is not None:
-        progress.etag_proof = origin.claim.judge(block_digests, media_id=means.file.media_id)
 
 
 def note_written(means: Means, progress: Progress, written: WrittenObject, *, whole: Crc64Nvme) -> None:
@@ -192,6 +177,7 @@ def _archived(
         bytes_sent=progress.bytes_sent,
         parts_sent=progress.parts_sent,
         part_size_bytes=progress.part_size_bytes,
+        etag_block_bytes=progress.etag_block_bytes,
         file=ArchivedFile(
             item_number=means.file.item_number,
             lens=means.file.lens,

@@ -26,7 +26,7 @@ def read_again(means: Means, origin: Origin, part: Part) -> Crc64Nvme:
     """
 
     def read() -> Crc64Nvme:
-        hasher = StreamHasher(None)
+        hasher = StreamHasher()
         with means.source.open(origin.file, part) as answer:
             deque(hashed(answer, hasher, means.workers), maxlen=0)
         return hasher.crc64nvme

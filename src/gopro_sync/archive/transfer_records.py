@@ -64,10 +64,12 @@ class Archived(WorkDone):
     Args:
         outcome: whether this call brought it there.
         file: the proof.
+        etag_block_bytes: the part size at the source that gives its ETag, if one was found.
     """
 
     outcome: TransferOutcome
     file: ArchivedFile
+    etag_block_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

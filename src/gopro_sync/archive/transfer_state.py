@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from gopro_sync.archive.bucket_writer import BucketWriter
 from gopro_sync.archive.integrity import Crc64Nvme, SourceEtagProof
@@ -37,6 +38,24 @@ class TransferRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KnownEtags:
+    """What earlier files of the library have shown of the ETags at the source.
+
+    Args:
+        block_sizes: part sizes that have given an ETag.
+        are_no_md5s: whether they have turned out to be something else: hashing is in vain then.
+        are_proven: whether they have proved right for so many files that a mismatch means something.
+    """
+
+    block_sizes: tuple[int, ...] = ()
+    are_no_md5s: bool = False
+    are_proven: bool = False
+
+
+NOTHING_KNOWN: Final = KnownEtags()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
     """What is fixed for one transfer, and what it works with.
 
@@ -47,7 +66,9 @@ class Means:
         writer: where they go to.
         workers: who copies the parts, and whether there is time.
         retries: how often what fails is tried again.
-        on_upload_changed: told of each upload before its first byte is sent, and before it is completed.
+        on_upload_changed: told of each upload before its first byte is sent, when a call leaves it, and before it is
+            completed.
+        known_etags: what is known of the library's ETags.
     """
 
     file: FileToArchive
@@ -57,6 +78,12 @@ class Means:
     workers: PartWorkers
     retries: Retries
     on_upload_changed: Callable[[OpenUpload], None]
+    known_etags: KnownEtags = NOTHING_KNOWN
+
+    @property
+    def is_etag_checked(self) -> bool:
+        """Whether the bytes are compared with the source's ETag."""
+        return self.rules.verify_source_etag and not self.known_etags.are_no_md5s
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,6 +100,7 @@ class Progress:
         written_etag: S3's ETag of the object that this call made.
         replaces: S3's ETag of the object that is to get a new version, since it is damaged.
         etag_proof: what became of the comparison with the source's ETag.
+        etag_block_bytes: the part size at the source that gives its ETag, once that is known.
     """
 
     key: str
@@ -84,6 +112,7 @@ class Progress:
     written_etag: str | None = None
     replaces: str | None = None
     etag_proof: SourceEtagProof = SourceEtagProof.NOT_CHECKED
+    etag_block_bytes: int | None = None
 
     def count(self, size_bytes: int) -> None:
         """Notes that S3 took a part of so many bytes."""

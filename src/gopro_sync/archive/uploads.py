@@ -16,7 +16,7 @@ from gopro_sync.errors import RefusalError, RequestRefusedError, StorageError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartInStorage:
-    """A part that S3 took; its blocks' MD5s only if they are wanted and this call sent it."""
+    """A part that S3 took; its blocks' MD5s only if they are wanted, and this call sent it or an earlier one told."""
 
     uploaded: UploadedPart
     block_digests: tuple[bytes, ...] | None
@@ -87,7 +87,8 @@ def usable_parts(means: Means, upload: OpenUpload) -> dict[int, PartInStorage]:
             continue
         crc64nvme = Crc64Nvme.from_s3(there.crc64nvme, size_bytes=part.size_bytes)
         uploaded = UploadedPart(number=part.number, etag=there.etag, crc64nvme=crc64nvme)
-        parts[part.number] = PartInStorage(uploaded=uploaded, block_digests=None)
+        digests = upload.block_md5s.of_part(part.number, crc64nvme) if upload.block_md5s else None
+        parts[part.number] = PartInStorage(uploaded=uploaded, block_digests=digests)
     return parts
 
 

@@ -17,13 +17,14 @@ the time at which the item was made, and stays.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from random import random
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from gopro_sync.archive.archived_file import ArchivedFile
+from gopro_sync.archive.block_md5s import BlockMd5s
 from gopro_sync.archive.open_upload import OpenUpload
 from gopro_sync.aws.answers import Service, Turn, TurnError, answer_of
 from gopro_sync.errors import MediaGoneError, TrackerError
@@ -560,8 +561,13 @@ def item_of_file(file: ArchivedFile) -> dict[str, Any]:
 
 
 def _item_of_upload(upload: OpenUpload) -> dict[str, Any]:
-    kept = _without_none(asdict(upload), "whole_crc64nvme", "replaces", "lens", "proved_parts")
-    return {"part_size": kept.pop("part_size_bytes"), **kept}
+    unknown_yet = ("whole_crc64nvme", "replaces", "proved_parts", "lens", "block_md5s")
+    kept = _without_none(asdict(replace(upload, block_md5s=None)), *unknown_yet)
+    item = {"part_size": kept.pop("part_size_bytes"), **kept}
+    if upload.block_md5s is None:
+        return item
+    by_part = {str(number): md5s for number, md5s in upload.block_md5s.by_part.items()}
+    return {**item, "block_md5s": {"block_bytes": upload.block_md5s.block_bytes, "by_part": by_part}}
 
 
 def _without_none(fields: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -569,8 +575,22 @@ def _without_none(fields: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 
 def _upload_from_item(item: Mapping[str, Any]) -> OpenUpload:
-    fields = _fields(item)
-    return OpenUpload(part_size_bytes=fields.pop("part_size"), **fields)
+    fields = _fields({name: value for name, value in item.items() if name != "block_md5s"})
+    return OpenUpload(
+        part_size_bytes=fields.pop("part_size"), block_md5s=_block_md5s_or_none(item.get("block_md5s")), **fields
+    )
+
+
+def _block_md5s_or_none(value: object) -> BlockMd5s | None:
+    """Return them as they were written; None if they are not: then the source's ETag is not compared, that is all."""
+    if not isinstance(value, Mapping) or not isinstance(value.get("by_part"), Mapping):
+        return None
+    block_bytes = whole_number_or_none(value.get("block_bytes"))
+    if not block_bytes:
+        return None
+    numbered = {whole_number_or_none(number): md5s for number, md5s in value["by_part"].items()}
+    by_part = {number: md5s for number, md5s in numbered.items() if number and isinstance(md5s, bytes)}
+    return BlockMd5s(block_bytes=block_bytes, by_part=by_part)
 
 
 def _fields(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ boto3 has a module for this, and loads its transfer manager and more along with 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,8 +43,22 @@ def to_attribute_value(value: Any) -> AttributeValueTypeDef:
     """Return a plain value as DynamoDB takes it.
 
     Raises:
-        TypeError: the value is not text, a whole number, a truth value, None, or a list or mapping of these.
+        TypeError: the value is not text, a whole number, a truth value, bytes, None, a list or mapping of these, or a
+            set of texts or whole numbers.
     """
+    match value:
+        case None | bool() | str() | int() | bytes():
+            return _to_scalar(value)
+        case set() | frozenset():
+            return _to_set(value)
+        case list() | tuple():
+            return {"L": [to_attribute_value(item) for item in value]}
+        case Mapping():
+            return {"M": {name: to_attribute_value(item) for name, item in value.items()}}
+    raise TypeError(f"The tracker has no way to keep a {type(value).__name__}")
+
+
+def _to_scalar(value: str | int | bytes | None) -> AttributeValueTypeDef:
     match value:
         case None:
             return {"NULL": True}
@@ -52,13 +66,20 @@ def to_attribute_value(value: Any) -> AttributeValueTypeDef:
             return {"BOOL": value}
         case str():
             return {"S": value}
-        case int():
+        case bytes():
+            return {"B": value}
+        case _:
             return {"N": str(value)}
-        case list() | tuple():
-            return {"L": [to_attribute_value(item) for item in value]}
-        case Mapping():
-            return {"M": {name: to_attribute_value(item) for name, item in value.items()}}
-    raise TypeError(f"The tracker has no way to keep a {type(value).__name__}")
+
+
+def _to_set(members: Collection[object]) -> AttributeValueTypeDef:
+    texts = [member for member in members if isinstance(member, str)]
+    if texts and len(texts) == len(members):
+        return {"SS": sorted(texts)}
+    numbers = [member for member in members if isinstance(member, int)]
+    if numbers and len(numbers) == len(members):
+        return {"NS": [str(number) for number in sorted(numbers)]}
+    raise TypeError("A set in the tracker has texts only, or whole numbers only, and at least one")
 
 
 def from_attribute_value(attribute: object) -> Any:

@@ -17,6 +17,7 @@ from gopro_sync.archive.engine import (
     Archived,
     ArchivedFile,
     FileToArchive,
+    KnownEtags,
     OpenUpload,
     Paused,
     TransferEngine,
@@ -50,6 +51,7 @@ class Bench:
     crew: Callable[[int], Crew] | None = None
     sign: Callable[[], str] | None = None
     record: Callable[[OpenUpload], None] | None = None
+    known_etags: KnownEtags = field(default_factory=KnownEtags)
 
     def waitless_crew(self, count: int) -> Crew:
         """Threads; their waits are noted instead of waited."""
@@ -94,6 +96,7 @@ class Bench:
             resume=resume,
             seconds_left=self.seconds_left,
             on_upload_changed=self.record or self.note,
+            known_etags=self.known_etags,
         )
 
     def compare(self, file: ArchivedFile, **options: Any) -> ArchivedFile | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 
 import pytest
@@ -10,8 +9,7 @@ import pytest
 from gopro_sync.archive.engine import TransferOutcome
 from gopro_sync.archive.integrity import SourceEtagProof
 from gopro_sync.archive.part_plan import PartLimits
-from gopro_sync.errors import IntegrityError, KeyConflictError
-from local.s3_server import S3Fault
+from gopro_sync.errors import KeyConflictError
 from tests.integration.archive.conftest import FALLBACK_KEY, KEY, MIB, Bench
 from tests.support.s3_server import TransferS3
 from tests.support.source_server import SourceServer
@@ -127,56 +125,6 @@ def test_a_file_without_etag_is_archived(bench: Bench) -> None:
     assert bench.transfer().file.source_etag is None
     bench.assert_archived()
     assert "source-etag" not in bench.s3.objects[KEY].metadata
-
-
-class TestSourceEtag:
-    """Source parts of 5 MiB: the engine's own parts are aligned to them."""
-
-    @staticmethod
-    def etag_of(content: bytes) -> str:
-        digests = [hashlib.md5(content[i : i + 5 * MIB]).digest() for i in range(0, len(content), 5 * MIB)]
-        return f"{hashlib.md5(b''.join(digests)).hexdigest()}-{len(digests)}"
-
-    def test_matching_etag_is_proved_though_the_parts_come_in_any_order(self, bench: Bench) -> None:
-        bench.source.etag = self.etag_of(bench.source.content)
-        result = bench.transfer(verify_source_etag=True, part_size_bytes=None)
-        assert (result.file.etag_proof, result.part_size_bytes) == (SourceEtagProof.MATCHED, 5 * MIB)
-        bench.assert_archived()
-
-    def test_decisive_mismatch_leaves_neither_object_nor_upload(self, bench: Bench) -> None:
-        bench.source.etag = self.etag_of(bench.source.content[:-1] + b"\x00")
-        with pytest.raises(IntegrityError, match="ETag"):
-            bench.transfer(verify_source_etag=True, part_size_bytes=None)
-        assert (bench.s3.objects, bench.s3.uploads) == ({}, {})
-
-    def test_etag_of_another_kind_is_undecidable(self, bench: Bench) -> None:
-        assert bench.transfer(verify_source_etag=True).file.etag_proof is SourceEtagProof.UNDECIDABLE
-        bench.assert_archived()
-
-    def test_parts_of_an_earlier_call_make_it_undecidable(self, bench: Bench) -> None:
-        bench.source.etag = self.etag_of(bench.source.content)
-        bench.s3.faults = [S3Fault(operation="UploadPart", status=403, code="AccessDenied", skip=2, count=9)]
-        with pytest.raises(Exception, match="AccessDenied"):
-            bench.transfer(verify_source_etag=True)
-        bench.s3.faults = []
-        result = bench.transfer(verify_source_etag=True, resume=bench.created[0])
-        assert result.file.etag_proof is SourceEtagProof.UNDECIDABLE
-        bench.assert_archived()
-
-    def test_turned_off_nothing_is_checked(self, bench: Bench) -> None:
-        bench.source.etag = f"{'0' * 32}-4"
-        assert bench.transfer().file.etag_proof is SourceEtagProof.NOT_CHECKED
-
-    def test_small_file_of_one_source_part_is_proved(self, small_bench: Bench) -> None:
-        digest = hashlib.md5(hashlib.md5(small_bench.source.content).digest()).hexdigest()
-        small_bench.source.etag = f"{digest}-1"
-        assert small_bench.transfer(verify_source_etag=True).file.etag_proof is SourceEtagProof.MATCHED
-
-    def test_decisive_mismatch_of_a_small_file_leaves_no_object(self, small_bench: Bench) -> None:
-        small_bench.source.etag = f"{'0' * 32}-1"
-        with pytest.raises(IntegrityError, match="ETag"):
-            small_bench.transfer(verify_source_etag=True)
-        assert small_bench.s3.objects == {}
 
 
 @pytest.mark.parametrize("fixture", ["bench", "small_bench"])

@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gopro_sync.archive.integrity import (
+    MOST_HASHED_AT_ONCE,
     Crc64Nvme,
     EtagClaim,
-    SourceEtagProof,
     StreamHasher,
     check_stored_object,
+    crc64nvme_between,
     join_crc64nvme,
     read_etag_claim,
     source_part_candidates,
@@ -24,7 +25,7 @@ HEX = "0123456789abcdef0123456789abcdef"
 
 
 def crc(data: bytes) -> Crc64Nvme:
-    hasher = StreamHasher(md5_block_bytes=None)
+    hasher = StreamHasher()
     hasher.update(data)
     return hasher.crc64nvme
 
@@ -84,13 +85,33 @@ class TestStoredObject:
             self.check(crc64nvme="AAAAAAAAAAA=", required=False)
 
 
-@given(st.integers(2, 10_000), st.integers(5, 400), st.data())
-def test_true_source_part_size_is_always_among_the_candidates(parts: int, part_mib: int, data: st.DataObject) -> None:
-    part_bytes = part_mib * MIB
+@given(st.binary(max_size=50), st.binary(max_size=50))
+def test_the_checksum_of_what_is_added_is_that_of_the_added_bytes(beginning: bytes, rest: bytes) -> None:
+    assert crc64nvme_between(crc(beginning), crc(beginning + rest)) == crc(rest)
+
+
+part_sizes = st.one_of(
+    st.integers(5, 400).map(lambda mib: mib * MIB), st.integers(5, 400).map(lambda megabytes: megabytes * 1_000_000)
+)
+
+
+@given(st.integers(2, 10_000), part_sizes, st.data())
+def test_true_source_part_size_is_always_among_the_candidates(parts: int, part_bytes: int, data: st.DataObject) -> None:
     size_bytes = (parts - 1) * part_bytes + data.draw(st.integers(1, part_bytes))
     candidates = source_part_candidates(size_bytes, parts)
     assert part_bytes in candidates
     assert all((parts - 1) * s < size_bytes <= parts * s for s in candidates)
+
+
+@given(st.integers(2, 10_000), st.integers(5 * MIB, 400 * MIB))
+def test_a_part_count_that_some_part_size_gives_has_a_candidate(parts: int, part_bytes: int) -> None:
+    assert source_part_candidates(parts * part_bytes, parts)
+
+
+def test_what_has_given_an_etag_of_the_library_is_tried_first() -> None:
+    size_bytes = 254 * MIB
+    assert source_part_candidates(size_bytes, 7)[0] == 37 * MIB
+    assert source_part_candidates(size_bytes, 7, seen=[41 * MIB])[0] == 41 * MIB
 
 
 @pytest.mark.parametrize("etag", [None, "", "abc", f"{HEX}-0", f'W/"{HEX}"', f"{HEX}-x", HEX.upper()])
@@ -101,91 +122,81 @@ def test_other_etags_claim_nothing(etag: str | None) -> None:
 @given(texts | st.builds("{}-{}".format, st.just(HEX), texts), st.integers(1, 10**18 - 1))
 def test_no_etag_raises(etag: str, size_bytes: int) -> None:
     claim = read_etag_claim(etag, size_bytes)
-    assert claim is None or claim.block_bytes >= 1
+    assert claim is None or min(claim.block_sizes) >= 1
 
 
-def test_one_fitting_part_size_is_decisive() -> None:
-    claim = read_etag_claim(f'"{HEX}-50"', 50 * 20 * MIB - 5)
+def test_the_part_sizes_seen_at_gopro_come_before_others() -> None:
+    claim = read_etag_claim(f'"{HEX}-2"', 150 * MIB)
     assert claim is not None
-    assert (claim.block_bytes, claim.decisive) == (20 * MIB, True)
+    assert claim.block_sizes[0] == 100 * MIB
 
 
-def test_several_fitting_part_sizes_are_not_decisive_but_an_observed_one_is_tried() -> None:
-    claim = read_etag_claim(f"{HEX}-2", 150 * MIB)
+def test_sizes_that_clients_usually_take_come_before_odd_ones_and_mebibytes_before_megabytes() -> None:
+    claim = read_etag_claim(f"{HEX}-3", 20_000_000)
     assert claim is not None
-    assert (claim.block_bytes, claim.decisive) == (100 * MIB, False)
-
-
-def test_several_unobserved_part_sizes_claim_nothing() -> None:
-    assert read_etag_claim(f"{HEX}-2", 50 * MIB) is None
+    assert claim.block_sizes == (8 * MIB, 8_000_000, 7 * MIB, 9 * MIB, 7_000_000, 9_000_000)
 
 
 def test_part_count_that_no_part_size_gives_claims_nothing() -> None:
     assert read_etag_claim(f"{HEX}-9000", GIB) is None
 
 
-def test_single_part_form_is_decisive_and_covers_the_whole_file() -> None:
-    claim = read_etag_claim(f"{HEX}-1", 77)
+@pytest.mark.parametrize(("etag", "md5_of_md5s"), [(f"{HEX}-1", True), (HEX, False)])
+def test_the_forms_of_one_part_cover_the_whole_file(etag: str, md5_of_md5s: bool) -> None:
+    claim = read_etag_claim(etag, 77)
     assert claim is not None
-    assert (claim.block_bytes, claim.md5_of_md5s, claim.decisive) == (77, True, True)
+    assert (claim.block_sizes, claim.md5_of_md5s) == ((77,), md5_of_md5s)
 
 
-def test_plain_form_is_not_decisive() -> None:
-    claim = read_etag_claim(HEX, 77)
-    assert claim is not None
-    assert (claim.block_bytes, claim.md5_of_md5s, claim.decisive) == (77, False, False)
-
-
-@given(st.binary(min_size=1, max_size=200), st.integers(1, 60), st.lists(st.integers(1, 70), min_size=1))
-def test_block_digests_do_not_depend_on_how_the_bytes_arrive(data: bytes, block: int, steps: list[int]) -> None:
-    hasher = StreamHasher(md5_block_bytes=block)
+@given(
+    st.binary(min_size=1, max_size=200),
+    st.sets(st.integers(1, 60), min_size=1, max_size=3),
+    st.lists(st.integers(1, 70), min_size=1),
+)
+def test_block_digests_do_not_depend_on_how_the_bytes_arrive(data: bytes, blocks: set[int], steps: list[int]) -> None:
+    hasher = StreamHasher(blocks)
     position = index = 0
     while position < len(data):
         step = steps[index % len(steps)]
         hasher.update(data[position : position + step])
         position, index = position + step, index + 1
-    expected = [hashlib.md5(data[i : i + block]).digest() for i in range(0, len(data), block)]
-    assert hasher.block_digests == tuple(expected)
+    assert hasher.block_digests == {block: tuple(md5s_of(data, block)) for block in blocks}
     assert hasher.crc64nvme == crc(data)
 
 
-def claim_of(data: bytes, block: int, *, decisive: bool = True) -> tuple[EtagClaim, list[bytes]]:
-    digests = [hashlib.md5(data[i : i + block]).digest() for i in range(0, len(data), block)]
-    return EtagClaim(
-        digest=hashlib.md5(b"".join(digests)).hexdigest(),
-        size_bytes=len(data),
-        block_bytes=block,
-        md5_of_md5s=True,
-        decisive=decisive,
-    ), digests
+def md5s_of(data: bytes, block: int) -> list[bytes]:
+    return [hashlib.md5(data[i : i + block]).digest() for i in range(0, len(data), block)]
 
 
-def test_same_bytes_match() -> None:
-    claim, digests = claim_of(b"one two three", 4)
-    assert claim.judge(digests, media_id="m1") is SourceEtagProof.MATCHED
+def claim_of(data: bytes, block: int) -> EtagClaim:
+    digest = hashlib.md5(b"".join(md5s_of(data, block))).hexdigest()
+    return EtagClaim(digest=digest, size_bytes=len(data), block_sizes=(5, block), md5_of_md5s=True)
 
 
-def test_plain_md5_matches() -> None:
+def test_the_block_size_that_gives_the_etag_is_found() -> None:
+    data = b"one two three"
+    assert claim_of(data, 4).block_given_by({block: md5s_of(data, block) for block in (5, 4)}) == 4
+
+
+def test_plain_md5_is_recognised() -> None:
     claim = read_etag_claim(hashlib.md5(b"abc").hexdigest(), 3)
     assert claim is not None
-    assert claim.judge([hashlib.md5(b"abc").digest()], media_id="m1") is SourceEtagProof.MATCHED
+    assert claim.block_given_by({3: md5s_of(b"abc", 3)}) == 3
 
 
-def test_other_bytes_are_an_integrity_error_where_that_is_decisive() -> None:
-    claim, _ = claim_of(b"one two three", 4)
-    _, other = claim_of(b"one two threE", 4)
-    with pytest.raises(IntegrityError, match="do not give the source's ETag"):
-        claim.judge(other, media_id="m1")
-
-
-def test_other_bytes_prove_nothing_where_the_part_size_is_a_guess() -> None:
-    claim, _ = claim_of(b"one two three", 4, decisive=False)
-    _, other = claim_of(b"one two threE", 4)
-    assert claim.judge(other, media_id="m1") is SourceEtagProof.UNDECIDABLE
+def test_other_bytes_give_another_etag() -> None:
+    other = b"one two threE"
+    assert claim_of(b"one two three", 4).block_given_by({block: md5s_of(other, block) for block in (5, 4)}) is None
 
 
 def test_blocks_must_not_cross_our_parts() -> None:
-    claim, _ = claim_of(b"one two three", 4)
-    assert claim.fits(8)
-    assert not claim.fits(6)
-    assert claim.fits(13)
+    claim = claim_of(b"one two three", 4)
+    assert claim.within(8) == (4,)
+    assert claim.within(6) == ()
+    assert claim.within(13) == (5, 4)
+
+
+def test_a_file_is_hashed_a_few_times_at_once_at_most() -> None:
+    claim = read_etag_claim(f"{HEX}-2", 90 * MIB)
+    assert claim is not None
+    assert len(claim.block_sizes) > MOST_HASHED_AT_ONCE == len(claim.within(90 * MIB))

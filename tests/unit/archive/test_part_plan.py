@@ -87,11 +87,31 @@ def test_a_part_size_that_s3_refuses_is_refused(size_bytes: int, part_size_bytes
         PartPlan(size_bytes=size_bytes, part_size_bytes=part_size_bytes, limits=S3)
 
 
-@given(sizes, st.integers(1, 200).map(lambda mib: mib * MIB))
-def test_aligned_parts_end_where_source_parts_end(size_bytes: int, source_part_bytes: int) -> None:
-    plan = plan_aligned_parts(size_bytes, source_part_bytes=source_part_bytes, limits=S3)
+@given(sizes, st.integers(1, 100).map(lambda mib: mib * MIB), st.integers(1, 16))
+def test_aligned_parts_end_where_source_parts_end(size_bytes: int, source_part_bytes: int, workers: int) -> None:
+    plan = plan_aligned_parts(size_bytes, source_part_bytes=source_part_bytes, workers=workers, limits=S3)
+    assert plan is not None
     assert plan.part_size_bytes % source_part_bytes == 0
     assert plan.part_count <= S3.most_parts
+    unaligned = plan_parts(size_bytes, workers=workers, limits=S3)
+    assert plan.part_size_bytes < max(S3.usual_part_bytes, unaligned.part_size_bytes) + source_part_bytes
+
+
+def test_small_source_parts_are_joined_to_parts_of_the_usual_size() -> None:
+    plan = plan_aligned_parts(4_000_000_000, source_part_bytes=5 * MIB, workers=8, limits=S3)
+    assert plan is not None
+    assert (plan.part_size_bytes, plan.part_count) == (50 * MIB, 77)
+
+
+@pytest.mark.parametrize("source_part_bytes", [60 * MIB, 100 * MIB, 100_000_000])
+def test_a_source_part_above_the_usual_size_is_one_part(source_part_bytes: int) -> None:
+    plan = plan_aligned_parts(4_000_000_000, source_part_bytes=source_part_bytes, workers=8, limits=S3)
+    assert plan is not None
+    assert plan.part_size_bytes == source_part_bytes
+
+
+def test_source_parts_too_large_to_be_sent_in_one_piece_are_not_followed() -> None:
+    assert plan_aligned_parts(4_000_000_000, source_part_bytes=GIB, workers=8, limits=S3) is None
 
 
 def test_limits_are_those_of_s3_unless_others_are_named() -> None:

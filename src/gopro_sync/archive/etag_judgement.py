@@ -1,0 +1,86 @@
+"""The source's ETag as evidence: what it says of the bytes that were read, and what is done where they do not give it.
+
+A mismatch alone decides nothing: what cuts a file into the parts behind its ETag is the choice of the client that once
+uploaded it, and under SSE-KMS, or with ETags that a CDN made itself, it is no MD5 at all. So the source is read again.
+Other bytes than at first are damage; the same bytes are archived, with a proof that says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from gopro_sync.archive.integrity import Crc64Nvme, SourceEtagProof, join_crc64nvme
+from gopro_sync.archive.origin import Origin
+from gopro_sync.archive.part_plan import Part
+from gopro_sync.archive.second_reading import read_again
+from gopro_sync.archive.transfer_state import Means, Progress
+from gopro_sync.archive.workers import OutOfTimeError
+from gopro_sync.errors import IntegrityError
+
+
+def judge_source_etag(
+    means: Means,
+    progress: Progress,
+    origin: Origin,
+    *,
+    block_digests: Mapping[int, Sequence[bytes]],
+    sent: Sequence[tuple[Part, Crc64Nvme]],
+) -> None:
+    """Compares what was read with the source's ETag, if that is wanted, and notes what came of it.
+
+    Args:
+        means: of this transfer.
+        progress: gets the proof.
+        origin: what the ETag claims.
+        block_digests: by block size, the MD5s of all blocks; empty if not all are known.
+        sent: the pieces of the file in order, each with the checksum of the bytes that were read and sent of it.
+
+    Raises:
+        IntegrityError: the source gives other bytes than it did at first.
+        OutOfTimeError: there was no time left to read any of them again.
+        GoProSyncError: as ``Source.open`` says.
+    """
+    if not means.is_etag_checked:
+        return
+    progress.etag_proof = SourceEtagProof.UNDECIDABLE
+    if origin.claim is None or not block_digests:
+        return
+    progress.etag_block_bytes = origin.claim.block_given_by(block_digests)
+    if progress.etag_block_bytes is not None:
+        progress.etag_proof = SourceEtagProof.MATCHED
+        return
+    _compare_with_second_reading(means, origin, sent)
+    progress.etag_proof = SourceEtagProof.REREAD_EQUAL
+
+
+def _compare_with_second_reading(means: Means, origin: Origin, sent: Sequence[tuple[Part, Crc64Nvme]]) -> None:
+    expected = {part.number: checksum for part, checksum in sent}
+    found = dict[int, Crc64Nvme]()
+
+    def read(part: Part) -> tuple[int, Crc64Nvme]:
+        return part.number, read_again(means, origin, part)
+
+    def keep(reading: tuple[int, Crc64Nvme]) -> None:
+        found[reading[0]] = reading[1]
+
+    means.workers.send_all(_to_read_again(means, sent), read, on_sent=keep)
+    for number, checksum in found.items():
+        if checksum != expected[number]:
+            raise IntegrityError(
+                "The bytes read do not give the source's ETag, and a second reading gave others",
+                media_id=means.file.media_id,
+            )
+    if not found:
+        raise OutOfTimeError
+
+
+def _to_read_again(means: Means, sent: Sequence[tuple[Part, Crc64Nvme]]) -> list[Part]:
+    """Returns one part, which the bytes themselves choose: no part of all files is left out, and none is known before.
+
+    Where the ETags of the library have proved right, a mismatch is rare and most likely damage: all parts then, as far
+    as time allows.
+    """
+    if means.known_etags.are_proven:
+        return [part for part, _ in sent]
+    whole = join_crc64nvme(checksum for _, checksum in sent)
+    return [sent[whole.value % len(sent)][0]]
