@@ -41,11 +41,13 @@ if TYPE_CHECKING:
     from gopro_sync.gopro.client import GoProClient
     from gopro_sync.gopro.http import RetryPolicy
     from gopro_sync.gopro.session.renewal import Renewal
+    from gopro_sync.run.source_etags import LibraryEtags
     from gopro_sync.run.video import Invocation, VideoTransfer
     from gopro_sync.table.owner_record import OwnerRecord
     from gopro_sync.table.renewal_turn import RenewalTurn
     from gopro_sync.table.request_budget import SharedGate
     from gopro_sync.table.session_guard import SessionGuard
+    from gopro_sync.table.source_etags import SourceEtagRecord
     from gopro_sync.table.tracker import Tracker
 
 
@@ -198,7 +200,21 @@ def video_transfer(session: Session, invocation: Invocation) -> VideoTransfer:
         engine=_engine(),
         clock=now_utc,
         invocation=invocation,
+        etags=_library_etags(invocation.owner) if settings().verify_source_etag else None,
     )
+
+
+def _library_etags(run: str) -> LibraryEtags:
+    from gopro_sync.run.source_etags import LibraryEtags
+
+    return LibraryEtags(source_etag_record(), run=run, environment=settings().environment)
+
+
+def source_etag_record() -> SourceEtagRecord:
+    """Return where it is remembered what the library's ETags have been worth."""
+    from gopro_sync.table.source_etags import SourceEtagRecord
+
+    return SourceEtagRecord(_dynamodb_client(), settings().tracker_table_name, clock=now_utc)
 
 
 @lru_cache(maxsize=1)

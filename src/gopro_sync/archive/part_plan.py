@@ -141,9 +141,9 @@ def plan_aligned_parts(size_bytes: int, *, source_part_bytes: int, workers: int,
     Raises:
         ValueError: the file is empty or too large for S3.
     """
-    least = _round_up(_least_part_bytes(size_bytes, limits), source_part_bytes)
-    if least > max(_ALIGNED_AT_MOST * limits.usual_part_bytes, _least_part_bytes(size_bytes, limits)):
+    if source_part_bytes > _ALIGNED_AT_MOST * limits.usual_part_bytes:
         return None
+    least = _round_up(_least_part_bytes(size_bytes, limits), source_part_bytes)
     most = limits.usual_part_bytes // source_part_bytes * source_part_bytes
     balanced = _round_up(plan_parts(size_bytes, workers=workers, limits=limits).part_size_bytes, source_part_bytes)
     return PartPlan(size_bytes=size_bytes, part_size_bytes=max(least, min(balanced, most)), limits=limits)

@@ -128,6 +128,7 @@ def _report(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         event,
         execution_id=execution_id_of(event, context),
         tracker=composition.tracker(),
+        etags=composition.source_etag_record(),
         s3=composition.s3_client(),
         settings=composition.settings(),
         now=now_utc(),

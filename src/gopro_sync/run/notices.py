@@ -16,6 +16,7 @@ from gopro_sync.telemetry.alerts import LONGEST_MESSAGE_BYTES
 from gopro_sync.values.event_fields import (
     JsonObject,
     optional_count,
+    optional_flag,
     optional_text,
     optional_time,
     required_count,
@@ -153,6 +154,8 @@ def notice_of(
         subject = f"GoPro Sync Videos Left Out ({environment}): {_videos(summary, 'unrecordable')}"
     elif optional_count(summary, "found_without_record"):
         subject = f"GoPro Sync Records Missing ({environment}): run gopro-sync rebuild"
+    elif optional_flag(summary, "source_etags_decided"):
+        subject = f"GoPro Sync Note ({environment}): GoPro's ETags prove nothing here"
     else:
         return None
     return _sendable(subject, _not_all(summary, tracker_table_name, stopped))
@@ -254,6 +257,7 @@ def _not_all(summary: JsonObject, tracker_table_name: str, stopped: str) -> str:
             *([stopped, ""] if stopped else []),
             *_left_out(summary, tracker_table_name),
             *_records_missing(summary, tracker_table_name),
+            *_etags_decided(summary, tracker_table_name),
             f"In this run: {_counts(summary)} left. {_transferred(summary)}.",
             "",
             f"Execution: {execution_id}",
@@ -283,6 +287,7 @@ def _partial(summary: JsonObject, tracker_table_name: str, *, stopped: str) -> s
             *([stopped, ""] if stopped else []),
             *_left_out(summary, tracker_table_name),
             *_records_missing(summary, tracker_table_name),
+            *_etags_decided(summary, tracker_table_name),
             f"Execution: {execution_id}",
             *_console_address(execution_id),
         ]
@@ -318,6 +323,19 @@ def _records_missing(summary: JsonObject, tracker_table_name: str) -> list[str]:
         f"({_videos(summary, 'found_without_record')} of 20 at most that were looked at). Was it deleted, or restored "
         "to an earlier time? Runs copy such videos again. What to do: ./gopro-sync rebuild writes the records again "
         "(docs/troubleshooting.md, The table is lost).",
+        "",
+    ]
+
+
+def _etags_decided(summary: JsonObject, tracker_table_name: str) -> list[str]:
+    """Say, once, that the library's ETags are not looked at any more."""
+    if not optional_flag(summary, "source_etags_decided"):
+        return []
+    return [
+        "Nothing is wrong: the ETags that GoPro's servers give this library's files are not the MD5s of their bytes. "
+        "Of three files, bytes were read a second time and were the same. From now on no video is compared with its "
+        "ETag; size and checksum are compared as ever. What to do: nothing. To have them judged anew, delete the item "
+        f"#source-etags of the table {tracker_table_name} (docs/reliability.md, The source's ETag).",
         "",
     ]
 

@@ -28,6 +28,7 @@ from gopro_sync.values.event_fields import JsonObject, optional_count, optional_
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+    from gopro_sync.table.source_etags import SourceEtagRecord
     from gopro_sync.table.tracker import Tracker
 
 _SECONDS_PER_HOUR: Final = 3600
@@ -39,7 +40,14 @@ _NOBODY_IS_TOLD: Final = (
 
 
 def report(
-    event: JsonObject, *, execution_id: str, tracker: Tracker, s3: S3Client, settings: Settings, now: datetime
+    event: JsonObject,
+    *,
+    execution_id: str,
+    tracker: Tracker,
+    etags: SourceEtagRecord,
+    s3: S3Client,
+    settings: Settings,
+    now: datetime,
 ) -> dict[str, Any]:
     """Keep, count and return what came of a run.
 
@@ -47,6 +55,7 @@ def report(
         event: how the run ended (`run_end.py`).
         execution_id: of the run.
         tracker: what knows how many videos are pending.
+        etags: what knows whether this run has decided that the library's ETags prove nothing.
         s3: where the summary is kept.
         settings: of this stack.
         now: the current time.
@@ -54,6 +63,7 @@ def report(
     Returns:
         ``summary``, the event's, or the one of a failed run, with ``videos_pending``, ``oldest_pending_age_hours`` and
         what is known of the ``failed_videos`` (all unless the run failed and the table cannot be read),
+        ``source_etags_decided`` if this run has decided that the library's ETags are not looked at any more,
         ``alerts_go_to`` (with ``alerts_note`` where that is nobody) and, for a run that came as far as its transfers,
         ``megabytes_per_second`` and ``cost_usd``; ``notice`` with ``subject`` and ``text``, None where there is nothing
         to tell; ``failure`` with ``error`` and ``message``, None unless the run has failed.
@@ -69,6 +79,7 @@ def report(
         pending = tracker.pending()
     summary = {
         **told,
+        **_etags(end, etags, execution_id),
         **_failed_videos(end, tracker),
         **_speed(told),
         **_cost(told),
@@ -161,6 +172,16 @@ def _failed_videos(end: RunEnd, tracker: Tracker) -> dict[str, Any]:
     with _what_a_failure_may_take(end):
         videos = describe_failed_videos(end.summary, tracker)
     return {"failed_videos": videos}
+
+
+def _etags(end: RunEnd, etags: SourceEtagRecord, execution_id: str) -> dict[str, bool]:
+    """Whether it was this run that gave hashing up; only one that archived something can have."""
+    if not optional_count(end.summary, "synced"):
+        return {}
+    decided_by: str | None = None
+    with _what_a_failure_may_take(end):
+        decided_by = etags.known().decided_by
+    return {"source_etags_decided": True} if decided_by == execution_id else {}
 
 
 def _pending(pending: PendingVideos | None, now: datetime) -> dict[str, Any]:

@@ -9,7 +9,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from typing import Final
 
-from gopro_sync.archive.engine import Archived, ArchivedFile, FileToArchive, OpenUpload, Paused, TransferEngine
+from gopro_sync.archive.engine import (
+    Archived,
+    ArchivedFile,
+    FileToArchive,
+    KnownEtags,
+    OpenUpload,
+    Paused,
+    TransferEngine,
+)
 from gopro_sync.archive.retries import LONGEST_RETRY_AFTER_SECONDS, PASSING_ERRORS
 from gopro_sync.errors import (
     AccessDeniedError,
@@ -37,6 +45,7 @@ from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.library.download import Offer, choose_originals
 from gopro_sync.run.chapters import Chapters
 from gopro_sync.run.completeness import shortfall
+from gopro_sync.run.source_etags import LibraryEtags
 from gopro_sync.table.request_budget import SharedGate
 from gopro_sync.table.tracker import ClaimOutcome, Tracker, TrackerRecord
 from gopro_sync.table.video import Video
@@ -149,6 +158,7 @@ class VideoTransfer:
         engine: copies one file.
         clock: returns the time, aware.
         invocation: in whose name, and until when.
+        etags: what is known of the library's ETags; None where they are not looked at.
     """
 
     def __init__(
@@ -160,8 +170,10 @@ class VideoTransfer:
         engine: TransferEngine,
         clock: Callable[[], datetime],
         invocation: Invocation,
+        etags: LibraryEtags | None = None,
     ) -> None:
         self._client = client
+        self._etags = etags
         self._gate = gate
         self._tracker = tracker
         self._engine = engine
@@ -288,6 +300,8 @@ class VideoTransfer:
                 if transferred.is_in_vain and transferred.bytes_sent == bytes_sent:
                     self._refuse_to_begin_for_ever(video, file_id, bytes_sent)
                 return self._paused(video, chapters.finished, bytes_sent)
+            if self._etags is not None:
+                self._etags.note(media_id, transferred)
             chapters.add(transferred.file)
             if file_id is not wanted[-1]:
                 self._save(media_id, chapters)
@@ -393,6 +407,7 @@ class VideoTransfer:
             resume=chapters.upload_of(file_id),
             seconds_left=self._seconds_left,
             on_upload_changed=remember,
+            known_etags=KnownEtags() if self._etags is None else self._etags.known(),
         )
 
     def _seconds_left(self) -> float:

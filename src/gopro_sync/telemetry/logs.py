@@ -50,6 +50,7 @@ class EventType(StrEnum):
     VIDEO_DOWNLOAD_COMPLETE = "video_download_complete"
     VIDEO_DOWNLOAD_FAILED = "video_download_failed"
     VIDEO_ALREADY_ARCHIVED = "video_already_archived"
+    SOURCE_ETAGS_DECIDED = "source_etags_decided"
     RETRY = "retry"
 
 

@@ -10,6 +10,7 @@ import itertools
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -71,7 +72,7 @@ def either(request: pytest.FixtureRequest) -> Bench:
     return bench
 
 
-CHECKED = {"verify_source_etag": True, "part_size_bytes": None}
+CHECKED: dict[str, Any] = {"verify_source_etag": True, "part_size_bytes": None}
 
 
 def bytes_asked(bench: Bench) -> int:

@@ -15,6 +15,7 @@ from enum import StrEnum, unique
 from gopro_sync.values.outside_values import moment_or_none, whole_number_or_none
 
 _ROWS = "_embedded.media[]"
+_CDN_ETAG = "ETag of the file at the CDN"
 _SOURCES = "_embedded.variations[label=source]"
 # With a list of fields GoPro leaves null ones out, so a small library may have none of a field by chance.
 _LEAST_ROWS_TO_MISS_A_FIELD = 20
@@ -29,6 +30,7 @@ class DriftKind(StrEnum):
     TYPE_CHANGED = "type_changed"
     UNKNOWN_VALUE = "unknown_value"
     SOURCES_MISSING = "sources_missing"
+    ETAG_MISMATCH = "etag_mismatch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +141,11 @@ def findings(pages: Iterable[RowsExamined]) -> tuple[DriftFinding, ...]:
 def sources_missing() -> DriftFinding:
     """The finding for a video with fewer camera originals than the listing states."""
     return DriftFinding(path=_SOURCES, kind=DriftKind.SOURCES_MISSING, sample="fewer than item_count", count=1)
+
+
+def etag_mismatch() -> DriftFinding:
+    """The finding for a file whose ETag is not that of its bytes, in a library where those of many were."""
+    return DriftFinding(path=_CDN_ETAG, kind=DriftKind.ETAG_MISMATCH, sample="no MD5 of the bytes", count=1)
 
 
 def shape_of(value: object) -> str:
