@@ -27,6 +27,7 @@ from gopro_sync.gopro.session.renewal import Refusal
 from gopro_sync.run.run_files import write_manifest
 from gopro_sync.table.request_budget import GATE_KEY, SharedGate
 from gopro_sync.table.session_guard import GUARD_KEY, SessionGuard
+from gopro_sync.table.source_etags import SourceEtagRecord
 from gopro_sync.table.tracker import ClaimOutcome, Status, Tracker
 from gopro_sync.table.video import Video
 from gopro_sync.telemetry.alerts import publish_alert
@@ -184,6 +185,19 @@ def test_a_request_to_gopro_is_counted_once(cloud: Cloud) -> None:
     lost = LostAnswers(cloud.dynamodb, "UpdateItem")
     cloud.gate.before_request()
     assert (cloud.record(GATE_KEY)["requests_used"], lost.left) == ("2", 0)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_the_librarys_etags_prove(cloud: Cloud, count: int) -> None:
+    record = SourceEtagRecord(cloud.dynamodb, TABLE, clock=lambda: NOW)
+    lost = LostAnswers(cloud.dynamodb, "UpdateItem", count=count)
+    record.note_match(None)
+    assert (record.known().matched_files, lost.left) == (1, 0)
+    told = []
+    for name in ("a", "b", "c", "d", "e"):
+        lost.left = 1
+        told.append(record.note_mismatch(name, run=name).are_no_md5s)
+    assert told == [False, False, False, True, True]
 
 
 # --- the bucket, the secret, the topic -------------------------------------------------------------------------------

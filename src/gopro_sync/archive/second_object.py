@@ -55,6 +55,6 @@ def is_second_object_accepted(writer: BucketWriter) -> bool:
 
 
 def _checksum() -> Crc64Nvme:
-    hasher = StreamHasher(None)
+    hasher = StreamHasher()
     hasher.update(_ONE_BYTE)
     return hasher.crc64nvme

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
-from gopro_sync.archive.part_plan import PartLimits, plan_parts
+from gopro_sync.archive.part_plan import MIB, PartLimits, plan_aligned_parts, plan_parts
 from gopro_sync.cost.prices import Charge, Prices
 from gopro_sync.values.transfer_rate import seconds_on_the_line
 
@@ -57,8 +57,10 @@ _CALLS_PER_FAILED_VIDEO: Final = 4
 # worked on the video: a change of status or time takes the old entry out and puts a new one in.
 _WRITES_PER_RUN: Final = 10  # the records that keep sessions and chains of runs apart
 _WRITES_PER_VIDEO: Final = 2 + 4 + 1 + 6  # add_pending (in a transaction: double), claim, request budget, complete
-_WRITES_PER_FILE: Final = 4 + 4 + 4  # save_progress: upload opened, its checksum known, chapter done
-_WRITES_PER_FURTHER_CALL: Final = 6  # claim
+# save_progress: upload opened, its checksum known, chapter done; what is known of the library's ETags: read, written.
+_WRITES_PER_FILE: Final = 4 + 4 + 4 + 2
+# The claim, and what the call before has told of its parts: some 5 KB of checksums and MD5s, also of each later write.
+_WRITES_PER_FURTHER_CALL: Final = 6 + 2 * 15
 _WRITES_PER_FAILED_VIDEO: Final = 2 + 4 * (6 + 1) + 6  # add_pending, four claims and requests, MarkVideoFailed
 # BatchGetItem, strongly consistent, of up to 4 KB; and the scan that counts what is pending: half of it for each 4 KB.
 _READS_PER_LOOKUP: Final = 1 + 2 / 4 / 2
@@ -70,6 +72,9 @@ _GETS_PER_RUN: Final = 1
 _PUTS_PER_MULTIPART_FILE: Final = 3  # ListMultipartUploads, CreateMultipartUpload, CompleteMultipartUpload
 _PUTS_PER_FURTHER_CALL: Final = 2  # ListParts, at the end of one call and the beginning of the next
 _GETS_PER_FILE: Final = 1  # HeadObject
+# Ours hold whole parts of the source where its ETag is compared. The smaller ones that were seen at GoPro make parts of
+# 40 MiB; at worst (26 MiB) there are twice as many as of 50 MiB.
+_SOURCE_PART_BYTES: Final = 20 * MIB
 
 # --- The rest: upper bounds. Data keys are cached: by S3 (bucket key), by DynamoDB, by CloudWatch Logs.
 _KEY_REQUESTS_PER_RUN: Final = 50
@@ -424,7 +429,9 @@ def _puts_per_file(size_bytes: int, workers: int) -> int:
     limits = PartLimits()
     if size_bytes <= limits.multipart_threshold_bytes:
         return 1
-    return _PUTS_PER_MULTIPART_FILE + plan_parts(size_bytes, workers=workers, limits=limits).part_count
+    plan = plan_aligned_parts(size_bytes, source_part_bytes=_SOURCE_PART_BYTES, workers=workers, limits=limits)
+    plan = plan or plan_parts(size_bytes, workers=workers, limits=limits)
+    return _PUTS_PER_MULTIPART_FILE + plan.part_count
 
 
 def _standing_quantities(usage: MonthlyUsage, stack: Deployment, requests: Quantities) -> Quantities:

@@ -111,7 +111,12 @@ class TestProved:
         upload = fail_after_parts(large, 3)
         assert large.transfer(resume=upload, **CHECKED).file.etag_proof is SourceEtagProof.MATCHED
 
-    def test_what_a_killed_call_could_not_tell_leaves_it_open(self, large: Bench) -> None:
+    def test_what_a_killed_call_sent_is_hashed_as_it_is_read_again(self, large: Bench) -> None:
+        upload = fail_after_parts(large, 3)
+        result = large.transfer(resume=replace(upload, block_md5s=None, proved_parts=None), **CHECKED)
+        assert result.file.etag_proof is SourceEtagProof.MATCHED
+
+    def test_what_a_call_did_not_tell_leaves_it_open(self, large: Bench) -> None:
         upload = fail_after_parts(large, 3)
         result = large.transfer(resume=replace(upload, block_md5s=None), **CHECKED)
         assert result.file.etag_proof is SourceEtagProof.UNDECIDABLE

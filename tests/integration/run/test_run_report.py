@@ -97,6 +97,20 @@ def metrics(capsys: pytest.CaptureFixture[str]) -> dict[tuple[str, ...], float]:
     return counted
 
 
+@pytest.mark.parametrize(("decided_by", "is_told"), [(EXECUTION, True), ("another run", False)])
+def test_that_the_librarys_etags_prove_nothing_is_told_by_the_run_that_decided(
+    aws: tuple[S3Client, DynamoDBClient], decided_by: str, is_told: bool
+) -> None:
+    _, dynamodb = aws
+    decided = {"decided_at": {"S": "2026-03-01T02:00:00Z"}, "decided_by": {"S": decided_by}}
+    dynamodb.put_item(TableName=TABLE, Item={"media_id": {"S": "#source-etags"}, **decided})
+
+    answer = told(summary=SUMMARY | {"status": "SUCCESS", "failed": 0, "failures": {}, "failed_videos": []})
+
+    assert answer["summary"].get("source_etags_decided", False) is is_told
+    assert (answer["notice"] is not None) is is_told
+
+
 def test_the_summary_is_kept_and_gains_what_only_the_table_knows(aws: tuple[S3Client, DynamoDBClient]) -> None:
     s3, dynamodb = aws
     put(dynamodb, "done", "COMPLETED", days_old=90)

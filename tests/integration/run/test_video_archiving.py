@@ -42,8 +42,10 @@ from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.http import RetryPolicy, open_http_client
 from gopro_sync.gopro.session.session import Session
 from gopro_sync.run.discovery import Discovery, discover
+from gopro_sync.run.source_etags import LibraryEtags
 from gopro_sync.run.video import Invocation, VideoResult, VideoStatus, VideoTransfer
 from gopro_sync.table.request_budget import GATE_KEY, SharedGate
+from gopro_sync.table.source_etags import SourceEtagRecord
 from gopro_sync.table.tracker import Status, Tracker
 from gopro_sync.values.timestamps import now_utc
 from local.s3_server import S3Fault
@@ -79,6 +81,11 @@ class World:
     waits: list[float] = field(default_factory=list)
     workers: int = 4
     limits: PartLimits = LIMITS
+    verifies_etags: bool = False
+
+    @property
+    def etag_record(self) -> SourceEtagRecord:
+        return SourceEtagRecord(self.dynamodb, TABLE, clock=lambda: self.now)
 
     @property
     def tracker(self) -> Tracker:
@@ -125,7 +132,7 @@ class World:
         engine = TransferEngine(
             writer=BucketWriter(s3=self.s3.client, http=self.storage_http, bucket="archive"),
             source_http=self.source_http,
-            rules=TransferRules(limits=self.limits, workers=self.workers),
+            rules=TransferRules(limits=self.limits, workers=self.workers, verify_source_etag=self.verifies_etags),
             surroundings=Surroundings(
                 clock=time.monotonic,
                 wall_clock=now_utc,
@@ -143,6 +150,7 @@ class World:
             invocation=Invocation(
                 owner=owner, deadline=deadline, seconds_left=self.seconds_left, is_last_try=is_last_try
             ),
+            etags=LibraryEtags(self.etag_record, run=owner, environment="test") if self.verifies_etags else None,
         )
         return transfer.archive(video)
 

@@ -19,7 +19,7 @@ CHUNK: Final = 8192
 
 def framed(blocks: list[bytes]) -> tuple[dict[str, str], bytes, str]:
     """The headers, the body, and the checksum of the content."""
-    hasher = StreamHasher(None)
+    hasher = StreamHasher()
     size_bytes = sum(map(len, blocks))
 
     def passing() -> list[bytes]:
@@ -61,7 +61,7 @@ def test_an_empty_body_is_framed_too() -> None:
 
 def test_no_block_is_copied() -> None:
     block = bytes(1000)
-    body = TrailedBody([block], size_bytes=len(block), checksum=lambda: StreamHasher(None).crc64nvme)
+    body = TrailedBody([block], size_bytes=len(block), checksum=lambda: StreamHasher().crc64nvme)
     assert any(isinstance(piece, memoryview) and piece.obj is block for piece in body)
 
 
@@ -74,6 +74,6 @@ def test_a_body_that_breaks_off_has_no_end() -> None:
     with pytest.raises(ConnectionError):
         sent.extend(
             bytes(piece)
-            for piece in TrailedBody(breaking_off(), size_bytes=9, checksum=lambda: StreamHasher(None).crc64nvme)  # type: ignore[arg-type]
+            for piece in TrailedBody(breaking_off(), size_bytes=9, checksum=lambda: StreamHasher().crc64nvme)  # type: ignore[arg-type]
         )
     assert CHECKSUM_HEADER.encode() not in b"".join(sent)
