@@ -89,7 +89,7 @@ def test_who_deletes_the_record_lets_the_library_be_judged_anew(
 
 def test_what_somebody_wrote_by_hand_is_no_evidence(record: SourceEtagRecord, dynamodb: DynamoDBClient) -> None:
     odd = {"media_id": {"S": "#source-etags"}, "matched_files": {"S": "many"}, "mismatched_files": {"N": "3"}}
-    dynamodb.put_item(TableName=TABLE, Item={**odd, "block_sizes": {"L": []}, "decided_at": {"BOOL": True}})  # type: ignore[dict-item]
+    dynamodb.put_item(TableName=TABLE, Item={**odd, "block_sizes": {"L": []}, "decided_at": {"BOOL": True}})
     assert record.known() == EtagEvidence()
 
 
