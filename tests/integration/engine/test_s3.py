@@ -273,3 +273,11 @@ def test_a_trailed_request_with_another_signature_or_token_is_refused(engine: En
 def test_a_trailed_request_carries_no_more_rights_than_its_signer(engine: Engine) -> None:
     _, answer = put_trailed(engine, Trailed(), credentials=session(engine, "s3:GetObject"))
     assert (answer.status, b"s3:PutObject" in answer.data) == (403, True)
+
+
+def test_a_piece_is_read_of_the_object_that_is_meant_and_of_no_other(engine: Engine) -> None:
+    s3, where = engine.client("s3"), {"Bucket": engine.bucket(), "Key": "videos/piece.MP4"}
+    etag = s3.put_object(**where, Body=b"0123456789")["ETag"]
+    assert s3.get_object(**where, IfMatch=etag, Range="bytes=7-9")["Body"].read() == b"789"
+    with pytest.raises(ClientError, match=r"PreconditionFailed|412"):
+        s3.get_object(**where, IfMatch='"another"', Range="bytes=7-9")
