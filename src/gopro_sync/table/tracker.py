@@ -16,6 +16,7 @@ the time at which the item was made, and stays.
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -566,7 +567,7 @@ def _item_of_upload(upload: OpenUpload) -> dict[str, Any]:
     item = {"part_size": kept.pop("part_size_bytes"), **kept}
     if upload.block_md5s is None:
         return item
-    by_part = {str(number): md5s for number, md5s in upload.block_md5s.by_part.items()}
+    by_part = {str(number): b64encode(md5s).decode() for number, md5s in upload.block_md5s.by_part.items()}
     return {**item, "block_md5s": {"block_bytes": upload.block_md5s.block_bytes, "by_part": by_part}}
 
 
@@ -588,8 +589,11 @@ def _block_md5s_or_none(value: object) -> BlockMd5s | None:
     block_bytes = whole_number_or_none(value.get("block_bytes"))
     if not block_bytes:
         return None
-    numbered = {whole_number_or_none(number): md5s for number, md5s in value["by_part"].items()}
-    by_part = {number: md5s for number, md5s in numbered.items() if number and isinstance(md5s, bytes)}
+    numbered = {whole_number_or_none(number): text_or_none(md5s) for number, md5s in value["by_part"].items()}
+    try:
+        by_part = {number: b64decode(md5s, validate=True) for number, md5s in numbered.items() if number and md5s}
+    except ValueError:
+        return None
     return BlockMd5s(block_bytes=block_bytes, by_part=by_part)
 
 

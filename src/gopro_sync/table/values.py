@@ -43,11 +43,11 @@ def to_attribute_value(value: Any) -> AttributeValueTypeDef:
     """Return a plain value as DynamoDB takes it.
 
     Raises:
-        TypeError: the value is not text, a whole number, a truth value, bytes, None, a list or mapping of these, or a
+        TypeError: the value is not text, a whole number, a truth value, None, a list or mapping of these, or a
             set of texts or whole numbers.
     """
     match value:
-        case None | bool() | str() | int() | bytes():
+        case None | bool() | str() | int():
             return _to_scalar(value)
         case set() | frozenset():
             return _to_set(value)
@@ -58,7 +58,7 @@ def to_attribute_value(value: Any) -> AttributeValueTypeDef:
     raise TypeError(f"The tracker has no way to keep a {type(value).__name__}")
 
 
-def _to_scalar(value: str | int | bytes | None) -> AttributeValueTypeDef:
+def _to_scalar(value: str | int | None) -> AttributeValueTypeDef:
     match value:
         case None:
             return {"NULL": True}
@@ -66,8 +66,6 @@ def _to_scalar(value: str | int | bytes | None) -> AttributeValueTypeDef:
             return {"BOOL": value}
         case str():
             return {"S": value}
-        case bytes():
-            return {"B": value}
         case _:
             return {"N": str(value)}
 

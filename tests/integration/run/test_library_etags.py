@@ -28,7 +28,7 @@ def random_etags(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each file keeps its ETag, and it says nothing of the bytes."""
 
     def etag(_: SimulatedCloud, file: SourceFile) -> str:
-        digest = hashlib.sha256(repr(file.seed).encode()).hexdigest()[:32]
+        digest = hashlib.sha256(str(file.seed).encode()).hexdigest()[:32]
         parts = -(-file.size_bytes // (5 * MIB))
         return f'"{digest}-{parts}"'
 

@@ -15,6 +15,7 @@ import pytest
 from botocore.stub import Stubber
 
 from gopro_sync.archive.archived_file import ArchivedFile
+from gopro_sync.archive.block_md5s import BlockMd5s
 from gopro_sync.archive.open_upload import OpenUpload
 from gopro_sync.aws.clients import make_dynamodb_client
 from gopro_sync.errors import AccessDeniedError, ConfigurationError, TrackerError
@@ -317,6 +318,30 @@ def test_the_upload_that_is_under_way_has_the_attributes_that_it_always_had(
     tracker.save_progress("m1", owner="run-1", files=[], upload=UPLOAD)
 
     assert item(client)["upload"] == UPLOAD_ITEM
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "known"),
+    [(None, True), ({"S": "AAAA"}, False), ({"M": {"by_part": {"M": {"1": {"S": "no base64!"}}}}}, False)],
+)
+def test_the_md5s_of_an_uploads_parts_are_read_back_and_odd_ones_are_none(
+    tracker: Tracker, client: DynamoDBClient, by_hand: Any, *, known: bool
+) -> None:
+    md5s = BlockMd5s(block_bytes=5 << 20, by_part={1: bytes(range(24)), 12: bytes(40)})
+    tracker.add_pending([video()])
+    tracker.claim("m1", owner="run-1", lease=LEASE)
+    tracker.save_progress("m1", owner="run-1", files=[], upload=replace(UPLOAD, block_md5s=md5s))
+    if by_hand is not None:
+        client.update_item(
+            TableName=TABLE,
+            Key={"media_id": {"S": "m1"}},
+            UpdateExpression="SET upload.block_md5s = :odd",
+            ExpressionAttributeValues={":odd": by_hand},
+        )
+
+    upload = tracker.get_many(["m1"])["m1"].upload
+
+    assert upload == replace(UPLOAD, block_md5s=md5s if known else None)
 
 
 def test_who_lost_the_video_can_neither_complete_nor_change_it(
