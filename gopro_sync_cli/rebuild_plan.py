@@ -200,4 +200,5 @@ def _video(media_id: str, item: MediaItem | None, first_key: str) -> Video:
         uploaded_at=item.uploaded_at,
         size_bytes=item.size_bytes,
         duration_seconds=item.duration_seconds,
+        item_count=item.chapter_count,
     )

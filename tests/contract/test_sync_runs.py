@@ -68,6 +68,8 @@ class Cloud:
     unavailable: tuple[str, ...] = ()
     """Ids that the run was asked for and that the library does not know."""
     unrecordable: tuple[str, ...] = ()
+    reopened: tuple[str, ...] = ()
+    """Those of the media ids that were archived before."""
     found_without_record: int = 0
     """Ids whose record the table does not take."""
     would_do: dict[str, Any] | None = None
@@ -139,6 +141,8 @@ class Cloud:
             "unrecordable_videos": [
                 {"media_id": media_id, "reason": "ValidationError"} for media_id in self.unrecordable
             ],
+            "reopened": len(self.reopened),
+            "reopened_videos": [{"media_id": media_id, "reason": "GoPro lists 3"} for media_id in self.reopened],
             "found_without_record": self.found_without_record,
             "unavailable": len(self.unavailable),
             "unavailable_videos": [{"media_id": media_id, "reason": "not_in_library"} for media_id in self.unavailable],
@@ -270,6 +274,8 @@ def test_all_new_videos_are_archived_and_the_run_says_so() -> None:
         "unrecorded": 0,
         "unrecordable": 0,
         "unrecordable_videos": [],
+        "reopened": 0,
+        "reopened_videos": [],
         "found_without_record": 0,
         "unavailable": 0,
         "unavailable_videos": [],
@@ -289,6 +295,17 @@ def test_a_video_that_the_table_does_not_take_fails_no_run_and_is_told(others: t
     (mail,) = cloud.mails()
     assert mail["Subject"] == "GoPro Sync Videos Left Out (prod): 1 video"
     assert "  odd: ValidationError" in mail["Message"]
+
+
+def test_re_opened_videos_are_counted_in_the_result_and_named_where_there_is_a_notice() -> None:
+    well = Cloud(media_ids=("a", "b"), reopened=("a",))
+    assert (well.run().output["reopened"], well.mails()) == (1, [])
+
+    failing = Cloud(media_ids=("a", "b"), reopened=("a",), downloads={"b": failing_with("SourceMissingError")})
+    failing.run()
+    (mail,) = failing.mails()
+    assert "1 video was re-opened, since GoPro shows more of it; what is archived stays" in mail["Message"]
+    assert "  a: GoPro lists 3\n" in mail["Message"]
 
 
 def test_a_run_that_finds_objects_without_records_names_the_command_that_writes_them() -> None:

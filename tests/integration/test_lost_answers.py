@@ -25,10 +25,11 @@ from gopro_sync.aws.clients import make_s3_client, make_secrets_client, make_sns
 from gopro_sync.gopro.session.credentials import CURRENT, NEWEST, PENDING, Credentials, CredentialStore
 from gopro_sync.gopro.session.renewal import Refusal
 from gopro_sync.run.run_files import write_manifest
+from gopro_sync.table.listed import Listed
 from gopro_sync.table.request_budget import GATE_KEY, SharedGate
 from gopro_sync.table.session_guard import GUARD_KEY, SessionGuard
 from gopro_sync.table.source_etags import SourceEtagRecord
-from gopro_sync.table.tracker import ClaimOutcome, Status, Tracker
+from gopro_sync.table.tracker import ClaimOutcome, Reopening, Status, Tracker
 from gopro_sync.table.video import Video
 from gopro_sync.telemetry.alerts import publish_alert
 from tests.support.lost_answers import LostAnswers
@@ -141,6 +142,20 @@ def test_what_is_written_of_a_video_that_is_held(
         assert "lease_owner" not in claimed.record("m1")
     else:
         assert claimed.record("m1")["status"] == status
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_video_is_re_opened_once_and_whoever_did_it_knows(claimed: Cloud, count: int) -> None:
+    claimed.tracker.complete("m1", owner=OWNER, files=[FILE])
+    archived = claimed.tracker.get_many(["m1"])["m1"]
+    reopening = Reopening(at=NOW, by="run-2", reason="GoPro lists 2 chapters", shown=Listed(chapter_count=2), times=1)
+    lost = LostAnswers(claimed.dynamodb, "UpdateItem", count=count)
+
+    is_done = claimed.tracker.reopen(archived, reopening)
+
+    reopened = claimed.tracker.get_many(["m1"])["m1"]
+    assert (is_done, lost.left) == (True, 0)
+    assert (reopened.status, reopened.files, reopened.reopening) == (Status.PENDING, (FILE,), reopening)
 
 
 def test_new_videos_are_recorded_once(cloud: Cloud) -> None:

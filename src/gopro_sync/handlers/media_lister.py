@@ -108,6 +108,7 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         "skipped": dict(found.skipped),
         "unrecorded": found.unrecorded,
         **_unrecordable(found),
+        **_reopened(found),
         **_forgotten_objects(found),
         **_unavailable(found),
     }
@@ -204,6 +205,15 @@ def _unrecordable(found: Discovery) -> dict[str, Any]:
             {"media_id": media_id, "reason": one_line(reason, longest_bytes=_LONGEST_REASON_BYTES)}
             for media_id, reason in first
         ],
+    }
+
+
+def _reopened(found: Discovery) -> dict[str, Any]:
+    """Name what was archived before, and what GoPro shows more of it."""
+    first = list(found.reopened.items())[:_VIDEOS_SHOWN]
+    return {
+        "reopened": len(found.reopened),
+        "reopened_videos": [{"media_id": media_id, "reason": reason} for media_id, reason in first],
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 from itertools import islice
@@ -15,6 +15,7 @@ from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.library.drift import DriftFinding
 from gopro_sync.gopro.library.listing import LibraryListing
 from gopro_sync.gopro.library.media import MediaItem, SkipReason, classify
+from gopro_sync.run.reopening import reopen
 from gopro_sync.run.selection import Selection
 from gopro_sync.table.tracker import Recording, Status, Tracker, TrackerRecord
 from gopro_sync.table.video import Video
@@ -46,6 +47,7 @@ class Discovery:
             skipped, or ``NOT_IN_LIBRARY``.
         without_files: those of the videos to be archived of which the table knows no file, nor an upload.
         drift: in what GoPro's answers differ from those that the client was written against.
+        reopened: those of the videos to be archived that were archived before, with what GoPro shows more of them.
     """
 
     videos: tuple[Video, ...]
@@ -60,6 +62,7 @@ class Discovery:
     unavailable: Mapping[str, str]
     without_files: tuple[Video, ...] = ()
     drift: tuple[DriftFinding, ...] = ()
+    reopened: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def remaining(self) -> int:
@@ -116,6 +119,17 @@ def discover(
         else _standing(item, records.get(item.media_id), selection, owner, now)
         for item in items
     }
+    reopened = reopen(
+        [item for item in items if standing[item.media_id] is _Standing.COMPLETED],
+        records,
+        tracker,
+        run=owner,
+        now=now,
+        at_most=max_videos - Counter(standing.values())[_Standing.TO_ARCHIVE],
+        writes=records_what_is_new,
+    )
+    records = {**records, **reopened}
+    standing |= dict.fromkeys(reopened, _Standing.TO_ARCHIVE)
     videos = [
         _video(item, keys[item.media_id], records.get(item.media_id))
         for item in items
@@ -146,6 +160,7 @@ def discover(
         unavailable=_unavailable(selection, items, skipped),
         without_files=tuple(video for video in videos if _is_without_files(records.get(video.media_id))),
         drift=listing.drift,
+        reopened=_reopened_by(owner, videos, records),
     )
 
 
@@ -233,6 +248,16 @@ def _keys(items: Sequence[MediaItem], records: Mapping[str, TrackerRecord]) -> d
     recorded = {media_id: record.video.s3_key for media_id, record in records.items() if record.video.s3_key}
     taken = (file.s3_key for media_id in recorded for file in records[media_id].files)
     return assign_keys(items, recorded, taken=taken)
+
+
+def _reopened_by(owner: str, videos: Sequence[Video], records: Mapping[str, TrackerRecord]) -> dict[str, str]:
+    """Return what this run has re-opened, also in an earlier call whose answer was lost, with the reason."""
+    reopenings = {video.media_id: records[video.media_id].reopening for video in videos if video.media_id in records}
+    return {
+        media_id: reopening.reason
+        for media_id, reopening in reopenings.items()
+        if reopening is not None and reopening.by == owner
+    }
 
 
 def _is_without_files(record: TrackerRecord | None) -> bool:

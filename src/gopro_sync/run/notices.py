@@ -255,6 +255,7 @@ def _not_all(summary: JsonObject, tracker_table_name: str, stopped: str) -> str:
     return "\n".join(
         [
             *([stopped, ""] if stopped else []),
+            *_reopened(summary),
             *_left_out(summary, tracker_table_name),
             *_records_missing(summary, tracker_table_name),
             *_etags_decided(summary, tracker_table_name),
@@ -285,6 +286,7 @@ def _partial(summary: JsonObject, tracker_table_name: str, *, stopped: str) -> s
             "again automatically, each at its time; ./gopro-sync redrive tries those in the queue now.",
             "",
             *([stopped, ""] if stopped else []),
+            *_reopened(summary),
             *_left_out(summary, tracker_table_name),
             *_records_missing(summary, tracker_table_name),
             *_etags_decided(summary, tracker_table_name),
@@ -303,6 +305,23 @@ def _left_out(summary: JsonObject, tracker_table_name: str) -> list[str]:
         "does not take the record, or has one that cannot be read, and each run tries again. What to do: see "
         f"docs/troubleshooting.md, A video is left out (at most {_LINES_LISTED} are listed):",
         *_named(summary, "unrecordable_videos", "reason"),
+        "",
+    ]
+
+
+def _reopened(summary: JsonObject) -> list[str]:
+    """Name the videos that were archived, and are tried again for what GoPro shows more of them."""
+    count = optional_count(summary, "reopened")
+    if not count:
+        return []
+    told = (
+        "1 video was re-opened, since GoPro shows more of it"
+        if count == 1
+        else (f"{count} videos were re-opened, since GoPro shows more of them")
+    )
+    return [
+        f"{told}; what is archived stays as it is (at most {_LINES_LISTED} are listed):",
+        *_named(summary, "reopened_videos", "reason"),
         "",
     ]
 

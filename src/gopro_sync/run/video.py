@@ -208,6 +208,7 @@ class VideoTransfer:
                 video.media_id,
                 owner=self._owner,
                 lease=timedelta(seconds=self._invocation_seconds_left()) + _LEASE_MARGIN,
+                listed=video.listed,
             )
         if claim.outcome is ClaimOutcome.ALREADY_COMPLETED:
             # By this run itself, if an earlier invocation could not say so any more: then it counts as this run's.

@@ -8,6 +8,7 @@ from enum import StrEnum, unique
 from typing import TYPE_CHECKING, Any
 
 from gopro_sync.archive.archived_file import ArchivedFile
+from gopro_sync.table.listed import fields_of
 from gopro_sync.table.record_update import UpdateOutcome, update_record
 from gopro_sync.table.tracker import Status, TrackerRecord, item_of_file
 from gopro_sync.table.video import Video
@@ -72,6 +73,8 @@ def write_rebuilt(
             "file_size": sum(file.size_bytes for file in rebuilt.files),
             "sync_timestamp": iso_utc(now),
         }
+    if rebuilt.confirmation is Confirmation.LISTING:
+        fields |= fields_of(rebuilt.video.listed)
     if rebuilt.before is None:
         return _write_new(client, table_name, rebuilt.video, fields, now).is_done
     return _mend(client, table_name, rebuilt.before, fields, now).is_done

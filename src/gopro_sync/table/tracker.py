@@ -1,8 +1,9 @@
 """The tracker: one DynamoDB item per video, and the status changes that are allowed.
 
 ``status`` moves only by conditional write: PENDING -> IN_PROGRESS -> COMPLETED | FAILED, FAILED -> IN_PROGRESS.
-COMPLETED is final; a person may make it of FAILED (``acceptance.py``), or of what lies in the bucket
-(``rebuilding.py``). FAILED is written by the state machine
+A person may make COMPLETED of FAILED (``acceptance.py``), or of what lies in the bucket (``rebuilding.py``). COMPLETED
+is left only where GoPro shows more of a video than is archived, or another upload of it: the lister makes it PENDING
+again (`Tracker.reopen`), and its files stay recorded. FAILED is written by the state machine
 (``statemachine/sync.asl.json``, MarkVideoFailed), since only it knows that the retries are used up. Where the run and
 not the video has failed, the video becomes again what it was before the run took it, PENDING or FAILED. Two runs cannot
 work on one video: who claims it holds a lease, by conditional write, until it ends or expires.
@@ -30,6 +31,7 @@ from gopro_sync.archive.open_upload import OpenUpload
 from gopro_sync.aws.answers import Service, Turn, TurnError, answer_of
 from gopro_sync.errors import MediaGoneError, TrackerError
 from gopro_sync.table.batches import Answer, Outcome, Patience, halves, in_batches
+from gopro_sync.table.listed import Listed, fields_of, listed_in
 from gopro_sync.table.record_update import update_record
 from gopro_sync.table.values import from_attribute_values, to_attribute_values
 from gopro_sync.table.video import Video
@@ -47,6 +49,7 @@ _NO_REASON: Final = "None"
 _PASSING_REASONS: Final = frozenset({"TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"})
 _LONGEST_REASON: Final = 200
 _PATIENCE: Final = timedelta(minutes=1)
+NOTHING_LISTED: Final = Listed()
 
 
 @unique
@@ -57,6 +60,25 @@ class Status(StrEnum):
     IN_PROGRESS = "IN_PROGRESS"
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reopening:
+    """That a video was made PENDING again after it had been archived.
+
+    Attributes:
+        at: when.
+        by: the run that did it.
+        reason: what GoPro shows more of it, in words.
+        shown: the most that GoPro's listing has stated whenever it was re-opened.
+        times: how often it has been, with this time.
+    """
+
+    at: datetime
+    by: str
+    reason: str
+    shown: Listed
+    times: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +96,10 @@ class TrackerRecord:
         next_attempt_after: when a failed video is due again.
         execution_id: the run that has worked on it last; None if none has.
         error_message: what the last attempt failed with, in words.
+        listed: what GoPro's listing stated when the last attempt began; nothing is known of it in records of earlier
+            versions.
+        is_accepted: whether an operator has said that there is no more of it than is archived.
+        reopening: when and why it was last made PENDING again after it had been archived; None if it never was.
     """
 
     video: Video
@@ -86,6 +112,9 @@ class TrackerRecord:
     next_attempt_after: datetime | None
     execution_id: str | None = None
     error_message: str | None = None
+    listed: Listed = NOTHING_LISTED
+    is_accepted: bool = False
+    reopening: Reopening | None = None
 
     def is_postponed(self, now: datetime) -> bool:
         """Say whether the video has failed and its next attempt is not due yet."""
@@ -268,20 +297,29 @@ class Tracker:
             jitter=self._jitter,
         )
 
-    def claim(self, media_id: str, *, owner: str, lease: timedelta) -> Claim:
+    def claim(self, media_id: str, *, owner: str, lease: timedelta, listed: Listed = NOTHING_LISTED) -> Claim:
         """Take the video for ``owner``: PENDING, FAILED, or IN_PROGRESS under an expired lease or ``owner``'s own.
+
+        Args:
+            media_id: the video.
+            owner: the run.
+            lease: for how long.
+            listed: what GoPro's listing states of it: what this attempt is judged by, and what only a change of
+                re-opens the video later.
 
         Raises:
             TrackerError: the video has no record (besides the errors named at the class).
         """
         now = self._clock()
+        stated = fields_of(listed)
         outcome = update_record(
             self._client,
             self._table_name,
             media_id,
             "SET #status = :in_progress, lease_owner = :owner, lease_expires_at = :until, execution_id = :owner, "
-            "sync_timestamp = :now_text",
+            "sync_timestamp = :now_text" + "".join(f", {name} = :{name}" for name in stated),
             {
+                **{f":{name}": value for name, value in stated.items()},
                 ":pending": Status.PENDING,
                 ":failed": Status.FAILED,
                 ":in_progress": Status.IN_PROGRESS,
@@ -326,7 +364,7 @@ class Tracker:
         self._update_held(media_id, expression, values, {"#upload": "upload"})
 
     def complete(self, media_id: str, *, owner: str, files: Sequence[ArchivedFile]) -> None:
-        """Record that every chapter is in S3, verified. Final.
+        """Record that every chapter is in S3, verified.
 
         Args:
             media_id: the video.
@@ -349,6 +387,39 @@ class Tracker:
             "REMOVE lease_owner, lease_expires_at, #upload, error_type, error_message, next_attempt_after, #ttl"
         )
         self._update_held(media_id, expression, values, {"#upload": "upload", "#ttl": "ttl"})
+
+    def reopen(self, record: TrackerRecord, reopening: Reopening) -> bool:
+        """Make an archived video PENDING again, for what is missing of it; return whether that was done.
+
+        What is archived stays recorded and is never touched. Its failures of earlier times are none of the ones to
+        come: these are counted, and told, from the first.
+
+        Args:
+            record: as it was read, COMPLETED. If it is not that any more, or has other files, nothing is changed.
+            reopening: by whom and why.
+        """
+        outcome = update_record(
+            self._client,
+            self._table_name,
+            record.video.media_id,
+            "SET #status = :pending, retry_count = :none, reopened_at = :at, reopened_by = :by, "
+            "reopen_reason = :reason, reopened_for = :shown, reopenings = :times REMOVE sync_timestamp",
+            {
+                ":completed": Status.COMPLETED,
+                ":pending": Status.PENDING,
+                ":none": 0,
+                ":files": [asdict(file) for file in record.files],
+                ":at": iso_utc(reopening.at),
+                ":by": reopening.by,
+                ":reason": reopening.reason,
+                ":shown": fields_of(reopening.shown),
+                ":times": reopening.times,
+            },
+            condition="#status = :completed AND files = :files",
+            names={"#status": "status"},
+            media_id=record.video.media_id,
+        )
+        return outcome.is_done
 
     def release(self, media_id: str, *, owner: str) -> None:
         """Give the lease back, so that the next run need not wait for its end; what is recorded stays.
@@ -388,10 +459,10 @@ class Tracker:
 
         A record of an earlier version has no ``first_seen_at``. It counts from its last change of status, which is not
         before it was first seen: its age may be too low until it is archived, and no alarm goes off for a video that
-        was recorded last night but uploaded years ago.
+        was recorded last night but uploaded years ago. One that was archived and re-opened waits since then.
         """
         waiting = [
-            item.get("first_seen_at", item.get("sync_timestamp"))
+            item.get("reopened_at", item.get("first_seen_at", item.get("sync_timestamp")))
             for item in self._scan_waiting()
             if item.get("error_type") != MediaGoneError.__name__
         ]
@@ -402,7 +473,7 @@ class Tracker:
         pages = self._client.get_paginator("scan").paginate(
             TableName=self._table_name,
             FilterExpression="#status IN (:pending, :in_progress, :failed)",
-            ProjectionExpression="first_seen_at, sync_timestamp, error_type",
+            ProjectionExpression="reopened_at, first_seen_at, sync_timestamp, error_type",
             ExpressionAttributeNames={"#status": "status"},
             ExpressionAttributeValues=to_attribute_values(
                 {":pending": Status.PENDING, ":in_progress": Status.IN_PROGRESS, ":failed": Status.FAILED}
@@ -535,11 +606,28 @@ def _record_from_item(item: Mapping[str, Any]) -> TrackerRecord:
             next_attempt_after=None if item.get("next_attempt_after") is None else _moment(item, "next_attempt_after"),
             execution_id=text_or_none(item.get("execution_id")),
             error_message=text_or_none(item.get("error_message")),
+            listed=listed_in(item),
+            is_accepted="accepted" in item,
+            reopening=_reopening_in(item),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise TrackerError(
             f"The tracker's record has been changed by hand and cannot be read ({error})", media_id=item.get("media_id")
         ) from error
+
+
+def _reopening_in(item: Mapping[str, Any]) -> Reopening | None:
+    # What was made unreadable is nobody's trouble: the video is re-opened once more at most.
+    reopened_at = zoned_moment_or_none(item.get("reopened_at"))
+    if reopened_at is None:
+        return None
+    return Reopening(
+        at=reopened_at,
+        by=text_or_none(item.get("reopened_by")) or "",
+        reason=text_or_none(item.get("reopen_reason")) or "",
+        shown=listed_in(item.get("reopened_for")),
+        times=whole_number_or_none(item.get("reopenings")) or 1,
+    )
 
 
 def _video_from_item(item: Mapping[str, Any]) -> Video:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from gopro_sync.table.listed import Listed
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Video:
@@ -18,7 +20,7 @@ class Video:
         captured_at: the camera's clock; aware. The tracker does not keep it.
         size_bytes: all chapters together, as GoPro's listing has it: an estimate.
         duration_seconds: the length of the recording; the tracker keeps whole seconds.
-        item_count: how many chapters GoPro lists; at least 1. The tracker does not keep it.
+        item_count: how many chapters GoPro lists; at least 1. The tracker keeps it among what was listed.
         retry_count: how many runs have failed with it.
     """
 
@@ -31,3 +33,8 @@ class Video:
     duration_seconds: float | None = None
     item_count: int = 1
     retry_count: int = 0
+
+    @property
+    def listed(self) -> Listed:
+        """What GoPro's listing states of it."""
+        return Listed(size_bytes=self.size_bytes, chapter_count=self.item_count, uploaded_at=self.uploaded_at)

@@ -36,6 +36,7 @@ class EventType(StrEnum):
     API_DRIFT = "api_drift"
     MEDIA_ITEM_SKIPPED = "media_item_skipped"
     VIDEO_NOT_RECORDED = "video_not_recorded"
+    VIDEO_REOPENED = "video_reopened"
     RECORDS_MISSING = "records_missing"
     RUN_LIMIT_REACHED = "run_limit_reached"
     GOPRO_PAUSED = "gopro_paused"

@@ -223,6 +223,19 @@ Execution: {EXECUTION}
     assert notice(SUMMARY | ODD).subject == notice(SUMMARY).subject
 
 
+def test_re_opened_videos_are_named_beside_what_else_there_is_to_tell_and_are_no_notice_of_their_own() -> None:
+    reopened = {"reopened": 2, "reopened_videos": [{"media_id": name, "reason": "GoPro lists 3"} for name in "ab"]}
+    told = """\
+2 videos were re-opened, since GoPro shows more of them; what is archived stays as it is (at most 20 are listed):
+  a: GoPro lists 3
+  b: GoPro lists 3
+
+"""
+    assert told in notice(SUMMARY | reopened).text
+    assert told in notice(WELL | ODD | reopened).text
+    assert notice_of(WELL | reopened, None, environment="prod", tracker_table_name="t") is None
+
+
 @pytest.mark.parametrize("error", ["IncompleteSourceError", "SourceLostError"])
 def test_a_video_that_gopro_does_not_have_in_full_is_not_looked_for_among_the_dead_letters_for_ever(error: str) -> None:
     summary = SUMMARY | {"failures": {error: 1}, "failed_videos": [{"media_id": "b", "error": error}]}
