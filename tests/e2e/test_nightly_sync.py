@@ -142,6 +142,27 @@ def test_a_video_that_failed_waits_for_its_time_and_a_redrive_brings_it_in_once_
     assert len(stack.object_keys()) == 3
 
 
+def test_a_chapter_that_comes_after_its_video_was_archived_is_fetched_alone(stack: Stack) -> None:
+    stack.put_library(video("m1", "GX010456.MP4", chapters=2))
+    assert stack.run().every_video_archived
+    before = stack.tracker()["m1"]
+    stack.put_library(video("m1", "GX010456.MP4", chapters=3))
+
+    second, third = stack.run(), stack.run()
+
+    assert second.every_video_archived
+    assert second.output is not None
+    assert third.output is not None
+    assert second.output["reopened"] == 1
+    assert second.output["reopened_videos"] == [
+        {"media_id": "m1", "reason": "GoPro lists 3 chapters, and showed 2 before"}
+    ]
+    record = stack.tracker()["m1"]
+    assert (record["status"], record["files"][:2]) == ("COMPLETED", before["files"])
+    assert len(stack.object_keys()) == 3
+    assert (third.output["new_count"], third.output["reopened"], third.output["already_synced"]) == (0, 0, 1)
+
+
 @pytest.mark.parametrize(
     "items",
     [

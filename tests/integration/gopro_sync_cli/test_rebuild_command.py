@@ -105,6 +105,11 @@ def test_a_lost_table_is_rebuilt_and_the_next_run_finds_nothing_to_do(world: Wor
     same = {"media_id", "status", "filename", "s3_key", "upload_date", "file_size", "retry_count"}
     assert {name: after[name] for name in same} == {name: before[name] for name in same}
     assert after["files"] == before["files"]
+    assert {name: after[name] for name in after if name.startswith("listed_")} == {
+        "listed_size": str(MIB + 3000),
+        "listed_chapters": "2",
+        "listed_upload_date": before["upload_date"],
+    }, "what confirmed it re-opens it no more"
     assert "Records to write: 0." in rebuild(world)
     assert world.record() == after
 
