@@ -233,7 +233,8 @@ def start_run(step_functions: SFNClient, state_machine_arn: str, media_ids: Sequ
     # With a name of its own, what the SDK repeats when an answer is lost starts no second run.
     name = f"redrive-{uuid.uuid4()}"
     arn = execution_arn(state_machine_arn, name)
-    run_input = json.dumps({"redrive": True, "filters": {"media_ids": list(media_ids)}})
+    # What one run has no room or time for, the next ones of its chain try, whatever the stack does with a backlog.
+    run_input = json.dumps({"redrive": True, "continue_backlog": True, "filters": {"media_ids": list(media_ids)}})
     try:
         answer = step_functions.start_execution(stateMachineArn=state_machine_arn, name=name, input=run_input)
     except (ClientError, BotocoreConnectionError, HTTPClientError) as error:

@@ -115,7 +115,7 @@ def test_a_video_of_this_run_becomes_failed_with_its_reason_and_can_be_taken_aga
     assert record["status"] == "FAILED"
     assert (record["error_type"], record["error_message"]) == ("MediaGoneError", "GoPro no longer has it.")
     assert (record["retry_count"], record["execution_id"]) == ("1", EXECUTION_ARN)
-    assert record["sync_timestamp"] == "2026-03-01T02:10:30Z"
+    assert record["sync_timestamp"] == record["failed_at"] == "2026-03-01T02:10:30Z"
     assert "lease_owner" not in record
     next_run = tracker(dynamodb).claim(MEDIA_ID, owner="next run", lease=LEASE)
     assert next_run.outcome is ClaimOutcome.CLAIMED

@@ -858,7 +858,20 @@ def test_a_wrong_configuration_fails_the_run_but_marks_no_video() -> None:
         ({"chain": "first-run", "link": 2, "continue_backlog": True}, {"chain": "first-run", "link": 3}),
         ({"filters": {"media_ids": ["a", "b"]}}, {"link": 2, "filters": {"media_ids": ["a", "b"]}}),
         ({"max_videos": 1, "continue_backlog": True}, {"link": 2, "max_videos": 1}),
-        ({"redrive": True}, {"link": 2}),
+        (
+            {"redrive": True, "filters": {"media_ids": ["a", "b"]}},
+            {
+                "link": 2,
+                "redrive": True,
+                "redrive_began_at": "2026-03-01T02:00:00.000Z",
+                "filters": {"media_ids": ["a", "b"]},
+            },
+        ),
+        (
+            {"chain": "first-run", "link": 2, "redrive": True, "redrive_began_at": "2026-03-01T00:30:00.000Z"},
+            {"link": 3, "redrive": True, "redrive_began_at": "2026-03-01T00:30:00.000Z"},
+        ),
+        ({"redrive": False}, {"link": 2}),
         ({"chain": None, "link": None, "continue_backlog": None, "max_videos": None}, {"link": 2, "max_videos": None}),
     ],
 )
@@ -877,6 +890,17 @@ def test_a_run_with_work_left_starts_the_next(run_input: dict[str, Any], next_in
     (held,) = cloud.sent_to("updateItem")
     assert held["Key"] == {"media_id": {"S": "#sync-chain"}}
     assert held["ExpressionAttributeValues"][":chain"] == {"S": chain}
+
+
+def test_a_redrive_whose_videos_failed_again_tries_the_others_in_its_next_run() -> None:
+    cloud = Cloud(media_ids=("a",), remaining=5, downloads={"a": failing_with("SourceMissingError")})
+
+    cloud.run({"redrive": True})
+
+    (started,) = cloud.sent_to("startExecution")
+    assert started["Input"]["redrive"] is True
+    (mail,) = cloud.mails()
+    assert "does not go on" not in mail["Message"]
 
 
 def test_a_run_that_came_forward_with_videos_too_large_for_it_starts_the_next() -> None:

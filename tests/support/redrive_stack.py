@@ -110,7 +110,11 @@ class RedriveStack:
     def tried(self) -> list[list[str]]:
         """Return the videos of each run that was started."""
         inputs = [json.loads(run_input) for run_input in self.step_functions.executions.values()]
-        assert all(run_input.keys() == {"redrive", "filters"} and run_input["redrive"] is True for run_input in inputs)
+        assert all(
+            run_input.keys() == {"redrive", "continue_backlog", "filters"}
+            and run_input["redrive"] is run_input["continue_backlog"] is True
+            for run_input in inputs
+        )
         return [run_input["filters"]["media_ids"] for run_input in inputs]
 
     def _watch(self, operation: str, moment: Moment) -> None:

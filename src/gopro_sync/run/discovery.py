@@ -186,7 +186,7 @@ def _standing(
         return _Standing.COMPLETED
     if record.is_leased_to_another(owner, now):
         return _Standing.LEASED
-    if record.is_postponed(now) and not selection.redrive:
+    if record.is_postponed(now) and not selection.redrives(record.failed_at):
         return _Standing.POSTPONED
     return _Standing.TO_ARCHIVE
 

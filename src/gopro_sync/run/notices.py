@@ -71,11 +71,13 @@ class Backlog:
         continues: whether this run was to start the next if it left work.
         runs_of_day: which run of the chain this was, counted from its first of the day.
         most_runs_a_day: how many there may be within 24 hours.
+        redrives: whether it was asked to try failed videos: each has one try, so that failures are progress too.
     """
 
     continues: bool
     runs_of_day: int
     most_runs_a_day: int
+    redrives: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +174,12 @@ def _why_backlog_stopped(summary: JsonObject, backlog: Backlog) -> str:
     """Why the chain of runs ends here though work is left; empty if it goes on, or was not to."""
     if not (backlog.continues and optional_count(summary, "deferred")):
         return ""
-    if required_count(summary, "synced") == 0 and not optional_count(summary, "bytes_unfinished"):
+    has_tried_some = backlog.redrives and bool(optional_count(summary, "failed"))
+    if (
+        required_count(summary, "synced") == 0
+        and not optional_count(summary, "bytes_unfinished")
+        and not has_tried_some
+    ):
         return (
             "The backlog does not go on by itself now: this run neither archived a video nor sent a part of one, and "
             f"another would only repeat it. {_videos(summary, 'deferred')} left: the next scheduled run goes on. "

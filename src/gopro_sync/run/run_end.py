@@ -117,6 +117,7 @@ def _backlog(event: JsonObject) -> Backlog | None:
         continues=optional_flag(told, "continues"),
         runs_of_day=required_count(told, "runs_of_day"),
         most_runs_a_day=required_count(told, "most_runs_a_day"),
+        redrives=optional_flag(told, "redrives"),
     )
 
 

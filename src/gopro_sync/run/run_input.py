@@ -17,7 +17,7 @@ from gopro_sync.values.event_fields import JsonObject, optional_count, optional_
 
 RUN_FIELDS: Final = frozenset({"max_videos", "filters", "redrive", "dry_run", "continue_backlog"})
 # Set by a run that starts the next one.
-_CHAIN_FIELDS: Final = frozenset({"chain", "link", "day_began_at", "runs_of_day"})
+_CHAIN_FIELDS: Final = frozenset({"chain", "link", "day_began_at", "runs_of_day", "redrive_began_at"})
 # For people, and for Step Functions itself: its console's sample input has the first, a state machine that starts this
 # one may send the second. https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
 _IGNORED_FIELDS: Final = frozenset({"Comment", "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"})

@@ -32,6 +32,8 @@ class Selection:
         captured_since: recorded then or later, by the camera's clock; an item without that time is left out.
         captured_until: recorded before.
         redrive: take failed videos too whose next attempt is not due yet.
+        redrive_began_at: when the redrive was asked for, of which this is a later run: what has failed since then has
+            had its try.
     """
 
     media_ids: Collection[str] | None = None
@@ -41,6 +43,18 @@ class Selection:
     captured_since: datetime | None = None
     captured_until: datetime | None = None
     redrive: bool = False
+    redrive_began_at: datetime | None = None
+
+    def redrives(self, failed_at: datetime | None) -> bool:
+        """Say whether a video that failed last at this time is taken although its next attempt is not due yet.
+
+        Args:
+            failed_at: None if that is not known, as in records of earlier versions.
+        """
+        if self.redrive_began_at is None or failed_at is None:
+            return self.redrive
+        # A record keeps whole seconds.
+        return self.redrive and failed_at < self.redrive_began_at.replace(microsecond=0)
 
     def takes(self, item: MediaItem) -> bool:
         """Say whether an item passes all filters."""
@@ -81,6 +95,7 @@ def read_selection(event: JsonObject, standing_filters: JsonObject | None = None
         media_ids=optional_texts(filters, "media_ids"),
         media_types=media_types,
         redrive=optional_flag(event, "redrive"),
+        redrive_began_at=optional_time(event, "redrive_began_at"),
         **times,
     )
 

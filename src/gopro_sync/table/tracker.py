@@ -96,6 +96,7 @@ class TrackerRecord:
         next_attempt_after: when a failed video is due again.
         execution_id: the run that has worked on it last; None if none has.
         error_message: what the last attempt failed with, in words.
+        failed_at: when it failed last; None if it has not, or under an earlier version.
         listed: what GoPro's listing stated when the last attempt began; nothing is known of it in records of earlier
             versions.
         is_accepted: whether an operator has said that there is no more of it than is archived.
@@ -112,6 +113,7 @@ class TrackerRecord:
     next_attempt_after: datetime | None
     execution_id: str | None = None
     error_message: str | None = None
+    failed_at: datetime | None = None
     listed: Listed = NOTHING_LISTED
     is_accepted: bool = False
     reopening: Reopening | None = None
@@ -606,6 +608,7 @@ def _record_from_item(item: Mapping[str, Any]) -> TrackerRecord:
             next_attempt_after=None if item.get("next_attempt_after") is None else _moment(item, "next_attempt_after"),
             execution_id=text_or_none(item.get("execution_id")),
             error_message=text_or_none(item.get("error_message")),
+            failed_at=zoned_moment_or_none(item.get("failed_at")),
             listed=listed_in(item),
             is_accepted="accepted" in item,
             reopening=_reopening_in(item),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
 import pytest
@@ -14,7 +14,7 @@ from gopro_sync.gopro.library.listing import LibraryListing
 from gopro_sync.gopro.library.media import MalformedRow, MediaItem
 from gopro_sync.run.discovery import Discovery, discover
 from gopro_sync.run.selection import Selection
-from gopro_sync.table.tracker import Lookup, Recording, Tracker
+from gopro_sync.table.tracker import Lookup, Recording, Status, Tracker, TrackerRecord
 from gopro_sync.table.video import Video
 
 MAY: Final = datetime(2026, 5, 1, tzinfo=UTC)
@@ -123,3 +123,45 @@ def test_a_video_without_a_record_to_go_by_is_left_out_and_named_and_the_others_
 def test_a_video_that_the_run_was_not_asked_for_is_not_told_of() -> None:
     found = find(*map(item, "ab"), media_ids=["a"], tracker=EmptyTracker(unreadable="b"))
     assert (found.unrecordable, found.filtered) == ({}, 1)
+
+
+class FailedTracker(EmptyTracker):
+    """A tracker in which all videos have failed, each at its time, and are due in a month."""
+
+    def __init__(self, failed_at: Mapping[str, datetime | None]) -> None:
+        super().__init__()
+        self.failed_at = failed_at
+
+    def look_up(self, media_ids: Iterable[str], *, until: datetime | None) -> Lookup:
+        del until
+        records = {
+            media_id: TrackerRecord(
+                video=Video(media_id=media_id, filename=f"{media_id}.MP4", s3_key=f"gopro-videos/{media_id}.MP4"),
+                status=Status.FAILED,
+                lease_owner=None,
+                lease_expires_at=None,
+                files=(),
+                upload=None,
+                error_type="SourceMissingError",
+                next_attempt_after=MAY + timedelta(days=30),
+                failed_at=self.failed_at[media_id],
+            )
+            for media_id in media_ids
+        }
+        return Lookup(records=records, unreadable={})
+
+
+def test_each_run_of_a_redrive_takes_those_that_have_not_had_their_try() -> None:
+    tracker = FailedTracker({"tried": MAY, "waiting": MAY - timedelta(days=3), "of old": None})
+    found = discover(
+        cast("GoProClient", FakeClient(*map(item, tracker.failed_at))),
+        cast("Tracker", tracker),
+        owner="run-2",
+        max_videos=1,
+        now=MAY,
+        selection=Selection(redrive=True, redrive_began_at=MAY - timedelta(hours=1)),
+    )
+    assert ([video.media_id for video in (*found.videos, *found.later_videos)], found.postponed) == (
+        ["waiting", "of old"],
+        1,
+    )

@@ -295,6 +295,14 @@ def test_a_backlog_that_goes_on_or_is_done_is_not_told(summary: dict[str, Any], 
     assert notice_of(summary, None, environment="prod", tracker_table_name="t", backlog=backlog) is None
 
 
+@pytest.mark.parametrize("redrives", [True, False])
+def test_of_a_redrive_whose_videos_failed_again_nobody_is_told_that_it_stops(*, redrives: bool) -> None:
+    backlog = Backlog(continues=True, runs_of_day=1, most_runs_a_day=48, redrives=redrives)
+    told = notice_of(SUMMARY | {"synced": 0}, None, environment="prod", tracker_table_name="t", backlog=backlog)
+    assert told is not None
+    assert ("does not go on by itself" in told.text) is not redrives
+
+
 def test_a_chain_that_failed_is_told_once() -> None:
     stopped = BLOCKED | {"stopped_by": "AccessDeniedError", "synced": 0}
     assert notice(stopped, backlog=FIFTH).subject == "GoPro Sync Critical Failure (prod)"

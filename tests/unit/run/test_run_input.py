@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -70,6 +71,7 @@ def test_an_input_that_is_no_object_is_refused(run_input: Any, told: str) -> Non
         ("link", "2"),
         ("day_began_at", "yesterday"),
         ("runs_of_day", "2"),
+        ("redrive_began_at", "yesterday"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused_by_its_name(name: str, value: Any) -> None:
@@ -102,6 +104,16 @@ def test_what_was_asked_for_is_what_is_read() -> None:
     asked = read_run_input({"max_videos": 7, "dry_run": True, "redrive": True, "filters": {"media_ids": ["a"]}}, {})
     assert (asked.max_videos, asked.is_dry_run) == (7, True)
     assert (asked.selection.redrive, asked.selection.media_ids) == (True, frozenset({"a"}))
+
+
+def test_a_later_run_of_a_redrive_takes_no_video_a_second_time() -> None:
+    began_at = datetime(2026, 6, 1, 2, 0, 0, 500_000, tzinfo=UTC)
+    first = read_run_input({"redrive": True}, {}).selection
+    later = read_run_input({"redrive": True, "redrive_began_at": "2026-06-01T02:00:00.500Z"}, {}).selection
+    before, since = began_at - timedelta(seconds=1), began_at + timedelta(minutes=5)
+
+    assert [first.redrives(failed_at) for failed_at in (None, before, since)] == [True, True, True]
+    assert [later.redrives(failed_at) for failed_at in (None, before, since)] == [True, True, False]
 
 
 @given(name=st.text(max_size=30))
