@@ -26,7 +26,7 @@ from gopro_sync_cli.adoption import AdoptionError
 from gopro_sync_cli.credential_update import open_update
 from gopro_sync_cli.interruption import Interruptions
 from gopro_sync_cli.rebuild import open_rebuild
-from gopro_sync_cli.redrive import CLIENT_CONFIG, Redrive, RedriveError
+from gopro_sync_cli.redrive import CLIENT_CONFIG, Redrive, RedriveError, archived_of
 from gopro_sync_cli.stack import stack_outputs
 
 app = typer.Typer(
@@ -105,8 +105,9 @@ def redrive_failed_videos(
 ) -> None:
     """Try the failed videos of the dead letter queue now, whether or not their next attempt is due.
 
-    Shows what lies in the queue and asks, starts one run for these videos (1,000 at most), and takes their messages out
-    of the queue. What else lies there is put back, whatever ends the command.
+    Takes the messages of videos that are archived by now out of the queue, shows what else lies there, asks, and starts
+    one run for these videos (1,000 at most). Everything else stays in the queue, whatever ends the command: run it
+    again when the run is over.
 
     Exit codes: 0 a run was started, or there is no failed video; 1 it did not work, and stderr says why, or you did not
     say yes; 2 wrong usage, or no terminal to ask on; 4 no failed video can be tried now, but the queue may hold some:
@@ -114,12 +115,14 @@ def redrive_failed_videos(
     """
     with Interruptions() as interruptions:
         cloudformation = boto3.client("cloudformation", region_name=region)
-        outputs = stack_outputs(cloudformation, stack_name, "DeadLetterQueueUrl", "StateMachineArn")
+        outputs = stack_outputs(cloudformation, stack_name, "DeadLetterQueueUrl", "StateMachineArn", "TrackerTableName")
+        dynamodb = boto3.client("dynamodb", region_name=region, config=CLIENT_CONFIG)
         redrive = Redrive(
             boto3.client("sqs", region_name=region, config=CLIENT_CONFIG),
             boto3.client("stepfunctions", region_name=region, config=CLIENT_CONFIG),
             queue_url=outputs["DeadLetterQueueUrl"],
             state_machine_arn=outputs["StateMachineArn"],
+            archived=lambda media_ids: archived_of(dynamodb, outputs["TrackerTableName"], media_ids),
             interruptions=interruptions,
             output=_output,
             errors=_errors,

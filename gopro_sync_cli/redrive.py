@@ -1,18 +1,22 @@
 """Failed videos out of the dead letter queue into a run that tries them now.
 
-A message is taken out of the queue only when the run that tries its video has started, so nothing is lost on the way;
-a video that fails again comes back as a new message. Whatever else was received on the way is put back. While a person
-is asked, nothing is held: they may think for as long as they like, and another redrive sees the same videos meanwhile.
+A message is taken out of the queue only when its video is archived, which the next redrive finds in the table: that a
+run has started says nothing of what becomes of the videos. Until then it stays, and whatever else was received on the
+way is put back. While a person is asked, nothing is held: they may think for as long as they like, and another redrive
+sees the same videos meanwhile.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import typer
@@ -22,6 +26,9 @@ from botocore.exceptions import ConnectionError as BotocoreConnectionError
 from rich.console import Console
 
 from gopro_sync.aws.answers import code_of
+from gopro_sync.errors import GoProSyncError
+from gopro_sync.table.tracker import Status, Tracker
+from gopro_sync.values.timestamps import now_utc
 from gopro_sync_cli.dead_letters import (
     LOOKING_SECONDS,
     MOST_VIDEOS,
@@ -38,11 +45,14 @@ from gopro_sync_cli.interruption import Interruptions
 from gopro_sync_cli.stack import execution_arn
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
 # Not patient: an interruption waits for the call that is under way, and the messages are hidden for two minutes only.
 CLIENT_CONFIG: Final = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 2})
+# Far less than the messages are hidden for.
+_PATIENCE_WITH_TABLE: Final = timedelta(seconds=20)
 _REFUSED: Final = 1
 _CANNOT_ASK: Final = 2
 _MAY_HOLD_MORE: Final = 4
@@ -73,6 +83,7 @@ class Redrive:
         step_functions: reaches the state machine.
         queue_url: the stack's output DeadLetterQueueUrl.
         state_machine_arn: the stack's output StateMachineArn.
+        archived: returns those of some videos that are archived by now, by their ids; raises `GoProSyncError`.
         interruptions: what may end it between two calls.
         output: takes what it finds and does.
         errors: takes what goes wrong, and how far it is.
@@ -85,6 +96,7 @@ class Redrive:
         *,
         queue_url: str,
         state_machine_arn: str,
+        archived: Callable[[Sequence[str]], Collection[str]],
         interruptions: Interruptions,
         output: Console,
         errors: Console,
@@ -93,6 +105,7 @@ class Redrive:
         self._step_functions = step_functions
         self._queue_url = queue_url
         self._state_machine_arn = state_machine_arn
+        self._archived = archived
         self._interruptions = interruptions
         self._output = output
         self._errors = errors
@@ -137,6 +150,7 @@ class Redrive:
             letters = look_through(held, state_machine_arn=self._state_machine_arn, before_each_call=before_each_call)
         for kind, count in letters.not_ours.items():
             self._say(_counted(count, *_LEFT_ALONE[kind]))
+        letters = self._without_archived(held, letters)
         if not letters.videos:
             self._end_without_videos(held, letters)
         for error, count in Counter(video.error for video in letters.videos.values()).most_common():
@@ -146,6 +160,32 @@ class Redrive:
         if letters.end is End.OUT_OF_TIME:
             self._say(f"That was seen in {LOOKING_SECONDS} seconds; the rest stays in the queue for the next redrive.")
         return letters
+
+    def _without_archived(self, held: HeldMessages, letters: DeadLetters) -> DeadLetters:
+        """Take out the messages of those that are archived by now; what becomes of the others is not known yet."""
+        if not letters.videos:
+            return letters
+        try:
+            archived = frozenset(self._archived(media_ids_of(letters.videos)))
+        except GoProSyncError as error:
+            self._warn(f"Which of them are archived by now could not be asked, so all stay in the queue: {error}")
+            return letters
+        done = {message: video for message, video in letters.videos.items() if video.media_id in archived}
+        if not done:
+            return letters
+        remainder = held.delete(done)
+        told = _counted(len(media_ids_of(done)), "video is archived by now: its", "videos are archived by now: their")
+        self._say(f"{told} messages are taken out of the queue.")
+        if remainder.count:
+            self._say(
+                f"{_counted(remainder.count, 'message', 'messages')} may come back ({remainder.reason}), which is "
+                f"{_HARMLESS}."
+            )
+        left = {message: video for message, video in letters.videos.items() if message not in done}
+        if not left and letters.end is End.NO_MORE_CAME:
+            self._say("No other video has failed.")
+            raise typer.Exit
+        return replace(letters, videos=left)
 
     def _end_without_videos(self, held: HeldMessages, letters: DeadLetters) -> NoReturn:
         if letters.end is End.OUT_OF_TIME:
@@ -191,13 +231,10 @@ class Redrive:
             )
         execution = start_run(self._step_functions, self._state_machine_arn, media_ids_of(videos))
         self._say(f"Started {execution}")
-        remainder = held.delete(videos)
-        if remainder.count:
-            self._say(
-                f"{_counted(remainder.count, 'message', 'messages')} may come back ({remainder.reason}), which is "
-                f"{_HARMLESS}."
-            )
-        self._say("A video that fails again comes back to the queue.")
+        self._say(
+            "The messages stay in the queue until their videos are archived; the next redrive takes those out: run it "
+            "again when the run is over."
+        )
 
     @contextmanager
     def _progress(self) -> Iterator[Callable[[int], None]]:
@@ -221,6 +258,17 @@ class Redrive:
             f"{_counted(remainder.count, 'message', 'messages')} could not be put back into the queue "
             f"({remainder.reason}); what is still hidden shows up by itself within {seconds} seconds."
         )
+
+
+def archived_of(dynamodb: DynamoDBClient, table_name: str, media_ids: Sequence[str]) -> frozenset[str]:
+    """Return those of the videos that are archived by now.
+
+    Raises:
+        GoProSyncError: the table cannot be read now.
+    """
+    tracker = Tracker(dynamodb, table_name, clock=now_utc, sleep=time.sleep)
+    records = tracker.look_up(media_ids, until=now_utc() + _PATIENCE_WITH_TABLE).records
+    return frozenset(media_id for media_id, record in records.items() if record.status is Status.COMPLETED)
 
 
 def start_run(step_functions: SFNClient, state_machine_arn: str, media_ids: Sequence[str]) -> str:

@@ -14,7 +14,11 @@ from botocore import xform_name
 from local.loopback_server import LoopbackHandler, LoopbackServer
 from tests.support.redrive_stack import RedriveStack
 
-_SERVICES: Final = {"AmazonSQS": "sqs", "AWSStepFunctions": "stepfunctions"}
+_SERVICES: Final = {
+    "AmazonSQS": "sqs",
+    "AWSStepFunctions": "stepfunctions",
+    "DynamoDB_20120810": "dynamodb",
+}
 
 
 class RedriveServer:

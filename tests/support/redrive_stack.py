@@ -82,6 +82,34 @@ class FakeCloudFormation:
         return {"Stacks": [{"Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]}]}
 
 
+class FakeTable:
+    """The tracker's table, as far as it is read: the records of videos that have one.
+
+    Args:
+        clock: each call takes some of it.
+        watch: told of each call's moments; what it raises comes out of the call.
+
+    Attributes:
+        archived: the videos that are archived; all others have failed.
+    """
+
+    def __init__(self, clock: Clock, *, watch: Watch) -> None:
+        self._clock = clock
+        self._watch = watch
+        self.archived: set[str] = set()
+
+    def batch_get_item(self, **asked: Any) -> dict[str, Any]:
+        with Call("BatchGetItem", self._clock, self._watch):
+            ((table, wanted),) = asked["RequestItems"].items()
+            media_ids = [key["media_id"]["S"] for key in wanted["Keys"]]
+            assert len(media_ids) <= 100
+            records = [
+                {"media_id": {"S": name}, "status": {"S": "COMPLETED" if name in self.archived else "FAILED"}}
+                for name in media_ids
+            ]
+        return {"Responses": {table: records}, "UnprocessedKeys": {}}
+
+
 class RedriveStack:
     """The stack, with the clients that reach it.
 
@@ -98,14 +126,27 @@ class RedriveStack:
     def __init__(self, clock: Clock, *, queue_url: str = QUEUE_URL) -> None:
         self.calls: list[str] = []
         self.blow: Blow = lambda _number, _operation, _moment: None
-        self.outputs = {STACK_NAME: {"DeadLetterQueueUrl": queue_url, "StateMachineArn": STATE_MACHINE_ARN}}
+        self.outputs = {
+            STACK_NAME: {
+                "DeadLetterQueueUrl": queue_url,
+                "StateMachineArn": STATE_MACHINE_ARN,
+                "TrackerTableName": "gopro-sync-tracker",
+            }
+        }
         self.sqs = FakeSqs(clock, url=queue_url, watch=self._watch)
         self.step_functions = FakeStepFunctions(clock, watch=self._watch)
+        self.table = FakeTable(clock, watch=self._watch)
         self._cloudformation = FakeCloudFormation(self.outputs, clock, watch=self._watch)
 
     def client(self, service: str, **_: Any) -> Any:
         """Return what ``boto3.client`` returns."""
-        return {"sqs": self.sqs, "stepfunctions": self.step_functions, "cloudformation": self._cloudformation}[service]
+        services: dict[str, Any] = {
+            "sqs": self.sqs,
+            "stepfunctions": self.step_functions,
+            "cloudformation": self._cloudformation,
+            "dynamodb": self.table,
+        }
+        return services[service]
 
     def tried(self) -> list[list[str]]:
         """Return the videos of each run that was started."""

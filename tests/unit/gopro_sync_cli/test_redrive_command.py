@@ -29,6 +29,7 @@ WAYS: Final = {
     "no": ([], "n\n"),
     "end of input": ([], ""),
 }
+ALL: Final = {f"video{number}" for number in range(13)}
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ERRORS: Final = {
     "no network": EndpointConnectionError(endpoint_url=QUEUE_URL),
@@ -125,8 +126,9 @@ def raising(error: Exception) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("way", ["--yes", "yes"])
-def test_one_run_tries_each_failed_video_once_and_its_messages_alone_are_taken_out(setting: Setting, way: str) -> None:
+def test_one_run_tries_each_failed_video_once_and_what_is_not_archived_yet_stays(setting: Setting, way: str) -> None:
     setting.fill()
+    before = setting.queue.bodies()
 
     arguments, answer = WAYS[way]
     result = setting.run(*arguments, answer=answer)
@@ -134,12 +136,58 @@ def test_one_run_tries_each_failed_video_once_and_its_messages_alone_are_taken_o
     assert result.exit_code == 0, said(result)
     (tried,) = setting.stack.tried()
     assert sorted(tried) == sorted(f"video{number}" for number in range(13))
-    assert sorted(setting.queue.bodies()) == NOT_OURS
+    assert setting.queue.bodies() == before
     assert setting.queue.hidden() == []
     assert re.search(r"14 +SourceMissingError", result.output)
     assert "3 messages are no failed videos; they stay in the queue" in result.output
     assert "2 messages are failed videos of another stack; they stay in the queue" in result.output
     assert f"Started {next(iter(setting.stack.step_functions.executions))}" in result.output
+
+
+@pytest.mark.parametrize("way", ["--yes", "yes"])
+def test_the_messages_of_what_is_archived_are_taken_out_and_the_others_are_tried(setting: Setting, way: str) -> None:
+    setting.fill()
+    setting.stack.table.archived = {"video0", "video5"}
+
+    arguments, answer = WAYS[way]
+    result = setting.run(*arguments, answer=answer)
+
+    assert result.exit_code == 0, said(result)
+    assert "2 videos are archived by now: their messages are taken out of the queue." in result.output
+    (tried,) = setting.stack.tried()
+    rest = sorted(ALL - {"video0", "video5"})
+    assert sorted(tried) == rest
+    assert sorted(setting.queue.bodies()) == sorted([*map(failed_video, rest), *NOT_OURS])
+    assert setting.queue.hidden() == []
+
+
+def test_where_all_are_archived_nobody_is_asked_and_nothing_is_started(setting: Setting) -> None:
+    setting.fill()
+    setting.stack.table.archived = ALL
+
+    result = setting.run()
+
+    assert result.exit_code == 0, said(result)
+    assert "No other video has failed." in result.output
+    assert setting.stack.tried() == []
+    assert sorted(setting.queue.bodies()) == NOT_OURS
+    assert setting.queue.hidden() == []
+
+
+def test_where_the_table_may_not_be_read_all_messages_stay_and_the_videos_are_tried(setting: Setting) -> None:
+    setting.fill()
+    setting.stack.table.archived = {"video0"}
+    denied = refusal("BatchGetItem", "AccessDeniedException", "not authorized to perform: dynamodb:BatchGetItem")
+    setting.stack.blow = at("BatchGetItem", "asked", raising(denied))
+    before = setting.queue.bodies()
+
+    result = setting.run("--yes")
+
+    assert result.exit_code == 0, said(result)
+    assert "could not be asked, so all stay in the queue" in result.stderr
+    assert "dynamodb:BatchGetItem" in result.stderr
+    assert len(setting.stack.tried()[0]) == 13
+    assert setting.queue.bodies() == before
 
 
 def test_the_question_says_how_many_videos(setting: Setting) -> None:
@@ -165,7 +213,7 @@ def test_a_message_that_is_delivered_twice_is_one_message(setting: Setting) -> N
 
     assert (result.exit_code, len(setting.stack.tried()[0])) == (0, 13), said(result)
     assert re.search(r"14 +SourceMissingError", result.output)
-    assert sorted(setting.queue.bodies()) == NOT_OURS
+    assert len(setting.queue.bodies()) == 19
     assert setting.queue.hidden() == []
 
 
@@ -187,7 +235,9 @@ def test_a_thousand_videos_are_tried_and_the_rest_is_said_to_wait_for_the_next_r
     left = {json.loads(body)["media_id"] for body in setting.queue.bodies() if '"video' in body}
     assert len(left) >= 203
 
-    assert setting.run("--yes").exit_code == 0
+    for _ in range(2):
+        setting.stack.table.archived = set().union(*setting.stack.tried())
+        assert setting.run("--yes").exit_code == 0
     assert len(set().union(*setting.stack.tried())) == 1_203
 
 
@@ -321,7 +371,9 @@ def test_a_signal_that_nohup_ignores_stays_ignored(setting: Setting) -> None:
     assert len(setting.stack.tried()) == 1
 
 
-def test_once_a_run_has_started_an_interruption_waits_until_its_messages_are_out(setting: Setting) -> None:
+def test_once_a_run_has_started_an_interruption_waits_until_that_is_said_and_the_messages_are_back(
+    setting: Setting,
+) -> None:
     setting.fill()
     setting.stack.blow = at("StartExecution", "acted", lambda: signal.raise_signal(signal.SIGINT))
 
@@ -329,7 +381,7 @@ def test_once_a_run_has_started_an_interruption_waits_until_its_messages_are_out
 
     assert result.exit_code == 130
     assert "Started " in result.output
-    assert sorted(setting.queue.bodies()) == NOT_OURS
+    assert len(setting.queue.bodies()) == 19
     assert setting.queue.hidden() == []
 
 
@@ -512,12 +564,11 @@ def test_the_name_of_an_error_cannot_write_on_the_terminal(setting: Setting) -> 
 # --- a person who thinks for long ------------------------------------------------------------------------------------
 
 
-def test_however_long_a_person_thinks_the_videos_are_tried_and_taken_out(setting: Setting) -> None:
+def test_however_long_a_person_thinks_the_videos_are_tried(setting: Setting) -> None:
     setting.fill()
     setting.at_the_question = lambda: setting.clock.sleep(36_000)
     assert setting.run(answer="y\n").exit_code == 0
     assert len(setting.stack.tried()[0]) == 13
-    assert sorted(setting.queue.bodies()) == NOT_OURS
     assert setting.queue.hidden() == []
 
 
@@ -531,7 +582,6 @@ def test_videos_that_another_redrive_took_meanwhile_are_left_out_and_said(settin
     assert result.exit_code == 0, said(result)
     assert "4 of the 10 videos" in result.output
     assert len(setting.stack.tried()[0]) == 6
-    assert sorted(setting.queue.bodies()) == sorted(taken)
     assert sorted(setting.queue.hidden()) == sorted(taken), "those of the other redrive stay its own"
 
 
@@ -553,7 +603,8 @@ def test_a_video_that_failed_while_the_person_thought_is_not_tried_unasked(setti
     assert setting.run(answer="y\n").exit_code == 0
     assert setting.stack.tried() == [["asked"]]
     assert setting.queue.hidden() == []
-    assert sorted(json.loads(body)["media_id"] for body in setting.queue.bodies()) == [f"new{n}" for n in range(9)]
+    waiting = sorted(json.loads(body)["media_id"] for body in setting.queue.bodies())
+    assert waiting == ["asked", *(f"new{n}" for n in range(9))]
 
 
 def test_a_computer_that_slept_over_the_messages_starts_nothing(setting: Setting) -> None:
@@ -627,7 +678,6 @@ def test_a_start_that_was_asked_for_twice_has_started_once(setting: Setting) -> 
     (execution,) = setting.stack.step_functions.executions
     assert result.exit_code == 0, said(result)
     assert f"Started {execution}" in result.output
-    assert sorted(setting.queue.bodies()) == NOT_OURS
 
 
 def test_each_confirmed_redrive_names_its_own_run(setting: Setting) -> None:
@@ -640,6 +690,7 @@ def test_each_confirmed_redrive_names_its_own_run(setting: Setting) -> None:
 
 def test_messages_that_sqs_does_not_delete_at_once_are_tried_again(setting: Setting) -> None:
     setting.fill()
+    setting.stack.table.archived = ALL
     setting.queue.failing_entries["DeleteMessageBatch"] = 4
     result = setting.run("--yes")
     assert sorted(setting.queue.bodies()) == NOT_OURS
@@ -648,6 +699,7 @@ def test_messages_that_sqs_does_not_delete_at_once_are_tried_again(setting: Sett
 
 def test_messages_that_cannot_be_deleted_are_told_to_come_back_and_are_put_back(setting: Setting) -> None:
     setting.fill()
+    setting.stack.table.archived = ALL
     denied = refusal("DeleteMessageBatch", "AccessDenied", "not authorized to perform: sqs:deletemessage")
     setting.stack.blow = at("DeleteMessageBatch", "asked", raising(denied))
 
@@ -662,6 +714,7 @@ def test_messages_that_cannot_be_deleted_are_told_to_come_back_and_are_put_back(
 
 def test_messages_of_which_sqs_deletes_some_are_told_by_their_number(setting: Setting) -> None:
     setting.fill()
+    setting.stack.table.archived = ALL
     setting.queue.failing_entries["DeleteMessageBatch"] = 14 + 14 + 3
 
     result = setting.run("--yes")
@@ -673,6 +726,7 @@ def test_messages_of_which_sqs_deletes_some_are_told_by_their_number(setting: Se
 
 def test_messages_that_were_deleted_without_an_answer_are_not_said_to_be_hidden(setting: Setting) -> None:
     setting.fill()
+    setting.stack.table.archived = ALL
     setting.stack.blow = at("DeleteMessageBatch", "acted", raising(ERRORS["no network"]))
 
     result = setting.run("--yes")
@@ -681,23 +735,6 @@ def test_messages_that_were_deleted_without_an_answer_are_not_said_to_be_hidden(
     assert "messages may come back" in result.output
     assert "put back" not in result.output
     assert setting.queue.hidden() == []
-
-
-def test_a_start_that_took_longer_than_the_messages_are_held_says_that_some_may_come_back(setting: Setting) -> None:
-    setting.fill()
-
-    def slow() -> None:
-        setting.clock.sleep(150)
-        setting.queue.take_away(100, seconds=120)
-
-    setting.stack.blow = at("StartExecution", "acted", slow)
-    result = setting.run("--yes")
-
-    assert result.exit_code == 0, said(result)
-    assert "14 messages may come back" in result.output
-    assert "harmless" in result.output
-    assert len(setting.stack.tried()) == 1
-    assert len(setting.queue.hidden()) == 19, "those of the other redrive stay its own"
 
 
 # --- stacks ----------------------------------------------------------------------------------------------------------
@@ -709,7 +746,7 @@ def test_a_stack_that_does_not_exist_is_named(setting: Setting) -> None:
     assert "There is no stack 'elsewhere'" in said(result)
 
 
-@pytest.mark.parametrize("missing", ["DeadLetterQueueUrl", "StateMachineArn"])
+@pytest.mark.parametrize("missing", ["DeadLetterQueueUrl", "StateMachineArn", "TrackerTableName"])
 def test_a_stack_without_the_outputs_is_named_with_what_to_do(setting: Setting, missing: str) -> None:
     del setting.stack.outputs[STACK_NAME][missing]
     setting.fill()
