@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -67,6 +68,21 @@ def test_a_re_opened_video_that_gopro_cannot_complete_fails_as_one_that_is_new_a
     assert len(world.s3.objects) == 2
     pending = world.tracker.pending()
     assert (pending.count, pending.oldest_age_seconds(world.now)) == (1, 0), "it waits since it was re-opened"
+
+
+def test_another_upload_date_over_the_same_files_sends_nothing_and_re_opens_the_video_no_more(world: World) -> None:
+    world.put(recording(MIB, 2 * MIB))
+    world.archive(world.discover())
+    next_night(world)
+    world.put(replace(recording(MIB, 2 * MIB), created_at="2026-05-20T18:02:44Z"))
+
+    found = world.discover(owner="run-2")
+    result = world.archive(found, owner="run-2")
+    next_night(world)
+
+    assert found.reopened == {"m1": "GoPro has another upload of it, of 2026-05-20T18:02:44Z"}
+    assert (result.status, result.bytes_sent, len(world.s3.objects)) == (VideoStatus.COMPLETED, 0, 2)
+    assert world.discover(owner="run-3").already_synced == 1
 
 
 def test_a_lister_that_is_called_again_in_its_run_names_what_its_first_call_re_opened(world: World) -> None:
