@@ -158,6 +158,31 @@ def test_a_video_is_re_opened_once_and_whoever_did_it_knows(claimed: Cloud, coun
     assert (reopened.status, reopened.files, reopened.reopening) == (Status.PENDING, (FILE,), reopening)
 
 
+def test_a_record_that_anybody_has_written_to_since_it_was_read_is_not_re_opened(claimed: Cloud) -> None:
+    claimed.tracker.complete("m1", owner=OWNER, files=[FILE])
+    read = claimed.tracker.get_many(["m1"])["m1"]
+    reopening = Reopening(at=NOW, by="run-2", reason="GoPro lists 2 chapters", shown=Listed(chapter_count=2), times=1)
+    assert claimed.tracker.reopen(read, reopening)
+    claimed.tracker.claim("m1", owner=OWNER, lease=timedelta(minutes=16))
+    claimed.tracker.complete("m1", owner=OWNER, files=[FILE])
+
+    assert not claimed.tracker.reopen(read, reopening)
+    assert claimed.record("m1")["status"] == "COMPLETED"
+
+
+def test_a_record_of_before_writes_left_marks_is_re_opened(cloud: Cloud) -> None:
+    cloud.tracker.add_pending([a_video("m1")])
+    cloud.dynamodb.update_item(
+        TableName=TABLE,
+        Key={"media_id": {"S": "m1"}},
+        UpdateExpression="SET #status = :completed",
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues={":completed": {"S": "COMPLETED"}},
+    )
+    reopening = Reopening(at=NOW, by="run-2", reason="GoPro lists 2 chapters", shown=Listed(chapter_count=2), times=1)
+    assert cloud.tracker.reopen(cloud.tracker.get_many(["m1"])["m1"], reopening)
+
+
 def test_new_videos_are_recorded_once(cloud: Cloud) -> None:
     lost = LostAnswers(cloud.dynamodb, "TransactWriteItems")
     cloud.tracker.add_pending([a_video("m1"), a_video("m2")])

@@ -95,6 +95,7 @@ class TrackerRecord:
         error_type: what the last attempt failed with; None if it has not failed since it was new or archived.
         next_attempt_after: when a failed video is due again.
         execution_id: the run that has worked on it last; None if none has.
+        last_write: the mark of the last write to it; None if nothing was changed since it was made.
         error_message: what the last attempt failed with, in words.
         failed_at: when it failed last; None if it has not, or under an earlier version.
         listed: what GoPro's listing stated when the last attempt began; nothing is known of it in records of earlier
@@ -113,6 +114,7 @@ class TrackerRecord:
     next_attempt_after: datetime | None
     execution_id: str | None = None
     error_message: str | None = None
+    last_write: str | None = None
     failed_at: datetime | None = None
     listed: Listed = NOTHING_LISTED
     is_accepted: bool = False
@@ -397,9 +399,10 @@ class Tracker:
         come: these are counted, and told, from the first.
 
         Args:
-            record: as it was read, COMPLETED. If it is not that any more, or has other files, nothing is changed.
+            record: as it was read, COMPLETED. If anybody has written to it since then, nothing is changed.
             reopening: by whom and why.
         """
+        seen = {} if record.last_write is None else {":seen": record.last_write}
         outcome = update_record(
             self._client,
             self._table_name,
@@ -410,14 +413,15 @@ class Tracker:
                 ":completed": Status.COMPLETED,
                 ":pending": Status.PENDING,
                 ":none": 0,
-                ":files": [asdict(file) for file in record.files],
                 ":at": iso_utc(reopening.at),
                 ":by": reopening.by,
                 ":reason": reopening.reason,
                 ":shown": fields_of(reopening.shown),
                 ":times": reopening.times,
+                **seen,
             },
-            condition="#status = :completed AND files = :files",
+            condition="#status = :completed AND "
+            + ("last_write = :seen" if seen else "attribute_not_exists(last_write)"),
             names={"#status": "status"},
             media_id=record.video.media_id,
         )
@@ -608,6 +612,7 @@ def _record_from_item(item: Mapping[str, Any]) -> TrackerRecord:
             next_attempt_after=None if item.get("next_attempt_after") is None else _moment(item, "next_attempt_after"),
             execution_id=text_or_none(item.get("execution_id")),
             error_message=text_or_none(item.get("error_message")),
+            last_write=text_or_none(item.get("last_write")),
             failed_at=zoned_moment_or_none(item.get("failed_at")),
             listed=listed_in(item),
             is_accepted="accepted" in item,
