@@ -99,9 +99,11 @@ def _listed(item: MediaItem) -> Listed:
 
 def _known(record: TrackerRecord) -> Listed:
     """Return what is archived of a video, or the most that GoPro stated of it when it was tried or accepted."""
+    # GoPro may count the files of two lenses as two: where it is not known what it stated, as many as there are.
+    chapters = len({file.item_number for file in record.files})
     archived = Listed(
         size_bytes=sum(file.size_bytes for file in record.files),
-        chapter_count=len({file.item_number for file in record.files}),
+        chapter_count=len(record.files) if record.listed.chapter_count is None else chapters,
         uploaded_at=record.video.uploaded_at,
     )
     known = archived.or_more(record.listed)

@@ -112,6 +112,16 @@ def test_what_an_earlier_version_called_archived_too_early_is_re_opened() -> Non
     assert shown_more(item(), short, NIGHT) == "GoPro lists 2 chapters, and showed 1 before"
 
 
+@pytest.mark.parametrize("item_count", [1, 2])
+def test_the_files_of_two_lenses_are_no_missing_chapter(item_count: int) -> None:
+    lenses = tuple(replace(file(1), lens=lens) for lens in ("front", "back"))
+    listed = Listed(size_bytes=2 * MB, chapter_count=item_count, uploaded_at=MAY)
+
+    assert shown_more(item(item_count=item_count), archived(files=lenses, listed=listed), NIGHT) is None
+    assert shown_more(item(item_count=item_count), of_old(files=lenses), NIGHT) is None
+    assert shown_more(item(item_count=item_count + 1), archived(files=lenses, listed=listed), NIGHT) is not None
+
+
 @pytest.mark.parametrize("status", [Status.PENDING, Status.IN_PROGRESS, Status.FAILED])
 def test_what_is_not_archived_is_not_re_opened(status: Status) -> None:
     assert shown_more(item(item_count=3), archived(status=status), NIGHT) is None
