@@ -319,6 +319,17 @@ def test_a_run_that_finds_objects_without_records_names_the_command_that_writes_
     assert "./gopro-sync rebuild" in mail["Message"]
 
 
+def test_a_run_that_decides_that_etags_prove_nothing_says_so_once_and_succeeds() -> None:
+    cloud = Cloud(media_ids=("a",), report_adds={"videos_pending": 0, "source_etags_decided": True})
+
+    execution = cloud.run()
+
+    assert execution.status == "SUCCEEDED"
+    (mail,) = cloud.mails()
+    assert mail["Subject"] == "GoPro Sync Note (prod): GoPro's ETags prove nothing here"
+    assert "Nothing is wrong" in mail["Message"]
+
+
 def test_a_run_without_new_videos_gives_the_same_summary_with_zeros() -> None:
     busy, idle = Cloud(media_ids=("a",)), Cloud(already_synced=9)
 

@@ -175,8 +175,8 @@ def _failed_videos(end: RunEnd, tracker: Tracker) -> dict[str, Any]:
 
 
 def _etags(end: RunEnd, etags: SourceEtagRecord, execution_id: str) -> dict[str, bool]:
-    """Whether it was this run that gave hashing up; only one that archived something can have."""
-    if not optional_count(end.summary, "synced"):
+    """Whether it was this run that gave hashing up; only one that had videos can have."""
+    if not optional_count(end.summary, "new_count"):
         return {}
     decided_by: str | None = None
     with _what_a_failure_may_take(end):
