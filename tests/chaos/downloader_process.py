@@ -17,7 +17,7 @@ from gopro_sync.handlers.video_downloader import handler
 from tests.support.lambda_context import FakeLambdaContext
 
 # A life of the function is short, and yet its workers have several parts to send, one after the other.
-LIMITS: Final = PartLimits(multipart_threshold_bytes=15 * 1024 * 1024)
+LIMITS: Final = PartLimits(multipart_threshold_bytes=15 * 1024 * 1024, usual_part_bytes=5 * 1024 * 1024)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
