@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, unquote
 
@@ -192,10 +193,9 @@ class GoProApi:
         if item is None:
             return _not_found()
         defects = self._strike_all(call, DOWNLOAD_FAULTS)
-        foreign = defects.get(FaultName.FOREIGN_URL)
-        return json_answer(
-            200, DescriptorBuilder(item, self._sign, defects, foreign.location if foreign else None).build()
-        )
+        foreign, odd = defects.get(FaultName.FOREIGN_URL), defects.get(FaultName.ODD_URL)
+        sign = partial(self._sign, odd_query=(odd.text if odd else None) or "")
+        return json_answer(200, DescriptorBuilder(item, sign, defects, foreign.location if foreign else None).build())
 
     def _user(self, _call: _Call) -> Answer:
         library = self._cloud.library
@@ -225,13 +225,14 @@ class GoProApi:
         settings = self._cloud.settings
         return media_record(item, user_id=settings.user_id if settings.shows_user_ids else None, defects=defects)
 
-    def _sign(self, address: FileAddress, *, method: str, filename: str) -> str:
+    def _sign(self, address: FileAddress, *, method: str, filename: str, odd_query: str) -> str:
         return self._cloud.signer.sign(
             method=method,
             base_url=self._cdn_url,
             path=address.path,
             filename=filename,
             lifetime_seconds=self._cloud.settings.url_lifetime_seconds,
+            odd_query=odd_query,
         )
 
     def _strike(self, call: _Call, names: frozenset[FaultName]) -> Fault | None:

@@ -17,6 +17,7 @@ from local.simulator.recording import RecordedRequest
 
 _RANGE = re.compile(r"bytes=(?P<first>\d{0,19})-(?P<last>\d{0,19})", re.ASCII)
 _DEFAULT_SLOW_BYTES_PER_SECOND = 65536
+_DEFAULT_DRIP_SECONDS = 10.0
 _NOT_PRINTABLE_LATIN_1 = re.compile(r"[^\x20-\x7e\xa0-\xff]")
 # These two come with the headers of the true answer, which makes them harder to see through.
 _IN_PLACE_OF_THE_BODY = frozenset({FaultName.EMPTY_BODY, FaultName.HTML_PAGE})
@@ -113,7 +114,7 @@ class Cdn:
             return html_answer(400, "This host must not be given credentials")
         if struck.replacement:
             return _access_denied() if struck.replacement.name is FaultName.EXPIRED else answer_of(struck.replacement)
-        if not self._cloud.signer.accepts(method=request.method, path=request.path, query=request.query):
+        if not self._cloud.signer.accepts(method=request.method, target=request.target):
             return _access_denied()
         item = self._cloud.library.get(address.media_id) if address else None
         file = file_at(item, address.label, address.item_number) if item and address else None
@@ -133,10 +134,15 @@ class Cdn:
         if asked is None or FaultName.RANGE_IGNORED in struck.defects:
             if request.method == "HEAD":
                 headers["Content-Length"] = str(stated_total)
+            if FaultName.UNSTATED_LENGTH in struck.defects:
+                headers["Transfer-Encoding"] = "chunked"
             return Answer(status=200, headers=headers, body=FilePiece(content=content, start=0, stop=total))
         shift = struck.number(FaultName.WRONG_RANGE, default=1)
         start, stop = min(asked.start + shift, total - 1), min(asked.stop + shift, total)
-        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{stated_total}"
+        if FaultName.WIDER_RANGE in struck.defects:
+            stop = total
+        shown_total = "*" if FaultName.UNKNOWN_TOTAL in struck.defects else stated_total
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{shown_total}"
         return Answer(status=206, headers=headers, body=FilePiece(content=content, start=start, stop=stop))
 
     def _file_headers(self, request: Request, file: SourceFile, struck: _Struck) -> dict[str, str]:
@@ -171,6 +177,7 @@ class Cdn:
             is_reset=FaultName.CONNECTION_RESET in struck.defects,
             surplus_bytes=struck.number(FaultName.LONGER_BODY, default=4),
             flips_first_byte=FaultName.CORRUPT_BODY in struck.defects,
+            drip_seconds=_drip_seconds(struck),
         )
         return replace(answer, delivery=delivery)
 
@@ -191,6 +198,11 @@ def _cut_after(answer: Answer, struck: _Struck) -> int | None:
 def _stall_seconds(struck: _Struck) -> float:
     stall = struck.defects.get(FaultName.STALL)
     return stall_seconds_of(stall) if stall else 0
+
+
+def _drip_seconds(struck: _Struck) -> float | None:
+    drip = struck.defects.get(FaultName.DRIP)
+    return None if drip is None else (drip.delay_seconds or _DEFAULT_DRIP_SECONDS)
 
 
 def _other_etag(etag: str) -> str:

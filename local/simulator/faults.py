@@ -63,6 +63,7 @@ class FaultName(StrEnum):
     EMPTY_FILENAME = "empty_filename"
     AVAILABLE_ABSENT = "available_absent"
     FOREIGN_URL = "foreign_url"
+    ODD_URL = "odd_url"
 
     RANGE_IGNORED = "range_ignored"
     SHORT_BODY = "short_body"
@@ -74,6 +75,10 @@ class FaultName(StrEnum):
     LONGER_BODY = "longer_body"
     ODD_HEADERS = "odd_headers"
     SLOW = "slow"
+    DRIP = "drip"
+    UNSTATED_LENGTH = "unstated_length"
+    UNKNOWN_TOTAL = "unknown_total"
+    WIDER_RANGE = "wider_range"
 
 
 ANYWHERE = frozenset(
@@ -114,6 +119,7 @@ DOWNLOAD_FAULTS = frozenset(
         FaultName.EMPTY_FILENAME,
         FaultName.AVAILABLE_ABSENT,
         FaultName.FOREIGN_URL,
+        FaultName.ODD_URL,
     }
 )
 CDN_FAULTS = frozenset(
@@ -128,6 +134,10 @@ CDN_FAULTS = frozenset(
         FaultName.LONGER_BODY,
         FaultName.ODD_HEADERS,
         FaultName.SLOW,
+        FaultName.DRIP,
+        FaultName.UNSTATED_LENGTH,
+        FaultName.UNKNOWN_TOTAL,
+        FaultName.WIDER_RANGE,
     }
 )
 
@@ -174,11 +184,11 @@ class Fault:
         status: HTTP status, for those that answer one.
         retry_after: value of the ``Retry-After`` header, seconds or an HTTP date.
         size_bytes: how many bytes, for those that count some.
-        delay_seconds: how long a stall lasts.
+        delay_seconds: how long a stall lasts, or how long it is from one byte to the next.
         rows: of a page, for those that count some.
         per_page_above: only when a search asks for more rows than this; 50 for short pages.
         location: a URL, for those that send the client somewhere else.
-        text: the body, for those that answer anything at all.
+        text: the body, for those that answer anything at all; what a signed query ends with, for odd URLs.
         headers: laid over those of the true answer, for odd headers.
         spares_probe: a request for one byte, by which clients learn what there is, is none that matches (CDN).
 

@@ -57,6 +57,7 @@ class Delivery:
         is_reset: the connection is reset: after the cut, or before anything is sent.
         surplus_bytes: so many zeros follow the body.
         flips_first_byte: the first byte of the body is another one.
+        drip_seconds: so long after each single byte, from the status line on.
     """
 
     latency_seconds: float = 0
@@ -66,6 +67,7 @@ class Delivery:
     is_reset: bool = False
     surplus_bytes: int = 0
     flips_first_byte: bool = False
+    drip_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import struct
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 from local.loopback_server import LoopbackHandler, LoopbackServer, shut_down
 from local.simulator.http_messages import Answer, FilePiece, Request
@@ -84,6 +86,8 @@ class _Handler(LoopbackHandler, BaseHTTPRequestHandler):
             self.server.stopping.wait(delivery.stall_seconds)
             self._reset()
             return
+        if delivery.drip_seconds is not None:
+            self.wfile = _Drip(self.connection, lambda: self.server.stopping.wait(delivery.drip_seconds))
         self._send_head(answer)
         if self.command != "HEAD":
             self._send_body(answer)
@@ -99,7 +103,7 @@ class _Handler(LoopbackHandler, BaseHTTPRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
-        if "Content-Length" not in answer.headers:
+        if "Content-Length" not in answer.headers and "Transfer-Encoding" not in answer.headers:
             self.send_header("Content-Length", str(answer.body_bytes + answer.delivery.surplus_bytes))
         self.end_headers()
 
@@ -108,9 +112,11 @@ class _Handler(LoopbackHandler, BaseHTTPRequestHandler):
             if answer.record:
                 # Counted first: a client that has the last byte must find it in the record.
                 answer.record.bytes_sent += len(block)
-            self.wfile.write(block)
+            self.wfile.write(_chunk(block) if "Transfer-Encoding" in answer.headers else block)
             if answer.delivery.bytes_per_second:
                 self._wait_for_turn(len(block) / answer.delivery.bytes_per_second)
+        if "Transfer-Encoding" in answer.headers and answer.delivery.cut_after_bytes is None:
+            self.wfile.write(_chunk(memoryview(b"")))
 
     def _wait_for_turn(self, seconds: float) -> None:
         now = time.monotonic()
@@ -122,6 +128,31 @@ class _Handler(LoopbackHandler, BaseHTTPRequestHandler):
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _CLOSE_WITH_RESET)
         self.connection.close()
+
+
+class _Drip(io.BufferedIOBase):
+    """Sends one byte at a time.
+
+    Args:
+        connection: where to.
+        wait: waits after each; returns whether the server stops.
+    """
+
+    def __init__(self, connection: socket.socket, wait: Callable[[], bool]) -> None:
+        super().__init__()
+        self._connection = connection
+        self._wait = wait
+
+    def write(self, data: Any) -> int:
+        for byte in bytes(data):
+            self._connection.sendall(bytes([byte]))
+            if self._wait():
+                raise ConnectionAbortedError("the simulator stops")
+        return len(data)
+
+
+def _chunk(block: memoryview) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(block), bytes(block))
 
 
 def _blocks_to_send(answer: Answer) -> Iterator[memoryview]:

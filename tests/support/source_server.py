@@ -28,6 +28,7 @@ class SourceServer:
     Attributes:
         etag: without quotes; None sends none.
         headers: sent with every answer, instead of what would be sent under that name.
+        odd_query: ends the signed query of every URL.
         on_request: told where the asked range begins, before it is answered.
     """
 
@@ -35,6 +36,7 @@ class SourceServer:
         self.content = content
         self.etag: str | None = "c0ffee-1"
         self.headers: dict[str, str] = {}
+        self.odd_query = ""
         self.on_request: Callable[[int], None] = lambda _: None
         self._signatures: list[str] = []
         self._lock = threading.Lock()
@@ -73,6 +75,7 @@ class SourceServer:
                 path=_ADDRESS.path,
                 filename=f"secret-{self.signed + 1}.MP4",
                 lifetime_seconds=3600,
+                odd_query=self.odd_query,
             )
             self._signatures += parse_qs(urlsplit(url).query)["Signature"]
         return url

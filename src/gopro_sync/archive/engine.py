@@ -14,12 +14,11 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-import urllib3
-
 from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.archive.bucket_writer import BucketWriter
 from gopro_sync.archive.file_transfer import transfer_file
 from gopro_sync.archive.finished_file import compared_with_source
+from gopro_sync.archive.net.connections import SourceConnections
 from gopro_sync.archive.open_upload import NO_UPLOAD, OpenUpload
 from gopro_sync.archive.retries import Retries
 from gopro_sync.archive.second_object import is_second_object_accepted
@@ -57,7 +56,7 @@ class TransferEngine:
         self,
         *,
         writer: BucketWriter,
-        source_http: urllib3.PoolManager,
+        source_http: SourceConnections,
         rules: TransferRules,
         surroundings: Surroundings,
     ) -> None:
@@ -165,19 +164,22 @@ class TransferEngine:
         around, rules = self._surroundings, self._rules
         budget = TimeBudget(seconds_left=seconds_left, reserve_seconds=rules.reserve_seconds)
         crew = around.crew(rules.workers)
+        workers = PartWorkers(crew=crew, budget=budget, clock=around.clock)
         source = Source(
             http=self._source_http,
             signed_url=SignedUrl(resolve_url, wall_clock=around.wall_clock, lock=crew.new_lock()),
             media_id=file.media_id,
             largest_file_bytes=rules.limits.largest_object_bytes,
+            largest_whole_bytes=rules.limits.multipart_threshold_bytes,
             wall_clock=around.wall_clock,
+            check=workers.check,
         )
         return Means(
             file=file,
             rules=rules,
             source=source,
             writer=self._writer,
-            workers=PartWorkers(crew=crew, budget=budget, clock=around.clock),
+            workers=workers,
             retries=Retries(sleep=crew.sleep, random=around.random, seconds_left=budget.seconds),
             on_upload_changed=on_upload_changed,
         )

@@ -7,21 +7,24 @@ header or cookie is ever sent with it.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Final, Self
-from urllib.parse import parse_qs, urlsplit
 
-import urllib3
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import ReadTimeoutError
 
 from gopro_sync import errors
-from gopro_sync.archive.net.allowed_hosts import InternalAddressError, host_of, restrict_to_public_addresses
-from gopro_sync.archive.net.pools import BLOCK_BYTES, open_pool
+from gopro_sync.archive.net.allowed_hosts import InternalAddressError
+from gopro_sync.archive.net.connections import BROKEN_OFF, Answer, SourceConnections
+from gopro_sync.archive.net.pace import LEAST_BYTES_PER_SECOND, STRETCH_SECONDS, SlowSourceError
+from gopro_sync.archive.net.pools import BLOCK_BYTES
+from gopro_sync.archive.net.source_address import read_address
 from gopro_sync.archive.part_plan import Part
+from gopro_sync.archive.url_expiry import expires_at
 from gopro_sync.errors import (
     GoProApiChangedError,
     GoProSyncError,
@@ -34,7 +37,6 @@ from gopro_sync.errors import (
 )
 from gopro_sync.telemetry.retries import tell_retry
 from gopro_sync.values.outside_values import (
-    ContentRange,
     content_range_or_none,
     retry_after_seconds,
     whole_number_or_none,
@@ -48,22 +50,30 @@ _LONGEST_ETAG = 256  # it becomes metadata of the object, of which S3 takes 2 KB
 _REFUSED_URL_STATUSES = frozenset({401, 403, 410})
 _NOT_THERE_STATUSES = frozenset({404, 410})  # 410 from a fresh URL; from an old one it may say that the URL has expired
 _THROTTLED_STATUSES = frozenset({429, 503})
+_WHOLE, _PIECE, _NOTHING_THERE = 200, 206, 416
+# Of a piece its Content-Range speaks; a whole that is text is an error that came with the wrong status.
+_TYPES_OF_NO_VIDEO = ("text/", "application/json", "application/xml")
+_BEGINNINGS_OF_PAGES = (b"<!doctype", b"<html", b"<?xml")
 
 
 def source_pool(
-    *, workers: int, ca_bundle: str | None = None, allows_internal_addresses: bool = False
-) -> urllib3.PoolManager:
+    *,
+    workers: int,
+    ca_bundle: str | None = None,
+    allows_internal_addresses: bool = False,
+    clock: Callable[[], float] = time.monotonic,
+) -> SourceConnections:
     """Makes the connections to the CDN.
 
     Args:
         workers: how many connections are kept open.
         ca_bundle: path of the certificates to trust instead of the system's.
         allows_internal_addresses: True only where the CDN is a simulated one.
+        clock: returns seconds, never going backwards.
     """
-    pool = open_pool(workers=workers, ca_bundle=ca_bundle)
-    if not allows_internal_addresses:
-        restrict_to_public_addresses(pool)
-    return pool
+    return SourceConnections(
+        kept=workers, ca_bundle=ca_bundle, allows_internal_addresses=allows_internal_addresses, clock=clock
+    )
 
 
 class SignedUrl:
@@ -71,7 +81,7 @@ class SignedUrl:
 
     Args:
         resolve: asks GoPro for a freshly signed URL; called by one worker at a time.
-        wall_clock: returns the time, aware, to compare with the URL's own ``Expires``.
+        wall_clock: returns the time, aware, to compare with the end that the URL states.
         lock: lets one worker in at a time.
     """
 
@@ -112,9 +122,9 @@ class SignedUrl:
 
     def _renew(self) -> str:
         url = self._resolve()
-        host_of(url)
+        read_address(url)
         now = self._wall_clock().timestamp()
-        lifetime = _expires_at(url) - now
+        lifetime = expires_at(url) - now
         # A URL that is born expired means that the clocks differ: then only a refusal tells.
         margin = min(_RENEW_BEFORE_EXPIRY_SECONDS, lifetime / 2)
         self._renew_at = now + lifetime - margin if lifetime > 0 else math.inf
@@ -127,7 +137,7 @@ class SourceFile:
     """The file as its origin first stated it; every later answer has to agree.
 
     Args:
-        size_bytes: total size, from ``Content-Range``; GoPro's listing can be off.
+        size_bytes: total size by the CDN's word; GoPro's listing can be off.
         etag: the origin's ETag without quotes, if it sends one.
     """
 
@@ -135,31 +145,53 @@ class SourceFile:
     etag: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Statement:
+    """What an answer says of itself: ``size_bytes`` from ``first`` on, of ``total``; None is left open."""
+
+    first: int
+    size_bytes: int | None
+    total: int | None
+    etag: str | None
+
+    def covers(self, part: Part) -> bool:
+        """Whether it begins where the part does, and is no shorter; what is more need not be read."""
+        return self.first == part.offset and (self.size_bytes is None or self.size_bytes >= part.size_bytes)
+
+
 class Source:
     """Ranged reads of one file.
+
+    A server may answer any range with 200 and the whole file (RFC 9110, 14.2): that serves what begins at byte 0.
 
     Args:
         http: connections to the CDN, from ``source_pool``.
         signed_url: where the file is.
         media_id: for error messages.
         largest_file_bytes: the most that an object in S3 may have.
+        largest_whole_bytes: the most that is read in one go.
         wall_clock: returns the time, aware, for ``Retry-After`` dates.
+        check: called now and then while a part is waited for; raises what shall end the reading.
     """
 
     def __init__(
         self,
         *,
-        http: urllib3.PoolManager,
+        http: SourceConnections,
         signed_url: SignedUrl,
         media_id: str,
         largest_file_bytes: int,
+        largest_whole_bytes: int,
         wall_clock: Callable[[], datetime],
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self._http = http
         self._signed_url = signed_url
         self._media_id = media_id
         self._largest_file_bytes = largest_file_bytes
+        self._largest_whole_bytes = largest_whole_bytes
         self._wall_clock = wall_clock
+        self._check = check
 
     def probe(self) -> SourceFile:
         """Asks for the first byte, to learn total size and ETag.
@@ -168,15 +200,21 @@ class Source:
             SourceResponseError: the file is empty, larger than S3 can hold, or the answer is not the asked byte.
             GoProSyncError: as ``open`` says.
         """
-        with self._request(offset=0, size_bytes=1) as answer:
-            if answer.response.status == 416:
-                raise self._unexpected(answer, "says that the file is empty")
-            file = self._stated_file(answer)
-            self._check_range(answer, offset=0, size_bytes=1)
-            answer.read_exactly(1)
-        if file.size_bytes > self._largest_file_bytes:
-            raise self._unexpected(answer, f"states {file.size_bytes} bytes, more than an object in S3 may have")
-        return file
+        with self._request(_range_of(_FIRST_BYTE)) as answer:
+            host = answer.host
+            if answer.status == _NOTHING_THERE:
+                raise self._unexpected(host, "says that the file is empty")
+            stated = self._statement(answer)
+            if not stated.covers(_FIRST_BYTE):
+                raise self._unexpected(host, "says that the file is empty" if stated.total == 0 else _ANOTHER_RANGE)
+            if stated.size_bytes == 1:
+                answer.read_exactly(1)  # all of it: the connection can be used again
+            size_bytes = self._counted(answer) if answer.status == _WHOLE and stated.total is None else stated.total
+        if size_bytes is None:
+            size_bytes = self._size_without_range()
+        if size_bytes > self._largest_file_bytes:
+            raise self._unexpected(host, f"states {size_bytes} bytes, more than an object in S3 may have")
+        return SourceFile(size_bytes=size_bytes, etag=stated.etag)
 
     def open(self, file: SourceFile, part: Part) -> OpenRange:
         """Asks for one part and checks everything that can be known before its bytes come.
@@ -194,120 +232,141 @@ class Source:
             SourceLostError: the CDN does not have the file that GoPro offers.
             SourceResponseError: the answer is not the asked range.
             ThrottledError: the CDN asks for fewer requests.
-            TimeoutError: the CDN did not answer for ``IDLE_TIMEOUT_SECONDS``.
+            TimeoutError: the CDN sent nothing for ``IDLE_TIMEOUT_SECONDS``, or next to nothing for longer.
             NetworkError: the CDN could not be reached or failed.
+            Exception: what ``check`` raises.
         """
-        answer = self._request(offset=part.offset, size_bytes=part.size_bytes)
+        answer = self._request(_range_of(part), check=self._check)
         try:
-            if answer.response.status == 416:
+            if answer.status == _NOTHING_THERE:
                 raise SourceChangedError("The file at GoPro became shorter", media_id=self._media_id)
-            if self._stated_file(answer) != file:
+            stated = self._statement(answer)
+            if stated.etag != file.etag or stated.total not in {None, file.size_bytes}:
                 raise SourceChangedError("The file at GoPro changed in size or ETag", media_id=self._media_id)
-            self._check_range(answer, offset=part.offset, size_bytes=part.size_bytes)
+            if answer.status == _WHOLE and part.offset > 0:
+                raise self._unexpected(answer.host, self._one_go_only())
+            if not stated.covers(part):
+                raise self._unexpected(answer.host, _ANOTHER_RANGE)
         except GoProSyncError:
             answer.close()
             raise
+        answer.expect(part, is_all_there_is=stated.size_bytes is None and part.size_bytes == file.size_bytes)
         return answer
 
-    def _request(self, *, offset: int, size_bytes: int) -> OpenRange:
+    def _request(self, headers: dict[str, str], *, check: Callable[[], None] = lambda: None) -> OpenRange:
         url = self._signed_url.current()
-        answer = self._get(url, offset=offset, size_bytes=size_bytes)
-        if answer.response.status in _REFUSED_URL_STATUSES:
+        answer = self._get(url, headers, check)
+        if answer.status in _REFUSED_URL_STATUSES:
             answer.close()
-            tell_retry(
-                "read from GoPro's CDN, with a new URL", attempt=2, error_type=f"status {answer.response.status}"
-            )
-            answer = self._get(self._signed_url.renew(url), offset=offset, size_bytes=size_bytes)
-        if answer.response.status in {206, 416}:
+            tell_retry("read from GoPro's CDN, with a new URL", attempt=2, error_type=f"status {answer.status}")
+            answer = self._get(self._signed_url.renew(url), headers, check)
+        if answer.status in {_WHOLE, _PIECE, _NOTHING_THERE}:
             return answer
         answer.close()
         raise self._refusal(answer)
 
-    def _get(self, url: str, *, offset: int, size_bytes: int) -> OpenRange:
-        host = host_of(url)
-        headers = {
-            "Range": f"bytes={offset}-{offset + size_bytes - 1}",
-            "Accept-Encoding": "identity",
-            "User-Agent": "gopro-s3-sync",
-        }
+    def _get(self, url: str, headers: dict[str, str], check: Callable[[], None]) -> OpenRange:
+        address = read_address(url)
         try:
-            response = self._http.request(
-                "GET",
-                url,
-                headers=headers,
-                preload_content=False,
-                decode_content=False,
-                # Bytes are counted here, against what was asked for.
-                enforce_content_length=False,
-                redirect=False,
-                retries=False,
-                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=IDLE_TIMEOUT_SECONDS),
+            answer = self._http.get(
+                address,
+                headers | {"Accept-Encoding": "identity", "User-Agent": "gopro-s3-sync"},
+                connect_seconds=CONNECT_TIMEOUT_SECONDS,
+                idle_seconds=IDLE_TIMEOUT_SECONDS,
+                check=check,
             )
         except InternalAddressError as error:
             raise GoProApiChangedError(
-                f"The download URL leads to {host}, which is not on the public internet", media_id=self._media_id
+                f"The download URL leads to {address.host}, which is not on the public internet",
+                media_id=self._media_id,
             ) from error
-        except HTTPError as error:
-            raise _broken_off(host, error, media_id=self._media_id) from error
-        return OpenRange(response, host=host, size_bytes=size_bytes, media_id=self._media_id)
+        except BROKEN_OFF as error:
+            raise _broken_off(address.host, error, media_id=self._media_id) from error
+        return OpenRange(answer, host=address.host, media_id=self._media_id)
 
     def _refusal(self, answer: OpenRange) -> GoProSyncError:
-        status, host, media_id = answer.response.status, answer.host, self._media_id
+        status, host, media_id = answer.status, answer.host, self._media_id
         if status in _NOT_THERE_STATUSES:
             return SourceLostError(f"GoPro offers the file, and {host} does not have it ({status})", media_id=media_id)
         if status in _REFUSED_URL_STATUSES:
             return SourceUrlExpiredError(f"{host} refused a fresh URL with {status}", media_id=media_id)
-        retry_after = retry_after_seconds(answer.response.headers.get("Retry-After"), self._wall_clock())
+        retry_after = retry_after_seconds(answer.header("Retry-After"), self._wall_clock())
         if status in _THROTTLED_STATUSES:
             return ThrottledError(f"{host} answered {status}", media_id=media_id, retry_after_seconds=retry_after)
         if status >= 500 or status in {408, 425}:
             return NetworkError(f"{host} answered {status}", media_id=media_id, retry_after_seconds=retry_after)
-        if status == 200:
-            return self._unexpected(answer, "ignored the asked range")
-        return self._unexpected(answer, f"answered {status}")
+        return self._unexpected(host, f"answered {status}")
 
-    def _stated_file(self, answer: OpenRange) -> SourceFile:
-        headers = answer.response.headers
-        if headers.get("Content-Type", "").lower().startswith("text/html"):
-            raise self._unexpected(answer, "sent a web page")
-        stated = self._stated_range(answer)
-        etag = headers.get("ETag")
+    def _statement(self, answer: OpenRange) -> _Statement:
+        content_type = (answer.header("Content-Type") or "").lower()
+        if "html" in content_type or (answer.status == _WHOLE and content_type.startswith(_TYPES_OF_NO_VIDEO)):
+            raise self._unexpected(answer.host, "sent a web page")
+        if (answer.header("Content-Encoding") or "identity").strip().lower() != "identity":
+            raise self._unexpected(answer.host, "sent encoded bytes")
+        etag = answer.header("ETag")
         if etag is not None and len(etag) > _LONGEST_ETAG:
-            raise self._unexpected(answer, "sent an ETag that is none")
-        return SourceFile(size_bytes=stated.total, etag=(etag or "").strip('"') or None)
+            raise self._unexpected(answer.host, "sent an ETag that is none")
+        etag = (etag or "").strip('"') or None
+        return self._whole(answer, etag) if answer.status == _WHOLE else self._piece(answer, etag)
 
-    def _stated_range(self, answer: OpenRange) -> ContentRange:
-        stated = content_range_or_none(answer.response.headers.get("Content-Range"))
+    def _whole(self, answer: OpenRange, etag: str | None) -> _Statement:
+        if answer.header("Content-Range") is not None:
+            raise self._unexpected(answer.host, "answered 200, as with the whole file, and states a range")
+        size_bytes = whole_number_or_none(answer.header("Content-Length"))
+        if size_bytes is None and not answer.is_chunked:
+            # Where the body ends with the connection, a broken connection looks like the end of the file.
+            raise self._unexpected(answer.host, "sent the file without saying how long it is")
+        return _Statement(first=0, size_bytes=None if answer.is_chunked else size_bytes, total=size_bytes, etag=etag)
+
+    def _piece(self, answer: OpenRange, etag: str | None) -> _Statement:
+        stated = content_range_or_none(answer.header("Content-Range"))
         if stated is None:
-            raise self._unexpected(answer, "did not say which range it sent")
-        return stated
-
-    def _check_range(self, answer: OpenRange, *, offset: int, size_bytes: int) -> None:
-        headers = answer.response.headers
-        stated = self._stated_range(answer)
-        if (stated.first, stated.last) != (offset, offset + size_bytes - 1):
-            raise self._unexpected(answer, "sent another range than asked")
-        length = headers.get("Content-Length")
+            raise self._unexpected(answer.host, "did not say which range it sent")
+        size_bytes = stated.last - stated.first + 1
+        length = answer.header("Content-Length")
         if length is not None and whole_number_or_none(length) != size_bytes:
-            raise self._unexpected(answer, "sent another number of bytes than asked")
-        if headers.get("Content-Encoding", "identity") != "identity":
-            raise self._unexpected(answer, "sent encoded bytes")
+            raise self._unexpected(answer.host, "sent another number of bytes than asked")
+        return _Statement(first=stated.first, size_bytes=size_bytes, total=stated.total, etag=etag)
 
-    def _unexpected(self, answer: OpenRange, what: str) -> SourceResponseError:
-        return SourceResponseError(f"{answer.host} {what}", media_id=self._media_id)
+    def _counted(self, answer: OpenRange) -> int:
+        """Reads a file that marks its end without stating its length."""
+        count = answer.count(self._largest_whole_bytes)
+        if count == 0:
+            raise self._unexpected(answer.host, "says that the file is empty")
+        if count > self._largest_whole_bytes:
+            raise self._unexpected(answer.host, self._one_go_only())
+        return count
+
+    def _size_without_range(self) -> int:
+        """Asks for the whole file, of whose pieces the CDN does not say how many bytes it has in all."""
+        with self._request({}) as answer:
+            stated = self._statement(answer) if answer.status == _WHOLE else None
+            if stated is None or not stated.total:
+                raise self._unexpected(answer.host, "does not say how long the file is")
+            return stated.total
+
+    def _one_go_only(self) -> str:
+        most = self._largest_whole_bytes
+        return f"sends whole files only: from there, no file of more than {most} bytes can be copied"
+
+    def _unexpected(self, host: str, what: str) -> SourceResponseError:
+        return SourceResponseError(f"{host} {what}", media_id=self._media_id)
 
 
 class OpenRange:
     """An answer of the CDN whose bytes are still to come; a context manager that closes it.
 
-    Iterating gives blocks of at most ``BLOCK_BYTES``, in all exactly the asked number of bytes.
+    Iterating gives blocks of at most ``BLOCK_BYTES``, in all exactly the bytes that are expected.
     """
 
-    def __init__(self, response: urllib3.BaseHTTPResponse, *, host: str, size_bytes: int, media_id: str) -> None:
-        self.response = response
+    def __init__(self, answer: Answer, *, host: str, media_id: str) -> None:
+        self._answer = answer
         self.host = host
-        self._size_bytes = size_bytes
+        self.status = answer.status
+        self.is_chunked = answer.is_chunked
         self._media_id = media_id
+        self._part = _FIRST_BYTE
+        self._is_all_there_is = False
 
     def __enter__(self) -> Self:
         return self
@@ -317,12 +376,24 @@ class OpenRange:
     ) -> None:
         self.close()
 
+    def header(self, name: str) -> str | None:
+        """Returns a header's value, if it was sent."""
+        return self._answer.headers.get(name)
+
+    def expect(self, part: Part, *, is_all_there_is: bool) -> None:
+        """Notes which bytes to give, and whether the answer has to end with them."""
+        self._part, self._is_all_there_is = part, is_all_there_is
+
     def __iter__(self) -> Iterator[bytes]:
-        """Raises SourceResponseError when fewer bytes come than asked, NetworkError when the connection fails."""
-        missing = self._size_bytes
+        """Raises SourceResponseError when other bytes come than expected, NetworkError when the connection fails."""
+        missing = self._part.size_bytes
         while missing:
             block = self.read_exactly(min(BLOCK_BYTES, missing))
+            if missing == self._part.size_bytes and self._part.offset == 0:
+                self._refuse_page(block)
             missing -= len(block)
+            if not missing and self._is_all_there_is and self._read(1):
+                raise SourceResponseError(f"{self.host} sent more bytes than before", media_id=self._media_id)
             yield block
 
     def read_exactly(self, size_bytes: int) -> bytes:
@@ -330,32 +401,49 @@ class OpenRange:
 
         Raises:
             SourceResponseError: the answer ends before.
-            TimeoutError: nothing came for ``IDLE_TIMEOUT_SECONDS``.
+            TimeoutError: nothing came for ``IDLE_TIMEOUT_SECONDS``, or next to nothing for longer.
             NetworkError: the connection broke.
         """
-        try:
-            data = self.response.read(size_bytes, decode_content=False)
-        except HTTPError as error:
-            raise _broken_off(self.host, error, media_id=self._media_id) from error
+        data = self._read(size_bytes)
         if len(data) != size_bytes:
             raise SourceResponseError(f"{self.host} sent too few bytes", media_id=self._media_id)
         return data
 
+    def count(self, most: int) -> int:
+        """Reads to the end, or to more than so many bytes, and returns how many there were; errors as above."""
+        count = 0
+        while count <= most and (block := self._read(BLOCK_BYTES)):
+            count += len(block)
+        return count
+
     def close(self) -> None:
-        """Gives the connection back if all was read, and closes it otherwise."""
-        # urllib3 has given it back already once the last byte was read; closing then does nothing.
-        self.response.close()
-        self.response.release_conn()
+        """Keeps the connection if all was read, and closes it otherwise."""
+        self._answer.close()
+
+    def _read(self, size_bytes: int) -> bytes:
+        try:
+            return self._answer.read(size_bytes)
+        except BROKEN_OFF as error:
+            raise _broken_off(self.host, error, media_id=self._media_id) from error
+
+    def _refuse_page(self, beginning: bytes) -> None:
+        if beginning[:64].lstrip().lower().startswith(_BEGINNINGS_OF_PAGES):
+            raise SourceResponseError(f"{self.host} sent a web page", media_id=self._media_id)
 
 
-def _broken_off(host: str, error: HTTPError, *, media_id: str) -> NetworkError:
-    if isinstance(error, ReadTimeoutError):
+_FIRST_BYTE: Final = Part(number=1, offset=0, size_bytes=1)
+_ANOTHER_RANGE: Final = "sent another range than asked"
+
+
+def _range_of(part: Part) -> dict[str, str]:
+    return {"Range": f"bytes={part.offset}-{part.offset + part.size_bytes - 1}"}
+
+
+def _broken_off(host: str, error: Exception, *, media_id: str) -> NetworkError:
+    # A connection's own patience ends with the built-in error of that name, that of an answer with urllib3's.
+    if isinstance(error, ReadTimeoutError | TimeoutError):
         return errors.TimeoutError(f"{host} sent nothing for {IDLE_TIMEOUT_SECONDS:g} seconds", media_id=media_id)
+    if isinstance(error, SlowSourceError):
+        slow = f"{host} sent less than {LEAST_BYTES_PER_SECOND} bytes a second for {STRETCH_SECONDS:g} seconds"
+        return errors.TimeoutError(slow, media_id=media_id)
     return NetworkError(f"{host}: {type(error).__name__}", media_id=media_id)
-
-
-def _expires_at(url: str) -> float:
-    """CloudFront's canned policy says in ``Expires`` when the URL runs out (seconds since the epoch)."""
-    (value, *_) = parse_qs(urlsplit(url).query).get("Expires", [None])
-    expires_at = whole_number_or_none(value)
-    return math.inf if expires_at is None else expires_at

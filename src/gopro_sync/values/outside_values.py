@@ -25,7 +25,9 @@ LONGEST_RETRY_AFTER_SECONDS: Final = 365 * 86_400.0
 
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 _SECONDS = re.compile(r"[0-9]+")
-_CONTENT_RANGE = re.compile(r"bytes (?P<first>[0-9]{1,18})-(?P<last>[0-9]{1,18})/(?P<total>[0-9]{1,18})")
+_CONTENT_RANGE = re.compile(
+    r"bytes (?P<first>[0-9]{1,18})-(?P<last>[0-9]{1,18})/(?P<total>[0-9]{1,18}|\*)", re.IGNORECASE
+)
 # A little more than DynamoDB holds, which is 38 digits from 1E-130 to 9.99E+125: what is larger could fill the memory.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 _DECIMAL = re.compile(r"[-+.0-9eE]{1,150}")
@@ -127,11 +129,11 @@ def retry_after_seconds(header: str | None, now: datetime) -> float | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContentRange:
-    """Which bytes of how many an answer holds, counted from 0; ``last`` is one of them."""
+    """Which bytes of how many an answer holds, counted from 0; ``last`` is one of them, and no total is left open."""
 
     first: int
     last: int
-    total: int
+    total: int | None
 
 
 def content_range_or_none(header: str | None) -> ContentRange | None:
@@ -139,8 +141,10 @@ def content_range_or_none(header: str | None) -> ContentRange | None:
     match = _CONTENT_RANGE.fullmatch(header or "")
     if match is None:
         return None
-    stated = ContentRange(first=int(match["first"]), last=int(match["last"]), total=int(match["total"]))
-    return stated if stated.first <= stated.last < stated.total else None
+    first, last = int(match["first"]), int(match["last"])
+    total = None if match["total"] == "*" else int(match["total"])
+    is_possible = first <= last and (total is None or last < total)
+    return ContentRange(first=first, last=last, total=total) if is_possible else None
 
 
 def _iso_time_or_none(value: object) -> datetime | None:

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import urllib3
 
 from gopro_sync.archive.bucket_writer import BucketWriter, storage_pool
 from gopro_sync.archive.engine import (
@@ -23,6 +22,7 @@ from gopro_sync.archive.engine import (
     TransferEngine,
     TransferRules,
 )
+from gopro_sync.archive.net.connections import SourceConnections
 from gopro_sync.archive.part_plan import PartLimits
 from gopro_sync.archive.source import source_pool
 from gopro_sync.archive.surroundings import Crew, Surroundings
@@ -57,7 +57,7 @@ class Bench:
         """Threads; their waits are noted instead of waited."""
         return WaitlessCrew(count, self.slept.append)
 
-    def engine(self, *, source_http: urllib3.PoolManager | None = None, **rules: Any) -> TransferEngine:
+    def engine(self, *, source_http: SourceConnections | None = None, **rules: Any) -> TransferEngine:
         """An engine with two workers whose waits take no time."""
         defaults: dict[str, Any] = {"limits": self.limits, "workers": 2, "part_size_bytes": 5 * MIB}
         return TransferEngine(

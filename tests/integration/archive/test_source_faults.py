@@ -99,6 +99,8 @@ def test_a_wrong_answer_to_a_small_file_leaves_no_object(
     small_bench: Bench, fault_and_error: tuple[Fault, type[GoProSyncError]]
 ) -> None:
     fault, error = fault_and_error
+    if fault.name is FaultName.RANGE_IGNORED:
+        pytest.skip("no wrong answer to who asks from byte 0 (test_whole_files.py)")
     small_bench.source.fail(fault)
     with pytest.raises(error):
         small_bench.transfer()
@@ -242,7 +244,8 @@ def test_an_empty_file_is_an_error_and_no_empty_object(bench: Bench) -> None:
         "ftp://cdn.example/video?Signature=secret",
         "https:///video?Signature=secret",
         "https://cdn.example:x/video?Signature=secret",
-        "https://cdn.example/vi deo?Signature=secret\r\n",
+        "https://cdn.exa mple/video?Signature=secret",
+        "https://cdn.example\\@127.0.0.1/video?Signature=secret",
         "secret",
         "",
     ],

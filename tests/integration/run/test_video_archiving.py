@@ -17,6 +17,7 @@ import urllib3
 
 from gopro_sync.archive.bucket_writer import BucketWriter, storage_pool
 from gopro_sync.archive.engine import TransferEngine, TransferRules
+from gopro_sync.archive.net.connections import SourceConnections
 from gopro_sync.archive.part_plan import PartLimits
 from gopro_sync.archive.proof import identity_in
 from gopro_sync.archive.second_object import SECOND_KEY
@@ -74,7 +75,7 @@ class World:
     s3: TransferS3
     dynamodb: DynamoDBClient
     http: httpx.Client
-    source_http: urllib3.PoolManager
+    source_http: SourceConnections
     storage_http: urllib3.PoolManager
     now: datetime = datetime(2026, 6, 1, 2, 0, tzinfo=UTC)
     seconds_left: Callable[[], float] = lambda: 900.0

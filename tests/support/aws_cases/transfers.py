@@ -17,6 +17,7 @@ import urllib3
 
 from gopro_sync.archive.bucket_writer import BucketWriter, storage_pool
 from gopro_sync.archive.engine import TransferEngine, TransferRules
+from gopro_sync.archive.net.connections import SourceConnections
 from gopro_sync.archive.part_plan import PartLimits
 from gopro_sync.archive.source import source_pool
 from gopro_sync.archive.surroundings import Surroundings
@@ -74,7 +75,7 @@ class TransferWorld:
     dynamodb: DynamoDBClient
     dynamodb_odd: OddClient
     http: httpx.Client
-    source_http: urllib3.PoolManager
+    source_http: SourceConnections
     storage_http: urllib3.PoolManager
     s3_client: Any
     now: datetime = datetime(2026, 6, 1, 2, 0, tzinfo=UTC)

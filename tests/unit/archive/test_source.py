@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from gopro_sync.archive.net.allowed_hosts import host_of
+from gopro_sync.archive.net.source_address import read_address
 from gopro_sync.archive.source import SignedUrl
 from gopro_sync.errors import GoProApiChangedError
 from tests.support.odd_values import NO_NUMBERS
@@ -92,10 +92,10 @@ def test_workers_that_were_refused_together_share_one_renewal() -> None:
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8080/x", "http://localhost/x", "http://[::1]:1/x", "https://a.b/x"])
 def test_https_and_loopback_are_taken(url: str) -> None:
-    assert host_of(url) in {"127.0.0.1", "localhost", "::1", "a.b"}
+    assert read_address(url).host in {"127.0.0.1", "localhost", "::1", "a.b"}
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1.evil.example/x", "http://10.0.0.1/x", "file:///etc/passwd"])
 def test_bytes_never_travel_in_the_clear(url: str) -> None:
     with pytest.raises(GoProApiChangedError):
-        host_of(url)
+        read_address(url)

@@ -1,4 +1,4 @@
-"""Which hosts videos are read from: over https, out to the internet, and nowhere else.
+"""Which hosts videos are read from: out on the internet, and nowhere else.
 
 Where a video lies is said by GoPro's answer, which is not to be trusted: it must not lead into the account's own
 network, to the metadata service of an instance, or to the Lambda runtime on 127.0.0.1.
@@ -7,46 +7,31 @@ network, to the metadata service of an instance, or to the Lambda runtime on 127
 from __future__ import annotations
 
 import ipaddress
-import re
 import socket
 from typing import Final
-from urllib.parse import urlsplit
 
-import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
-from gopro_sync.errors import GoProApiChangedError
-
-# Addresses that carry an IPv4 address inside, which could be any (RFC 6052, RFC 3056).
-_CARRIERS_OF_OTHERS: Final = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2002::/16"))
-
-
-_LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+# All that is public in IPv6 so far; what carries an IPv4 address, such as ``::127.0.0.1`` (IPv4-compatible), is not.
+# https://www.iana.org/assignments/ipv6-address-space/ipv6-address-space.xhtml
+_GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+# Not for the internet either, and not known as such to every release of Python: what is assigned to protocols, relays
+# of 6to4 and addresses of it, and one more range for examples. Python knows the others, Teredo among them.
+# https://www.iana.org/assignments/iana-ipv4-special-registry/iana-ipv4-special-registry.xhtml, likewise for IPv6
+_SPECIAL_IPV4: Final = (ipaddress.IPv4Network("192.0.0.0/24"), ipaddress.IPv4Network("192.88.99.0/24"))
+_SPECIAL_IPV6: Final = (ipaddress.IPv6Network("2002::/16"), ipaddress.IPv6Network("3fff::/20"))
+# How an IPv6-only network reaches IPv4 hosts: they are as public as the address inside (RFC 6052, 3.1). A VPC's NAT64:
+# https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-nat64-dns64.html. The prefix for local use,
+# 64:ff9b:1::/48, is refused: where in it the IPv4 address stands, each network decides for itself (RFC 8215).
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+# The second half of an address that ends with an IPv4 address behind a tunnel (RFC 5214, 6.1), after the bit that says
+# whether that one is unique in the world.
+_ISATAP: Final = 0x5EFE
+_UNIQUE_BIT: Final = 0x0200_0000
 
 
 class InternalAddressError(HTTPError):
     """The host is, or resolves to, an address that is not on the public internet."""
-
-
-def host_of(url: str) -> str:
-    """Returns the host of a signed URL, which is all that may be told of it.
-
-    Raises:
-        GoProApiChangedError: it is no URL, or bytes would travel in the clear to another machine.
-    """
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        # Not chained: the cause's message quotes the URL.
-        raise GoProApiChangedError("GoPro gave a malformed download URL") from None
-    if not host or re.search(r"[\x00-\x20\x7f]", url):
-        raise GoProApiChangedError("GoPro gave a malformed download URL")
-    if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK_HOSTS):
-        raise GoProApiChangedError(f"The download URL at {host} is not https")
-    return host
 
 
 def is_public(address: str) -> bool:
@@ -57,47 +42,36 @@ def is_public(address: str) -> bool:
     """
     # A link-local address can name its interface behind a percent sign.
     parsed = ipaddress.ip_address(address.partition("%")[0])
-    is_carrier = parsed.version == 6 and any(parsed in network for network in _CARRIERS_OF_OTHERS)
-    return parsed.is_global and not parsed.is_multicast and not is_carrier
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return parsed.is_global and not parsed.is_multicast and not any(parsed in some for some in _SPECIAL_IPV4)
+    inside = ipaddress.IPv4Address(int(parsed) & 0xFFFF_FFFF)
+    if parsed.ipv4_mapped is not None or parsed in _NAT64:
+        return is_public(str(inside))
+    if (int(parsed) >> 32 & 0xFFFF_FFFF) & ~_UNIQUE_BIT == _ISATAP and not is_public(str(inside)):
+        return False
+    return parsed in _GLOBAL_UNICAST and parsed.is_global and not any(parsed in some for some in _SPECIAL_IPV6)
 
 
-def restrict_to_public_addresses(pool: urllib3.PoolManager) -> None:
-    """Lets a pool refuse every other address, before and again after it connects, and before it sends anything."""
-    pool.pool_classes_by_scheme = {"http": _PublicHTTPConnectionPool, "https": _PublicHTTPSConnectionPool}
+def refuse_internal_names(host: str, port: int) -> None:
+    """Returns if a name resolves to public addresses only, or to none: connecting then says what is wrong with it.
 
-
-class _PublicHTTPConnection(HTTPConnection):
-    def _new_conn(self) -> socket.socket:
-        _refuse_internal_names(self.host, self.port)
-        return _checked(super()._new_conn())
-
-
-class _PublicHTTPSConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        _refuse_internal_names(self.host, self.port)
-        return _checked(super()._new_conn())
-
-
-class _PublicHTTPConnectionPool(HTTPConnectionPool):
-    ConnectionCls = _PublicHTTPConnection
-
-
-class _PublicHTTPSConnectionPool(HTTPSConnectionPool):
-    ConnectionCls = _PublicHTTPSConnection
-
-
-def _refuse_internal_names(host: str, port: int) -> None:
+    Raises:
+        InternalAddressError: it does not.
+    """
     try:
-        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError:
-        return  # connecting says what is wrong with the name
+        return
     if not all(is_public(str(address[0])) for *_, address in found):
         raise InternalAddressError("the host is not on the public internet")
 
 
-def _checked(connection: socket.socket) -> socket.socket:
-    # A name may resolve differently the second time: what counts is whom we are connected to.
-    if is_public(connection.getpeername()[0]):
-        return connection
-    connection.close()
-    raise InternalAddressError("the host is not on the public internet")
+def refuse_internal_peer(connection: socket.socket) -> None:
+    """Closes a connection to an internal address: a name may resolve differently the second time.
+
+    Raises:
+        InternalAddressError: it was one.
+    """
+    if not is_public(connection.getpeername()[0]):
+        connection.close()
+        raise InternalAddressError("the host is not on the public internet")

@@ -20,7 +20,12 @@ def open_pool(*, workers: int, ca_bundle: str | None) -> urllib3.PoolManager:
         workers: how many are kept open.
         ca_bundle: path of the certificates to trust instead of the system's.
     """
-    # urllib3 logs the paths that it asks for, with their signatures: at DEBUG always, at WARNING for odd headers.
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+    keep_addresses_out_of_the_log()
     # One context for all connections: urllib3 would read the trusted certificates anew for each.
     return urllib3.PoolManager(maxsize=workers, blocksize=BLOCK_BYTES, ssl_context=block_tls_context(ca_bundle))
+
+
+def keep_addresses_out_of_the_log() -> None:
+    """urllib3 logs the paths that it asks for, with their signatures: at DEBUG always, at WARNING for odd headers."""
+    for name in ("urllib3.connection", "urllib3.connectionpool"):
+        logging.getLogger(name).setLevel(logging.ERROR)

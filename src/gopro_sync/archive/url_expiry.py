@@ -1,0 +1,54 @@
+"""When a signed URL runs out, as far as it says so itself."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import parse_qsl
+
+from gopro_sync.values.outside_values import whole_number_or_none
+
+# S3 and Google's storage, which sign alike.
+_SIGNED_WITH_A_DATE: Final = ("x-amz-", "x-goog-")
+# CloudFront's replacements for what base64 and URLs quarrel about.
+_BASE64_OF_CLOUDFRONT: Final = str.maketrans("-_~", "+=/")
+
+
+def expires_at(url: str) -> float:
+    """Returns seconds since the epoch; infinity where the URL does not say.
+
+    CloudFront's canned policy, like S3's old signatures, says it in ``Expires``, its custom policy in ``Policy``, and
+    S3 today in ``X-Amz-Date`` and ``X-Amz-Expires``:
+    https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-creating-signed-url-custom-policy.html
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+    """
+    query = {name.lower(): value for name, value in parse_qsl(url.partition("#")[0].partition("?")[2])}
+    found = [
+        whole_number_or_none(query.get("expires")),
+        _end_of_policy(query.get("policy")),
+        *(_end_of_signature(query, prefix) for prefix in _SIGNED_WITH_A_DATE),
+    ]
+    return min((float(end) for end in found if end is not None), default=math.inf)
+
+
+def _end_of_policy(policy: str | None) -> int | None:
+    try:
+        document = json.loads(base64.b64decode((policy or "").translate(_BASE64_OF_CLOUDFRONT), validate=True))
+        end = document["Statement"][0]["Condition"]["DateLessThan"]["AWS:EpochTime"]
+    except (binascii.Error, ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return whole_number_or_none(end)
+
+
+def _end_of_signature(query: Mapping[str, str], prefix: str) -> float | None:
+    lifetime_seconds = whole_number_or_none(query.get(f"{prefix}expires"))
+    try:
+        signed_at = datetime.strptime(query.get(f"{prefix}date", ""), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return None if lifetime_seconds is None else signed_at.timestamp() + lifetime_seconds
