@@ -259,6 +259,24 @@ class MediaGoneError(GoProSyncError):
     remedy = "Nothing to do if you deleted it; an archived copy stays untouched."
 
 
+class ItemRefusedError(GoProSyncError):
+    """GoPro refuses one item, and answers the same session for others."""
+
+    remedy = (
+        "The message says what GoPro's status means. Open the item on gopro.com: what is refused there as well, only "
+        "GoPro's support can set free. It is asked for again by itself: after a day, then two, four and so on."
+    )
+
+
+class ItemUnreadableError(GoProSyncError):
+    """GoPro's answer for one item cannot be read, and its other answers can."""
+
+    remedy = (
+        "It is asked for again by itself: after a day, then two, four and so on. If many videos fail so, GoPro's "
+        "unofficial API has probably changed: look for a newer release, or report it."
+    )
+
+
 class IntegrityError(GoProSyncError):
     """The object in S3 does not equal the source; it is not called archived."""
 

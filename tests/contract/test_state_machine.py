@@ -59,6 +59,8 @@ RETRIED_BY: Final[dict[str, set[str]]] = {
     "SourceUrlExpiredError": {"DownloadVideo"},
     "SourceChangedError": {"DownloadVideo"},
     "IntegrityError": {"DownloadVideo"},
+    "ItemRefusedError": {"DownloadVideo"},
+    "ItemUnreadableError": {"DownloadVideo"},
 }
 OF_ONE_VIDEO: Final = {
     "IncompleteSourceError",

@@ -591,6 +591,8 @@ def test_the_partial_failure_notice_tells_a_person_what_failed_and_where_to_look
         ("StorageError", [30, 60, 120]),
         ("ThrottledError", [60, 120, 120, 120, 120]),
         ("IntegrityError", [30]),
+        ("ItemRefusedError", [30]),
+        ("ItemUnreadableError", [30]),
         ("SourceMissingError", []),
         ("KeyError", []),
     ],

@@ -10,14 +10,21 @@ from urllib.parse import quote
 
 import httpx
 
-from gopro_sync.errors import InvalidEventError, SessionRefusedError
+from gopro_sync.errors import (
+    GoProApiChangedError,
+    InvalidEventError,
+    ItemUnreadableError,
+    NetworkError,
+    RetryableError,
+    SessionRefusedError,
+)
 from gopro_sync.gopro.gate import OpenGate, RequestGate
 from gopro_sync.gopro.http import Exchange, RetryPolicy, json_of
 from gopro_sync.gopro.library import listing
 from gopro_sync.gopro.library.download import DownloadDescriptor, parse_descriptor
 from gopro_sync.gopro.library.media import LISTING_FIELDS, MalformedRow, MediaItem, is_media_id, parse_row
 from gopro_sync.gopro.session.session import Session
-from gopro_sync.gopro.statuses import error_for
+from gopro_sync.gopro.statuses import error_for, error_of_item
 from gopro_sync.values.timestamps import now_utc
 
 _SEARCH_PATH = "/media/search"
@@ -90,8 +97,16 @@ class GoProClient:
         Raises:
             InvalidEventError: the id cannot be a media id.
             MediaGoneError: GoPro no longer has the item.
+            ItemRefusedError: GoPro refuses the item, and answers the session otherwise.
+            ItemUnreadableError: the answer cannot be read, and others can.
         """
-        return parse_descriptor(self._get_json(_download_path(media_id), media_id=media_id), media_id)
+        path = _download_path(media_id)
+        try:
+            return parse_descriptor(self._get_json(path, media_id=media_id), media_id)
+        except GoProApiChangedError as odd:
+            if not self.is_answering():
+                raise
+            raise ItemUnreadableError(f"For this item alone: {odd.message}", media_id=media_id) from odd
 
     def get_media(self, media_id: str) -> MediaItem | MalformedRow:
         """Asks for one item of the library.
@@ -99,6 +114,7 @@ class GoProClient:
         Raises:
             InvalidEventError: the id cannot be a media id.
             MediaGoneError: GoPro no longer has the item.
+            ItemRefusedError: GoPro refuses the item, and answers the session otherwise.
         """
         return parse_row(self._get_json(_media_path(media_id), media_id=media_id))
 
@@ -114,15 +130,16 @@ class GoProClient:
         """Returns if GoPro accepts the session for reading the library: one request for one row."""
         self._search(1, 1)
 
+    def is_answering(self) -> bool:
+        """Whether GoPro answers this session a question that has nothing to do with any one item; asked once."""
+        try:
+            answer = self._exchange.get(_SEARCH_PATH, _search_params(1, 1), headers=self._headers)
+            return error_for(answer, now=self._now()) is None and isinstance(json_of(answer), dict)
+        except (NetworkError, GoProApiChangedError):
+            return False
+
     def _search(self, page: int, per_page: int) -> listing.Page:
-        # No filter is sent: GoPro ignores those that it does not know, and what is skipped is to be counted anyway.
-        params = {
-            "fields": ",".join(LISTING_FIELDS),
-            "order_by": "created_at",
-            "page": str(page),
-            "per_page": str(per_page),
-        }
-        return listing.parse_page(self._get_json(_SEARCH_PATH, params), page)
+        return listing.parse_page(self._get_json(_SEARCH_PATH, _search_params(page, per_page)), page)
 
     def _get_json(self, path: str, params: Mapping[str, str] | None = None, *, media_id: str | None = None) -> object:
         statuses: list[int] = []
@@ -134,9 +151,13 @@ class GoProClient:
             if statuses.count(500) == 2 and self._session_is_refused():
                 raise SessionRefusedError("GoPro answers with status 500 to this session only", media_id=media_id)
             error = error_for(answer, now=self._now(), media_id=media_id)
+            if not isinstance(error, RetryableError):
+                self._gate.after_answer()  # a refusal is an answer too
+            if isinstance(error, SessionRefusedError | GoProApiChangedError) and media_id and self.is_answering():
+                # It is neither the session nor the API: the trouble is this item's.
+                raise error_of_item(answer.status, media_id)
             if error is not None:
                 raise error
-            self._gate.after_answer()
             return json_of(answer, media_id)
 
         return self._exchange.retried(f"GET {path}", attempt)
@@ -151,6 +172,16 @@ class GoProClient:
         if answer.status == 500:
             return self._exchange.get(_ACCOUNT_PATH, headers=_UNACCEPTABLE_HEADERS).status == 406
         return isinstance(error_for(answer, now=self._now()), SessionRefusedError)
+
+
+def _search_params(page: int, per_page: int) -> dict[str, str]:
+    # No filter is sent: GoPro ignores those that it does not know, and what is skipped is to be counted anyway.
+    return {
+        "fields": ",".join(LISTING_FIELDS),
+        "order_by": "created_at",
+        "page": str(page),
+        "per_page": str(per_page),
+    }
 
 
 def _session_headers(session: Session) -> dict[str, str]:

@@ -12,6 +12,7 @@ from datetime import datetime
 from gopro_sync.errors import (
     GoProApiChangedError,
     GoProSyncError,
+    ItemRefusedError,
     MediaGoneError,
     NetworkError,
     SessionRefusedError,
@@ -22,6 +23,18 @@ from gopro_sync.values.outside_values import retry_after_seconds
 _REFUSED_SESSION = frozenset({401, 403})
 _TRANSIENT = frozenset({408, 425})
 _THROTTLED = frozenset({429, 509})
+_GONE = 410
+# What the standard means by a refusal (RFC 9110, 15.5; RFC 4918, 11.3; RFC 7725).
+_REFUSED_ITEM = {
+    401: "does not give this item to the account",
+    402: "asks for a payment before it gives this item: look at the account's subscription",
+    403: "does not give this item to the account",
+    422: "cannot process this item",
+    423: "has locked this item",
+    451: "withholds this item for legal reasons",
+}
+# No server may stop a whole night with one header.
+_LONGEST_PAUSE_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +69,8 @@ def error_for(answer: Answer, *, now: datetime, media_id: str | None = None) -> 
     if status == 200:
         return None
     said = f"GoPro answered with status {status}"
-    pause = retry_after_seconds(answer.headers.get("retry-after"), now)
+    asked = retry_after_seconds(answer.headers.get("retry-after"), now)
+    pause = None if asked is None else min(asked, _LONGEST_PAUSE_SECONDS)
     is_block_page = status == 403 and answer.is_web_page
     if status in _THROTTLED or is_block_page:
         cause = f"{said} and a block page" if is_block_page else said
@@ -70,3 +84,16 @@ def error_for(answer: Answer, *, now: datetime, media_id: str | None = None) -> 
     # 406, 410 and 415 say that the asked version of the API is gone; a redirect is never followed, because that would
     # carry the session to another place; anything else is unknown.
     return GoProApiChangedError(said, media_id=media_id)
+
+
+def error_of_item(status: int, media_id: str) -> GoProSyncError:
+    """The error that a status other than 200 stands for where GoPro answers the same session for other items.
+
+    Args:
+        status: the HTTP status, of those that are neither passing nor a 404.
+        media_id: the media item that was asked for.
+    """
+    if status == _GONE:
+        return MediaGoneError(f"GoPro no longer has this item (status {status})", media_id=media_id)
+    meaning = _REFUSED_ITEM.get(status, "does not give this item")
+    return ItemRefusedError(f"GoPro {meaning} (status {status})", media_id=media_id)

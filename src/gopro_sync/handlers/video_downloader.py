@@ -14,6 +14,7 @@ from gopro_sync import composition
 from gopro_sync.errors import (
     GoProApiChangedError,
     InvalidEventError,
+    ItemRefusedError,
     MediaGoneError,
     SessionRefusedError,
     SourceMissingError,
@@ -121,7 +122,7 @@ def _as_gopro_lists_it(video: Video, client: GoProClient) -> Video:
     """Return the video with its size, chapters and day of upload by GoPro's word: an event may be an example."""
     try:
         item = client.get_media(video.media_id)
-    except (GoProApiChangedError, MediaGoneError):
+    except (GoProApiChangedError, ItemRefusedError, MediaGoneError):
         return video  # the download will say so, if it concerns more than this one question
     if not isinstance(item, MediaItem):
         return video

@@ -15,6 +15,8 @@ from gopro_sync.errors import (
     ConfigurationError,
     GoProApiChangedError,
     InvalidEventError,
+    ItemRefusedError,
+    ItemUnreadableError,
     MediaGoneError,
     NetworkError,
     SessionRefusedError,
@@ -209,7 +211,62 @@ def test_a_redirect_is_never_followed(setting: MakeSetting, code: int) -> None:
 @pytest.mark.parametrize("code", [406, 410, 415])
 def test_a_retired_version_of_the_api_is_an_api_change_even_for_an_item(setting: MakeSetting, code: int) -> None:
     with pytest.raises(GoProApiChangedError):
-        setting(status(code)).client.get_download("a1")
+        setting(always=status(code)).client.get_download("a1")
+
+
+# --- one item's answer is one item's trouble -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (401, "does not give this item to the account"),
+        (402, "asks for a payment .* subscription"),
+        (403, "does not give this item to the account"),
+        (422, "cannot process this item"),
+        (423, "has locked this item"),
+        (451, "for legal reasons"),
+        *((code, "does not give this item") for code in (204, 301, 302, 400, 405, 406, 409, 415, 418)),
+    ],
+)
+def test_what_gopro_refuses_for_one_item_alone_is_that_items_trouble(
+    setting: MakeSetting, code: int, said: str
+) -> None:
+    here = setting(status(code))
+    with pytest.raises(ItemRefusedError, match=f"{said}.*status {code}") as caught:
+        here.client.get_download("a1")
+    assert caught.value.media_id == "a1"
+    assert len(here.api.requests) == 2, "the item, and one question that any living session is answered"
+
+
+def test_an_item_that_is_gone_with_another_status_is_gone(setting: MakeSetting) -> None:
+    with pytest.raises(MediaGoneError):
+        setting(status(410)).client.get_download("a1")
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"not json", b"<html>", b"[]", b'{"_embedded": []}', b'{"_embedded": {"variations": 5}}']
+)
+def test_what_cannot_be_read_for_one_item_alone_is_that_items_trouble(setting: MakeSetting, body: bytes) -> None:
+    here = setting(lambda _request: httpx.Response(200, content=body))
+    with pytest.raises(ItemUnreadableError, match="For this item alone"):
+        here.client.get_download("a1")
+
+
+@pytest.mark.parametrize("otherwise", [status(401), status(500), breaking_off, httpx.Response(200, html="<html>")])
+@pytest.mark.parametrize("code", [401, 403])
+def test_a_refusal_counts_for_the_session_unless_that_is_proven_alive(
+    setting: MakeSetting, code: int, otherwise: Reply
+) -> None:
+    with pytest.raises(SessionRefusedError):
+        setting(status(code), otherwise).client.get_download("a1")
+
+
+@pytest.mark.parametrize("header", ["9" * 400, "86400"])
+def test_no_header_asks_for_more_than_an_hour(setting: MakeSetting, header: str) -> None:
+    with pytest.raises(ThrottledError) as caught:
+        setting(status(429, **{"Retry-After": header})).client.get_download("a1")
+    assert caught.value.retry_after_seconds == 3600
 
 
 def test_an_endless_body_is_cut_off(setting: MakeSetting) -> None:
@@ -233,7 +290,7 @@ def test_a_compressed_answer_is_measured_unpacked(setting: MakeSetting) -> None:
     packed = {"Content-Encoding": "gzip"}
     here = setting(httpx.Response(200, content=good, headers=packed), httpx.Response(200, content=bomb, headers=packed))
     assert len(here.client.get_download("a1").variations) == 1
-    with pytest.raises(GoProApiChangedError, match="8388608 bytes"):
+    with pytest.raises(ItemUnreadableError, match="8388608 bytes"):
         here.client.get_download("a1")
 
 
