@@ -220,8 +220,9 @@ class VideoTransfer:
         return self._result_of_claimed(video, claim.record)
 
     def _result_of_claimed(self, video: Video, record: TrackerRecord) -> VideoResult:
+        self._gate.speaks_for(video.media_id, has_failed_before=record.video.retry_count > 0)
         try:
-            return self._archive_or_blame_object(video, record)
+            result = self._archive_or_blame_object(video, record)
         except (AccessDeniedError, ConfigurationError) as error:
             # True of every video of this run: none of them need try, and none is to blame.
             self._gate.stop_run(error)
@@ -235,10 +236,12 @@ class VideoTransfer:
             return self._waiting(error)
         except RetryableError as error:
             if isinstance(error, NetworkError | ThrottledError):
-                self._gate.after_failure(error, video.media_id)
+                self._gate.after_failure(error, video.media_id, is_answering=self._client.is_answering)
             if _asks_for_a_long_wait(error):
                 self._tracker.put_back(record, owner=self._owner)
             raise
+        self._gate.after_success()
+        return result
 
     def _archive_or_blame_object(self, video: Video, record: TrackerRecord) -> VideoResult:
         try:

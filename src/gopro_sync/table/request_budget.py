@@ -4,8 +4,10 @@ Forty downloaders know nothing of one another. What they share is one record of 
 video has:
 
 * The budget: requests of the current minute. Who finds it used up comes back in the next minute.
-* The circuit: when GoPro asks one worker for fewer requests, or two videos in a row get no answer, all pause. When the
-  pause is over, one worker alone tries (the probe); if GoPro answers, all go on, and otherwise the pause is doubled.
+* The circuit: when GoPro asks one worker for fewer requests, or several videos in a row get no answer, all pause. When
+  the pause is over, one worker alone tries (the probe); if GoPro answers, all go on, otherwise the pause is doubled.
+* The odd ones: videos that failed while GoPro answered for others. That they fail again says nothing of GoPro: they
+  stop nobody, and none of them is the one that tries as long as there are others.
 * A stopped run: when something that all videos need is refused or missing, the other videos of that run are not asked
   for any more. It is noted under the run's name, so that the next run begins afresh.
 
@@ -17,7 +19,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 GATE_KEY: Final = "#gopro-requests"
+_LISTING: Final = "listing"
 
 _FIRST_PAUSE_SECONDS: Final = 60
 _LONGEST_PAUSE_SECONDS: Final = 600
@@ -47,10 +50,16 @@ _LONGEST_PAUSE_SECONDS: Final = 600
 _LONGEST_ASKED_PAUSE_SECONDS: Final = 3600
 # A probe that has not come back by then has died: the next worker tries. Longer than the tries of one call to the API.
 _PROBE_SECONDS: Final = 120
-# Two videos without an answer within this time are an outage, one alone may be that video's own trouble.
+# So many different videos in a row without an answer, each within this time of the one before, are an outage. Fewer are
+# one only if GoPro does not answer a question that has nothing to do with them either; one alone never is.
 _OUTAGE_WINDOW_SECONDS: Final = 120
+_OUTAGE_ITEMS: Final = 5
+# The record is written with every request: it stays small.
+_MOST_ODD_ITEMS: Final = 40
 # Those who wait for the same moment do not all come at it.
 _SPREAD_SECONDS: Final = 10
+# So long another one may try first, after a pause; where there is no other, a video that failed before tries.
+_FIRST_CALL_SECONDS: Final = 2 * _SPREAD_SECONDS
 _SECONDS_PER_MINUTE: Final = 60
 # What is true of every video, under the names by which the record has it.
 _STOPPING_ERRORS: Final = {error.__name__: error for error in (AccessDeniedError, ConfigurationError)}
@@ -100,6 +109,19 @@ class SharedGate:
         self._in_hand = 0
         self._is_probe = False
         self._is_run_stopped = False
+        self._seen_failing: Sequence[str] = ()
+        self._media_id = _LISTING
+        self._has_failed_before = False
+
+    def speaks_for(self, media_id: str, *, has_failed_before: bool) -> None:
+        """Note which video this worker archives.
+
+        Args:
+            media_id: which.
+            has_failed_before: whether an earlier run has failed with it.
+        """
+        self._media_id = media_id
+        self._has_failed_before = has_failed_before
 
     def before_request(self) -> None:
         """Return if a request may be sent now.
@@ -122,22 +144,47 @@ class SharedGate:
             if not self._is_probe:
                 return
             self._is_probe = False
-        self._update_if(
-            "REMOVE paused_until, pause_seconds, failed_media_id, failed_at", "attribute_exists(pause_seconds)", {}
-        )
-        logger.info("GoPro answers again: all workers go on", extra={"event_type": EventType.GOPRO_RESUMED})
+        self._note_odd(_texts(self._open().get("failed_items")))
 
-    def after_failure(self, error: RetryableError, media_id: str | None = None) -> None:
+    def after_success(self) -> None:
+        """Note that this worker's video got on: others that failed before have trouble of their own.
+
+        It spares pauses and nothing else: where it cannot be noted, the video has got on all the same.
+        """
+        with suppress(AccessDeniedError, ConfigurationError, TrackerError):
+            self._note_odd(self._seen_failing)
+
+    def after_failure(
+        self, error: RetryableError, media_id: str | None = None, *, is_answering: Callable[[], bool] = lambda: False
+    ) -> None:
         """Note that something could not be had, after all tries; close the gate for all if GoPro is the reason.
 
         Args:
             error: what the last try ended with.
             media_id: which video; None for the listing.
+            is_answering: whether GoPro answers a question that has nothing to do with any video; asked where it
+                matters.
         """
-        if isinstance(error, ThrottledError) or (
-            isinstance(error, NetworkError) and (self._is_probe or self._another_failed_just_now(media_id or "listing"))
-        ):
+        if not isinstance(error, ThrottledError | NetworkError):
+            return
+        subject = media_id or _LISTING
+        last = self._update("SET failed_at = :now", {":now": self._now()}, returns="ALL_OLD")
+        is_odd, is_throttled = subject in self._odd(last), isinstance(error, ThrottledError)
+        failing = self._failing(last)
+        if not is_odd:
+            failing = [*(item for item in failing if item != subject), subject]
+            self._update("SET failed_items = :failing", {":failing": failing}, returns="ALL_NEW")
+        if is_throttled:
+            is_of_all = not is_odd
+        elif is_odd or self._has_failed_before:
+            is_of_all = not is_answering()
+        else:
+            is_suspicious = self._is_probe or len(failing) > 1
+            is_of_all = is_suspicious and (len(failing) >= _OUTAGE_ITEMS or not is_answering())
+        if is_of_all:
             self._pause(error.retry_after_seconds)
+        else:
+            self._let_another_try()
 
     def stop_run(self, error: AccessDeniedError | ConfigurationError) -> None:
         """Let the other workers of this run meet ``error`` instead of asking GoPro for videos.
@@ -174,12 +221,22 @@ class SharedGate:
         if self._run is not None:
             condition += " AND (attribute_not_exists(stopped_run) OR stopped_run <> :run)"
             values[":run"] = self._run
-        old = self._update_if("SET requests_used = requests_used + :count", condition, values)
-        if old is None:
+        outcome = update_record(
+            self._client,
+            self._table_name,
+            GATE_KEY,
+            "SET requests_used = requests_used + :count",
+            values,
+            condition=condition,
+            returns="ALL_NEW",
+        )
+        old = outcome.record
+        self._seen_failing = self._failing(old)
+        if outcome.is_done:
             return
         self._refuse_stopped_run(old)
         if "pause_seconds" in old:
-            self._probe_or_wait(_number(old, "paused_until"))
+            self._probe_or_wait(old)
             return
         if "budget_minute" in old:
             self._refuse_within(_number(old, "budget_minute"), minute)
@@ -207,10 +264,12 @@ class SharedGate:
         if budget_minute > minute:
             raise _changed_by_hand("budget_minute")
 
-    def _probe_or_wait(self, paused_until: int) -> None:
-        now = self._now()
+    def _probe_or_wait(self, record: Mapping[str, Any]) -> None:
+        now, paused_until = self._now(), _number(record, "paused_until")
         if paused_until > now:
             raise self._unavailable("All requests to GoPro pause", paused_until)
+        if self._comes_last(record) and paused_until + _FIRST_CALL_SECONDS > now:
+            raise self._unavailable("Another video tries first", paused_until + _FIRST_CALL_SECONDS)
         taken_by_another = self._update_if(
             "SET paused_until = :until",
             "paused_until = :seen",
@@ -249,13 +308,42 @@ class SharedGate:
         )
         return refused is None
 
-    def _another_failed_just_now(self, media_id: str) -> bool:
-        now = self._now()
-        last = self._update(
-            "SET failed_media_id = :media_id, failed_at = :now", {":media_id": media_id, ":now": now}, returns="ALL_OLD"
+    def _let_another_try(self) -> None:
+        """Give the probe back, if this is the one: its failure says nothing of GoPro."""
+        with self._lock:
+            if not self._is_probe:
+                return
+            self._is_probe = False
+        self._update_if("SET paused_until = :now", "attribute_exists(pause_seconds)", {":now": self._now()})
+
+    def _open(self) -> Mapping[str, Any]:
+        """Let all go on; return the record as it was."""
+        last = self._update("REMOVE paused_until, pause_seconds", {}, returns="ALL_OLD")
+        logger.info("GoPro answers again: all workers go on", extra={"event_type": EventType.GOPRO_RESUMED})
+        return last
+
+    def _note_odd(self, failing: Sequence[str]) -> None:
+        """Note that these failed while GoPro answered for this one; a note that gets lost costs a pause."""
+        others = [item for item in failing if item not in {self._media_id, _LISTING}]
+        if not others:
+            return
+        last = self._update("REMOVE failed_items", {}, returns="ALL_OLD")
+        odd = [*(item for item in self._odd(last) if item not in others), *others]
+        self._update(
+            "SET odd_items = :odd, odd_run = :run",
+            {":odd": odd[-_MOST_ODD_ITEMS:], ":run": self._run or ""},
+            returns="ALL_NEW",
         )
-        failed_at = whole_number_or_none(last.get("failed_at")) or 0
-        return last.get("failed_media_id", media_id) != media_id and now - failed_at <= _OUTAGE_WINDOW_SECONDS
+
+    def _comes_last(self, record: Mapping[str, Any]) -> bool:
+        return self._has_failed_before or self._media_id in self._odd(record) + _texts(record.get("failed_items"))
+
+    def _odd(self, record: Mapping[str, Any]) -> list[str]:
+        return _texts(record.get("odd_items")) if record.get("odd_run") == (self._run or "") else []
+
+    def _failing(self, record: Mapping[str, Any]) -> list[str]:
+        failed_at = whole_number_or_none(record.get("failed_at")) or 0
+        return _texts(record.get("failed_items")) if self._now() - failed_at <= _OUTAGE_WINDOW_SECONDS else []
 
     def _unavailable(self, message: str, until: int) -> GoProUnavailableError:
         wait = max(1, until - self._now()) + self._jitter() * _SPREAD_SECONDS
@@ -276,6 +364,10 @@ class SharedGate:
         self, expression: str, values: Mapping[str, Any], *, returns: Literal["ALL_OLD", "ALL_NEW"]
     ) -> Mapping[str, Any]:
         return update_record(self._client, self._table_name, GATE_KEY, expression, values, returns=returns).record
+
+
+def _texts(value: object) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def _number(record: Mapping[str, Any], name: str) -> int:

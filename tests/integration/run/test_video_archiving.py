@@ -30,7 +30,10 @@ from gopro_sync.errors import (
     GoProUnavailableError,
     IncompleteSourceError,
     IntegrityError,
+    ItemRefusedError,
+    ItemUnreadableError,
     MediaGoneError,
+    NetworkError,
     ObjectRefusedError,
     RequestRefusedError,
     SessionRefusedError,
@@ -813,7 +816,7 @@ def test_a_long_wait_that_is_asked_for_is_waited_for_outside_and_then_it_goes_on
     assert (waiting.status, waiting.wait_seconds) == (VideoStatus.WAITING, 300)
     assert world.record()["status"] == "PENDING", "no attempt is counted"
     assert max(world.waits, default=0) <= 30
-    world.now += timedelta(seconds=300)
+    world.now += timedelta(seconds=300 + 20)  # others that wait for the same server are let in first
     assert world.archive(found).status is VideoStatus.COMPLETED
     assert len(world.s3.parts_sent()) == len(set(world.s3.parts_sent())), "what S3 holds is used"
     world.assert_archived_whole()
@@ -1003,7 +1006,7 @@ def test_a_throttled_video_makes_the_others_wait_and_is_no_failure_of_theirs(wor
     assert (waiting.status, waiting.wait_seconds) == (VideoStatus.WAITING, 60)
     assert len(world.gopro.admin.requests()) == asked, "GoPro is left alone"
     assert "lease_owner" not in world.record()
-    world.now += timedelta(seconds=61)
+    world.now += timedelta(seconds=61 + 20)  # the others are let in first
     assert world.archive(found).status is VideoStatus.COMPLETED
 
 
@@ -1017,3 +1020,71 @@ def test_a_wait_that_the_run_has_no_time_for_ends_it(world: World) -> None:
 
     assert world.record()["status"] == "PENDING"
     assert world.archive(found, deadline=world.now + timedelta(seconds=900)).status is VideoStatus.WAITING
+
+
+def only(found: Discovery, media_id: str) -> Discovery:
+    """What was found, as if that one had been all."""
+    return replace(found, videos=tuple(video for video in found.videos if video.media_id == media_id))
+
+
+def test_two_items_that_always_answer_500_delay_nobody(world: World) -> None:
+    world.put(*(recording(MIB, media_id=media_id) for media_id in ("poison1", "poison2", "later1", "later2")))
+    world.fail(*(Fault(FaultName.SERVER_ERROR, endpoint=Endpoint.DOWNLOAD, media_id=f"poison{n}") for n in (1, 2)))
+    found = world.discover()
+
+    for later in ("later1", "later2"):
+        for poison in ("poison1", "poison2"):
+            with pytest.raises(NetworkError, match="status 500"):
+                world.archive(only(found, poison))
+        assert world.archive(only(found, later)).status is VideoStatus.COMPLETED
+
+
+def test_a_download_that_no_item_gets_makes_all_wait(world: World) -> None:
+    world.put(*(recording(MIB, media_id=f"m{number}") for number in range(6)))
+    world.fail(Fault(FaultName.SERVER_ERROR, endpoint=Endpoint.DOWNLOAD))
+    found = world.discover()
+
+    for number in range(5):
+        with pytest.raises(NetworkError):
+            world.archive(only(found, f"m{number}"))
+
+    assert world.archive(only(found, "m5")).status is VideoStatus.WAITING
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        *((Fault(FaultName.SERVER_ERROR, status=status), ItemRefusedError) for status in (401, 402, 403, 422, 451)),
+        (Fault(FaultName.NOT_FOUND), MediaGoneError),
+        (Fault(FaultName.ODD_BODY, text="not JSON"), ItemUnreadableError),
+        (Fault(FaultName.EMPTY_BODY), ItemUnreadableError),
+        (Fault(FaultName.HTML_PAGE), ItemUnreadableError),
+    ],
+)
+def test_what_gopro_answers_for_one_item_is_that_items_trouble(
+    world: World, fault: Fault, error: type[GoProSyncError]
+) -> None:
+    world.put(recording(MIB, media_id="odd"), recording(MIB, media_id="good"))
+    world.fail(replace(fault, endpoint=Endpoint.DOWNLOAD, media_id="odd"))
+    found = world.discover()
+
+    for _ in range(2):
+        with pytest.raises(error) as raised:
+            world.archive(only(found, "odd"))
+        assert raised.value.media_id == "odd"
+    assert world.archive(only(found, "good")).status is VideoStatus.COMPLETED
+
+
+def test_a_session_that_is_refused_for_all_is_refused(world: World) -> None:
+    world.put(recording(MIB))
+    found = world.discover()
+    world.fail(Fault(FaultName.DEAD_TOKEN))
+    with pytest.raises(SessionRefusedError):
+        world.archive(found)
+
+
+def test_odd_urls_lead_to_the_original(world: World) -> None:
+    world.put(recording(MIB, LARGE))
+    world.fail(Fault(FaultName.ODD_URL, text="&disposition=%3b[1]|caf\u00e9 {2}^"))
+    assert world.archive(world.discover()).status is VideoStatus.COMPLETED
+    world.assert_archived_whole()

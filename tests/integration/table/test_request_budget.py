@@ -196,6 +196,189 @@ def test_one_video_without_an_answer_stops_nobody_and_two_are_an_outage(night: N
     assert night.wait_of(night.worker()) == 60
 
 
+@dataclass(slots=True)
+class Neutral:
+    """A question that has nothing to do with any video; counts how often it was asked."""
+
+    is_answered: bool = True
+    asked: int = 0
+
+    def __call__(self) -> bool:
+        self.asked += 1
+        return self.is_answered
+
+
+BROKEN = NetworkError("GoPro answered with status 500")
+THROTTLED = ThrottledError("Too many requests")
+
+
+def item(night: Night, media_id: str, *, has_failed_before: bool = False) -> SharedGate:
+    """The worker of one video of the run."""
+    worker = night.worker(run="run-1")
+    worker.speaks_for(media_id, has_failed_before=has_failed_before)
+    return worker
+
+
+def fails(night: Night, media_id: str, error: NetworkError | ThrottledError = BROKEN, **options: Any) -> None:
+    """A video asks, and fails in the end."""
+    answering = options.pop("is_answering", Neutral())
+    worker = item(night, media_id, **options)
+    worker.before_request()
+    worker.after_failure(error, media_id, is_answering=answering)
+
+
+def gets_on(night: Night, media_id: str) -> None:
+    worker = item(night, media_id)
+    worker.before_request()
+    worker.after_answer()
+    worker.after_success()
+
+
+def test_a_few_items_that_always_fail_stop_nobody_while_gopro_answers(night: Night) -> None:
+    for _ in range(4):
+        for media_id in "ab":
+            fails(night, media_id)
+        night.later(30)
+        assert night.wait_of(item(night, "c")) == 0
+
+
+def test_two_items_are_an_outage_if_gopro_answers_nothing_else_either(night: Night) -> None:
+    for media_id in "ab":
+        fails(night, media_id, is_answering=Neutral(is_answered=False))
+
+    assert night.wait_of(item(night, "c")) == 60
+
+
+def test_many_different_items_in_a_row_are_an_outage_whatever_else_is_answered(night: Night) -> None:
+    for media_id in "abcde":
+        fails(night, media_id)
+
+    assert night.wait_of(item(night, "f")) == 60
+
+
+def test_failures_with_successes_between_them_are_no_outage(night: Night) -> None:
+    for number in range(30):
+        fails(night, f"odd-{number}")
+        if number % 4 == 3:
+            gets_on(night, f"good-{number}")
+
+    assert night.wait_of(item(night, "f")) == 0
+
+
+def test_items_that_failed_while_others_got_on_count_no_more(night: Night) -> None:
+    for media_id in "abcd":
+        fails(night, media_id)
+    gets_on(night, "good")
+    for media_id in "abcde":
+        fails(night, media_id)
+
+    assert night.wait_of(item(night, "f")) == 0
+
+
+def test_items_that_failed_in_earlier_runs_are_an_outage_only_if_gopro_answers_nothing(night: Night) -> None:
+    for media_id in "abcdefgh":
+        fails(night, media_id, has_failed_before=True)
+    assert night.wait_of(item(night, "z")) == 0
+
+    fails(night, "a", has_failed_before=True, is_answering=Neutral(is_answered=False))
+    assert night.wait_of(item(night, "z")) == 60
+
+
+def test_an_item_that_is_throttled_again_after_others_got_on_stops_nobody(night: Night) -> None:
+    fails(night, "a", THROTTLED)
+    assert night.wait_of(item(night, "b")) == 60
+    night.later(61)
+    gets_on(night, "b")
+    night.later(30)
+
+    fails(night, "a", THROTTLED)
+    assert night.wait_of(item(night, "c")) == 0
+    fails(night, "c", THROTTLED)
+    assert night.wait_of(item(night, "d")) == 60
+
+
+@pytest.mark.parametrize("has_failed_before", [True, False])
+def test_a_probe_does_not_ride_on_an_item_that_failed_before(night: Night, has_failed_before: bool) -> None:
+    fails(night, "a", THROTTLED)
+    night.later(61)
+    failed = item(night, "y" if has_failed_before else "a", has_failed_before=has_failed_before)
+
+    assert night.wait_of(failed) > 0
+    assert night.wait_of(item(night, "b")) == 0, "the probe"
+    assert night.wait_of(item(night, "c")) > 0
+
+
+def test_where_there_is_no_other_an_item_that_failed_before_tries(night: Night) -> None:
+    fails(night, "a", THROTTLED)
+    night.later(61)
+    wait = night.wait_of(item(night, "a"))
+    assert 0 < wait <= 20
+    night.later(wait)
+
+    gets_on(night, "a")
+
+    assert night.wait_of(item(night, "b")) == 0
+
+
+def test_a_probe_that_fails_by_itself_does_not_double_the_pause(night: Night) -> None:
+    fails(night, "a", THROTTLED)
+    night.later(61)
+
+    fails(night, "b")
+
+    assert night.wait_of(item(night, "c")) == 0, "another one tries at once"
+
+
+def test_what_is_odd_in_one_run_is_none_of_the_next_ones_business(night: Night) -> None:
+    fails(night, "a", THROTTLED)
+    night.later(61)
+    gets_on(night, "b")
+    worker = night.worker(run="run-2")
+    worker.speaks_for("a", has_failed_before=False)
+
+    worker.after_failure(THROTTLED, "a")
+
+    assert night.wait_of(item(night, "c")) == 60
+
+
+def test_a_neutral_question_is_asked_only_where_it_matters(night: Night) -> None:
+    neutral = Neutral()
+    fails(night, "a", is_answering=neutral)
+    assert neutral.asked == 0
+    fails(night, "b", is_answering=neutral)
+    assert neutral.asked == 1
+
+
+def test_a_video_that_got_on_has_got_on_whatever_the_record_is(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    fails(night, "a")
+    worker = item(night, "b")
+    worker.before_request()
+
+    def refuse(**_: Any) -> Any:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "UpdateItem")
+
+    monkeypatch.setattr(night.dynamodb, "update_item", refuse)
+    worker.after_success()
+
+
+def test_the_record_stays_small(night: Night) -> None:
+    for number in range(15):
+        for place in range(3):
+            fails(night, f"odd-{number}-{place}")
+        gets_on(night, "good")
+
+    record = make_dynamodb_client().get_item(TableName=TABLE, Key={"media_id": {"S": GATE_KEY}})["Item"]
+    assert len(record["odd_items"]["L"]) == 40
+
+
+@pytest.mark.parametrize("spoilt", [{"N": "5"}, {"S": "a"}, {"L": [{"N": "5"}, {"NULL": True}]}])
+def test_notes_that_somebody_spoilt_count_as_none(night: Night, spoilt: dict[str, Any]) -> None:
+    night.put(failed_items=spoilt, odd_items=spoilt, odd_run={"S": "run-1"}, failed_at={"N": "99999999999"})
+    fails(night, "a")
+    gets_on(night, "b")
+    assert night.wait_of(item(night, "c")) == 0
+
+
 def test_two_failures_far_apart_are_no_outage(night: Night) -> None:
     night.worker().after_failure(NetworkError("GoPro answered with status 500"), "a")
     night.later(600)
@@ -262,7 +445,7 @@ def test_trouble_is_noted_in_a_record_that_was_changed_by_hand_or_the_record_is_
 def test_a_failure_whose_time_cannot_be_read_is_not_one_of_just_now(
     night: Night, failed_at: dict[str, Any] | None
 ) -> None:
-    night.put(failed_media_id={"S": "a"}, **({} if failed_at is None else {"failed_at": failed_at}))
+    night.put(failed_items={"L": [{"S": "a"}]}, **({} if failed_at is None else {"failed_at": failed_at}))
 
     night.worker().after_failure(NetworkError("GoPro answered with status 500"), "b")
 
