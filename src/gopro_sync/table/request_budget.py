@@ -172,7 +172,7 @@ class SharedGate:
         is_odd, is_throttled = subject in self._odd(last), isinstance(error, ThrottledError)
         failing = self._failing(last)
         if not is_odd:
-            failing = [*(item for item in failing if item != subject), subject]
+            failing = [*(item for item in failing if item != subject), subject][-_MOST_ODD_ITEMS:]
             self._update("SET failed_items = :failing", {":failing": failing}, returns="ALL_NEW")
         if is_throttled:
             is_of_all = not is_odd
@@ -342,6 +342,9 @@ class SharedGate:
         return _texts(record.get("odd_items")) if record.get("odd_run") == (self._run or "") else []
 
     def _failing(self, record: Mapping[str, Any]) -> list[str]:
+        """Return the videos that failed in a row, up to now; a pause does not break the row."""
+        if "pause_seconds" in record:
+            return _texts(record.get("failed_items"))
         failed_at = whole_number_or_none(record.get("failed_at")) or 0
         return _texts(record.get("failed_items")) if self._now() - failed_at <= _OUTAGE_WINDOW_SECONDS else []
 

@@ -256,6 +256,19 @@ def test_many_different_items_in_a_row_are_an_outage_whatever_else_is_answered(n
     assert night.wait_of(item(night, "f")) == 60
 
 
+def test_an_outage_of_downloads_alone_costs_one_item_a_pause(night: Night) -> None:
+    for media_id in "abcde":
+        fails(night, media_id)
+
+    pauses = []
+    for number in range(5):
+        pauses.append(night.wait_of(item(night, "z")))
+        night.later(pauses[-1] + 1)
+        fails(night, f"probe-{number}")
+
+    assert pauses == [60, 120, 240, 480, 600]
+
+
 def test_failures_with_successes_between_them_are_no_outage(night: Night) -> None:
     for number in range(30):
         fails(night, f"odd-{number}")
