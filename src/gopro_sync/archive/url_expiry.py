@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import parse_qsl
 
-from gopro_sync.values.outside_values import whole_number_or_none
+from gopro_sync.values.outside_values import whole_number_or_none, zoned_moment_or_none
 
 # S3 and Google's storage, which sign alike.
 _SIGNED_WITH_A_DATE: Final = ("x-amz-", "x-goog-")
@@ -33,22 +31,21 @@ def expires_at(url: str) -> float:
         _end_of_policy(query.get("policy")),
         *(_end_of_signature(query, prefix) for prefix in _SIGNED_WITH_A_DATE),
     ]
-    return min((float(end) for end in found if end is not None), default=math.inf)
+    return min((end for end in found if end is not None), default=math.inf)
 
 
 def _end_of_policy(policy: str | None) -> int | None:
     try:
         document = json.loads(base64.b64decode((policy or "").translate(_BASE64_OF_CLOUDFRONT), validate=True))
-        end = document["Statement"][0]["Condition"]["DateLessThan"]["AWS:EpochTime"]
-    except (binascii.Error, ValueError, LookupError, TypeError, RecursionError):
+    except (ValueError, RecursionError):  # the errors of base64 and JSON are of the first kind
         return None
-    return whole_number_or_none(end)
+    match document:
+        case {"Statement": [{"Condition": {"DateLessThan": {"AWS:EpochTime": end}}}, *_]}:
+            return whole_number_or_none(end)
+    return None
 
 
 def _end_of_signature(query: Mapping[str, str], prefix: str) -> float | None:
     lifetime_seconds = whole_number_or_none(query.get(f"{prefix}expires"))
-    try:
-        signed_at = datetime.strptime(query.get(f"{prefix}date", ""), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    except ValueError:
-        return None
-    return None if lifetime_seconds is None else signed_at.timestamp() + lifetime_seconds
+    signed_at = zoned_moment_or_none(query.get(f"{prefix}date"))
+    return None if lifetime_seconds is None or signed_at is None else signed_at.timestamp() + lifetime_seconds

@@ -24,10 +24,8 @@ _SPECIAL_IPV6: Final = (ipaddress.IPv6Network("2002::/16"), ipaddress.IPv6Networ
 # https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-nat64-dns64.html. The prefix for local use,
 # 64:ff9b:1::/48, is refused: where in it the IPv4 address stands, each network decides for itself (RFC 8215).
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
-# The second half of an address that ends with an IPv4 address behind a tunnel (RFC 5214, 6.1), after the bit that says
-# whether that one is unique in the world.
-_ISATAP: Final = 0x5EFE
-_UNIQUE_BIT: Final = 0x0200_0000
+# What stands before the IPv4 address of a tunnel's end (RFC 5214, 6.1), whether that one is unique in the world or not.
+_ISATAP: Final = frozenset({b"\x00\x00\x5e\xfe", b"\x02\x00\x5e\xfe"})
 
 
 class InternalAddressError(HTTPError):
@@ -44,10 +42,10 @@ def is_public(address: str) -> bool:
     parsed = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(parsed, ipaddress.IPv4Address):
         return parsed.is_global and not parsed.is_multicast and not any(parsed in some for some in _SPECIAL_IPV4)
-    inside = ipaddress.IPv4Address(int(parsed) & 0xFFFF_FFFF)
+    inside = ipaddress.IPv4Address(parsed.packed[-4:])
     if parsed.ipv4_mapped is not None or parsed in _NAT64:
         return is_public(str(inside))
-    if (int(parsed) >> 32 & 0xFFFF_FFFF) & ~_UNIQUE_BIT == _ISATAP and not is_public(str(inside)):
+    if parsed.packed[8:12] in _ISATAP and not is_public(str(inside)):
         return False
     return parsed in _GLOBAL_UNICAST and parsed.is_global and not any(parsed in some for some in _SPECIAL_IPV6)
 

@@ -91,4 +91,4 @@ class WatchedSocket(socket.socket):
 
     def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> int:
         """As a socket's; plain HTTP reads with it."""
-        return self.pace.watch(lambda: super(WatchedSocket, self).recv_into(buffer, nbytes, flags), int)
+        return self.pace.watch(lambda: super(WatchedSocket, self).recv_into(buffer, nbytes, flags), lambda count: count)
