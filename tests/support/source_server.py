@@ -7,8 +7,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
-from typing import Self, override
+from typing import Any, Self, override
 from urllib.parse import parse_qs, urlsplit
 
 from local.simulator import Fault, Library, RecordedRequest, Settings, SimulatedItem, SourceFile
@@ -32,7 +33,7 @@ class SourceServer:
         on_request: told where the asked range begins, before it is answered.
     """
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, *, certificate: Path | None = None) -> None:
         self.content = content
         self.etag: str | None = "c0ffee-1"
         self.headers: dict[str, str] = {}
@@ -42,7 +43,7 @@ class SourceServer:
         self._lock = threading.Lock()
         self._cloud = _CloudOfOneFile(self)
         self._cdn = Cdn(self._cloud)
-        self._server = SimulatorServer(self._answer, port=0)
+        self._server = _CountingServer(self._answer, port=0, certificate=certificate)
 
     def __enter__(self) -> Self:
         self._server.start()
@@ -52,6 +53,11 @@ class SourceServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.stop()
+
+    @property
+    def connections(self) -> int:
+        """How many were made."""
+        return self._server.connections
 
     @property
     def requests(self) -> list[RecordedRequest]:
@@ -99,6 +105,15 @@ class SourceServer:
         answer = self._cdn(request)
         headers = {name: value for name, value in answer.headers.items() if name != "ETag" or self.etag is not None}
         return dataclasses.replace(answer, headers=headers | self.headers)
+
+
+class _CountingServer(SimulatorServer):
+    connections = 0
+
+    @override
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.connections += 1
+        super().process_request(request, client_address)
 
 
 class _CloudOfOneFile(SimulatedCloud):

@@ -312,11 +312,8 @@ class Source:
     def _whole(self, answer: OpenRange, etag: str | None) -> _Statement:
         if answer.header("Content-Range") is not None:
             raise self._unexpected(answer.host, "answered 200, as with the whole file, and states a range")
-        size_bytes = whole_number_or_none(answer.header("Content-Length"))
-        if size_bytes is None and not answer.is_chunked:
-            # Where the body ends with the connection, a broken connection looks like the end of the file.
-            raise self._unexpected(answer.host, "sent the file without saying how long it is")
-        return _Statement(first=0, size_bytes=None if answer.is_chunked else size_bytes, total=size_bytes, etag=etag)
+        size_bytes = None if answer.is_chunked else whole_number_or_none(answer.header("Content-Length"))
+        return _Statement(first=0, size_bytes=size_bytes, total=size_bytes, etag=etag)
 
     def _piece(self, answer: OpenRange, etag: str | None) -> _Statement:
         stated = content_range_or_none(answer.header("Content-Range"))
@@ -329,7 +326,10 @@ class Source:
         return _Statement(first=stated.first, size_bytes=size_bytes, total=stated.total, etag=etag)
 
     def _counted(self, answer: OpenRange) -> int:
-        """Reads a file that marks its end without stating its length."""
+        """Reads a file whose length is not stated. It is read again to be copied, and both have to be as long.
+
+        Where the body ends with the connection, a broken one looks like the end of the file: then the two differ.
+        """
         count = answer.count(self._largest_whole_bytes)
         if count == 0:
             raise self._unexpected(answer.host, "says that the file is empty")
@@ -385,7 +385,13 @@ class OpenRange:
         self._part, self._is_all_there_is = part, is_all_there_is
 
     def __iter__(self) -> Iterator[bytes]:
-        """Raises SourceResponseError when other bytes come than expected, NetworkError when the connection fails."""
+        """Gives the blocks.
+
+        Raises:
+            SourceResponseError: fewer bytes come than expected, or a web page.
+            SourceChangedError: more come, of a file whose length is not stated.
+            TimeoutError, NetworkError: as ``read_exactly`` says.
+        """
         missing = self._part.size_bytes
         while missing:
             block = self.read_exactly(min(BLOCK_BYTES, missing))
@@ -393,7 +399,7 @@ class OpenRange:
                 self._refuse_page(block)
             missing -= len(block)
             if not missing and self._is_all_there_is and self._read(1):
-                raise SourceResponseError(f"{self.host} sent more bytes than before", media_id=self._media_id)
+                raise SourceChangedError("The file at GoPro became longer", media_id=self._media_id)
             yield block
 
     def read_exactly(self, size_bytes: int) -> bytes:
