@@ -27,6 +27,7 @@ from gopro_sync.errors import (
     GoProUnavailableError,
     IncompleteSourceError,
     IntegrityError,
+    ItemRefusedError,
     KeyConflictError,
     NetworkError,
     NotResumableError,
@@ -181,6 +182,7 @@ class VideoTransfer:
         self._owner, self._deadline = invocation.owner, invocation.deadline
         self._invocation_seconds_left = invocation.seconds_left
         self._is_last_try = invocation.is_last_try
+        self._unanswered: NetworkError | None = None  # what GoPro's API, and not its CDN, did not answer with
 
     def archive(self, video: Video) -> VideoResult:
         """Bring the video as far as time allows; COMPLETED only when every chapter is in S3, verified.
@@ -239,6 +241,9 @@ class VideoTransfer:
                 self._gate.after_failure(error, video.media_id, is_answering=self._client.is_answering)
             if _asks_for_a_long_wait(error):
                 self._tracker.put_back(record, owner=self._owner)
+            if error is self._unanswered and self._is_last_try and self._client.is_answering():
+                told = f"{error.message} in every try, and answers others"
+                raise ItemRefusedError(told, media_id=video.media_id) from error
             raise
         self._gate.after_success()
         return result
@@ -379,7 +384,11 @@ class VideoTransfer:
 
     def _offer(self, video: Video) -> Offer:
         with subsegment(Part.GOPRO_API, run=self._owner, media_id=video.media_id):
-            descriptor = self._client.get_download(video.media_id)
+            try:
+                descriptor = self._client.get_download(video.media_id)
+            except NetworkError as error:
+                self._unanswered = error
+                raise
         return choose_originals(descriptor, video.item_count)
 
     def _archive_chapter(

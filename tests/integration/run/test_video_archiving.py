@@ -1035,8 +1035,11 @@ def test_two_items_that_always_answer_500_delay_nobody(world: World) -> None:
     for later in ("later1", "later2"):
         for poison in ("poison1", "poison2"):
             with pytest.raises(NetworkError, match="status 500"):
-                world.archive(only(found, poison))
+                world.archive(only(found, poison), is_last_try=False)
         assert world.archive(only(found, later)).status is VideoStatus.COMPLETED
+    for poison in ("poison1", "poison2"):
+        with pytest.raises(ItemRefusedError, match="status 500 in every try, and answers others"):
+            world.archive(only(found, poison))
 
 
 def test_a_download_that_no_item_gets_makes_all_wait(world: World) -> None:
@@ -1046,7 +1049,7 @@ def test_a_download_that_no_item_gets_makes_all_wait(world: World) -> None:
 
     for number in range(5):
         with pytest.raises(NetworkError):
-            world.archive(only(found, f"m{number}"))
+            world.archive(only(found, f"m{number}"), is_last_try=False)
 
     assert world.archive(only(found, "m5")).status is VideoStatus.WAITING
 
