@@ -26,7 +26,10 @@ def wait_for(condition: Callable[[], object]) -> None:
 
 
 def end_the_session_after_the_listing(stack: Stack, videos: int) -> None:
-    """Let GoPro refuse every video's first request, and the first look at whether the session is alive after that."""
+    """Let GoPro refuse every video's first request, and all looks at whether the session is alive until it is renewed.
+
+    Those are one for each refused video, and the authenticator's.
+    """
     stack.invoke("MediaLister", {"max_videos": 1})
     requests_of_a_listing = len(stack.gopro.requests(Endpoint.SEARCH))
     stack.gopro.set_faults(
@@ -34,7 +37,7 @@ def end_the_session_after_the_listing(stack: Stack, videos: int) -> None:
             Fault(FaultName.DEAD_TOKEN, endpoint=Endpoint.DOWNLOAD, status=401, media_id=f"m{n}", count=1)
             for n in range(1, videos + 1)
         ),
-        Fault(FaultName.DEAD_TOKEN, endpoint=Endpoint.SEARCH, status=401, skip=requests_of_a_listing, count=1),
+        Fault(FaultName.DEAD_TOKEN, endpoint=Endpoint.SEARCH, status=401, skip=requests_of_a_listing, count=videos + 1),
     )
 
 
