@@ -49,11 +49,17 @@ def judge_source_etag(
     if progress.etag_block_bytes is not None:
         progress.etag_proof = SourceEtagProof.MATCHED
         return
-    _compare_with_second_reading(means, origin, sent)
+    whole = join_crc64nvme(checksum for _, checksum in sent)
+    # Not once more in the next try of a PutObject, of which S3 may not have waited for the end of the second reading.
+    if progress.reread_equal != whole:
+        _compare_with_second_reading(means, origin, sent, whole=whole)
+        progress.reread_equal = whole
     progress.etag_proof = SourceEtagProof.REREAD_EQUAL
 
 
-def _compare_with_second_reading(means: Means, origin: Origin, sent: Sequence[tuple[Part, Crc64Nvme]]) -> None:
+def _compare_with_second_reading(
+    means: Means, origin: Origin, sent: Sequence[tuple[Part, Crc64Nvme]], *, whole: Crc64Nvme
+) -> None:
     expected = {part.number: checksum for part, checksum in sent}
     found = dict[int, Crc64Nvme]()
 
@@ -63,7 +69,7 @@ def _compare_with_second_reading(means: Means, origin: Origin, sent: Sequence[tu
     def keep(reading: tuple[int, Crc64Nvme]) -> None:
         found[reading[0]] = reading[1]
 
-    means.workers.send_all(_to_read_again(means, sent), read, on_sent=keep)
+    means.workers.send_all(_to_read_again(means, sent, whole), read, on_sent=keep)
     for number, checksum in found.items():
         if checksum != expected[number]:
             raise IntegrityError(
@@ -74,7 +80,7 @@ def _compare_with_second_reading(means: Means, origin: Origin, sent: Sequence[tu
         raise OutOfTimeError
 
 
-def _to_read_again(means: Means, sent: Sequence[tuple[Part, Crc64Nvme]]) -> list[Part]:
+def _to_read_again(means: Means, sent: Sequence[tuple[Part, Crc64Nvme]], whole: Crc64Nvme) -> list[Part]:
     """Returns one part, which the bytes themselves choose: no part of all files is left out, and none is known before.
 
     Where the ETags of the library have proved right, a mismatch is rare and most likely damage: all parts then, as far
@@ -82,5 +88,4 @@ def _to_read_again(means: Means, sent: Sequence[tuple[Part, Crc64Nvme]]) -> list
     """
     if means.known_etags.are_proven:
         return [part for part, _ in sent]
-    whole = join_crc64nvme(checksum for _, checksum in sent)
     return [sent[whole.value % len(sent)][0]]

@@ -101,6 +101,7 @@ class Progress:
         replaces: S3's ETag of the object that is to get a new version, since it is damaged.
         etag_proof: what became of the comparison with the source's ETag.
         etag_block_bytes: the part size at the source that gives its ETag, once that is known.
+        reread_equal: the checksum of a file that did not give its ETag, and was the same at a second reading.
     """
 
     key: str
@@ -113,6 +114,7 @@ class Progress:
     replaces: str | None = None
     etag_proof: SourceEtagProof = SourceEtagProof.NOT_CHECKED
     etag_block_bytes: int | None = None
+    reread_equal: Crc64Nvme | None = None
 
     def count(self, size_bytes: int) -> None:
         """Notes that S3 took a part of so many bytes."""

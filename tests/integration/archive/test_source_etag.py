@@ -148,6 +148,12 @@ class TestMismatch:
         assert (result.file.etag_proof, result.etag_block_bytes) == (SourceEtagProof.REREAD_EQUAL, None)
         assert bytes_asked(either) > len(either.source.content)
 
+    def test_a_second_try_of_a_small_file_does_not_read_a_third_time(self, small: Bench) -> None:
+        small.source.etag = "0" * 32
+        small.s3.faults = [S3Fault(operation="PutObject", status=500, code="InternalError", count=1)]
+        assert small.transfer(**CHECKED).file.etag_proof is SourceEtagProof.REREAD_EQUAL
+        assert bytes_asked(small) == 3 * len(small.source.content)  # two tries, and one second reading
+
     def test_other_bytes_at_the_second_reading_are_damage_and_leave_nothing(self, either: Bench) -> None:
         every_kilobyte = range(0, len(either.source.content), KIB)
         damage_first_reading(either, *every_kilobyte)
