@@ -137,6 +137,12 @@ def test_sizes_that_clients_usually_take_come_before_odd_ones_and_mebibytes_befo
     assert claim.block_sizes == (8 * MIB, 8_000_000, 7 * MIB, 9 * MIB, 7_000_000, 9_000_000)
 
 
+def test_parts_in_decimal_megabytes_are_tried() -> None:
+    claim = read_etag_claim(f"{HEX}-8", 60_000_000)
+    assert claim is not None
+    assert 8_000_000 in claim.within(60_000_000)
+
+
 def test_part_count_that_no_part_size_gives_claims_nothing() -> None:
     assert read_etag_claim(f"{HEX}-9000", GIB) is None
 
