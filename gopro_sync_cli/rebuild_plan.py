@@ -133,8 +133,8 @@ class _Judge:
         self.items = {item.media_id: item for item in listing.items}
         self.keys = keys
         self._listed = _listed_ids(listing)
-        # A row without an id may be of any video.
-        self._is_whole = all(row.media_id is not None for row in listing.malformed)
+        # A row without an id, or one that GoPro does not show, may be of any video.
+        self._is_whole = listing.gap is None and all(row.media_id is not None for row in listing.malformed)
 
     def confirmation(self, media_id: str, files: Sequence[ArchivedFile]) -> Confirmation | None:
         if any(file.s3_key not in self.keys for file in files):

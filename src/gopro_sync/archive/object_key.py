@@ -21,6 +21,8 @@ from urllib.parse import quote
 from gopro_sync.archive.content_type import is_video_extension
 
 PREFIX_ROOT = "gopro-videos"
+UNDATED_FOLDER = "undated"
+_UNDATED = datetime.max.replace(tzinfo=UTC)
 
 # Room is left below the 255 bytes that file systems allow, so that the media id (64), a counter and "_chapter99" can be
 # appended without cutting a name: a cut could make two names equal, and a restored file must fit on a disk.
@@ -74,8 +76,8 @@ class NamedItem(Protocol):
         """Extension that GoPro gives, used if the filename has none of a video."""
 
     @property
-    def uploaded_at(self) -> datetime:
-        """When the item reached GoPro Cloud; aware."""
+    def uploaded_at(self) -> datetime | None:
+        """When the item reached GoPro Cloud; aware. None if there is no date of it."""
 
     @property
     def item_count(self) -> int:
@@ -126,10 +128,14 @@ def disambiguated_filename(filename: str, media_id: str) -> str:
     return f"{stem}_{_harmless_id(media_id)}{extension}"
 
 
-def object_key(*, uploaded_on: date, filename: str) -> str:
-    """Returns ``{PREFIX_ROOT}/{year}/{month}/{filename}``; the filename must be clean already."""
+def object_key(*, uploaded_on: date | None, filename: str) -> str:
+    """Returns ``{PREFIX_ROOT}/{year}/{month}/{filename}``; the filename must be clean already.
+
+    Where there is no date, ``UNDATED_FOLDER`` stands in the place of year and month.
+    """
     # Not strftime: of the year 1, its %Y is "1" with the C library of Linux.
-    return f"{PREFIX_ROOT}/{uploaded_on.year:04}/{uploaded_on.month:02}/{filename}"
+    folder = UNDATED_FOLDER if uploaded_on is None else f"{uploaded_on.year:04}/{uploaded_on.month:02}"
+    return f"{PREFIX_ROOT}/{folder}/{filename}"
 
 
 def chapter_key(first_key: str, item_number: int) -> str:
@@ -211,7 +217,7 @@ def assign_keys(
         claimed |= _claims(key, media_id, by_id[media_id].item_count if media_id in by_id else 1)
 
     new_items = (item for item in by_id.values() if item.media_id not in recorded)
-    for item in sorted(new_items, key=lambda item: (item.uploaded_at, item.media_id)):
+    for item in sorted(new_items, key=lambda item: (item.uploaded_at or _UNDATED, item.media_id)):
         # The candidates never end, and each one differs, so one is free.
         for key in _candidate_keys(item):
             claims = _claims(key, item.media_id, item.item_count)
@@ -224,7 +230,7 @@ def assign_keys(
 
 def _candidate_keys(item: NamedItem) -> Iterator[str]:
     filename = _filename_of(item)
-    uploaded_on = item.uploaded_at.astimezone(UTC).date()
+    uploaded_on = None if item.uploaded_at is None else item.uploaded_at.astimezone(UTC).date()
     yield object_key(uploaded_on=uploaded_on, filename=filename)
     yield object_key(uploaded_on=uploaded_on, filename=disambiguated_filename(filename, item.media_id))
     # Only if somebody named a file like another one's disambiguated name.

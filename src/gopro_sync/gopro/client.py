@@ -20,15 +20,17 @@ from gopro_sync.errors import (
 )
 from gopro_sync.gopro.gate import OpenGate, RequestGate
 from gopro_sync.gopro.http import Exchange, RetryPolicy, json_of
-from gopro_sync.gopro.library import listing
 from gopro_sync.gopro.library.download import DownloadDescriptor, parse_descriptor
+from gopro_sync.gopro.library.listing import LibraryListing, list_library
 from gopro_sync.gopro.library.media import LISTING_FIELDS, MalformedRow, MediaItem, is_media_id, parse_row
+from gopro_sync.gopro.library.page import Page, PageRequest, parse_page
 from gopro_sync.gopro.session.session import Session
 from gopro_sync.gopro.statuses import error_for, error_of_item
-from gopro_sync.values.timestamps import now_utc
+from gopro_sync.values.timestamps import iso_utc, now_utc
 
 _SEARCH_PATH = "/media/search"
 _ACCOUNT_PATH = "/media/user"
+_BEFORE_ANY_UPLOAD = "1970-01-01T00:00:00Z"
 
 # Accept carries the version of the API: without it GoPro answers 406. Origin and Referer: without them a dead session
 # was seen to be answered with 500 instead of 401 (both observed by open-source clients).
@@ -83,13 +85,13 @@ class GoProClient:
         self._gate = gate or OpenGate()
         self._now = now
 
-    def list_library(self, workers: int = 4) -> listing.LibraryListing:
+    def list_library(self, workers: int = 4) -> LibraryListing:
         """Lists the whole library, several pages at once.
 
         Raises:
-            LibraryIncompleteError: GoPro's listing does not add up to the number of items that it states.
+            LibraryIncompleteError: GoPro's listing lacks so much of the library that it is broken.
         """
-        return listing.list_library(self._search, workers=workers)
+        return list_library(self._search, workers=workers)
 
     def get_download(self, media_id: str) -> DownloadDescriptor:
         """Asks for freshly signed URLs of a media item.
@@ -128,18 +130,19 @@ class GoProClient:
 
     def check_session(self) -> None:
         """Returns if GoPro accepts the session for reading the library: one request for one row."""
-        self._search(1, 1)
+        self._search(PageRequest(number=1, per_page=1))
 
     def is_answering(self) -> bool:
         """Whether GoPro answers this session a question that has nothing to do with any one item; asked once."""
         try:
-            answer = self._exchange.get(_SEARCH_PATH, _search_params(1, 1), headers=self._headers)
+            params = _search_params(PageRequest(number=1, per_page=1))
+            answer = self._exchange.get(_SEARCH_PATH, params, headers=self._headers)
             return error_for(answer, now=self._now()) is None and isinstance(json_of(answer), dict)
         except (NetworkError, GoProApiChangedError):
             return False
 
-    def _search(self, page: int, per_page: int) -> listing.Page:
-        return listing.parse_page(self._get_json(_SEARCH_PATH, _search_params(page, per_page)), page)
+    def _search(self, asked: PageRequest) -> Page:
+        return parse_page(self._get_json(_SEARCH_PATH, _search_params(asked)), asked.number)
 
     def _get_json(self, path: str, params: Mapping[str, str] | None = None, *, media_id: str | None = None) -> object:
         statuses: list[int] = []
@@ -174,14 +177,18 @@ class GoProClient:
         return isinstance(error_for(answer, now=self._now()), SessionRefusedError)
 
 
-def _search_params(page: int, per_page: int) -> dict[str, str]:
-    # No filter is sent: GoPro ignores those that it does not know, and what is skipped is to be counted anyway.
-    return {
+def _search_params(asked: PageRequest) -> dict[str, str]:
+    # No filter is sent but for the older part of a library that GoPro does not show whole: it ignores those that it
+    # does not know, and what is skipped is to be counted anyway.
+    params = {
         "fields": ",".join(LISTING_FIELDS),
-        "order_by": "created_at",
-        "page": str(page),
-        "per_page": str(per_page),
+        "order_by": asked.order_by,
+        "page": str(asked.number),
+        "per_page": str(asked.per_page),
     }
+    if asked.uploaded_before is not None:
+        params["created_range"] = f"{_BEFORE_ANY_UPLOAD},{iso_utc(asked.uploaded_before)}"
+    return params
 
 
 def _session_headers(session: Session) -> dict[str, str]:

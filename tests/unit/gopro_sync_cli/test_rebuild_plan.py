@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.archive.proof import identity_in
-from gopro_sync.gopro.library.listing import LibraryListing
+from gopro_sync.gopro.library.listing import LibraryListing, ListingGap
 from gopro_sync.gopro.library.media import MalformedRow, MediaItem
 from gopro_sync.table.rebuilding import Confirmation
 from gopro_sync.table.tracker import Lookup, Status, TrackerRecord
@@ -61,10 +61,16 @@ def record(media_id: str, status: Status, *files: ArchivedFile) -> TrackerRecord
     )
 
 
-def plan(objects: list[FoundObject], *rows: MediaItem | MalformedRow, records: tuple[TrackerRecord, ...] = ()) -> Plan:
+def plan(
+    objects: list[FoundObject],
+    *rows: MediaItem | MalformedRow,
+    records: tuple[TrackerRecord, ...] = (),
+    gap: ListingGap | None = None,
+) -> Plan:
     listing = LibraryListing(
         items=tuple(row for row in rows if isinstance(row, MediaItem)),
         malformed=tuple(row for row in rows if isinstance(row, MalformedRow)),
+        gap=gap,
     )
     lookup = Lookup(records={one.video.media_id: one for one in records}, unreadable={})
     return plan_records(Inventory(found=objects, odd={}), listing, lookup, now=NOW)
@@ -88,6 +94,10 @@ def test_only_what_the_listing_confirms_is_archived(fields: dict[str, Any], conf
     (one,) = plan([found("a", 1), found("a", 2)], item("a", **fields)).records
     assert one.confirmation is confirmation
     assert [file.item_number for file in one.files] == [1, 2]
+
+
+def test_what_is_not_listed_is_archived_but_not_while_a_row_that_gopro_does_not_show_may_be_it() -> None:
+    assert plan([found("a")], item("b"), gap=ListingGap(stated=2, shown=1)).count(None) == 1
 
 
 def test_what_is_not_listed_is_archived_but_not_while_a_row_without_an_id_may_be_it() -> None:

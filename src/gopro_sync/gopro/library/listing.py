@@ -1,79 +1,115 @@
-"""The whole library, page by page, and the proof that nothing is missing from it.
+"""The whole library, page by page, and the proof that nothing is missing from it, or the number of what is.
 
-GoPro's paging is not reliable: pages of 12 instead of 100 rows were seen with a plausible total, and since the newest
+GoPro's paging is not reliable. Pages of 12 instead of 100 rows were seen with a plausible total, and since the newest
 item comes first, an upload during the listing shifts every later page (observed by open-source clients). So pages are
 not counted but *positions* are, from the oldest item (position 1): an upload does not move those. Each page says how
 many items there are in all, hence which positions it holds, whatever happened between two pages.
+
+Where that does not add up, the library is read again, in pages of other sizes and in another order, and what the
+readings showed is joined: rows of one and the same second may change places between two requests, repeat, or overlap.
+Other services' totals count rows that no page shows, or rows twice, and for good, or refuse the pages beyond some
+number of rows. A difference that stays is no reason to archive nothing: it is said with the listing (`ListingGap`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final
 
-from gopro_sync.errors import GoProApiChangedError, LibraryIncompleteError
-from gopro_sync.gopro.library.drift import DriftFinding, RowsExamined, examine, findings
-from gopro_sync.gopro.library.media import KNOWN_VALUES, MalformedRow, MediaItem, parse_row
-from gopro_sync.values.outside_values import whole_number_or_none
+from gopro_sync.errors import GoProApiChangedError, LibraryIncompleteError, NetworkError
+from gopro_sync.gopro.library.drift import DriftFinding, findings
+from gopro_sync.gopro.library.media import MalformedRow, MediaItem
+from gopro_sync.gopro.library.page import BY_CAPTURE, BY_UPLOAD, Page, PageRequest
 
-# What is asked for, one listing after the other until one is complete. 50 was reliable where 100 was not.
-_PAGE_SIZES = (100, 50, 50)
+# One reading after the other until nothing is missing. 50 was reliable where 100 was not; what the one order leaves
+# open, rows of one second, the other one may settle; and the largest pages have the fewest borders to fall between.
+_READINGS: Final = (
+    (100, BY_UPLOAD),
+    (50, BY_UPLOAD),
+    (200, BY_CAPTURE),
+    *((50, BY_CAPTURE), (200, BY_UPLOAD), (100, BY_CAPTURE)) * 3,
+)
+# So many readings in a row that showed nothing new: the others would not either.
+_IDLE_READINGS: Final = 3
+# No reading is begun that would lead beyond these many requests, or three times as many as one reading takes, if that
+# is more: GoPro is not asked without end for a row that it may not have. Catching up, which only a library needs that
+# changes meanwhile, comes on top.
+_REQUESTS: Final = 300
+_TIMES_THROUGH: Final = 3
 
-# How often one listing goes back for positions that an upload or a deletion moved to another page meanwhile.
-_CATCH_UP_ROUNDS = 3
+# How often one reading goes back for positions that an upload or a deletion moved to another page meanwhile.
+_CATCH_UP_ROUNDS: Final = 3
 
-# Far beyond any library seen (below 2,000 items): a total above it is no total, and would exhaust the memory.
-_LARGEST_LIBRARY = 1_000_000
+# What a listing may lack beyond a half of it, and still be taken for whole but for some rows: the readings of a small
+# library are few rows, and a wrong total is one of few.
+_FEW_ROWS: Final = 20
+
+# Each is as many rows as GoPro shows in one part.
+_OLDER_PARTS: Final = 100
+
+# A page that GoPro does not answer though it has answered others.
+_PAGE_REFUSED: Final = (NetworkError, GoProApiChangedError)
+_A_SECOND: Final = timedelta(seconds=1)
+_UNDATED: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """One page of the listing.
+class ListingGap:
+    """What GoPro's listing lacks, after all readings.
 
     Attributes:
-        number: which page was asked for, from 1.
-        per_page: the size of a full page according to GoPro, which may cap what was asked for.
-        total_items: the size of the library at that moment.
-        rows: what the page holds.
-        examined: what its rows looked like.
+        stated: how many items the library has, by GoPro's own total.
+        shown: how many different ones the pages showed.
+        refused_from: the row, counted from the newest, from which on GoPro refused pages; None if it refused none.
     """
 
-    number: int
-    per_page: int
-    total_items: int
-    rows: tuple[MediaItem | MalformedRow, ...]
-    examined: RowsExamined = field(default_factory=RowsExamined)
+    stated: int
+    shown: int
+    refused_from: int | None = None
 
     @property
-    def expected_rows(self) -> int:
-        """How many rows this page must have, by its own total."""
-        return min(self.per_page, max(0, self.total_items - self._offset))
+    def hidden(self) -> int:
+        """How many items were not shown."""
+        return self.stated - self.shown
 
     @property
-    def positions(self) -> range:
-        """The positions of its rows, counted from the oldest item of the library, which is 1."""
-        newest = self.total_items - self._offset
-        return range(newest - len(self.rows) + 1, newest + 1)
+    def suggests_a_broken_listing(self) -> bool:
+        """Whether nothing should be made of the listing.
 
-    @property
-    def _offset(self) -> int:
-        return (self.number - 1) * self.per_page
+        It is so if it shows nothing, or less than it hides: a run whose only trouble is a gap counts as a success, and
+        an answer that lacks most of the library is an outage, which the next request may not have. Nothing else stops
+        a run. Not fewer rows: what is shown is there, whatever is not. Not a library that is smaller than what the
+        table knows: people delete at GoPro what they have archived. Not pages that are refused from some row on, since
+        that is GoPro's limit, and will be there tomorrow.
+        """
+        if self.shown == 0:
+            return True
+        return self.hidden > max(self.shown, _FEW_ROWS) and self.refused_from is None
+
+    def __str__(self) -> str:
+        told = f"GoPro says {self.stated}, showed {self.shown}"
+        return told if self.refused_from is None else f"{told}; it refuses pages from row {self.refused_from} on"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryListing:
-    """A complete listing: everything that was in the library when the listing began.
+    """What GoPro listed: everything that was in the library when the listing began, but for the gap.
 
     Attributes:
-        items: the media items, oldest upload first, each id once.
+        items: the media items, oldest upload first, those without any date last, each id once.
         malformed: the rows that are no media items.
         drift: in what GoPro's answers differ from those that this client was written against.
+        gap: what the listing lacks; None if it is complete.
     """
 
     items: tuple[MediaItem, ...]
     malformed: tuple[MalformedRow, ...]
     drift: tuple[DriftFinding, ...] = ()
+    gap: ListingGap | None = None
 
     @property
     def total_items(self) -> int:
@@ -81,34 +117,8 @@ class LibraryListing:
         return len(self.items) + len(self.malformed)
 
 
-FetchPage = Callable[[int, int], Page]
-"""Fetches a page; takes its number, from 1, and the page size to ask for. Called from several threads at once."""
-
-
-def parse_page(payload: object, number: int) -> Page:
-    """Reads the JSON answer of ``GET /media/search``.
-
-    Raises:
-        GoProApiChangedError: the answer is not of the known shape.
-    """
-    paging = payload.get("_pages") if isinstance(payload, dict) else None
-    embedded = payload.get("_embedded") if isinstance(payload, dict) else None
-    if not isinstance(paging, dict) or not isinstance(embedded, dict):
-        raise GoProApiChangedError("The listing has no _pages or no _embedded object")
-    per_page = whole_number_or_none(paging.get("per_page"))
-    total_items = whole_number_or_none(paging.get("total_items"))
-    if not per_page or total_items is None or total_items > _LARGEST_LIBRARY:
-        raise GoProApiChangedError("The listing's per_page or total_items is not a plausible number")
-    rows = embedded.get("media")
-    if not isinstance(rows, list):
-        raise GoProApiChangedError("The listing's media are not a list")
-    return Page(
-        number=number,
-        per_page=per_page,
-        total_items=total_items,
-        rows=tuple(parse_row(row) for row in rows),
-        examined=examine(rows, KNOWN_VALUES),
-    )
+FetchPage = Callable[[PageRequest], Page]
+"""Fetches a page. Called from several threads at once."""
 
 
 def list_library(fetch_page: FetchPage, *, workers: int) -> LibraryListing:
@@ -117,31 +127,178 @@ def list_library(fetch_page: FetchPage, *, workers: int) -> LibraryListing:
     Items that are uploaded while the listing runs may be in it or not; the next run finds them.
 
     Args:
-        fetch_page: see `FetchPage`; its errors pass through.
+        fetch_page: see `FetchPage`; its errors pass through, but for those of a page that is not the first one.
         workers: how many pages are fetched at the same time.
 
     Raises:
-        LibraryIncompleteError: three listings, and none of them adds up.
+        LibraryIncompleteError: all readings together lack so much that the listing is broken.
     """
-    problem = ""
-    for page_size in _PAGE_SIZES:
-        pages = _read_pages(fetch_page, page_size, workers)
-        rows = _distinct_rows(pages)
-        problem = _incompleteness(pages, rows)
-        if not problem:
-            return _listing(rows, findings(page.examined for page in pages))
-    raise LibraryIncompleteError(f"GoPro's listing did not add up in {len(_PAGE_SIZES)} tries: {problem}")
+    readings: list[_Reading] = []
+    known: dict[str, MediaItem | MalformedRow] = {}
+    idle = 0
+    for page_size, order_by in _READINGS:
+        if readings and (idle == _IDLE_READINGS or not _may_read_again(readings, page_size)):
+            break
+        # What is short on its first page is given up the first time, for smaller pages that are not.
+        reading = _Reading(fetch_page, page_size, order_by, workers=workers, gives_up=not readings)
+        reading.read()
+        readings.append(reading)
+        if reading.is_complete:
+            return _listing([*reading.named.values(), *reading.nameless], readings)
+        idle = 0 if reading.named.keys() - known.keys() else idle + 1
+        known |= reading.named
+        if _gap(known, readings) is None:
+            break
+    gap = _gap(known, readings)
+    if gap is not None and gap.suggests_a_broken_listing:
+        raise LibraryIncompleteError(f"GoPro's listing did not add up in {len(readings)} tries: {gap}")
+    return _listing([*known.values(), *_nameless(readings)], readings, gap)
 
 
-def _read_pages(fetch_page: FetchPage, page_size: int, workers: int) -> list[Page]:
-    pages = [fetch_page(1, page_size)]
-    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="listing") as pool:
-        for _ in range(1 + _CATCH_UP_ROUNDS):
+def _may_read_again(readings: Sequence[_Reading], page_size: int) -> bool:
+    total = readings[-1].total_items
+    most = max(_REQUESTS, _TIMES_THROUGH * -(-total // readings[0].page_size))
+    return sum(reading.requests for reading in readings) + max(1, -(-total // page_size)) <= most
+
+
+def _gap(known: dict[str, MediaItem | MalformedRow], readings: Sequence[_Reading]) -> ListingGap | None:
+    # The largest total: something that was deleted meanwhile does not make up for something that was never shown.
+    stated = max(reading.total_items for reading in readings)
+    shown = len(known) + len(_nameless(readings))
+    if shown >= stated:
+        return None
+    refused = [reading.refused_from for reading in readings if reading.refused_from is not None]
+    # A refusal that the last reading did not meet any more was none for good.
+    refused_from = None if readings[-1].refused_from is None else max(refused)
+    return ListingGap(stated=stated, shown=shown, refused_from=refused_from)
+
+
+def _nameless(readings: Iterable[_Reading]) -> list[MalformedRow]:
+    """The rows without an id of the reading that has most of them: nobody can say which are the same."""
+    return max((reading.nameless for reading in readings), key=len, default=[])
+
+
+class _Reading:
+    """One reading of the library, in pages of one size and in one order.
+
+    Attributes:
+        page_size: the size of a page that is asked for.
+        parts: the pages of the library; where GoPro refused to show all of them, of its older part too, and so on.
+        refused_from: the first row of the first page that was refused; None if none was.
+    """
+
+    def __init__(self, fetch_page: FetchPage, page_size: int, order_by: str, *, workers: int, gives_up: bool) -> None:
+        self.page_size = page_size
+        self.parts: list[list[Page]] = []
+        self.refused_from: int | None = None
+        self._fetch_page = fetch_page
+        self._order_by = order_by
+        self._workers = workers
+        self._gives_up = gives_up
+        self._asked: list[PageRequest] = []
+
+    @property
+    def requests(self) -> int:
+        """How many pages were asked for."""
+        return len(self._asked)
+
+    @property
+    def pages(self) -> list[Page]:
+        """All pages that came."""
+        return [page for part in self.parts for page in part]
+
+    @property
+    def total_items(self) -> int:
+        """The size of the library when the reading began."""
+        return self.parts[0][0].total_items
+
+    @property
+    def named(self) -> dict[str, MediaItem | MalformedRow]:
+        """Every row that has an id, once."""
+        return {row.media_id: row for page in self.pages for row in page.rows if row.media_id is not None}
+
+    @property
+    def nameless(self) -> list[MalformedRow]:
+        """The rows without an id; each is taken for a row of its own."""
+        rows = (row for page in self.pages for row in page.rows)
+        return [row for row in rows if isinstance(row, MalformedRow) and row.media_id is None]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every position of the library is held by a row of its own."""
+        pages = self.parts[0]
+        if len(self.parts) > 1 or _has_odd_page(pages) or _missing_positions(pages):
+            return False
+        return len(self.named) + len(self.nameless) == len(_held_positions(pages))
+
+    def read(self) -> None:
+        """Fetch the pages. What the first one raises passes through."""
+        with ThreadPoolExecutor(max_workers=self._workers, thread_name_prefix="listing") as pool:
+            self._read_part(pool, None)
+            if self.refused_from is not None and self._order_by == BY_UPLOAD:
+                for _ in range(_OLDER_PARTS):
+                    if not self._read_older_part(pool):
+                        break
+
+    def _read_part(self, pool: ThreadPoolExecutor, uploaded_before: datetime | None) -> None:
+        request = PageRequest(
+            number=1, per_page=self.page_size, order_by=self._order_by, uploaded_before=uploaded_before
+        )
+        self._asked.append(request)
+        pages = [self._fetch_page(request)]
+        self.parts.append(pages)
+        for round_number in range(1 + _CATCH_UP_ROUNDS):
             wanted = _pages_with(_missing_positions(pages), pages[-1])
-            if not wanted or _short_page(pages):
+            if not wanted or (_has_odd_page(pages) and (self._gives_up or round_number)):
                 break
-            pages += pool.map(lambda number: fetch_page(number, page_size), wanted)
-    return pages
+            requests = [replace(request, number=number) for number in wanted]
+            came = list(pool.map(partial(self._page_or_none, pages[-1].per_page), requests))
+            pages += [page for page in came if page is not None]
+            if None in came:
+                return
+        self._read_beyond_the_end(pages, request)
+
+    def _read_beyond_the_end(self, pages: list[Page], request: PageRequest) -> None:
+        """Go on behind the last page that the total speaks of, while rows come: pages that overlap are more pages."""
+        last = max(page.number for page in pages)
+        total = pages[0].total_items
+        while len(self.named) + len(self.nameless) < total and not (last == 1 and self._gives_up):
+            last += 1
+            known = self.named.keys()
+            page = self._page_or_none(pages[0].per_page, replace(request, number=last))
+            if page is None or not page.rows:
+                return
+            pages.append(page)
+            if not self.named.keys() - known:
+                return
+
+    def _page_or_none(self, per_page: int, request: PageRequest) -> Page | None:
+        first_row = (request.number - 1) * per_page + 1
+        if self.refused_from is not None and first_row >= self.refused_from:
+            return None
+        self._asked.append(request)
+        try:
+            return self._fetch_page(request)
+        except _PAGE_REFUSED:
+            self.refused_from = min(first_row, self.refused_from or first_row)
+            return None
+
+    def _read_older_part(self, pool: ThreadPoolExecutor) -> bool:
+        """Go on behind the last row that was shown, by its time of upload; say whether that led on.
+
+        GoPro's ``created_range`` was seen to work (by open-source clients); a filter that it does not know it ignores.
+        So a part that is no smaller than the one before ends it, as do too many rows of one second.
+        """
+        before = self.parts[-1]
+        if not _missing_positions(before):
+            return False
+        shown_in_a_row = [page for page in before if (page.number - 1) * page.per_page + 1 < (self.refused_from or 0)]
+        last_rows = max(shown_in_a_row, key=lambda page: page.number).rows
+        moments = [row.uploaded_at for row in last_rows if isinstance(row, MediaItem) and row.uploaded_at is not None]
+        if not moments:
+            return False
+        self._read_part(pool, moments[-1] + _A_SECOND)
+        return self.parts[-1][0].total_items < before[0].total_items
 
 
 def _missing_positions(pages: Sequence[Page]) -> set[int]:
@@ -158,30 +315,13 @@ def _pages_with(positions: Iterable[int], latest: Page) -> list[int]:
     return sorted({(latest.total_items - at) // latest.per_page + 1 for at in positions if at <= latest.total_items})
 
 
-def _short_page(pages: Iterable[Page]) -> Page | None:
-    return next((page for page in pages if len(page.rows) != page.expected_rows), None)
+def _has_odd_page(pages: Iterable[Page]) -> bool:
+    return any(len(page.rows) != page.expected_rows for page in pages)
 
 
-def _distinct_rows(pages: Iterable[Page]) -> list[MediaItem | MalformedRow]:
-    """Every row once, by its id; a row without an id is taken for a row of its own."""
-    rows = [row for page in pages for row in page.rows]
-    nameless: list[MediaItem | MalformedRow] = [row for row in rows if row.media_id is None]
-    return [*{row.media_id: row for row in rows if row.media_id is not None}.values(), *nameless]
-
-
-def _incompleteness(pages: Sequence[Page], rows: Sequence[MediaItem | MalformedRow]) -> str:
-    """Says what is wrong with a listing; empty when it is complete."""
-    short = _short_page(pages)
-    if short is not None:
-        return f"page {short.number} has {len(short.rows)} rows instead of {short.expected_rows}"
-    missing = _missing_positions(pages)
-    if missing:
-        return f"{len(missing)} of {pages[0].total_items} items are missing"
-    held = len(_held_positions(pages))
-    return "" if len(rows) == held else f"it has {len(rows)} different items instead of {held}"
-
-
-def _listing(rows: Iterable[MediaItem | MalformedRow], drift: tuple[DriftFinding, ...]) -> LibraryListing:
+def _listing(
+    rows: Iterable[MediaItem | MalformedRow], readings: Sequence[_Reading], gap: ListingGap | None = None
+) -> LibraryListing:
     items: list[MediaItem] = []
     malformed: list[MalformedRow] = []
     for row in rows:
@@ -189,5 +329,6 @@ def _listing(rows: Iterable[MediaItem | MalformedRow], drift: tuple[DriftFinding
             items.append(row)
         else:
             malformed.append(row)
-    items.sort(key=lambda item: (item.uploaded_at, item.media_id))
-    return LibraryListing(items=tuple(items), malformed=tuple(malformed), drift=drift)
+    items.sort(key=lambda item: (item.uploaded_at or _UNDATED, item.media_id))
+    drift = findings(page.examined for page in readings[-1].pages)
+    return LibraryListing(items=tuple(items), malformed=tuple(malformed), drift=drift, gap=gap)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import PurePosixPath
 
@@ -35,6 +35,7 @@ LISTING_FIELDS = (
     "item_count",
     "source_duration",
     "gopro_user_id",
+    "composition",
 )
 
 # All types and states below were observed by open-source clients between 2020 and 2026.
@@ -51,10 +52,13 @@ VIDEO_TYPES = frozenset(
         "Video",
     }
 )
-# Of these, `item_count` may count frames instead of chapters (observed by open-source clients).
-_TYPES_COUNTED_IN_FRAMES = frozenset({"BurstVideo", "Continuous", "TimeLapseVideo"})
+# Of these two, and of all that is no video by its type, `item_count` may count frames instead of chapters (observed by
+# open-source clients).
+_TYPES_COUNTED_IN_CHAPTERS = VIDEO_TYPES - {"BurstVideo", "TimeLapseVideo"}
 _IMAGE_TYPES = frozenset({"Burst", "NightLapse", "Photo", "TimeLapse"})
 _EDIT_TYPES = frozenset({"Edit", "MultiClipEdit"})
+# What GoPro has rendered of a video, with no camera original of its own (observed by an open-source client).
+_EXPORT = "export"
 _VIDEO_EXTENSIONS = frozenset({"360", "mov", "mp4"})
 _IMAGE_EXTENSIONS = frozenset({"gpr", "heic", "jpeg", "jpg", "png"})
 
@@ -88,7 +92,21 @@ _LONGEST_WORD_BYTES = 64
 
 # GoPro's ids are opaque (two forms were seen), so only what would be dangerous in an address or a log line is refused:
 # blanks, control characters, excessive length, and names made of dots, which an address reads as "this folder".
-_MEDIA_ID = re.compile(r"(?=[^.]|\.+[^.])[!-~]{1,128}")
+# An id in front of which the table puts the mark of its own records (`#gopro-account`) would be one of them.
+_MEDIA_ID = re.compile(r"(?=[^.#]|\.+[^.])[!-~]{1,128}")
+
+# Bounds of the numbers and dates of a row. What lies beyond is not known, and is no reason to leave the item out.
+# A camera counts its chapters with two digits; whoever counts more than this counts frames.
+_MOST_CHAPTERS = 1_000
+# Three weeks of recording at a camera's highest rate.
+_LARGEST_RECORDING_BYTES = 50 * 2**40
+# GoPro was founded in 2002. A camera that has lost its clock begins in 1970, a program without a date in the year 1.
+_EARLIEST = datetime(2002, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+# Since 1970, as text has it that is no ISO 8601: seconds to the year 2286, or milliseconds.
+_MILLISECONDS_FROM = 10**11
+_ZONE_IN_WORDS = re.compile(r"\s*(?:UTC|GMT)$")
+_END_OF_DAY = re.compile(r"(?P<day>\d{4}-\d\d-\d\d)(?P<between>[T ])24(?P<rest>:00(?::00(?:\.0+)?)?(?:Z|\+00:00)?)")
 
 
 class SkipReason(StrEnum):
@@ -111,7 +129,8 @@ class MediaItem:
         media_id: GoPro's opaque id.
         type: GoPro's word for the kind of item; empty when GoPro sent none.
         ready_to_view: GoPro's word for the state; empty when GoPro sent none.
-        uploaded_at: when it reached GoPro Cloud; ``created_at`` in GoPro's listing.
+        uploaded_at: when it reached GoPro Cloud; ``created_at`` in GoPro's listing. Where that is no time that can be,
+            when it was recorded; None where neither is.
         filename: the camera's name, or what the user renamed it to. Not unique, and of the first chapter only.
         file_extension: as GoPro sends it, in either case; ``json`` for edits.
         size_bytes: all chapters together; can be some kB off, so only an estimate.
@@ -119,12 +138,13 @@ class MediaItem:
         item_count: the number of chapters, or of frames, that GoPro states; at least 1.
         duration_seconds: the length of the recording.
         user_id: the account whose item it is.
+        composition: GoPro's word for how it came about; empty for what a camera recorded.
     """
 
     media_id: str
     type: str
     ready_to_view: str
-    uploaded_at: datetime
+    uploaded_at: datetime | None = None
     filename: str | None = None
     file_extension: str | None = None
     size_bytes: int | None = None
@@ -132,11 +152,12 @@ class MediaItem:
     item_count: int = 1
     duration_seconds: float | None = None
     user_id: str | None = None
+    composition: str = ""
 
     @property
     def chapter_count(self) -> int:
         """How many chapters GoPro states at least: 1 where its count is, or may be, one of frames."""
-        return 1 if self.type in _TYPES_COUNTED_IN_FRAMES else self.item_count
+        return self.item_count if self.type in _TYPES_COUNTED_IN_CHAPTERS else 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,64 +181,86 @@ def is_media_id(value: object) -> bool:
 def parse_row(row: object) -> MediaItem | MalformedRow:
     """Reads one row of the listing.
 
-    Only the id and the upload time are indispensable (the tracker's key and the S3 key's folder); any other value that
-    cannot be read counts as not given.
+    Only the id is indispensable, which is the tracker's key; any other value that cannot be read, or cannot be true,
+    counts as not given.
     """
     if not isinstance(row, dict):
         return MalformedRow(media_id=None, problem="the row is not an object")
-    media_id = row.get("id")
-    if not isinstance(media_id, str) or not is_media_id(media_id):
+    media_id = _media_id(row.get("id"))
+    if media_id is None:
         return MalformedRow(media_id=None, problem="the row has no usable id")
-    uploaded_at = moment_or_none(row.get("created_at"))
-    if uploaded_at is None:
-        return MalformedRow(media_id=media_id, problem="the row has no readable created_at")
     duration_milliseconds = whole_number_or_none(row.get("source_duration"))
+    captured_at = _listed_moment(row.get("captured_at"))
     return MediaItem(
         media_id=media_id,
         type=_word(row.get("type")),
         ready_to_view=_word(row.get("ready_to_view")),
-        uploaded_at=uploaded_at,
+        uploaded_at=_listed_moment(row.get("created_at")) or captured_at,
         filename=filename_or_none(row.get("filename")),
         file_extension=_word(row.get("file_extension")) or None,
-        size_bytes=whole_number_or_none(row.get("file_size")),
-        captured_at=moment_or_none(row.get("captured_at")),
-        item_count=whole_number_or_none(row.get("item_count")) or 1,
+        size_bytes=_up_to(_LARGEST_RECORDING_BYTES, row.get("file_size")),
+        captured_at=captured_at,
+        item_count=_up_to(_MOST_CHAPTERS, row.get("item_count")) or 1,
         # The downloader's event takes no more than that, and a video must not fail over a number that nobody needs.
         duration_seconds=None if duration_milliseconds is None else seconds_or_none(duration_milliseconds / 1000),
         user_id=account_id_or_none(row.get("gopro_user_id")),
+        composition=_word(row.get("composition")),
     )
+
+
+def _media_id(value: object) -> str | None:
+    # Clients that read ids of any JSON type have met numbers; what stands in an address is text in any case.
+    if isinstance(value, int) and not isinstance(value, bool):
+        number = whole_number_or_none(value)
+        return None if number is None else str(number)
+    return value if isinstance(value, str) and is_media_id(value) else None
+
+
+def _up_to(most: int, value: object) -> int | None:
+    number = whole_number_or_none(value)
+    return None if number is None or number > most else number
+
+
+def _listed_moment(value: object) -> datetime | None:
+    """A time of the listing, in any spelling that it was seen to have; None if there is none that can be true."""
+    moment = moment_or_none(_respelled(value))
+    return moment if moment is not None and _EARLIEST <= moment < _LATEST else None
+
+
+def _respelled(value: object) -> object:
+    if isinstance(value, str) and (end_of_day := _END_OF_DAY.fullmatch(value)):
+        start = moment_or_none(f"{end_of_day['day']}{end_of_day['between']}00{end_of_day['rest']}")
+        return None if start is None else (start + timedelta(days=1)).isoformat()
+    since_1970 = whole_number_or_none(value)
+    if since_1970 is not None and since_1970 >= _EARLIEST.timestamp():
+        seconds = since_1970 / 1000 if since_1970 >= _MILLISECONDS_FROM else since_1970
+        return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds < _LATEST.timestamp() else None
+    return _ZONE_IN_WORDS.sub("Z", value) if isinstance(value, str) else None
 
 
 def classify(item: MediaItem) -> SkipReason | None:
     """Says why an item is not archived; None means that it is ours to archive.
 
-    The type is judged before the state: a photo is a photo, ready or not. Unknown types are skipped even when their
-    extension is a video's, because nothing is known of how GoPro stores them; the reason is counted in every summary,
-    so that footage of a new type is seen and not lost quietly.
+    The type is judged before the state: a photo is a photo, ready or not. What makes a video is that its name ends like
+    one, whatever GoPro calls its kind: time lapses and bursts of many photos become videos in GoPro's cloud (GoPro's
+    help, "Expected Auto Upload Behavior"), clients disagree on what ``Continuous`` is, and GoPro adds kinds without
+    notice. Photos are photos to all of them, and edits have no camera original.
     """
     return _skip_by_type(item) or _skip_by_state(item)
 
 
 def _skip_by_type(item: MediaItem) -> SkipReason | None:
-    kind = item.type
-    if kind == "Continuous":
-        return _skip_by_extension(item)
-    if kind in VIDEO_TYPES:
-        return None
-    if kind in _IMAGE_TYPES:
-        return SkipReason.PHOTO
-    if kind in _EDIT_TYPES:
-        return SkipReason.EDIT
-    return SkipReason.AUDIO if kind == "Audio" else SkipReason.UNKNOWN_TYPE
-
-
-def _skip_by_extension(item: MediaItem) -> SkipReason | None:
-    # Clients disagree on what `Continuous` is: an image set to two of them, a video to a third.
     extension = item.file_extension or PurePosixPath(item.filename or "").suffix
     extension = extension.lower().removeprefix(".")
-    if extension in _VIDEO_EXTENSIONS:
+    if item.type in _EDIT_TYPES or item.composition == _EXPORT:
+        return SkipReason.EDIT
+    if item.type == "Photo":
+        return SkipReason.PHOTO
+    if item.type in VIDEO_TYPES or extension in _VIDEO_EXTENSIONS:
         return None
-    return SkipReason.PHOTO if extension in _IMAGE_EXTENSIONS else SkipReason.UNKNOWN_TYPE
+    if item.type in _IMAGE_TYPES or extension in _IMAGE_EXTENSIONS:
+        return SkipReason.PHOTO
+    return SkipReason.AUDIO if item.type == "Audio" else SkipReason.UNKNOWN_TYPE
 
 
 def _skip_by_state(item: MediaItem) -> SkipReason | None:

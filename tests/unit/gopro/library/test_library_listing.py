@@ -1,14 +1,24 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gopro_sync.errors import GoProApiChangedError, LibraryIncompleteError, NetworkError
-from gopro_sync.gopro.library.listing import LibraryListing, Page, list_library, parse_page
+from gopro_sync.errors import (
+    GoProApiChangedError,
+    GoProSyncError,
+    GoProUnavailableError,
+    LibraryIncompleteError,
+    NetworkError,
+    SessionRefusedError,
+    ThrottledError,
+)
+from gopro_sync.gopro.library.listing import LibraryListing, ListingGap, list_library
+from gopro_sync.gopro.library.page import Page, PageRequest, parse_page
 from tests.support.gopro_library import FakeLibrary, video_row
 from tests.support.odd_values import json_values
 
@@ -47,30 +57,29 @@ def test_short_pages_are_listed_anew_with_smaller_pages() -> None:
     assert {size for _, size in library.asked[1:]} == {50}
 
 
-def test_a_listing_that_stays_short_ends_after_three_tries_and_says_where() -> None:
+def test_a_page_that_stays_short_is_made_up_for_by_those_of_another_size() -> None:
     library = FakeLibrary.of_videos(250, spoil=lambda number, _size, rows: rows[:12] if number == 3 else rows)
-    with pytest.raises(LibraryIncompleteError, match="3 tries: page 3 has 12 rows instead of 50"):
+    listing = list_library(library.fetch_page, workers=4)
+    assert (ids(listing), listing.gap) == (videos(250), None)
+
+
+def test_a_library_whose_pages_all_stay_short_is_a_broken_listing() -> None:
+    library = FakeLibrary.of_videos(250, spoil=lambda _number, size, rows: rows[: size // 10])
+    with pytest.raises(LibraryIncompleteError, match="GoPro says 250, showed "):
         list_library(library.fetch_page, workers=4)
-    assert [asked for asked in library.asked if asked[0] == 1] == [(1, 100), (1, 50), (1, 50)]
 
 
 def test_pages_that_repeat_rows_of_the_page_before_are_not_taken_for_complete() -> None:
     library = FakeLibrary.of_videos(
         212, spoil=lambda number, _size, rows: rows if number == 1 else [rows[-1], *rows[:-1]]
     )
-    shifted = FakeLibrary.of_videos(
-        212,
-        spoil=lambda number, size, rows: rows if number == 1 else [video_row(213 - (number - 1) * size), *rows[:-1]],
-    )
     assert ids(list_library(library.fetch_page, workers=4)) == videos(212)
-    with pytest.raises(LibraryIncompleteError, match="different items instead of 212"):
-        list_library(shifted.fetch_page, workers=4)
 
 
 def test_a_server_that_always_serves_the_first_page_is_not_taken_for_complete() -> None:
-    library = FakeLibrary.of_videos(300)
-    with pytest.raises(LibraryIncompleteError, match="different items instead of 300"):
-        list_library(lambda number, size: parse_page(library.payload(1, size), number), workers=4)
+    library = FakeLibrary.of_videos(450)
+    with pytest.raises(LibraryIncompleteError, match="GoPro says 450, showed 200"):
+        list_library(lambda asked: parse_page(library.payload(1, asked.per_page), asked.number), workers=4)
 
 
 def test_an_upload_during_the_listing_pushes_nothing_over_the_edge() -> None:
@@ -104,9 +113,12 @@ def test_whatever_is_deleted_meanwhile_nothing_that_remains_is_left_out(seed: in
 
     library = FakeLibrary.of_videos(count, before_page=delete_now_and_then)
     try:
-        listed = set(ids(list_library(library.fetch_page, workers=4)))
+        listing = list_library(library.fetch_page, workers=4)
     except LibraryIncompleteError:
         return  # allowed when deletions never stop: the run then stops as well, and says so
+    listed = set(ids(listing))
+    if listing.gap is not None:
+        return  # as well, and the run goes on
     remaining = {row["id"] for row in library.rows if isinstance(row, dict)}
     assert remaining <= listed
 
@@ -117,34 +129,161 @@ def test_a_library_that_grows_by_a_page_with_every_page_does_not_keep_the_listin
             library.upload()
 
     library = FakeLibrary.of_videos(4, largest_page=2, before_page=upload_many)
-    with pytest.raises(LibraryIncompleteError, match="items are missing"):
+    with suppress(LibraryIncompleteError):
         list_library(library.fetch_page, workers=4)
+    assert len(library.asked) < 1_000
+
+
+def test_items_of_one_second_that_change_places_at_each_request_are_all_listed() -> None:
+    chance = random.Random(7)
+    photos = [video_row(number, type="Photo", created_at="2026-01-05T00:00:00Z") for number in range(11, 141)]
+    newer = [video_row(number, created_at="2026-01-06T00:00:00Z") for number in range(141, 151)]
+    older = [video_row(number, created_at="2026-01-04T00:00:00Z") for number in range(1, 11)]
+    for _ in range(20):
+
+        def shuffle(library: FakeLibrary) -> None:
+            library.rows = [*newer, *chance.sample(photos, len(photos)), *older]
+
+        library = FakeLibrary([*newer, *photos, *older], before_page=shuffle)
+        listing = list_library(library.fetch_page, workers=4)
+        assert (sorted(ids(listing)), listing.gap) == (videos(150), None)
+        assert len(library.asked) <= 15
+
+
+@pytest.mark.parametrize("count", [300, 700])
+def test_more_items_of_one_second_than_fit_on_a_page_are_listed_too(count: int) -> None:
+    chance = random.Random(count)
+    library = FakeLibrary.of_videos(count, before_page=lambda shuffled: chance.shuffle(shuffled.rows))
+    listing = list_library(library.fetch_page, workers=4)
+    assert (sorted(ids(listing)), listing.gap) == (videos(count), None)
+    assert len(library.asked) <= 300
+
+
+@pytest.mark.parametrize(("count", "ghosts"), [(7, 1), (7, 15), (2, 18), (212, 1), (1_000, 40)])
+def test_a_total_that_counts_items_which_no_page_shows_is_told_and_stops_nothing(count: int, ghosts: int) -> None:
+    library = FakeLibrary.of_videos(count, ghosts=ghosts)
+    listing = list_library(library.fetch_page, workers=4)
+    assert ids(listing) == videos(count)
+    assert listing.gap == ListingGap(stated=count + ghosts, shown=count)
+    assert str(listing.gap) == f"GoPro says {count + ghosts}, showed {count}"
+
+
+def test_an_item_that_is_listed_twice_for_good_is_taken_once_and_told() -> None:
+    rows = [video_row(number) for number in (7, 6, 5, 4, 4, 3, 2, 1)]
+    listing = list_library(FakeLibrary(rows).fetch_page, workers=4)
+    assert (ids(listing), listing.gap) == (videos(7), ListingGap(stated=8, shown=7))
+
+
+@pytest.mark.parametrize("count", [150, 212, 1_000, 1_990])
+@pytest.mark.parametrize("overlap", [1, 5])
+def test_pages_that_overlap_are_joined(count: int, overlap: int) -> None:
+    def overlapping(asked: PageRequest) -> Page:
+        at = (asked.number - 1) * (asked.per_page - overlap)
+        rows = [video_row(number) for number in range(count, 0, -1)][at : at + asked.per_page]
+        pages = {"per_page": asked.per_page, "total_items": count}
+        return parse_page({"_pages": pages, "_embedded": {"media": rows}}, asked.number)
+
+    listing = list_library(overlapping, workers=4)
+    assert (ids(listing), listing.gap) == (videos(count), None)
+
+
+def test_what_lies_behind_a_refused_page_is_listed_by_its_time_of_upload() -> None:
+    library = FakeLibrary.of_videos(2_450, deepest_row=1_000)
+    listing = list_library(library.fetch_page, workers=4)
+    assert (ids(listing), listing.gap) == (videos(2_450), None)
+    assert len(library.asked) <= 35
+
+
+@pytest.mark.parametrize("knows_ranges", [True, False])
+def test_rows_of_one_second_behind_a_refused_page_are_said_to_be_out_of_reach(*, knows_ranges: bool) -> None:
+    rows = [video_row(number, created_at="2026-05-01T18:02:44Z") for number in range(1_050, 0, -1)]
+    library = FakeLibrary(rows, deepest_row=1_000, knows_ranges=knows_ranges)
+    listing = list_library(library.fetch_page, workers=4)
+    assert listing.gap == ListingGap(stated=1_050, shown=1_000, refused_from=1_001)
+    assert str(listing.gap) == "GoPro says 1050, showed 1000; it refuses pages from row 1001 on"
+
+
+def test_even_a_small_part_of_a_library_is_taken_where_gopro_refuses_the_rest() -> None:
+    library = FakeLibrary.of_videos(1_000, deepest_row=300, knows_ranges=False)
+    listing = list_library(library.fetch_page, workers=4)
+    assert listing.gap == ListingGap(stated=1_000, shown=300, refused_from=301)
+
+
+@pytest.mark.parametrize("count", [0, 5, 90, 150, 999, 5_000])
+@pytest.mark.parametrize("ghosts", [1, 3])
+def test_a_row_that_is_never_shown_costs_so_many_requests_and_no_more(count: int, ghosts: int) -> None:
+    library = FakeLibrary.of_videos(count, ghosts=ghosts)
+    with suppress(LibraryIncompleteError):
+        list_library(library.fetch_page, workers=4)
+    assert len(library.asked) <= max(300, 3 * -(-(count + ghosts) // 100))
+
+
+def test_a_listing_that_shows_nothing_of_a_library_is_broken() -> None:
+    with pytest.raises(LibraryIncompleteError, match="GoPro says 3, showed 0"):
+        list_library(FakeLibrary([], ghosts=3).fetch_page, workers=4)
+
+
+@pytest.mark.parametrize(
+    ("stated", "shown", "refused_from", "is_broken"),
+    [
+        (1, 0, None, True),
+        (21, 1, None, False),  # few rows
+        (22, 1, None, True),
+        (100, 50, None, False),
+        (101, 50, None, True),
+        (101, 50, 51, False),  # GoPro's limit
+    ],
+)
+def test_a_listing_is_broken_if_it_hides_more_than_it_shows(
+    stated: int, shown: int, refused_from: int | None, *, is_broken: bool
+) -> None:
+    gap = ListingGap(stated=stated, shown=shown, refused_from=refused_from)
+    assert gap.suggests_a_broken_listing is is_broken
 
 
 def test_rows_that_are_no_items_are_reported_beside_the_others() -> None:
     rows: list[object] = [
         video_row(4),
         {"id": None},
-        video_row(3, created_at="soon"),
+        {"id": [], "filename": "GX010003.MP4"},
         "text",
         video_row(2),
         video_row(1),
     ]
     listing = list_library(FakeLibrary(rows).fetch_page, workers=4)
     assert ids(listing) == ["video000001", "video000002", "video000004"]
-    assert sorted(row.media_id or "" for row in listing.malformed) == ["", "", "video000003"]
+    assert [row.media_id for row in listing.malformed] == [None, None, None]
     assert listing.total_items == 6
 
 
-def test_the_failure_of_one_page_is_the_failure_of_the_listing() -> None:
+def test_a_page_that_fails_is_made_up_for_and_an_outage_is_the_failure_of_the_listing() -> None:
     library = FakeLibrary.of_videos(1_000)
 
-    def fetch(number: int, size: int) -> Page:
-        if number == 3:
+    def without_page_3(asked: PageRequest) -> Page:
+        if asked.number == 3 and asked.uploaded_before is None:
             raise NetworkError("GoPro answered with status 503")
-        return library.fetch_page(number, size)
+        return library.fetch_page(asked)
 
+    def until_page_3(asked: PageRequest) -> Page:
+        if asked.number >= 3 or asked.uploaded_before is not None:
+            raise NetworkError("GoPro answered with status 503")
+        return library.fetch_page(asked)
+
+    assert ids(list_library(without_page_3, workers=4)) == videos(1_000)
     with pytest.raises(NetworkError):
+        list_library(until_page_3, workers=4)
+
+
+@pytest.mark.parametrize("error", [SessionRefusedError, ThrottledError, GoProUnavailableError])
+def test_what_concerns_all_requests_is_no_page_s_trouble(error: type[GoProSyncError]) -> None:
+    library = FakeLibrary.of_videos(1_000)
+
+    def fetch(asked: PageRequest) -> Page:
+        if asked.number == 3:
+            raise error("not now")
+        return library.fetch_page(asked)
+
+    with pytest.raises(error):
         list_library(fetch, workers=4)
 
 
@@ -182,11 +321,18 @@ def test_no_number_of_a_page_raises_anything_but_an_api_change(per_page: object,
         good_payload(_pages={"per_page": 10**30, "total_items": 5}),
         good_payload(_pages={"per_page": "\u0663", "total_items": 5}),
         good_payload(_pages={"per_page": 100, "total_items": float("inf")}),
-        good_payload(_embedded=None),
-        good_payload(_embedded={}),
+        {"_pages": {"per_page": 100, "total_items": 5}, "_embedded": None},
+        {"_pages": {"per_page": 100, "total_items": 5}, "_embedded": {}},
         good_payload(_embedded={"media": {"id": "a1"}}),
     ],
 )
 def test_an_unknown_shape_of_the_listing_is_an_api_change(payload: object) -> None:
     with pytest.raises(GoProApiChangedError):
         parse_page(payload, 1)
+
+
+@pytest.mark.parametrize("embedded", [{}, {"errors": []}, {"media": None}, None])
+@pytest.mark.parametrize("per_page", [100, 0, None])
+def test_an_empty_library_may_come_without_a_list(embedded: object, per_page: object) -> None:
+    page = parse_page({"_pages": {"per_page": per_page, "total_items": 0}, "_embedded": embedded}, 1)
+    assert list_library(lambda _asked: page, workers=4) == LibraryListing(items=(), malformed=())
