@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from gopro_sync.gopro.session.renewal import Renewal
     from gopro_sync.run.source_etags import LibraryEtags
     from gopro_sync.run.video import Invocation, VideoTransfer
+    from gopro_sync.table.listing_record import ListingRecord
     from gopro_sync.table.owner_record import OwnerRecord
     from gopro_sync.table.renewal_turn import RenewalTurn
     from gopro_sync.table.request_budget import SharedGate
@@ -157,6 +158,13 @@ def owner_record() -> OwnerRecord:
     from gopro_sync.table.owner_record import OwnerRecord
 
     return OwnerRecord(_dynamodb_client(), settings().tracker_table_name)
+
+
+def listing_record() -> ListingRecord:
+    """Return where it is remembered what people were told of GoPro's listing."""
+    from gopro_sync.table.listing_record import ListingRecord
+
+    return ListingRecord(_dynamodb_client(), settings().tracker_table_name)
 
 
 def gopro_gate(*, run: str | None = None, taken_at_once: int = 1, patience_seconds: float = 0.0) -> SharedGate:

@@ -27,6 +27,7 @@ LISTING: Final = {
     "postponed": 0,
     "filtered": 0,
     "skipped": {},
+    "listing_gap": None,
     "unrecorded": 0,
     "unrecordable": 0,
     "unrecordable_videos": [],

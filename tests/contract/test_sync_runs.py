@@ -67,6 +67,7 @@ class Cloud:
     renewal_fails_with: TaskError | None = None
     unavailable: tuple[str, ...] = ()
     """Ids that the run was asked for and that the library does not know."""
+    listing_gap: dict[str, Any] | None = None
     unrecordable: tuple[str, ...] = ()
     reopened: tuple[str, ...] = ()
     """Those of the media ids that were archived before."""
@@ -136,6 +137,7 @@ class Cloud:
             "postponed": 3,
             "filtered": 1,
             "skipped": {"photo": 2},
+            "listing_gap": self.listing_gap,
             "unrecorded": 0,
             "unrecordable": len(self.unrecordable),
             "unrecordable_videos": [
@@ -271,6 +273,7 @@ def test_all_new_videos_are_archived_and_the_run_says_so() -> None:
         "failures": {},
         "failed_videos": [],
         "skipped": {"photo": 2},
+        "listing_gap": None,
         "unrecorded": 0,
         "unrecordable": 0,
         "unrecordable_videos": [],
@@ -306,6 +309,29 @@ def test_re_opened_videos_are_counted_in_the_result_and_named_where_there_is_a_n
     (mail,) = failing.mails()
     assert "1 video was re-opened, since GoPro shows more of it; what is archived stays" in mail["Message"]
     assert "  a: GoPro lists 3\n" in mail["Message"]
+
+
+GAP: Final[dict[str, Any]] = {"stated": 8, "shown": 7, "refused_from": None}
+
+
+@pytest.mark.parametrize("media_ids", [(), ("a", "b")])
+@pytest.mark.parametrize("is_news", [True, False])
+def test_a_listing_that_lacks_items_ends_a_run_as_partial_and_is_told_while_it_is_news(
+    media_ids: tuple[str, ...], *, is_news: bool
+) -> None:
+    gap = {**GAP, "is_news": is_news}
+    cloud = Cloud(media_ids=media_ids, listing_gap=GAP, report_adds={"listing_gap": gap})
+
+    execution = cloud.run()
+
+    assert (execution.status, execution.output["status"]) == ("SUCCEEDED", "PARTIAL_FAILURE")
+    assert (execution.output["synced"], execution.output["listing_gap"]) == (len(media_ids), gap)
+    subjects = [mail["Subject"] for mail in cloud.mails()]
+    assert subjects == (["GoPro Sync Listing Incomplete (prod): GoPro says 8, showed 7"] if is_news else [])
+
+
+def test_a_dry_run_says_what_the_listing_lacks() -> None:
+    assert Cloud(listing_gap=GAP, would_do={"videos": 0}).run({"dry_run": True}).output["listing_gap"] == GAP
 
 
 def test_a_run_that_finds_objects_without_records_names_the_command_that_writes_them() -> None:

@@ -26,6 +26,7 @@ from gopro_sync.gopro.session.credentials import CURRENT, NEWEST, PENDING, Crede
 from gopro_sync.gopro.session.renewal import Refusal
 from gopro_sync.run.run_files import write_manifest
 from gopro_sync.table.listed import Listed
+from gopro_sync.table.listing_record import ListingRecord
 from gopro_sync.table.request_budget import GATE_KEY, SharedGate
 from gopro_sync.table.session_guard import GUARD_KEY, SessionGuard
 from gopro_sync.table.source_etags import SourceEtagRecord
@@ -212,6 +213,14 @@ def test_what_the_sessions_guard_writes(
     write(cloud.guard)
     assert lost.left == 0
     assert (field in cloud.record(GUARD_KEY)) is is_there
+
+
+def test_that_the_listing_lacks_items_is_news_once_for_each_number(cloud: Cloud) -> None:
+    lost = LostAnswers(cloud.dynamodb, "UpdateItem")
+    record = ListingRecord(cloud.dynamodb, TABLE)
+    nights = [(3, "n1"), (3, "n2"), (4, "n3"), (4, "n4"), (0, "n5"), (0, "n6"), (4, "n7")]
+    told = [record.is_news(hidden, run=night) for hidden, night in nights]
+    assert (told, lost.left) == ([True, False, True, False, False, False, True], 0)
 
 
 def test_that_a_rotation_failed_is_news_once_for_each_version(cloud: Cloud) -> None:

@@ -7,6 +7,7 @@ returns the reference; invoked by itself, it returns them as ``new_videos``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -106,6 +107,7 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         "postponed": found.postponed,
         "filtered": found.filtered,
         "skipped": dict(found.skipped),
+        "listing_gap": None if found.gap is None else asdict(found.gap),
         "unrecorded": found.unrecorded,
         **_unrecordable(found),
         **_reopened(found),
@@ -130,6 +132,7 @@ def _report(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         execution_id=execution_id_of(event, context),
         tracker=composition.tracker(),
         etags=composition.source_etag_record(),
+        listing=composition.listing_record(),
         s3=composition.s3_client(),
         settings=composition.settings(),
         now=now_utc(),

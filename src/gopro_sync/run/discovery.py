@@ -13,7 +13,7 @@ from typing import Final
 from gopro_sync.archive.object_key import assign_keys
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.library.drift import DriftFinding
-from gopro_sync.gopro.library.listing import LibraryListing
+from gopro_sync.gopro.library.listing import LibraryListing, ListingGap
 from gopro_sync.gopro.library.media import MediaItem, SkipReason, classify
 from gopro_sync.run.reopening import reopen
 from gopro_sync.run.selection import Selection
@@ -48,6 +48,7 @@ class Discovery:
         without_files: those of the videos to be archived of which the table knows no file, nor an upload.
         drift: in what GoPro's answers differ from those that the client was written against.
         reopened: those of the videos to be archived that were archived before, with what GoPro shows more of them.
+        gap: what GoPro's listing lacks; None if it is complete.
     """
 
     videos: tuple[Video, ...]
@@ -63,6 +64,7 @@ class Discovery:
     without_files: tuple[Video, ...] = ()
     drift: tuple[DriftFinding, ...] = ()
     reopened: Mapping[str, str] = field(default_factory=dict)
+    gap: ListingGap | None = None
 
     @property
     def remaining(self) -> int:
@@ -161,6 +163,7 @@ def discover(
         without_files=tuple(video for video in videos if _is_without_files(records.get(video.media_id))),
         drift=listing.drift,
         reopened=_reopened_by(owner, videos, records),
+        gap=listing.gap,
     )
 
 

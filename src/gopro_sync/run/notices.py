@@ -11,6 +11,7 @@ from typing import Final
 from gopro_sync.cost.prices import PRICES_REGION
 from gopro_sync.errors import IncompleteSourceError, InvalidEventError, SourceLostError
 from gopro_sync.run.failed_videos import MOST_NAMED
+from gopro_sync.run.listing_gap import gap_to_tell, gap_told
 from gopro_sync.run.platform_faults import is_weather, what_it_is
 from gopro_sync.telemetry.alerts import LONGEST_MESSAGE_BYTES
 from gopro_sync.values.event_fields import (
@@ -158,6 +159,8 @@ def notice_of(
         subject = f"GoPro Sync Records Missing ({environment}): run gopro-sync rebuild"
     elif optional_flag(summary, "source_etags_decided"):
         subject = f"GoPro Sync Note ({environment}): GoPro's ETags prove nothing here"
+    elif gap := gap_to_tell(summary):
+        subject = f"GoPro Sync Listing Incomplete ({environment}): {gap}"
     else:
         return None
     return _sendable(subject, _not_all(summary, tracker_table_name, stopped))
@@ -266,6 +269,7 @@ def _not_all(summary: JsonObject, tracker_table_name: str, stopped: str) -> str:
             *_left_out(summary, tracker_table_name),
             *_records_missing(summary, tracker_table_name),
             *_etags_decided(summary, tracker_table_name),
+            *gap_told(summary),
             f"In this run: {_counts(summary)} left. {_transferred(summary)}.",
             "",
             f"Execution: {execution_id}",
@@ -297,6 +301,7 @@ def _partial(summary: JsonObject, tracker_table_name: str, *, stopped: str) -> s
             *_left_out(summary, tracker_table_name),
             *_records_missing(summary, tracker_table_name),
             *_etags_decided(summary, tracker_table_name),
+            *gap_told(summary),
             f"Execution: {execution_id}",
             *_console_address(execution_id),
         ]

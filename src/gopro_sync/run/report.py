@@ -16,6 +16,7 @@ from gopro_sync.cost.model import RunUsage, cost_of_run
 from gopro_sync.cost.prices import load_prices
 from gopro_sync.errors import GoProSyncError, RetryableError
 from gopro_sync.run.failed_videos import describe_failed_videos
+from gopro_sync.run.listing_gap import remember_gap
 from gopro_sync.run.notices import PARTIAL_FAILURE, notice_of
 from gopro_sync.run.run_end import RunEnd, read_run_end
 from gopro_sync.run.run_files import write_summary
@@ -28,6 +29,7 @@ from gopro_sync.values.event_fields import JsonObject, optional_count, optional_
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+    from gopro_sync.table.listing_record import ListingRecord
     from gopro_sync.table.source_etags import SourceEtagRecord
     from gopro_sync.table.tracker import Tracker
 
@@ -45,6 +47,7 @@ def report(
     execution_id: str,
     tracker: Tracker,
     etags: SourceEtagRecord,
+    listing: ListingRecord,
     s3: S3Client,
     settings: Settings,
     now: datetime,
@@ -56,6 +59,7 @@ def report(
         execution_id: of the run.
         tracker: what knows how many videos are pending.
         etags: what knows whether this run has decided that the library's ETags prove nothing.
+        listing: what knows by how much GoPro's listing was short when people were last told.
         s3: where the summary is kept.
         settings: of this stack.
         now: the current time.
@@ -81,6 +85,8 @@ def report(
         **told,
         **_etags(end, etags, execution_id),
         **_failed_videos(end, tracker),
+        # A run that has failed tells of nothing else.
+        **(remember_gap(told, listing, run=execution_id) if failure is None else {}),
         **_speed(told),
         **_cost(told),
         **_pending(pending, now),
@@ -129,7 +135,8 @@ def _count_outcome(end: RunEnd, *, environment: str) -> None:
     """Count what the run came to: here alone, so that each cause counts once, however often it was met and retried."""
     failures = _failures(end)  # first: no count is told of an event that is refused
     emit(Metric.RUN_COMPLETED, 1 if end.came_forward else 0, environment=environment)
-    is_partial = required_text(end.summary, "status") == PARTIAL_FAILURE
+    # One that lacks nothing but what GoPro does not show is no trouble that a person could end.
+    is_partial = required_text(end.summary, "status") == PARTIAL_FAILURE and bool(optional_count(end.summary, "failed"))
     emit(Metric.RUN_PARTIAL, 1 if is_partial else 0, environment=environment)
     emit_failures(failures, environment=environment)
     if end.lost_session:

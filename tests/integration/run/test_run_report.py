@@ -428,3 +428,64 @@ def test_why_a_run_failed_is_told_without_the_table_and_the_bucket_where_they_ca
     counted = metrics(capsys)
     assert counted["RunCompleted", ENVIRONMENT["ENVIRONMENT"]] == 0
     assert ("VideosPending", ENVIRONMENT["ENVIRONMENT"]) not in counted
+
+
+# --- a listing that lacks items --------------------------------------------------------------------------------------
+
+NOTHING_FAILED: Final = SUMMARY | {"synced": 6, "failed": 0, "failures": {}, "failed_videos": []}
+
+
+def night(name: str, *, stated: int = 8, shown: int = 7, **more: Any) -> dict[str, Any]:
+    """Return the answer for a night in which GoPro said ``stated`` and showed ``shown``."""
+    gap = {"stated": stated, "shown": shown, "refused_from": None} if shown < stated else None
+    return told(summary=NOTHING_FAILED | {"listing_gap": gap} | more, execution_id=f"{EXECUTION}-{name}")
+
+
+def test_what_the_listing_lacks_is_told_once_and_again_when_it_changes(aws: tuple[S3Client, DynamoDBClient]) -> None:
+    nights = [(8, 7), (8, 7), (9, 8), (10, 8), (12, 10), (10, 10), (11, 10)]
+    notices = [night(str(at), stated=stated, shown=shown)["notice"] for at, (stated, shown) in enumerate(nights)]
+    assert [None if notice is None else notice["subject"].partition(": ")[2] for notice in notices] == [
+        "GoPro says 8, showed 7",
+        None,  # the same
+        None,  # and the same, though the library has grown
+        "GoPro says 10, showed 8",
+        None,
+        None,
+        "GoPro says 11, showed 10",
+    ]
+
+
+def test_a_report_that_is_asked_for_again_tells_it_again(aws: tuple[S3Client, DynamoDBClient]) -> None:
+    assert night("same")["notice"] == night("same")["notice"] != None  # noqa: E711
+
+
+def test_a_run_that_lacks_nothing_but_what_gopro_does_not_show_counts_as_a_success(
+    aws: tuple[S3Client, DynamoDBClient], capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment = composition.settings().environment
+    for name in ("first", "second"):
+        capsys.readouterr()
+        assert night(name)["summary"]["listing_gap"] == {
+            "stated": 8,
+            "shown": 7,
+            "refused_from": None,
+            "is_news": name == "first",
+        }
+        counted = metrics(capsys)
+        assert (counted[("RunCompleted", environment)], counted[("RunPartial", environment)]) == (1, 0)
+        assert not any(metric == "FailureCount" for metric, *_ in counted)
+
+
+def test_of_a_run_that_has_failed_nothing_is_told_or_remembered_of_the_listing(
+    aws: tuple[S3Client, DynamoDBClient],
+) -> None:
+    told(failure=FAILURE)
+    failed = night("failed", status="FAILED", stopped_by="AccessDeniedError")
+    assert "showed" not in failed["notice"]["text"]
+    assert "showed 7" in night("next")["notice"]["text"]
+
+
+def test_a_gap_of_a_wrong_shape_is_refused(aws: tuple[S3Client, DynamoDBClient]) -> None:
+    for gap in ("text", {"stated": 8}, {"stated": 8, "shown": "seven"}):
+        with pytest.raises(InvalidEventError):
+            told(summary=NOTHING_FAILED | {"listing_gap": gap})

@@ -489,3 +489,18 @@ def test_a_notice_is_not_made_of_a_summary_that_lacks_what_it_tells(field: str, 
 def test_a_failure_without_a_name_is_refused() -> None:
     with pytest.raises(InvalidEventError, match="stopped_by"):
         failure_of(BLOCKED, None)
+
+
+def test_what_the_listing_lacks_is_told_with_what_to_do() -> None:
+    gap = {"stated": 8, "shown": 7, "refused_from": None, "is_news": True}
+    quiet = SUMMARY | {"failed": 0, "failures": {}, "failed_videos": [], "synced": 4}
+    alone = notice(quiet | {"listing_gap": gap})
+    assert alone.subject == "GoPro Sync Listing Incomplete (prod): GoPro says 8, showed 7"
+    lines = alone.text.splitlines()
+    assert lines[0].startswith("The listing of the library is incomplete: GoPro says 8, showed 7 items, in all tries.")
+    assert "What to do: compare" in lines[0]
+    assert "from row 10001 on" in notice(quiet | {"listing_gap": gap | {"refused_from": 10_001}}).text
+    # Beside failed videos it is a paragraph of theirs.
+    beside = notice(SUMMARY | {"listing_gap": gap})
+    assert beside.subject == "GoPro Sync Partial Failure (prod): 3 of 5 videos"
+    assert lines[0] in beside.text.splitlines()

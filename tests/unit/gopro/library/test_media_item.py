@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
 
 import pytest
 from hypothesis import given
@@ -133,7 +134,7 @@ def test_no_id_can_be_a_record_of_the_table_s_own_or_no_id_at_all(media_id: obje
 
 
 MAY = datetime(2026, 5, 1, 18, 2, 44, tzinfo=UTC)
-NO_TIMES = [
+NO_TIMES: Final[list[object]] = [
     None,
     "",
     "recently",

@@ -1,0 +1,75 @@
+"""What people are told of items that GoPro counts and does not show: once, and again when it is another number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gopro_sync.errors import InvalidEventError
+from gopro_sync.table.listing_record import ListingRecord
+from gopro_sync.values.event_fields import JsonObject, optional_count, optional_flag, required_count
+
+_GAP: Final = "listing_gap"
+
+
+def remember_gap(summary: JsonObject, memory: ListingRecord, *, run: str) -> dict[str, Any]:
+    """Return ``listing_gap`` of a run's summary with ``is_news``: whether people have not been told of it yet.
+
+    Args:
+        summary: as the state machine made it. A run that did not list the library has no gap, nor is it without one.
+        memory: what people were told before; it knows of this gap afterwards.
+        run: who tells it.
+
+    Raises:
+        InvalidEventError: the summary's gap has a field of the wrong shape.
+        GoProSyncError: what the memory raises.
+    """
+    if _GAP not in summary:
+        return {}
+    gap = _gap_in(summary)
+    if gap is None:
+        memory.is_news(0, run=run)
+        return {}
+    hidden = required_count(gap, "stated") - required_count(gap, "shown")
+    return {_GAP: {**gap, "is_news": memory.is_news(hidden, run=run)}}
+
+
+def gap_to_tell(summary: JsonObject) -> str:
+    """Return the gap in a few words; empty if there is none, or people have been told.
+
+    Raises:
+        InvalidEventError: the summary's gap has a field of the wrong shape.
+    """
+    gap = _gap_in(summary)
+    if gap is None or not optional_flag(gap, "is_news"):
+        return ""
+    return f"GoPro says {required_count(gap, 'stated')}, showed {required_count(gap, 'shown')}"
+
+
+def gap_told(summary: JsonObject) -> list[str]:
+    """Return the lines of the notice that say what is hidden and what to do; none if there is nothing to tell.
+
+    Raises:
+        InvalidEventError: the summary's gap has a field of the wrong shape.
+    """
+    told, gap = gap_to_tell(summary), _gap_in(summary)
+    if gap is None or not told:
+        return []
+    refused_from = optional_count(gap, "refused_from")
+    limit = "" if refused_from is None else f" It refuses the pages of its listing from row {refused_from} on."
+    return [
+        f"The listing of the library is incomplete: {told} items, in all tries.{limit} What was shown is archived as "
+        "always. A total that counts an item twice, or one that was deleted, looks the same. What to do: compare the "
+        "number of items on gopro.com with the total; a video that you see there and that is not archived can be "
+        "downloaded by hand. You are told again when the difference changes.",
+        "",
+    ]
+
+
+def _gap_in(summary: JsonObject) -> JsonObject | None:
+    gap = summary.get(_GAP)
+    if gap is None:
+        return None
+    if not isinstance(gap, Mapping):
+        raise InvalidEventError(f"The event's field {_GAP!r} is not a JSON object")
+    return gap

@@ -1,0 +1,54 @@
+"""Remembers by how much GoPro's listing was short when people were last told: the same difference is told once.
+
+It is one record of the tracker's table under a key that no video has. It has no ``status``, so it is in no index.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gopro_sync.table.record_update import update_record
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+LISTING_KEY: Final = "#gopro-listing"
+
+
+class ListingRecord:
+    """The record.
+
+    Args:
+        client: a DynamoDB client.
+        table_name: the tracker's table.
+    """
+
+    def __init__(self, client: DynamoDBClient, table_name: str) -> None:
+        self._client = client
+        self._table_name = table_name
+
+    def is_news(self, hidden: int, *, run: str) -> bool:
+        """Remembers how many items are hidden, and returns whether that is to be told: it is another number than last.
+
+        Args:
+            hidden: how many; 0 if none are, which is never told, but makes the next number news.
+            run: who tells it. Asked again by the same one, whose answer may have been lost, it is news again.
+
+        Raises:
+            AccessDeniedError: the role may not do it.
+            ConfigurationError: there is no such table.
+            TrackerError: DynamoDB failed after botocore's own retries.
+        """
+        is_another = "hidden_items <> :hidden"
+        outcome = update_record(
+            self._client,
+            self._table_name,
+            LISTING_KEY,
+            "SET hidden_items = :hidden, told_by = :run",
+            {":hidden": hidden, ":run": run},
+            # Where nothing was ever hidden, nothing is written.
+            condition=f"attribute_not_exists(media_id) OR {is_another} OR told_by = :run"
+            if hidden
+            else f"attribute_exists(media_id) AND {is_another}",
+        )
+        return hidden > 0 and outcome.is_done
