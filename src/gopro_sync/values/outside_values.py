@@ -23,6 +23,9 @@ SECONDS_LIMIT: Final = 1e9
 # https://docs.aws.amazon.com/step-functions/latest/dg/state-wait.html
 LONGEST_RETRY_AFTER_SECONDS: Final = 365 * 86_400.0
 
+# The seconds of the year 5138, and the milliseconds of 1973.
+_MILLISECONDS_FROM: Final = 10**11
+
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 _SECONDS = re.compile(r"[0-9]+")
 _CONTENT_RANGE = re.compile(
@@ -108,6 +111,17 @@ def zoned_moment_or_none(value: object) -> datetime | None:
     """An ISO 8601 time that names its zone as an aware UTC time; None for anything else."""
     moment = _iso_time_or_none(value)
     return None if moment is None or moment.tzinfo is None else _in_utc(moment)
+
+
+def moment_since_1970_or_none(value: object) -> datetime | None:
+    """Seconds since 1970, or milliseconds from 100,000,000,000 on, as an aware UTC time; None for anything else."""
+    number = whole_number_or_none(value)
+    if number is None:
+        return None
+    try:
+        return datetime.fromtimestamp(number / 1000 if number >= _MILLISECONDS_FROM else number, UTC)
+    except (ValueError, OverflowError, OSError):  # out of the calendar; which, depends on the platform
+        return None
 
 
 def retry_after_seconds(header: str | None, now: datetime) -> float | None:

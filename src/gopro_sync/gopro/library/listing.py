@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -140,7 +141,14 @@ def list_library(fetch_page: FetchPage, *, workers: int) -> LibraryListing:
         if readings and (idle == _IDLE_READINGS or not _may_read_again(readings, page_size)):
             break
         # What is short on its first page is given up the first time, for smaller pages that are not.
-        reading = _Reading(fetch_page, page_size, order_by, workers=workers, gives_up=not readings)
+        reading = _Reading(
+            fetch_page,
+            page_size,
+            order_by,
+            workers=workers,
+            gives_up=not readings,
+            may_ask_for_older_part=all(before.may_ask_for_older_part for before in readings),
+        )
         reading.read()
         readings.append(reading)
         if reading.is_complete:
@@ -158,7 +166,8 @@ def list_library(fetch_page: FetchPage, *, workers: int) -> LibraryListing:
 def _may_read_again(readings: Sequence[_Reading], page_size: int) -> bool:
     total = readings[-1].total_items
     most = max(_REQUESTS, _TIMES_THROUGH * -(-total // readings[0].page_size))
-    return sum(reading.requests for reading in readings) + max(1, -(-total // page_size)) <= most
+    # Twice as many as there are pages: the older part may be most of it.
+    return sum(reading.requests for reading in readings) + 2 * max(1, -(-total // page_size)) <= most
 
 
 def _gap(known: dict[str, MediaItem | MalformedRow], readings: Sequence[_Reading]) -> ListingGap | None:
@@ -185,10 +194,21 @@ class _Reading:
         page_size: the size of a page that is asked for.
         parts: the pages of the library; where GoPro refused to show all of them, of its older part too, and so on.
         refused_from: the first row of the first page that was refused; None if none was.
+        may_ask_for_older_part: whether it may be asked for by its time of upload: not if that has once led nowhere.
     """
 
-    def __init__(self, fetch_page: FetchPage, page_size: int, order_by: str, *, workers: int, gives_up: bool) -> None:
+    def __init__(
+        self,
+        fetch_page: FetchPage,
+        page_size: int,
+        order_by: str,
+        *,
+        workers: int,
+        gives_up: bool,
+        may_ask_for_older_part: bool,
+    ) -> None:
         self.page_size = page_size
+        self.may_ask_for_older_part = may_ask_for_older_part
         self.parts: list[list[Page]] = []
         self.refused_from: int | None = None
         self._fetch_page = fetch_page
@@ -235,34 +255,57 @@ class _Reading:
         """Fetch the pages. What the first one raises passes through."""
         with ThreadPoolExecutor(max_workers=self._workers, thread_name_prefix="listing") as pool:
             self._read_part(pool, None)
-            if self.refused_from is not None and self._order_by == BY_UPLOAD:
-                for _ in range(_OLDER_PARTS):
-                    if not self._read_older_part(pool):
-                        break
+            for _ in range(0 if self._is_given_up or self._order_by != BY_UPLOAD else _OLDER_PARTS):
+                if not (self._lacks_rows and self.may_ask_for_older_part and self._read_older_part(pool)):
+                    break
 
-    def _read_part(self, pool: ThreadPoolExecutor, uploaded_before: datetime | None) -> None:
+    @property
+    def _is_given_up(self) -> bool:
+        return self._gives_up and _has_odd_page(self.parts[0][:1])
+
+    @property
+    def _lacks_rows(self) -> bool:
+        return len(self.named) + len(self.nameless) < self.total_items
+
+    def _read_part(self, pool: ThreadPoolExecutor, uploaded_before: datetime | None) -> bool:
+        """Read what was uploaded before; say whether GoPro took that for a part of what it showed last."""
         request = PageRequest(
             number=1, per_page=self.page_size, order_by=self._order_by, uploaded_before=uploaded_before
         )
-        self._asked.append(request)
-        pages = [self._fetch_page(request)]
+        pages = [self._first_page(request)] if uploaded_before is None else self._first_page_of_older_part(request)
+        if not pages:
+            return False
         self.parts.append(pages)
         for round_number in range(1 + _CATCH_UP_ROUNDS):
             wanted = _pages_with(_missing_positions(pages), pages[-1])
-            if not wanted or (_has_odd_page(pages) and (self._gives_up or round_number)):
+            if not wanted or self._is_given_up or (round_number and _has_odd_page(pages)):
                 break
             requests = [replace(request, number=number) for number in wanted]
             came = list(pool.map(partial(self._page_or_none, pages[-1].per_page), requests))
             pages += [page for page in came if page is not None]
             if None in came:
-                return
-        self._read_beyond_the_end(pages, request)
+                return True
+        if not self._is_given_up:
+            self._read_beyond_the_end(pages, request)
+        return True
+
+    def _first_page(self, request: PageRequest) -> Page:
+        self._asked.append(request)
+        return self._fetch_page(request)
+
+    def _first_page_of_older_part(self, request: PageRequest) -> list[Page]:
+        """Return the page in a list; an empty one if GoPro does not answer it, or ignores what was asked for."""
+        with suppress(*_PAGE_REFUSED):
+            page = self._first_page(request)
+            if page.total_items < self.parts[-1][0].total_items:
+                return [page]
+        self.may_ask_for_older_part = False
+        return []
 
     def _read_beyond_the_end(self, pages: list[Page], request: PageRequest) -> None:
         """Go on behind the last page that the total speaks of, while rows come: pages that overlap are more pages."""
         last = max(page.number for page in pages)
-        total = pages[0].total_items
-        while len(self.named) + len(self.nameless) < total and not (last == 1 and self._gives_up):
+        while self._lacks_rows:
             last += 1
             known = self.named.keys()
             page = self._page_or_none(pages[0].per_page, replace(request, number=last))
@@ -289,16 +332,18 @@ class _Reading:
         GoPro's ``created_range`` was seen to work (by open-source clients); a filter that it does not know it ignores.
         So a part that is no smaller than the one before ends it, as do too many rows of one second.
         """
-        before = self.parts[-1]
-        if not _missing_positions(before):
-            return False
-        shown_in_a_row = [page for page in before if (page.number - 1) * page.per_page + 1 < (self.refused_from or 0)]
-        last_rows = max(shown_in_a_row, key=lambda page: page.number).rows
-        moments = [row.uploaded_at for row in last_rows if isinstance(row, MediaItem) and row.uploaded_at is not None]
-        if not moments:
-            return False
-        self._read_part(pool, moments[-1] + _A_SECOND)
-        return self.parts[-1][0].total_items < before[0].total_items
+        shown_in_a_row = [
+            page
+            for page in self.parts[-1]
+            if self.refused_from is None or (page.number - 1) * page.per_page + 1 < self.refused_from
+        ]
+        moments = [
+            row.uploaded_at
+            for page in sorted(shown_in_a_row, key=lambda page: page.number)
+            for row in page.rows
+            if isinstance(row, MediaItem) and row.uploaded_at is not None
+        ]
+        return bool(moments) and self._read_part(pool, moments[-1] + _A_SECOND)
 
 
 def _missing_positions(pages: Sequence[Page]) -> set[int]:

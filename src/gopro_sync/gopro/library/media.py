@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 from gopro_sync.values.outside_values import (
     account_id_or_none,
     moment_or_none,
+    moment_since_1970_or_none,
     one_line,
     seconds_or_none,
     text_or_none,
@@ -103,8 +104,6 @@ _LARGEST_RECORDING_BYTES = 50 * 2**40
 # GoPro was founded in 2002. A camera that has lost its clock begins in 1970, a program without a date in the year 1.
 _EARLIEST = datetime(2002, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
-# Since 1970, as text has it that is no ISO 8601: seconds to the year 2286, or milliseconds.
-_MILLISECONDS_FROM = 10**11
 _ZONE_IN_WORDS = re.compile(r"\s*(?:UTC|GMT)$")
 _END_OF_DAY = re.compile(r"(?P<day>\d{4}-\d\d-\d\d)(?P<between>[T ])24(?P<rest>:00(?::00(?:\.0+)?)?(?:Z|\+00:00)?)")
 
@@ -224,18 +223,18 @@ def _up_to(most: int, value: object) -> int | None:
 def _listed_moment(value: object) -> datetime | None:
     """A time of the listing, in any spelling that it was seen to have; None if there is none that can be true."""
     moment = moment_or_none(_respelled(value))
+    moment = moment_since_1970_or_none(value) if moment is None else moment
     return moment if moment is not None and _EARLIEST <= moment < _LATEST else None
 
 
 def _respelled(value: object) -> object:
-    if isinstance(value, str) and (end_of_day := _END_OF_DAY.fullmatch(value)):
-        start = moment_or_none(f"{end_of_day['day']}{end_of_day['between']}00{end_of_day['rest']}")
-        return None if start is None else (start + timedelta(days=1)).isoformat()
-    since_1970 = whole_number_or_none(value)
-    if since_1970 is not None and since_1970 >= _EARLIEST.timestamp():
-        seconds = since_1970 / 1000 if since_1970 >= _MILLISECONDS_FROM else since_1970
-        return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds < _LATEST.timestamp() else None
-    return _ZONE_IN_WORDS.sub("Z", value) if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    end_of_day = _END_OF_DAY.fullmatch(value)
+    if end_of_day is None:
+        return _ZONE_IN_WORDS.sub("Z", value)
+    start = moment_or_none(f"{end_of_day['day']}{end_of_day['between']}00{end_of_day['rest']}")
+    return None if start is None else (start + timedelta(days=1)).isoformat()
 
 
 def classify(item: MediaItem) -> SkipReason | None:

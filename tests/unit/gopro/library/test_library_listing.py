@@ -153,7 +153,8 @@ def test_items_of_one_second_that_change_places_at_each_request_are_all_listed()
 @pytest.mark.parametrize("count", [300, 700])
 def test_more_items_of_one_second_than_fit_on_a_page_are_listed_too(count: int) -> None:
     chance = random.Random(count)
-    library = FakeLibrary.of_videos(count, before_page=lambda shuffled: chance.shuffle(shuffled.rows))
+    rows = [video_row(number, created_at="2026-01-05T00:00:00Z") for number in range(count, 0, -1)]
+    library = FakeLibrary(rows, before_page=lambda shuffled: chance.shuffle(shuffled.rows))
     listing = list_library(library.fetch_page, workers=4)
     assert (sorted(ids(listing)), listing.gap) == (videos(count), None)
     assert len(library.asked) <= 300
@@ -187,6 +188,21 @@ def test_pages_that_overlap_are_joined(count: int, overlap: int) -> None:
     assert (ids(listing), listing.gap) == (videos(count), None)
 
 
+@pytest.mark.parametrize("count", [250, 1_000])
+def test_rows_at_the_end_that_no_page_reaches_are_listed_by_their_time_of_upload(count: int) -> None:
+    rows = [video_row(number) for number in range(count, 0, -1)]
+
+    def late(asked: PageRequest) -> Page:
+        found = [row for row in rows if asked.uploaded_before is None or row["id"] <= "video000010"]
+        at = (asked.number - 1) * asked.per_page
+        shown = found[max(0, at - 7) : max(0, at - 7) + min(asked.per_page, max(0, len(found) - at))]
+        pages = {"per_page": asked.per_page, "total_items": len(found)}
+        return parse_page({"_pages": pages, "_embedded": {"media": shown}}, asked.number)
+
+    listing = list_library(late, workers=4)
+    assert (ids(listing), listing.gap) == (videos(count), None)
+
+
 def test_what_lies_behind_a_refused_page_is_listed_by_its_time_of_upload() -> None:
     library = FakeLibrary.of_videos(2_450, deepest_row=1_000)
     listing = list_library(library.fetch_page, workers=4)
@@ -201,6 +217,21 @@ def test_rows_of_one_second_behind_a_refused_page_are_said_to_be_out_of_reach(*,
     listing = list_library(library.fetch_page, workers=4)
     assert listing.gap == ListingGap(stated=1_050, shown=1_000, refused_from=1_001)
     assert str(listing.gap) == "GoPro says 1050, showed 1000; it refuses pages from row 1001 on"
+
+
+def test_a_range_of_times_that_gopro_does_not_understand_is_asked_for_once_and_fails_nothing() -> None:
+    library = FakeLibrary.of_videos(1_050, deepest_row=1_000)
+    ranges: list[PageRequest] = []
+
+    def fetch(asked: PageRequest) -> Page:
+        if asked.uploaded_before is not None:
+            ranges.append(asked)
+            raise NetworkError("GoPro answered with status 500")
+        return library.fetch_page(asked)
+
+    listing = list_library(fetch, workers=4)
+    assert listing.gap == ListingGap(stated=1_050, shown=1_000, refused_from=1_001)
+    assert len(ranges) == 1
 
 
 def test_even_a_small_part_of_a_library_is_taken_where_gopro_refuses_the_rest() -> None:
@@ -264,14 +295,16 @@ def test_a_page_that_fails_is_made_up_for_and_an_outage_is_the_failure_of_the_li
             raise NetworkError("GoPro answered with status 503")
         return library.fetch_page(asked)
 
-    def until_page_3(asked: PageRequest) -> Page:
-        if asked.number >= 3 or asked.uploaded_before is not None:
+    def until_it_stops(asked: PageRequest) -> Page:
+        if len(library.asked) > 15:
             raise NetworkError("GoPro answered with status 503")
         return library.fetch_page(asked)
 
     assert ids(list_library(without_page_3, workers=4)) == videos(1_000)
+    library.asked.clear()
+    library.rows = [video_row(number) for number in range(2_000, 0, -1)]
     with pytest.raises(NetworkError):
-        list_library(until_page_3, workers=4)
+        list_library(until_it_stops, workers=4)
 
 
 @pytest.mark.parametrize("error", [SessionRefusedError, ThrottledError, GoProUnavailableError])
