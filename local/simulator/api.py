@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import re
 import uuid
 from collections.abc import Callable, Mapping
@@ -49,6 +50,7 @@ _FIXED_PATHS = {
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _DEFAULT_SHORT_PAGE_ROWS = 12
 _DEFAULT_OVERLAP_ROWS = 5
+_DEFAULT_DEEPEST_ROW = 10_000
 _DEFAULT_SIZE_ERROR_BYTES = 3072
 _INSERTED_ITEM_BYTES = 65536
 _DEFAULT_PADDING_BYTES = 64 * 1024 * 1024
@@ -141,6 +143,9 @@ class GoProApi:
             return json_answer(error.status, {"error": str(error)})
         defects = self._strike_all(call, SEARCH_FAULTS)
         self._change_library(defects)
+        deep = defects.get(FaultName.DEEP_PAGES_REFUSED)
+        if deep and query.page * query.per_page > (_DEFAULT_DEEPEST_ROW if deep.rows is None else deep.rows):
+            return json_answer(deep.status or 500, {"error": "too deep"})
         answer = json_answer(200, self._search_page(query, defects))
         padding = defects.get(FaultName.OVERSIZED_BODY)
         if padding and isinstance(answer.body, bytes):
@@ -156,12 +161,18 @@ class GoProApi:
             library.add(_item_uploaded_after(newest[0] if newest else None))
 
     def _search_page(self, query: SearchQuery, defects: Mapping[FaultName, Fault]) -> dict[str, object]:
-        total = self._cloud.library.count(query.criteria)
+        shown = self._cloud.library.count(query.criteria)
+        total = shown + _rows_of(defects.get(FaultName.GHOSTS_COUNTED))
+        if FaultName.ITEM_LISTED_TWICE in defects and shown:
+            total += 1
         offset, count = (query.page - 1) * query.per_page, query.per_page
         if (overlap := defects.get(FaultName.OVERLAPPING_PAGES)) and query.page > 1:
             # As many rows as there should be: only who looks at the ids finds that some come twice and some never.
             count = min(count, max(total - offset, 0))
             offset = max(offset - (overlap.rows or _DEFAULT_OVERLAP_ROWS), 0)
+        if shifting := defects.get(FaultName.SHIFTING_PAGES):
+            # Each page begins so many rows earlier than it should, after those of the pages before: there are more.
+            offset -= (query.page - 1) * _rows_of(shifting)
         if short := defects.get(FaultName.SHORT_PAGE):
             count = min(count, _DEFAULT_SHORT_PAGE_ROWS if short.rows is None else short.rows)
         wrong_size = defects.get(FaultName.WRONG_SIZE)
@@ -170,7 +181,9 @@ class GoProApi:
             numbers_as_strings=FaultName.NUMBERS_AS_STRINGS in defects,
             nulls_absent=FaultName.NULLS_ABSENT in defects,
         )
-        items = self._cloud.library.page(query.criteria, offset=offset, count=count)
+        items = self._page_of_items(query, defects, offset=offset, count=count)
+        media = [chosen_fields(self._media_record(item, record_defects), query.fields) for item in items]
+        has_no_list = FaultName.EMPTY_WITHOUT_LIST in defects and total == 0
         return {
             "_pages": {
                 "current_page": query.page,
@@ -178,11 +191,24 @@ class GoProApi:
                 "total_items": total,
                 "total_pages": math.ceil(total / query.per_page),
             },
-            "_embedded": {
-                "errors": [],
-                "media": [chosen_fields(self._media_record(item, record_defects), query.fields) for item in items],
-            },
+            "_embedded": {"errors": []} if has_no_list else {"errors": [], "media": media},
         }
+
+    def _page_of_items(
+        self, query: SearchQuery, defects: Mapping[FaultName, Fault], *, offset: int, count: int
+    ) -> list[SimulatedItem]:
+        library = self._cloud.library
+        if FaultName.TIES_SHUFFLED in defects:
+            # Rows of one time have no order of their own: another one at each request.
+            items = library.page(query.criteria, offset=0, count=library.count(query.criteria))
+            key = query.criteria.sort_key
+            places = {item.media_id: random.random() for item in items}  # noqa: S311 - no secret
+            items.sort(key=lambda item: (key(item), places[item.media_id]), reverse=True)
+            return items[offset : offset + count]
+        if FaultName.ITEM_LISTED_TWICE in defects:
+            first = library.page(query.criteria, offset=0, count=1) if offset == 0 else []
+            return [*first, *library.page(query.criteria, offset=max(offset - 1, 0), count=count - len(first))]
+        return library.page(query.criteria, offset=offset, count=count)
 
     def _media(self, call: _Call) -> Answer:
         item = self._item(call)
@@ -263,6 +289,10 @@ class GoProApi:
         )
         self._cloud.requests.add(record)
         return record
+
+
+def _rows_of(fault: Fault | None) -> int:
+    return 0 if fault is None else 1 if fault.rows is None else fault.rows
 
 
 def _harmless_query(request: Request) -> dict[str, str]:

@@ -79,11 +79,11 @@ def _demo_items() -> list[SimulatedItem]:
             duration_milliseconds=None,
             chapters=(SourceFile(size_bytes=4 * _MIB, seed="demo-10"),),
         ),
-        # A type that GoPro might invent tomorrow.
+        # A type that GoPro might invent tomorrow, and no name of a video.
         SimulatedItem(
             media_id="64d2b7f0a1b2c3d4e5f6000b",
-            filename="GX010605.MP4",
-            type="HologramVideo",
+            filename="HG010605.HOLO",
+            type="Hologram",
             created_at="2026-06-23T11:11:11Z",
             chapters=(SourceFile(size_bytes=2 * _MIB, seed="demo-11"),),
         ),

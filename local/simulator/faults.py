@@ -47,6 +47,12 @@ class FaultName(StrEnum):
 
     SHORT_PAGE = "short_page"
     OVERLAPPING_PAGES = "overlapping_pages"
+    SHIFTING_PAGES = "shifting_pages"
+    TIES_SHUFFLED = "ties_shuffled"
+    GHOSTS_COUNTED = "ghosts_counted"
+    ITEM_LISTED_TWICE = "item_listed_twice"
+    DEEP_PAGES_REFUSED = "deep_pages_refused"
+    EMPTY_WITHOUT_LIST = "empty_without_list"
     ITEM_INSERTED = "item_inserted"
     ITEM_DELETED = "item_deleted"
     WRONG_SIZE = "wrong_size"
@@ -100,6 +106,12 @@ SEARCH_FAULTS = frozenset(
     {
         FaultName.SHORT_PAGE,
         FaultName.OVERLAPPING_PAGES,
+        FaultName.SHIFTING_PAGES,
+        FaultName.TIES_SHUFFLED,
+        FaultName.GHOSTS_COUNTED,
+        FaultName.ITEM_LISTED_TWICE,
+        FaultName.DEEP_PAGES_REFUSED,
+        FaultName.EMPTY_WITHOUT_LIST,
         FaultName.ITEM_INSERTED,
         FaultName.ITEM_DELETED,
         FaultName.WRONG_SIZE,

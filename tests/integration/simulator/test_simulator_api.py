@@ -7,6 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
+from gopro_sync.gopro.client import GoProClient
+from gopro_sync.gopro.http import open_http_client
+from gopro_sync.gopro.library.listing import LibraryListing
+from gopro_sync.gopro.library.media import classify
+from gopro_sync.gopro.session.session import Session
 from local.simulator import Fault, FaultName, ItemSeries, Library, RefreshTokenMode, SimulatedItem, Simulator
 
 ACCEPT = {"Accept": "application/vnd.gopro.jk.media+json; version=2.0.0"}
@@ -18,6 +23,14 @@ def rows(answer: httpx.Response) -> list[dict[str, Any]]:
 
 def ids(answer: httpx.Response) -> list[str]:
     return [row["id"] for row in rows(answer)]
+
+
+def listed(simulator: Simulator) -> LibraryListing:
+    """The library, as the system's own client reads it."""
+    session = Session(auth_token=simulator.credential["auth_token"])
+    with open_http_client() as http:
+        client = GoProClient(http, session, base_url=simulator.api_url, sleep=lambda _seconds: None)
+        return client.list_library()
 
 
 def put_series(simulator: Simulator, count: int) -> None:
@@ -188,6 +201,51 @@ def test_pages_can_overlap_and_still_have_the_right_lengths(simulator: Simulator
     assert [len(page) for page in pages] == [100, 100, 50]
     assert len(set(pages[0]) & set(pages[1])) == 7
     assert len({media_id for page in pages for media_id in page}) == 243
+
+
+@pytest.mark.parametrize(
+    ("count", "fault", "gap"),
+    [
+        (150, Fault(FaultName.OVERLAPPING_PAGES, rows=7), None),
+        (250, Fault(FaultName.OVERLAPPING_PAGES, rows=7), None),
+        (250, Fault(FaultName.SHIFTING_PAGES), None),
+        (250, Fault(FaultName.SHIFTING_PAGES, rows=3), None),
+        (250, Fault(FaultName.TIES_SHUFFLED), None),
+        (7, Fault(FaultName.GHOSTS_COUNTED), "GoPro says 8, showed 7"),
+        (250, Fault(FaultName.GHOSTS_COUNTED, rows=20), "GoPro says 270, showed 250"),
+        (7, Fault(FaultName.ITEM_LISTED_TWICE), "GoPro says 8, showed 7"),
+        (250, Fault(FaultName.ITEM_LISTED_TWICE), "GoPro says 251, showed 250"),
+        (350, Fault(FaultName.DEEP_PAGES_REFUSED, rows=200), None),
+        (350, Fault(FaultName.DEEP_PAGES_REFUSED, rows=200, status=400), None),
+        (0, Fault(FaultName.EMPTY_WITHOUT_LIST), None),
+    ],
+    ids=lambda value: value.name if isinstance(value, Fault) else None,
+)
+def test_a_listing_with_a_defect_is_read_whole_or_says_what_it_lacks(
+    simulator: Simulator, count: int, fault: Fault, gap: str | None
+) -> None:
+    put_series(simulator, count)
+    simulator.admin.set_faults(fault)
+    listing = listed(simulator)
+    assert len(listing.items) == count
+    assert (None if listing.gap is None else str(listing.gap)) == gap
+
+
+def test_photos_of_one_second_that_change_places_hide_no_video(simulator: Simulator) -> None:
+    simulator.admin.put_library(
+        Library(
+            SimulatedItem(
+                media_id=f"item{number:03}",
+                type="Video" if number % 7 == 0 and number < 140 else "Photo",
+                filename=f"GX01{number:04}.MP4" if number % 7 == 0 and number < 140 else f"GOPR{number:04}.JPG",
+                created_at="2026-05-01T00:00:00Z",
+            )
+            for number in range(150)
+        )
+    )
+    simulator.admin.set_faults(Fault(FaultName.TIES_SHUFFLED))
+    videos = [item for item in listed(simulator).items if classify(item) is None]
+    assert len(videos) == 20
 
 
 def test_an_item_can_be_inserted_while_listing(simulator: Simulator, api: httpx.Client) -> None:

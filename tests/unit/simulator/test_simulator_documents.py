@@ -89,7 +89,7 @@ def test_the_demo_library_has_what_makes_real_libraries_awkward() -> None:
     assert len(names) - len(set(names)) == 1, "two files of one name in one month"
     assert [len(item.chapters) for item in items].count(3) == 1
     assert sum(any(chapter.size_bytes > 100_000_000 for chapter in item.chapters) for item in items) == 1
-    assert {item.type for item in items} == {"Video", "Photo", "MultiClipEdit", "HologramVideo"}
+    assert {item.type for item in items} == {"Video", "Photo", "MultiClipEdit", "Hologram"}
     assert {item.ready_to_view for item in items} == {"ready", "transcoding"}
     assert any(item.filename is None and item.chapters for item in items)
     assert 200_000_000 <= demo_library().stored_bytes() <= 250_000_000
