@@ -158,7 +158,7 @@ class GoProUnavailableError(RetryableError):
 
 
 class LibraryIncompleteError(RetryableError):
-    """GoPro's listing does not add up to the number of items that it states."""
+    """GoPro's listing shows nothing of what it counts, or less than it hides: it is broken."""
 
     remedy = "It is tried again by itself; nothing was skipped, since the run stopped here."
 

@@ -14,7 +14,7 @@ import pytest
 
 from gates.template import ROOT, Stack, resource, resources_of, roles_with_permissions, template
 from gopro_sync.archive.object_key import PREFIX_ROOT
-from gopro_sync.gopro.library.media import VIDEO_TYPES
+from gopro_sync.gopro.library.media import TYPES_OF_VIDEOS
 from gopro_sync.run.video import object_tags
 from gopro_sync.settings import FILTER_NAMES, VARIABLE_NAMES
 
@@ -213,7 +213,7 @@ def test_the_functions_get_exactly_the_variables_that_the_code_reads() -> None:
 
 def test_a_filter_takes_what_the_code_takes() -> None:
     (types,) = re.findall(r"\((.*)\)", template()["Parameters"]["MediaTypes"]["AllowedPattern"])
-    assert set(types.split("|")) == VIDEO_TYPES
+    assert set(types.split("|")) == TYPES_OF_VIDEOS
     for name in ("UploadedSince", "UploadedUntil", "CapturedSince", "CapturedUntil"):
         pattern = template()["Parameters"][name]["AllowedPattern"]
         for text in ("", "2026-01-01T00:00:00Z", "2026-01-01T00:00:00+01:00"):

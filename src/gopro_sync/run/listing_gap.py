@@ -30,8 +30,8 @@ def remember_gap(summary: JsonObject, memory: ListingRecord, *, run: str) -> dic
     if gap is None:
         memory.is_news(0, run=run)
         return {}
-    hidden = required_count(gap, "stated") - required_count(gap, "shown")
-    return {_GAP: {**gap, "is_news": memory.is_news(hidden, run=run)}}
+    lacking = required_count(gap, "stated") - required_count(gap, "shown") + (optional_count(gap, "nameless") or 0)
+    return {_GAP: {**gap, "is_news": memory.is_news(lacking, run=run)}}
 
 
 def gap_to_tell(summary: JsonObject) -> str:
@@ -55,11 +55,12 @@ def gap_told(summary: JsonObject) -> list[str]:
     told, gap = gap_to_tell(summary), _gap_in(summary)
     if gap is None or not told:
         return []
-    refused_from = optional_count(gap, "refused_from")
+    refused_from, nameless = optional_count(gap, "refused_from"), optional_count(gap, "nameless")
     limit = "" if refused_from is None else f" It refuses the pages of its listing from row {refused_from} on."
+    of_no_id = f" {nameless} of these rows have no id, and cannot be asked for." if nameless else ""
     return [
-        f"The listing of the library is incomplete: {told} items, in all tries.{limit} What was shown is archived as "
-        "always. A total that counts an item twice, or one that was deleted, looks the same. What to do: compare the "
+        f"The listing of the library is incomplete: {told} items, in all tries.{of_no_id}{limit} All others are archived "
+        "as always. A total that counts an item twice, or one that was deleted, looks the same. What to do: compare the "
         "number of items on gopro.com with the total; a video that you see there and that is not archived can be "
         "downloaded by hand. You are told again when the difference changes.",
         "",

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from gopro_sync.errors import InvalidEventError
-from gopro_sync.gopro.library.media import VIDEO_TYPES, MediaItem
+from gopro_sync.gopro.library.media import TYPES_OF_VIDEOS, MediaItem
 from gopro_sync.run.known_names import refuse_unknown_names
 from gopro_sync.values.event_fields import JsonObject, optional_flag, optional_texts, optional_time
 
@@ -83,9 +83,9 @@ def read_selection(event: JsonObject, standing_filters: JsonObject | None = None
     filters = {**(standing_filters or {}), **asked}
     refuse_unknown_names(filters, FILTER_FIELDS, what="filters")
     media_types = optional_texts(filters, "media_types")
-    if media_types is not None and (unknown := sorted(media_types - VIDEO_TYPES)):
+    if media_types is not None and (unknown := sorted(media_types - TYPES_OF_VIDEOS)):
         raise InvalidEventError(
-            f"No video is of the type {', '.join(unknown)[:200]}; the types are {', '.join(sorted(VIDEO_TYPES))}"
+            f"No video is of the type {', '.join(unknown)[:200]}; the types are {', '.join(sorted(TYPES_OF_VIDEOS))}"
         )
     times: dict[str, Any] = {
         name: optional_time(filters, name)

@@ -27,11 +27,11 @@ class ListingRecord:
         self._client = client
         self._table_name = table_name
 
-    def is_news(self, hidden: int, *, run: str) -> bool:
-        """Remembers how many items are hidden, and returns whether that is to be told: it is another number than last.
+    def is_news(self, lacking: int, *, run: str) -> bool:
+        """Remembers how many items are lacking, and returns whether that is to be told: it is another number than last.
 
         Args:
-            hidden: how many; 0 if none are, which is never told, but makes the next number news.
+            lacking: how many; 0 if none are, which is never told, but makes the next number news.
             run: who tells it. Asked again by the same one, whose answer may have been lost, it is news again.
 
         Raises:
@@ -39,16 +39,16 @@ class ListingRecord:
             ConfigurationError: there is no such table.
             TrackerError: DynamoDB failed after botocore's own retries.
         """
-        is_another = "hidden_items <> :hidden"
+        is_another = "lacking_items <> :lacking"
         outcome = update_record(
             self._client,
             self._table_name,
             LISTING_KEY,
-            "SET hidden_items = :hidden, told_by = :run",
-            {":hidden": hidden, ":run": run},
-            # Where nothing was ever hidden, nothing is written.
+            "SET lacking_items = :lacking, told_by = :run",
+            {":lacking": lacking, ":run": run},
+            # Where nothing was ever lacking, nothing is written.
             condition=f"attribute_not_exists(media_id) OR {is_another} OR told_by = :run"
-            if hidden
+            if lacking
             else f"attribute_exists(media_id) AND {is_another}",
         )
-        return hidden > 0 and outcome.is_done
+        return lacking > 0 and outcome.is_done

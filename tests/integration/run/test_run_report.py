@@ -437,7 +437,7 @@ NOTHING_FAILED: Final = SUMMARY | {"synced": 6, "failed": 0, "failures": {}, "fa
 
 def night(name: str, *, stated: int = 8, shown: int = 7, **more: Any) -> dict[str, Any]:
     """Return the answer for a night in which GoPro said ``stated`` and showed ``shown``."""
-    gap = {"stated": stated, "shown": shown, "refused_from": None} if shown < stated else None
+    gap = {"stated": stated, "shown": shown, "nameless": 0, "refused_from": None} if shown < stated else None
     return told(summary=NOTHING_FAILED | {"listing_gap": gap} | more, execution_id=f"{EXECUTION}-{name}")
 
 
@@ -455,6 +455,12 @@ def test_what_the_listing_lacks_is_told_once_and_again_when_it_changes(aws: tupl
     ]
 
 
+def test_rows_without_an_id_are_told_as_what_is_lacking(aws: tuple[S3Client, DynamoDBClient]) -> None:
+    gaps = [{"stated": 8, "shown": 8, "nameless": nameless} for nameless in (1, 1, 2)]
+    notices = [night(str(at), listing_gap=gap)["notice"] for at, gap in enumerate(gaps)]
+    assert [notice is not None for notice in notices] == [True, False, True]
+
+
 def test_a_report_that_is_asked_for_again_tells_it_again(aws: tuple[S3Client, DynamoDBClient]) -> None:
     assert night("same")["notice"] == night("same")["notice"] != None  # noqa: E711
 
@@ -468,6 +474,7 @@ def test_a_run_that_lacks_nothing_but_what_gopro_does_not_show_counts_as_a_succe
         assert night(name)["summary"]["listing_gap"] == {
             "stated": 8,
             "shown": 7,
+            "nameless": 0,
             "refused_from": None,
             "is_news": name == "first",
         }

@@ -77,7 +77,10 @@ def test_two_runs_that_share_a_border_take_each_video_once(border: datetime) -> 
             {"filters": {"uploaded_sinse": "2026-05-01T00:00:00Z"}},
             "unknown filters: 'uploaded_sinse' .did you mean 'uploaded_since'",
         ),
-        ({"filters": {"media_types": ["Vidoe"]}}, "No video is of the type Vidoe; the types are BurstVideo"),
+        (
+            {"filters": {"media_types": ["Vidoe"]}},
+            "No video is of the type Vidoe; the types are Audio, Burst, BurstVideo",
+        ),
         ({"filters": {"media_types": ["Photo"]}}, "No video is of the type Photo"),
         ({"filters": {"media_ids": []}}, "'media_ids' is not a list of strings"),
         ({"filters": {"media_ids": "m1"}}, "'media_ids' is not a list of strings"),

@@ -65,11 +65,13 @@ class ListingGap:
     Attributes:
         stated: how many items the library has, by GoPro's own total.
         shown: how many different ones the pages showed.
+        nameless: how many of these had no id, by which they could be asked for.
         refused_from: the row, counted from the newest, from which on GoPro refused pages; None if it refused none.
     """
 
     stated: int
     shown: int
+    nameless: int = 0
     refused_from: int | None = None
 
     @property
@@ -93,6 +95,8 @@ class ListingGap:
 
     def __str__(self) -> str:
         told = f"GoPro says {self.stated}, showed {self.shown}"
+        if self.nameless:
+            told += f", {self.nameless} of them without an id"
         return told if self.refused_from is None else f"{told}; it refuses pages from row {self.refused_from} on"
 
 
@@ -152,10 +156,11 @@ def list_library(fetch_page: FetchPage, *, workers: int) -> LibraryListing:
         reading.read()
         readings.append(reading)
         if reading.is_complete:
-            return _listing([*reading.named.values(), *reading.nameless], readings)
+            known, readings = reading.named, [reading]
+            break
         idle = 0 if reading.named.keys() - known.keys() else idle + 1
         known |= reading.named
-        if _gap(known, readings) is None:
+        if len(known) + len(_nameless(readings)) >= _stated(readings):
             break
     gap = _gap(known, readings)
     if gap is not None and gap.suggests_a_broken_listing:
@@ -171,15 +176,20 @@ def _may_read_again(readings: Sequence[_Reading], page_size: int) -> bool:
 
 
 def _gap(known: dict[str, MediaItem | MalformedRow], readings: Sequence[_Reading]) -> ListingGap | None:
-    # The largest total: something that was deleted meanwhile does not make up for something that was never shown.
-    stated = max(reading.total_items for reading in readings)
-    shown = len(known) + len(_nameless(readings))
-    if shown >= stated:
+    stated = _stated(readings)
+    nameless = len(_nameless(readings))
+    shown = len(known) + nameless
+    if shown >= stated and not nameless:
         return None
     refused = [reading.refused_from for reading in readings if reading.refused_from is not None]
     # A refusal that the last reading did not meet any more was none for good.
     refused_from = None if readings[-1].refused_from is None else max(refused)
-    return ListingGap(stated=stated, shown=shown, refused_from=refused_from)
+    return ListingGap(stated=max(stated, shown), shown=shown, nameless=nameless, refused_from=refused_from)
+
+
+def _stated(readings: Sequence[_Reading]) -> int:
+    # The largest total: something that was deleted meanwhile does not make up for something that was never shown.
+    return max(reading.total_items for reading in readings)
 
 
 def _nameless(readings: Iterable[_Reading]) -> list[MalformedRow]:

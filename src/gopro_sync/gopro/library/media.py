@@ -40,7 +40,7 @@ LISTING_FIELDS = (
 )
 
 # All types and states below were observed by open-source clients between 2020 and 2026.
-VIDEO_TYPES = frozenset(
+_VIDEO_TYPES = frozenset(
     {
         "BurstVideo",
         "Chaptered",
@@ -55,9 +55,11 @@ VIDEO_TYPES = frozenset(
 )
 # Of these two, and of all that is no video by its type, `item_count` may count frames instead of chapters (observed by
 # open-source clients).
-_TYPES_COUNTED_IN_CHAPTERS = VIDEO_TYPES - {"BurstVideo", "TimeLapseVideo"}
+_TYPES_COUNTED_IN_CHAPTERS = _VIDEO_TYPES - {"BurstVideo", "TimeLapseVideo"}
 _IMAGE_TYPES = frozenset({"Burst", "NightLapse", "Photo", "TimeLapse"})
 _EDIT_TYPES = frozenset({"Edit", "MultiClipEdit"})
+# All kinds that can be videos, if their names end like one.
+TYPES_OF_VIDEOS = _VIDEO_TYPES | (_IMAGE_TYPES - {"Photo"}) | {"Audio", "Continuous"}
 # What GoPro has rendered of a video, with no camera original of its own (observed by an open-source client).
 _EXPORT = "export"
 _VIDEO_EXTENSIONS = frozenset({"360", "mov", "mp4"})
@@ -82,7 +84,7 @@ _PASSING_STATES = frozenset(
 
 # What has been seen of the fields that have a fixed set of words; `drift.py` tells of others.
 KNOWN_VALUES = {
-    "type": VIDEO_TYPES | _IMAGE_TYPES | _EDIT_TYPES | {"Audio", "Continuous"},
+    "type": _VIDEO_TYPES | _IMAGE_TYPES | _EDIT_TYPES | {"Audio", "Continuous"},
     "ready_to_view": _FINAL_STATES | _PASSING_STATES,
 }
 
@@ -255,7 +257,7 @@ def _skip_by_type(item: MediaItem) -> SkipReason | None:
         return SkipReason.EDIT
     if item.type == "Photo":
         return SkipReason.PHOTO
-    if item.type in VIDEO_TYPES or extension in _VIDEO_EXTENSIONS:
+    if item.type in _VIDEO_TYPES or extension in _VIDEO_EXTENSIONS:
         return None
     if item.type in _IMAGE_TYPES or extension in _IMAGE_EXTENSIONS:
         return SkipReason.PHOTO

@@ -285,6 +285,13 @@ def test_rows_that_are_no_items_are_reported_beside_the_others() -> None:
     assert ids(listing) == ["video000001", "video000002", "video000004"]
     assert [row.media_id for row in listing.malformed] == [None, None, None]
     assert listing.total_items == 6
+    assert listing.gap == ListingGap(stated=6, shown=6, nameless=3)
+    assert str(listing.gap) == "GoPro says 6, showed 6, 3 of them without an id"
+
+
+def test_a_library_of_rows_without_an_id_is_no_broken_listing() -> None:
+    listing = list_library(FakeLibrary([{"id": None}] * 250).fetch_page, workers=4)
+    assert (len(listing.items), listing.gap) == (0, ListingGap(stated=250, shown=250, nameless=250))
 
 
 def test_a_page_that_fails_is_made_up_for_and_an_outage_is_the_failure_of_the_listing() -> None:
