@@ -61,6 +61,7 @@ _ENVIRONMENT = {
     "ALERTS_TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:gopro-sync-alerts",
     "ALERTS_GO_TO": "e-mail",
     "MAX_VIDEOS_PER_RUN": "1000",
+    "NOT_READY_AFTER_DAYS": "7",
     "RUN_TIME_SECONDS": "6600",
     "GOPRO_REQUESTS_PER_MINUTE": "1200",
     "TRANSFER_WORKERS": "8",

@@ -17,6 +17,7 @@ VARIABLE_NAMES: Final = frozenset(
         "ARCHIVE_BUCKET_NAME",
         "GOPRO_API_BASE_URL",
         "MAX_VIDEOS_PER_RUN",
+        "NOT_READY_AFTER_DAYS",
         "RUN_TIME_SECONDS",
         "GOPRO_REQUESTS_PER_MINUTE",
         "TRANSFER_WORKERS",
@@ -53,6 +54,7 @@ class Settings:
     archive_bucket_name: str
     gopro_api_base_url: str
     max_videos_per_run: int
+    not_ready_after_days: int
     run_time_seconds: int
     gopro_requests_per_minute: int
     filters: Mapping[str, str | list[str]]
@@ -81,6 +83,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         archive_bucket_name=environ["ARCHIVE_BUCKET_NAME"],
         gopro_api_base_url=environ["GOPRO_API_BASE_URL"].rstrip("/"),
         max_videos_per_run=_whole_number(environ, "MAX_VIDEOS_PER_RUN", lowest=1, highest=1000),
+        not_ready_after_days=_whole_number(environ, "NOT_READY_AFTER_DAYS", lowest=1, highest=365),
         run_time_seconds=_whole_number(environ, "RUN_TIME_SECONDS", lowest=60, highest=6900),
         gopro_requests_per_minute=_whole_number(environ, "GOPRO_REQUESTS_PER_MINUTE", lowest=20, highest=60000),
         filters=_filters(environ),

@@ -19,6 +19,7 @@ COMPLETE = {
     "ARCHIVE_BUCKET_NAME": "gopro-archive-bucket-123456789012",
     "GOPRO_API_BASE_URL": "https://api.gopro.com/",
     "MAX_VIDEOS_PER_RUN": "1000",
+    "NOT_READY_AFTER_DAYS": "7",
     "RUN_TIME_SECONDS": "6600",
     "GOPRO_REQUESTS_PER_MINUTE": "1200",
     "TRANSFER_WORKERS": "8",
@@ -27,7 +28,13 @@ COMPLETE = {
     "ALERTS_GO_TO": "e-mail",
 }
 
-NUMBERS = ("MAX_VIDEOS_PER_RUN", "RUN_TIME_SECONDS", "GOPRO_REQUESTS_PER_MINUTE", "TRANSFER_WORKERS")
+NUMBERS = (
+    "MAX_VIDEOS_PER_RUN",
+    "NOT_READY_AFTER_DAYS",
+    "RUN_TIME_SECONDS",
+    "GOPRO_REQUESTS_PER_MINUTE",
+    "TRANSFER_WORKERS",
+)
 
 
 def test_reads_every_variable_it_names() -> None:

@@ -92,6 +92,7 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
                 may_remember=not asked.is_dry_run,
                 mending_command=composition.mending_command(),
             ),
+            not_ready_after=timedelta(days=composition.settings().not_ready_after_days),
             until=now_utc() + timedelta(milliseconds=context.get_remaining_time_in_millis()) - _RESERVE,
         )
     except ThrottledError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from itertools import islice
 from typing import Final
@@ -17,7 +17,8 @@ from gopro_sync.gopro.library.listing import LibraryListing, ListingGap
 from gopro_sync.gopro.library.media import MediaItem, SkipReason, classify
 from gopro_sync.run.reopening import reopen
 from gopro_sync.run.selection import Selection
-from gopro_sync.table.tracker import Recording, Status, Tracker, TrackerRecord
+from gopro_sync.run.waiting import WAITING_REASONS, as_waiting, is_tried_anyway
+from gopro_sync.table.tracker import Lookup, Recording, Status, Tracker, TrackerRecord
 from gopro_sync.table.video import Video
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.telemetry.tracing import Part, subsegment
@@ -26,6 +27,8 @@ NOT_IN_LIBRARY: Final = "not_in_library"
 _EVERYTHING: Final = Selection()
 _NOTHING_NEW: Final = Recording(left=frozenset(), refused={}, trouble=None)
 _LINES_LOGGED: Final = 100
+_NEVER: Final = timedelta(days=36_500)
+_MAY_HAVE_A_RECORD: Final = WAITING_REASONS | {None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +92,7 @@ def discover(
     records_what_is_new: bool = True,
     until: datetime | None = None,
     admit: Callable[[LibraryListing], None] = lambda _: None,
+    not_ready_after: timedelta = _NEVER,
 ) -> Discovery:
     """List the library, compare it with the tracker, and record what is new as PENDING.
 
@@ -102,6 +106,7 @@ def discover(
         records_what_is_new: False only for a dry run.
         until: how long DynamoDB may be waited for, aware; a minute for each piece of work if None.
         admit: asked before anything is made of a listing; what it raises ends the run.
+        not_ready_after: for how long GoPro may be at work on an item before its original is tried anyway.
 
     Raises:
         GoProSyncError: those of ``client`` and ``tracker``; nothing has been decided then. What DynamoDB did not take
@@ -110,10 +115,16 @@ def discover(
     with subsegment(Part.GOPRO_API, run=owner):
         listing = client.list_library()
     admit(listing)
-    items, skipped = _sort_out(listing)
+    reasons = _skipped(listing)
     with subsegment(Part.TRACKER, run=owner):
-        found = tracker.look_up((item.media_id for item in items), until=until)
+        found = tracker.look_up(
+            (item.media_id for item in listing.items if reasons.get(item.media_id) in _MAY_HAVE_A_RECORD), until=until
+        )
     records = found.records
+    for item in _tried_anyway(listing, reasons, records, now=now, after=not_ready_after):
+        del reasons[item.media_id]
+    items = [item for item in listing.items if item.media_id not in reasons]
+    skipped = [*((row.media_id, SkipReason.MALFORMED) for row in listing.malformed), *reasons.items()]
     keys = _keys(items, records)
     standing = {
         item.media_id: _Standing.UNREADABLE
@@ -140,7 +151,11 @@ def discover(
     recording = _NOTHING_NEW
     if records_what_is_new:
         with subsegment(Part.TRACKER, run=owner):
-            recording = tracker.record_new([video for video in videos if video.media_id not in records], until=until)
+            recording = tracker.record_new(
+                [video for video in videos if _is_to_be_recorded(video, records)], until=until
+            )
+            if waiting := _waiting(listing, reasons, found, selection):
+                tracker.record_new(waiting, until=until)  # what is not taken now, the next run records
     videos = [video for video in videos if video.media_id not in recording.left | recording.refused.keys()]
     if recording.trouble is not None and not videos:
         raise recording.trouble
@@ -194,22 +209,49 @@ def _standing(
     return _Standing.TO_ARCHIVE
 
 
-def _sort_out(listing: LibraryListing) -> tuple[list[MediaItem], list[tuple[str | None, SkipReason]]]:
-    """Return what is to be archived, and the ids of everything else, each with the reason."""
-    items: list[MediaItem] = []
-    skipped: list[tuple[str | None, SkipReason]] = []
+def _skipped(listing: LibraryListing) -> dict[str, SkipReason]:
+    """Return the ids of what is not to be archived, each with the reason; tell of what this version does not know."""
     for row in listing.malformed:
-        skipped.append((row.media_id, SkipReason.MALFORMED))
         _log_skipped(row.media_id, SkipReason.MALFORMED, row.problem)
+    reasons: dict[str, SkipReason] = {}
     for item in listing.items:
         reason = classify(item)
         if reason is None:
-            items.append(item)
             continue
-        skipped.append((item.media_id, reason))
+        reasons[item.media_id] = reason
         if reason in {SkipReason.UNKNOWN_TYPE, SkipReason.UNKNOWN_STATE}:
             _log_skipped(item.media_id, reason, f"type {item.type}, state {item.ready_to_view}")
-    return items, skipped
+    return reasons
+
+
+def _tried_anyway(
+    listing: LibraryListing,
+    reasons: Mapping[str, SkipReason],
+    records: Mapping[str, TrackerRecord],
+    *,
+    now: datetime,
+    after: timedelta,
+) -> list[MediaItem]:
+    return [
+        item
+        for item in listing.items
+        if (reason := reasons.get(item.media_id)) is not None
+        and is_tried_anyway(item, reason, records.get(item.media_id), now=now, after=after)
+    ]
+
+
+def _waiting(
+    listing: LibraryListing, reasons: Mapping[str, SkipReason], found: Lookup, selection: Selection
+) -> list[Video]:
+    """Return what is not to be archived yet and has no record of it."""
+    return [
+        as_waiting(item, reasons[item.media_id])
+        for item in listing.items
+        if reasons.get(item.media_id) in WAITING_REASONS
+        and item.media_id not in found.records
+        and item.media_id not in found.unreadable
+        and selection.takes(item)
+    ]
 
 
 def _unavailable(
@@ -263,6 +305,10 @@ def _reopened_by(owner: str, videos: Sequence[Video], records: Mapping[str, Trac
     }
 
 
+def _is_to_be_recorded(video: Video, records: Mapping[str, TrackerRecord]) -> bool:
+    return video.media_id not in records or records[video.media_id].waiting_reason is not None
+
+
 def _is_without_files(record: TrackerRecord | None) -> bool:
     return record is None or (record.status is Status.PENDING and not record.files and record.upload is None)
 
@@ -278,4 +324,5 @@ def _video(item: MediaItem, s3_key: str, record: TrackerRecord | None) -> Video:
         duration_seconds=item.duration_seconds,
         item_count=item.chapter_count,
         retry_count=0 if record is None else record.video.retry_count,
+        first_seen_at=None if record is None or record.waiting_reason is None else record.first_seen_at,
     )

@@ -59,10 +59,10 @@ def gap_told(summary: JsonObject) -> list[str]:
     limit = "" if refused_from is None else f" It refuses the pages of its listing from row {refused_from} on."
     of_no_id = f" {nameless} of these rows have no id, and cannot be asked for." if nameless else ""
     return [
-        f"The listing of the library is incomplete: {told} items, in all tries.{of_no_id}{limit} All others are archived "
-        "as always. A total that counts an item twice, or one that was deleted, looks the same. What to do: compare the "
-        "number of items on gopro.com with the total; a video that you see there and that is not archived can be "
-        "downloaded by hand. You are told again when the difference changes.",
+        f"The listing of the library is incomplete: {told} items, in all tries.{of_no_id}{limit} All others are "
+        "archived as always. A total that counts an item twice, or one that was deleted, looks the same. What to do: "
+        "compare the number of items on gopro.com with the total; a video that you see there and that is not archived "
+        "can be downloaded by hand. You are told again when the difference changes.",
         "",
     ]
 

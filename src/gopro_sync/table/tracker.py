@@ -48,6 +48,13 @@ _HAS_RECORD: Final = "ConditionalCheckFailed"
 _NO_REASON: Final = "None"
 _PASSING_REASONS: Final = frozenset({"TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"})
 _LONGEST_REASON: Final = 200
+_IF_NEW: Final[Mapping[str, Any]] = {"ConditionExpression": "attribute_not_exists(media_id)"}
+_IF_NEW_OR_WAITING: Final[Mapping[str, Any]] = {
+    "ConditionExpression": "attribute_not_exists(media_id)"
+    " OR (attribute_exists(waiting_reason) AND #status = :pending)",
+    "ExpressionAttributeNames": {"#status": "status"},
+    "ExpressionAttributeValues": {":pending": {"S": "PENDING"}},
+}
 _PATIENCE: Final = timedelta(minutes=1)
 NOTHING_LISTED: Final = Listed()
 
@@ -102,6 +109,8 @@ class TrackerRecord:
             versions.
         is_accepted: whether an operator has said that there is no more of it than is archived.
         reopening: when and why it was last made PENDING again after it had been archived; None if it never was.
+        waiting_reason: why the video, PENDING, is not to be archived yet; None for all others.
+        first_seen_at: when it was recorded; None in records of earlier versions.
     """
 
     video: Video
@@ -119,6 +128,8 @@ class TrackerRecord:
     listed: Listed = NOTHING_LISTED
     is_accepted: bool = False
     reopening: Reopening | None = None
+    waiting_reason: str | None = None
+    first_seen_at: datetime | None = None
 
     def is_postponed(self, now: datetime) -> bool:
         """Say whether the video has failed and its next attempt is not due yet."""
@@ -276,6 +287,9 @@ class Tracker:
 
     def record_new(self, videos: Sequence[Video], *, until: datetime | None = None) -> Recording:
         """Record as many videos as PENDING as DynamoDB takes; one that has a record already keeps it as it is.
+
+        But one that was recorded as waiting, and is not to wait any more, gets a new record, with the time at which it
+        was first seen.
 
         In hundreds: a call for each would take a first run of ten thousand videos half a minute of a function's small
         share of a processor.
@@ -510,7 +524,7 @@ class Tracker:
                 "Put": {
                     "TableName": self._table_name,
                     "Item": to_attribute_values(self._pending_item(video)),
-                    "ConditionExpression": "attribute_not_exists(media_id)",
+                    **(_IF_NEW if video.first_seen_at is None else _IF_NEW_OR_WAITING),
                 }
             }
             for video in videos
@@ -531,12 +545,13 @@ class Tracker:
             "media_id": video.media_id,
             "status": Status.PENDING,
             "filename": video.filename,
-            "s3_key": video.s3_key,
+            "s3_key": video.s3_key or None,
+            "waiting_reason": video.waiting_reason,
             "upload_date": None if video.uploaded_at is None else iso_utc(video.uploaded_at),
             "file_size": video.size_bytes,
             "duration_seconds": None if video.duration_seconds is None else round(video.duration_seconds),
             "retry_count": video.retry_count,
-            "first_seen_at": iso_utc(self._clock()),
+            "first_seen_at": iso_utc(video.first_seen_at or self._clock()),
         }
         return {name: value for name, value in item.items() if value is not None}
 
@@ -617,6 +632,8 @@ def _record_from_item(item: Mapping[str, Any]) -> TrackerRecord:
             listed=listed_in(item),
             is_accepted="accepted" in item,
             reopening=_reopening_in(item),
+            waiting_reason=text_or_none(item.get("waiting_reason")) if item["status"] == Status.PENDING else None,
+            first_seen_at=zoned_moment_or_none(item.get("first_seen_at")),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise TrackerError(

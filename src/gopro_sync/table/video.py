@@ -22,6 +22,8 @@ class Video:
         duration_seconds: the length of the recording; the tracker keeps whole seconds.
         item_count: how many chapters GoPro lists; at least 1. The tracker keeps it among what was listed.
         retry_count: how many runs have failed with it.
+        waiting_reason: why it is recorded and not to be archived yet; None if it is to be archived.
+        first_seen_at: when it was recorded as waiting; None if it was not.
     """
 
     media_id: str
@@ -33,6 +35,8 @@ class Video:
     duration_seconds: float | None = None
     item_count: int = 1
     retry_count: int = 0
+    waiting_reason: str | None = None
+    first_seen_at: datetime | None = None
 
     @property
     def listed(self) -> Listed:

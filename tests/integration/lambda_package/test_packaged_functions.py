@@ -25,6 +25,7 @@ ENVIRONMENT = {
     "ARCHIVE_BUCKET_NAME": "gopro-archive-bucket",
     "GOPRO_API_BASE_URL": "https://api.gopro.com",
     "MAX_VIDEOS_PER_RUN": "10",
+    "NOT_READY_AFTER_DAYS": "7",
     "RUN_TIME_SECONDS": "6600",
     "GOPRO_REQUESTS_PER_MINUTE": "1200",
     "TRANSFER_WORKERS": "8",
