@@ -142,7 +142,7 @@ class GoProClient:
             return False
 
     def _search(self, asked: PageRequest) -> Page:
-        return parse_page(self._get_json(_SEARCH_PATH, _search_params(asked)), asked.number)
+        return parse_page(self._get_json(_SEARCH_PATH, _search_params(asked)), asked.number, asked_size=asked.per_page)
 
     def _get_json(self, path: str, params: Mapping[str, str] | None = None, *, media_id: str | None = None) -> object:
         statuses: list[int] = []

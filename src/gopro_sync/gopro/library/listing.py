@@ -271,10 +271,14 @@ class _Reading:
 
     @property
     def _is_given_up(self) -> bool:
-        return self._gives_up and _has_odd_page(self.parts[0][:1])
+        first = self.parts[0][0]
+        return self._gives_up and len(first.rows) < first.expected_rows
 
     @property
     def _lacks_rows(self) -> bool:
+        """Whether there is more than what was shown; where the total is too small, or none, nobody knows."""
+        if any(not page.has_total or len(page.rows) > page.expected_rows for page in self.pages):
+            return True
         return len(self.named) + len(self.nameless) < self.total_items
 
     def _read_part(self, pool: ThreadPoolExecutor, uploaded_before: datetime | None) -> bool:

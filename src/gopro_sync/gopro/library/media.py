@@ -224,6 +224,7 @@ def _up_to(most: int, value: object) -> int | None:
 
 def _listed_moment(value: object) -> datetime | None:
     """A time of the listing, in any spelling that it was seen to have; None if there is none that can be true."""
+    value = value.strip() if isinstance(value, str) else value
     moment = moment_or_none(_respelled(value))
     moment = moment_since_1970_or_none(value) if moment is None else moment
     return moment if moment is not None and _EARLIEST <= moment < _LATEST else None
@@ -265,9 +266,10 @@ def _skip_by_type(item: MediaItem) -> SkipReason | None:
 
 
 def _skip_by_state(item: MediaItem) -> SkipReason | None:
-    if item.ready_to_view in _FINAL_STATES:
+    state = item.ready_to_view.lower()
+    if state in _FINAL_STATES:
         return None
-    return SkipReason.NOT_READY if item.ready_to_view in _PASSING_STATES else SkipReason.UNKNOWN_STATE
+    return SkipReason.NOT_READY if state in _PASSING_STATES else SkipReason.UNKNOWN_STATE
 
 
 def filename_or_none(value: object) -> str | None:

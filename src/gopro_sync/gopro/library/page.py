@@ -41,7 +41,9 @@ class Page:
     Attributes:
         number: which page was asked for, from 1.
         per_page: the size of a full page according to GoPro, which may cap what was asked for.
-        total_items: how many items there are at that moment, of those that were asked for.
+        total_items: how many items there are at that moment, of those that were asked for; at least so many where GoPro
+            does not say it.
+        has_total: whether GoPro says it.
         rows: what the page holds.
         examined: what its rows looked like.
     """
@@ -51,6 +53,7 @@ class Page:
     total_items: int
     rows: tuple[MediaItem | MalformedRow, ...]
     examined: RowsExamined = field(default_factory=RowsExamined)
+    has_total: bool = True
 
     @property
     def expected_rows(self) -> int:
@@ -68,8 +71,13 @@ class Page:
         return (self.number - 1) * self.per_page
 
 
-def parse_page(payload: object, number: int) -> Page:
+def parse_page(payload: object, number: int, *, asked_size: int = 100) -> Page:
     """Reads the JSON answer of ``GET /media/search``.
+
+    Args:
+        payload: the answer.
+        number: which page was asked for, from 1.
+        asked_size: how many rows were asked for: the size of a page where GoPro does not say it.
 
     Raises:
         GoProApiChangedError: the answer is not of the known shape.
@@ -78,15 +86,19 @@ def parse_page(payload: object, number: int) -> Page:
     embedded = payload.get("_embedded") if isinstance(payload, dict) else None
     if not isinstance(paging, dict):
         raise GoProApiChangedError("The listing has no _pages object")
-    per_page = whole_number_or_none(paging.get("per_page"))
-    total_items = whole_number_or_none(paging.get("total_items"))
-    if total_items is None or total_items > _LARGEST_LIBRARY or not (per_page or total_items == 0):
+    per_page = whole_number_or_none(paging["per_page"]) if paging.get("per_page") else asked_size
+    stated_total = paging.get("total_items")
+    total_items = None if stated_total is None else whole_number_or_none(stated_total)
+    is_readable = stated_total is None or (total_items is not None and total_items <= _LARGEST_LIBRARY)
+    if not per_page or not is_readable:
         raise GoProApiChangedError("The listing's per_page or total_items is not a plausible number")
     rows = _rows(embedded, is_empty=total_items == 0)
+    shown = (number - 1) * per_page + len(rows) if rows else 0
     return Page(
         number=number,
-        per_page=per_page or 1,
-        total_items=total_items,
+        per_page=per_page,
+        total_items=shown if total_items is None else total_items,
+        has_total=total_items is not None,
         rows=tuple(parse_row(row) for row in rows),
         examined=examine(rows, KNOWN_VALUES),
     )
@@ -95,7 +107,7 @@ def parse_page(payload: object, number: int) -> Page:
 def _rows(embedded: object, *, is_empty: bool) -> list[object]:
     rows = embedded.get("media") if isinstance(embedded, dict) else None
     # A search that finds nothing may come without a list (observed by an open-source client).
-    if rows is None and is_empty:
+    if is_empty and (rows is None or rows == {}):
         return []
     if not isinstance(rows, list):
         raise GoProApiChangedError("The listing's media are not a list")

@@ -249,6 +249,26 @@ def test_a_row_that_is_never_shown_costs_so_many_requests_and_no_more(count: int
     assert len(library.asked) <= max(300, 3 * -(-(count + ghosts) // 100))
 
 
+@pytest.mark.parametrize("count", [0, 7, 100, 250])
+@pytest.mark.parametrize("total", [None, 0, 5])
+@pytest.mark.parametrize("states_size", [True, False])
+def test_a_total_that_is_too_small_or_none_hides_nothing(count: int, total: int | None, *, states_size: bool) -> None:
+    library = FakeLibrary.of_videos(count)
+
+    def fetch(asked: PageRequest) -> Page:
+        payload = library.payload(asked.number, asked.per_page)
+        size = {"per_page": payload["_pages"]["per_page"]} if states_size else {}
+        return parse_page(
+            payload | {"_pages": size | ({} if total is None else {"total_items": min(total, count)})},
+            asked.number,
+            asked_size=asked.per_page,
+        )
+
+    listing = list_library(fetch, workers=4)
+    assert (ids(listing), listing.gap) == (videos(count), None)
+    assert len(library.asked) <= 5
+
+
 def test_a_listing_that_shows_nothing_of_a_library_is_broken() -> None:
     with pytest.raises(LibraryIncompleteError, match="GoPro says 3, showed 0"):
         list_library(FakeLibrary([], ghosts=3).fetch_page, workers=4)
@@ -355,8 +375,8 @@ def test_no_number_of_a_page_raises_anything_but_an_api_change(per_page: object,
         "text",
         {},
         good_payload(_pages=None),
-        good_payload(_pages={"per_page": 100}),
-        good_payload(_pages={"per_page": 0, "total_items": 5}),
+        good_payload(_pages={"per_page": 100, "total_items": "many"}),
+        good_payload(_pages={"per_page": "many", "total_items": 5}),
         good_payload(_pages={"per_page": 100, "total_items": 10**15}),
         good_payload(_pages={"per_page": 10**30, "total_items": 5}),
         good_payload(_pages={"per_page": "\u0663", "total_items": 5}),
@@ -371,7 +391,7 @@ def test_an_unknown_shape_of_the_listing_is_an_api_change(payload: object) -> No
         parse_page(payload, 1)
 
 
-@pytest.mark.parametrize("embedded", [{}, {"errors": []}, {"media": None}, None])
+@pytest.mark.parametrize("embedded", [{}, {"errors": []}, {"media": None}, {"media": {}}, None])
 @pytest.mark.parametrize("per_page", [100, 0, None])
 def test_an_empty_library_may_come_without_a_list(embedded: object, per_page: object) -> None:
     page = parse_page({"_pages": {"per_page": per_page, "total_items": 0}, "_embedded": embedded}, 1)

@@ -164,6 +164,7 @@ NO_TIMES: Final[list[object]] = [
         ("1777658564", MAY),
         (1_777_658_564_000, MAY),
         ("2026-05-01T24:00:00Z", datetime(2026, 5, 2, tzinfo=UTC)),
+        ("  2026-05-01T18:02:44Z ", MAY),
         ("2026-05-31 24:00", datetime(2026, 6, 1, tzinfo=UTC)),
     ],
     ids=repr,
@@ -290,7 +291,7 @@ def test_what_ends_like_a_video_is_one_whatever_its_kind_and_its_count_may_be_of
     assert (classify(video), video.chapter_count) == (None, 1)
 
 
-@pytest.mark.parametrize("state", ["ready", "failure"])
+@pytest.mark.parametrize("state", ["ready", "failure", "READY"])
 def test_a_video_in_a_final_state_is_ours_even_if_gopro_could_not_make_its_proxies(state: str) -> None:
     assert classify(item(ready_to_view=state)) is None
 
