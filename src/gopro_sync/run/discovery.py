@@ -236,7 +236,7 @@ def _tried_anyway(
         item
         for item in listing.items
         if (reason := reasons.get(item.media_id)) is not None
-        and is_tried_anyway(item, reason, records.get(item.media_id), now=now, after=after)
+        and is_tried_anyway(reason, records.get(item.media_id), now=now, after=after)
     ]
 
 

@@ -18,22 +18,19 @@ _NOT_READY: Final = frozenset({SkipReason.NOT_READY, SkipReason.UNKNOWN_STATE})
 WAITING_REASONS: Final = _NOT_READY | {SkipReason.UNKNOWN_TYPE}
 
 
-def is_tried_anyway(
-    item: MediaItem, reason: SkipReason, record: TrackerRecord | None, *, now: datetime, after: timedelta
-) -> bool:
+def is_tried_anyway(reason: SkipReason, record: TrackerRecord | None, *, now: datetime, after: timedelta) -> bool:
     """Return whether the item is archived like a video that is ready.
 
     Args:
-        item: as GoPro lists it.
         reason: why it is not archived as yet.
         record: of the item, if it has one.
         now: the time.
-        after: how long it may wait: since it was uploaded, or since it was first seen, whichever is longer ago.
+        after: how long it may wait since it was first seen. The time of upload says nothing: GoPro works on old items
+            again.
     """
-    if reason not in _NOT_READY:
+    if reason not in _NOT_READY or record is None:
         return False
-    moments = [item.uploaded_at, None if record is None else record.first_seen_at]
-    return any(moment is not None and moment <= now - after for moment in moments)
+    return record.first_seen_at is not None and record.first_seen_at <= now - after
 
 
 def as_waiting(item: MediaItem, reason: SkipReason) -> Video:

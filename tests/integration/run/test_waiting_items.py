@@ -113,13 +113,9 @@ def test_after_some_days_the_original_is_tried_whatever_the_state(nights: Nights
     assert "waiting_reason" not in nights.record()
 
 
-def test_an_item_that_was_stuck_long_before_is_tried_in_the_first_night(nights: Nights) -> None:
-    nights.rows = [row(ready_to_view="transcoding") | {"created_at": "2025-01-06T00:00:00Z"}]
-    assert len(nights.run().videos) == 1
-
-
-def test_an_item_without_any_date_waits_from_the_night_on_in_which_it_was_seen(nights: Nights) -> None:
-    nights.rows = [row(ready_to_view="transcoding") | {"created_at": None, "captured_at": None}]
+@pytest.mark.parametrize("created_at", ["2025-01-06T00:00:00Z", None])
+def test_an_item_waits_from_the_night_on_in_which_it_was_seen(nights: Nights, created_at: str | None) -> None:
+    nights.rows = [row(ready_to_view="transcoding") | {"created_at": created_at, "captured_at": None}]
     assert nights.run().videos == ()
     assert len(nights.run(days_later=7).videos) == 1
 
