@@ -83,7 +83,8 @@ class ProgressWatch:
         pages = self._tracker.get_paginator("scan").paginate(
             TableName=self._table,
             ProjectionExpression="media_id, #status, file_size, execution_id",
-            FilterExpression="attribute_exists(#status)",  # what has none is no video
+            # What has no status is no video, and what waits for GoPro is none of this run.
+            FilterExpression="attribute_exists(#status) AND attribute_not_exists(waiting_reason)",
             ExpressionAttributeNames={"#status": "status"},
         )
         return [

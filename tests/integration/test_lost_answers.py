@@ -10,7 +10,7 @@ import ast
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -188,6 +188,16 @@ def test_new_videos_are_recorded_once(cloud: Cloud) -> None:
     lost = LostAnswers(cloud.dynamodb, "TransactWriteItems")
     cloud.tracker.add_pending([a_video("m1"), a_video("m2")])
     assert ({cloud.record(name)["status"] for name in ("m1", "m2")}, lost.left) == ({"PENDING"}, 0)
+
+
+def test_what_waited_and_is_to_be_archived_gets_one_new_record(cloud: Cloud) -> None:
+    waiting = replace(a_video("m1"), s3_key="", waiting_reason="not_ready")
+    cloud.tracker.record_new([waiting])
+    first_seen_at = cloud.tracker.get_many(["m1"])["m1"].first_seen_at
+    lost = LostAnswers(cloud.dynamodb, "TransactWriteItems")
+    recording = cloud.tracker.record_new([replace(a_video("m1"), first_seen_at=first_seen_at)])
+    assert (recording.left, dict(recording.refused), lost.left) == (frozenset(), {}, 0)
+    assert (cloud.record("m1")["s3_key"], "waiting_reason" in cloud.record("m1")) == (FILE.s3_key, False)
 
 
 REFUSAL: Final = Refusal(version_id="v1", since=NOW, last_tried_at=NOW, reason="no")
