@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local.simulator import Fault, FaultName, SimulatedItem, SourceFile, demo_library
+from local.simulator import Fault, SimulatedItem, SourceFile, demo_library
 from local.simulator.faults import Endpoint, FaultName
 from tests.e2e.conftest import KIB, Stack, video
 

@@ -139,6 +139,7 @@ def list_library(fetch_page: FetchPage, *, workers: int) -> LibraryListing:
         LibraryIncompleteError: all readings together lack so much that the listing is broken.
     """
     readings: list[_Reading] = []
+    ways_on = _WaysOn()
     known: dict[str, MediaItem | MalformedRow] = {}
     idle = 0
     for page_size, order_by in _READINGS:
@@ -151,7 +152,7 @@ def list_library(fetch_page: FetchPage, *, workers: int) -> LibraryListing:
             order_by,
             workers=workers,
             gives_up=not readings,
-            may_ask_for_older_part=all(before.may_ask_for_older_part for before in readings),
+            ways_on=ways_on,
         )
         reading.read()
         readings.append(reading)
@@ -197,6 +198,19 @@ def _nameless(readings: Iterable[_Reading]) -> list[MalformedRow]:
     return max((reading.nameless for reading in readings), key=len, default=[])
 
 
+@dataclass(slots=True)
+class _WaysOn:
+    """How a reading may go on where its pages end early; one that GoPro has refused once is not tried again.
+
+    Attributes:
+        pages_behind_the_last: by pages behind the one that is the last by the total.
+        older_part: by asking for what was uploaded before the last row.
+    """
+
+    pages_behind_the_last: bool = True
+    older_part: bool = True
+
+
 class _Reading:
     """One reading of the library, in pages of one size and in one order.
 
@@ -204,7 +218,6 @@ class _Reading:
         page_size: the size of a page that is asked for.
         parts: the pages of the library; where GoPro refused to show all of them, of its older part too, and so on.
         refused_from: the first row of the first page that was refused; None if none was.
-        may_ask_for_older_part: whether it may be asked for by its time of upload: not if that has once led nowhere.
     """
 
     def __init__(
@@ -215,16 +228,17 @@ class _Reading:
         *,
         workers: int,
         gives_up: bool,
-        may_ask_for_older_part: bool,
+        ways_on: _WaysOn,
     ) -> None:
         self.page_size = page_size
-        self.may_ask_for_older_part = may_ask_for_older_part
         self.parts: list[list[Page]] = []
         self.refused_from: int | None = None
         self._fetch_page = fetch_page
         self._order_by = order_by
         self._workers = workers
         self._gives_up = gives_up
+        self._ways_on = ways_on
+        self._empty_from: int | None = None
         self._asked: list[PageRequest] = []
 
     @property
@@ -266,7 +280,7 @@ class _Reading:
         with ThreadPoolExecutor(max_workers=self._workers, thread_name_prefix="listing") as pool:
             self._read_part(pool, None)
             for _ in range(0 if self._is_given_up or self._order_by != BY_UPLOAD else _OLDER_PARTS):
-                if not (self._lacks_rows and self.may_ask_for_older_part and self._read_older_part(pool)):
+                if not (self._lacks_rows and self._ways_on.older_part and self._read_older_part(pool)):
                     break
 
     @property
@@ -290,6 +304,7 @@ class _Reading:
         if not pages:
             return False
         self.parts.append(pages)
+        self._empty_from = None
         for round_number in range(1 + _CATCH_UP_ROUNDS):
             wanted = _pages_with(_missing_positions(pages), pages[-1])
             if not wanted or self._is_given_up or (round_number and _has_odd_page(pages)):
@@ -313,32 +328,38 @@ class _Reading:
             page = self._first_page(request)
             if page.total_items < self.parts[-1][0].total_items:
                 return [page]
-        self.may_ask_for_older_part = False
+        self._ways_on.older_part = False
         return []
 
     def _read_beyond_the_end(self, pages: list[Page], request: PageRequest) -> None:
         """Go on behind the last page that the total speaks of, while rows come: pages that overlap are more pages."""
         last = max(page.number for page in pages)
-        while self._lacks_rows:
+        while self._lacks_rows and self._empty_from is None and self._ways_on.pages_behind_the_last:
             last += 1
             known = self.named.keys()
-            page = self._page_or_none(pages[0].per_page, replace(request, number=last))
-            if page is None or not page.rows:
-                return
-            pages.append(page)
+            asked = replace(request, number=last)
+            self._asked.append(asked)
+            try:
+                pages.append(self._fetch_page(asked))
+            except _PAGE_REFUSED:
+                self._ways_on.pages_behind_the_last = False
             if not self.named.keys() - known:
                 return
 
     def _page_or_none(self, per_page: int, request: PageRequest) -> Page | None:
         first_row = (request.number - 1) * per_page + 1
-        if self.refused_from is not None and first_row >= self.refused_from:
+        # Behind a page that is refused, or empty, are others like it: a total may be anything.
+        if any(end is not None and first_row >= end for end in (self.refused_from, self._empty_from)):
             return None
         self._asked.append(request)
         try:
-            return self._fetch_page(request)
+            page = self._fetch_page(request)
         except _PAGE_REFUSED:
             self.refused_from = min(first_row, self.refused_from or first_row)
             return None
+        if not page.rows:
+            self._empty_from = min(first_row, self._empty_from or first_row)
+        return page
 
     def _read_older_part(self, pool: ThreadPoolExecutor) -> bool:
         """Go on behind the last row that was shown, by its time of upload; say whether that led on.

@@ -269,6 +269,34 @@ def test_a_total_that_is_too_small_or_none_hides_nothing(count: int, total: int 
     assert len(library.asked) <= 5
 
 
+def test_a_total_that_is_far_too_large_costs_few_requests() -> None:
+    library = FakeLibrary.of_videos(150, ghosts=500_000)
+    with pytest.raises(LibraryIncompleteError, match="GoPro says 500150, showed 150"):
+        list_library(library.fetch_page, workers=4)
+    assert len(library.asked) <= 60
+
+
+def test_a_page_behind_the_last_that_is_refused_is_asked_for_once_and_is_no_limit() -> None:
+    library = FakeLibrary.of_videos(155, ghosts=1)
+    refused: list[PageRequest] = []
+
+    def fetch(asked: PageRequest) -> Page:
+        if (asked.number - 1) * asked.per_page >= 155:
+            refused.append(asked)
+            raise GoProApiChangedError("GoPro answered with status 400")
+        return library.fetch_page(asked)
+
+    listing = list_library(fetch, workers=4)
+    assert listing.gap == ListingGap(stated=156, shown=155)
+    assert len(refused) == 1
+
+
+def test_a_page_in_the_middle_that_stays_empty_hides_nothing() -> None:
+    library = FakeLibrary.of_videos(1_000, spoil=lambda number, _size, rows: [] if number == 3 else rows)
+    listing = list_library(library.fetch_page, workers=4)
+    assert (ids(listing), listing.gap) == (videos(1_000), None)
+
+
 def test_a_listing_that_shows_nothing_of_a_library_is_broken() -> None:
     with pytest.raises(LibraryIncompleteError, match="GoPro says 3, showed 0"):
         list_library(FakeLibrary([], ghosts=3).fetch_page, workers=4)
