@@ -62,7 +62,7 @@ _EDIT_TYPES = frozenset({"Edit", "MultiClipEdit"})
 TYPES_OF_VIDEOS = _VIDEO_TYPES | (_IMAGE_TYPES - {"Photo"}) | {"Audio", "Continuous"}
 # What GoPro has rendered of a video, with no camera original of its own (observed by an open-source client).
 _EXPORT = "export"
-_VIDEO_EXTENSIONS = frozenset({"360", "mov", "mp4"})
+_VIDEO_EXTENSIONS = frozenset({"360", "3gp", "avi", "m4v", "mkv", "mov", "mp4", "mpg", "webm"})
 _IMAGE_EXTENSIONS = frozenset({"gpr", "heic", "jpeg", "jpg", "png"})
 
 # `failure` means that GoPro could not make its proxies: the camera original can still be there, and waiting does not
@@ -198,7 +198,7 @@ def parse_row(row: object) -> MediaItem | MalformedRow:
         ready_to_view=_word(row.get("ready_to_view")),
         uploaded_at=_listed_moment(row.get("created_at")) or captured_at,
         filename=filename_or_none(row.get("filename")),
-        file_extension=_word(row.get("file_extension")) or None,
+        file_extension=_word(_number_as_text(row.get("file_extension"))) or None,
         size_bytes=_up_to(_LARGEST_RECORDING_BYTES, row.get("file_size")),
         captured_at=captured_at,
         item_count=_up_to(_MOST_CHAPTERS, row.get("item_count")) or 1,
@@ -215,6 +215,10 @@ def _media_id(value: object) -> str | None:
         number = whole_number_or_none(value)
         return None if number is None else str(number)
     return value if isinstance(value, str) and is_media_id(value) else None
+
+
+def _number_as_text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1_000 else value
 
 
 def _up_to(most: int, value: object) -> int | None:

@@ -282,10 +282,11 @@ def test_what_gopro_has_rendered_of_a_video_is_an_edit() -> None:
     "kind", ["TimeLapse", "Burst", "NightLapse", "Continuous", "Audio", "HologramVideo", "", None, 7]
 )
 @pytest.mark.parametrize(
-    ("extension", "filename"), [("MP4", None), ("mp4", "GX010001.MP4"), ("360", None), (None, "a.MP4"), (".mov", None)]
+    ("extension", "filename"),
+    [("MP4", None), (360, None), ("mp4", "GX010001.MP4"), ("360", None), (None, "a.MP4"), (".mov", None)],
 )
 def test_what_ends_like_a_video_is_one_whatever_its_kind_and_its_count_may_be_of_frames(
-    kind: object, extension: str | None, filename: str | None
+    kind: object, extension: object, filename: str | None
 ) -> None:
     video = item(type=kind, file_extension=extension, filename=filename, item_count=480)
     assert (classify(video), video.chapter_count) == (None, 1)
