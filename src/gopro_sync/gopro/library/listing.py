@@ -348,8 +348,7 @@ class _Reading:
 
     def _page_or_none(self, per_page: int, request: PageRequest) -> Page | None:
         first_row = (request.number - 1) * per_page + 1
-        # Behind a page that is refused, or empty, are others like it: a total may be anything.
-        if any(end is not None and first_row >= end for end in (self.refused_from, self._empty_from)):
+        if self._is_behind_the_end(first_row):
             return None
         self._asked.append(request)
         try:
@@ -361,6 +360,10 @@ class _Reading:
             self._empty_from = min(first_row, self._empty_from or first_row)
         return page
 
+    def _is_behind_the_end(self, first_row: int) -> bool:
+        """Whether a page of this part in front of that row was refused, or empty: a total may be anything."""
+        return any(end is not None and first_row >= end for end in (self.refused_from, self._empty_from))
+
     def _read_older_part(self, pool: ThreadPoolExecutor) -> bool:
         """Go on behind the last row that was shown, by its time of upload; say whether that led on.
 
@@ -368,9 +371,7 @@ class _Reading:
         So a part that is no smaller than the one before ends it, as do too many rows of one second.
         """
         shown_in_a_row = [
-            page
-            for page in self.parts[-1]
-            if self.refused_from is None or (page.number - 1) * page.per_page + 1 < self.refused_from
+            page for page in self.parts[-1] if not self._is_behind_the_end((page.number - 1) * page.per_page + 1)
         ]
         moments = [
             row.uploaded_at
