@@ -263,9 +263,9 @@ class _Reading:
 
     @property
     def nameless(self) -> list[MalformedRow]:
-        """The rows without an id; each is taken for a row of its own."""
-        rows = (row for page in self.pages for row in page.rows)
-        return [row for row in rows if isinstance(row, MalformedRow) and row.media_id is None]
+        """The rows without an id: one for each place in the library, however often its page came."""
+        placed = {place: row for page in self.pages for place, row in page.placed_rows}
+        return [row for row in placed.values() if isinstance(row, MalformedRow) and row.media_id is None]
 
     @property
     def is_complete(self) -> bool:

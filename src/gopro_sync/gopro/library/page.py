@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -65,6 +66,12 @@ class Page:
         """The positions of its rows, counted from the oldest item of the library, which is 1."""
         newest = self.total_items - self._offset
         return range(newest - len(self.rows) + 1, newest + 1)
+
+    @property
+    def placed_rows(self) -> Iterable[tuple[object, MediaItem | MalformedRow]]:
+        """Its rows, each with its place in the library: its position or, where nobody knows, page and row."""
+        places = reversed(self.positions) if self.has_total else [(self.number, at) for at in range(len(self.rows))]
+        return zip(places, self.rows, strict=True)
 
     @property
     def _offset(self) -> int:

@@ -337,6 +337,14 @@ def test_rows_that_are_no_items_are_reported_beside_the_others() -> None:
     assert str(listing.gap) == "GoPro says 6, showed 6, 3 of them without an id"
 
 
+def test_rows_without_an_id_do_not_stand_for_what_is_hidden_however_often_they_are_shown() -> None:
+    """What GoPro refuses leads on to the older part, in which the same rows come again."""
+    rows = [video_row(number, **({"id": None} if number in {2, 3} else {})) for number in range(250, 0, -1)]
+    listing = list_library(FakeLibrary(rows, ghosts=2, deepest_row=200).fetch_page, workers=4)
+    assert (len(listing.items), len(listing.malformed)) == (248, 2)
+    assert str(listing.gap).startswith("GoPro says 252, showed 250, 2 of them without an id")
+
+
 def test_a_library_of_rows_without_an_id_is_no_broken_listing() -> None:
     listing = list_library(FakeLibrary([{"id": None}] * 250).fetch_page, workers=4)
     assert (len(listing.items), listing.gap) == (0, ListingGap(stated=250, shown=250, nameless=250))
