@@ -154,7 +154,15 @@ def list_library(fetch_page: FetchPage, *, workers: int) -> LibraryListing:
             gives_up=not readings,
             ways_on=ways_on,
         )
-        reading.read()
+        try:
+            reading.read()
+        except _PAGE_REFUSED:
+            if not readings:
+                raise
+            # Pages of this size or order are refused, unless nothing is answered any more.
+            fetch_page(PageRequest(number=1, per_page=readings[0].page_size))
+            idle += 1
+            continue
         readings.append(reading)
         if reading.is_complete:
             known, readings = reading.named, [reading]

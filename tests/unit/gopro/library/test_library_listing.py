@@ -370,6 +370,13 @@ def test_a_page_that_fails_is_made_up_for_and_an_outage_is_the_failure_of_the_li
         list_library(until_it_stops, workers=4)
 
 
+def test_a_size_of_pages_that_is_refused_from_the_first_page_on_is_not_the_end_of_the_listing() -> None:
+    library = FakeLibrary.of_videos(125, deepest_row=100, knows_ranges=False)
+    listing = list_library(library.fetch_page, workers=4)
+    assert listing.gap == ListingGap(stated=125, shown=100, refused_from=101)
+    assert len(library.asked) <= 20
+
+
 @pytest.mark.parametrize("error", [SessionRefusedError, ThrottledError, GoProUnavailableError])
 def test_what_concerns_all_requests_is_no_page_s_trouble(error: type[GoProSyncError]) -> None:
     library = FakeLibrary.of_videos(1_000)
