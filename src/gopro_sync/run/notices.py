@@ -270,6 +270,7 @@ def _not_all(summary: JsonObject, tracker_table_name: str, stopped: str) -> str:
             *_records_missing(summary, tracker_table_name),
             *_etags_decided(summary, tracker_table_name),
             *gap_told(summary),
+            *_waiting(summary),
             f"In this run: {_counts(summary)} left. {_transferred(summary)}.",
             "",
             f"Execution: {execution_id}",
@@ -302,6 +303,7 @@ def _partial(summary: JsonObject, tracker_table_name: str, *, stopped: str) -> s
             *_records_missing(summary, tracker_table_name),
             *_etags_decided(summary, tracker_table_name),
             *gap_told(summary),
+            *_waiting(summary),
             f"Execution: {execution_id}",
             *_console_address(execution_id),
         ]
@@ -317,6 +319,19 @@ def _left_out(summary: JsonObject, tracker_table_name: str) -> list[str]:
         "does not take the record, or has one that cannot be read, and each run tries again. What to do: see "
         f"docs/troubleshooting.md, A video is left out (at most {_LINES_LISTED} are listed):",
         *_named(summary, "unrecordable_videos", "reason"),
+        "",
+    ]
+
+
+def _waiting(summary: JsonObject) -> list[str]:
+    """Name what is not to be archived yet. It is no reason for a notice: where there is one, it shall be whole."""
+    if not optional_count(summary, "waiting"):
+        return []
+    return [
+        f"Not archived yet: {_videos(summary, 'waiting')}. GoPro is at work on them, or their state or type is not "
+        "known. What to do: nothing; docs/troubleshooting.md, A video is missing from the archive, says what each "
+        f"reason means (at most {_LINES_LISTED} are listed):",
+        *_named(summary, "waiting_videos", "reason"),
         "",
     ]
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gopro_sync.cost.model import RunUsage, cost_of_run
 from gopro_sync.cost.prices import load_prices
 from gopro_sync.errors import GoProSyncError, RetryableError
-from gopro_sync.run.failed_videos import describe_failed_videos
+from gopro_sync.run.failed_videos import MOST_NAMED, describe_failed_videos
 from gopro_sync.run.listing_gap import remember_gap
 from gopro_sync.run.notices import PARTIAL_FAILURE, notice_of
 from gopro_sync.run.run_end import RunEnd, read_run_end
@@ -65,8 +65,9 @@ def report(
         now: the current time.
 
     Returns:
-        ``summary``, the event's, or the one of a failed run, with ``videos_pending``, ``oldest_pending_age_hours`` and
-        what is known of the ``failed_videos`` (all unless the run failed and the table cannot be read),
+        ``summary``, the event's, or the one of a failed run, with ``videos_pending``, ``oldest_pending_age_hours``, the
+        ``waiting_videos`` if there are such, and what is known of the ``failed_videos`` (all unless the run failed and
+        the table cannot be read),
         ``source_etags_decided`` if this run has decided that the library's ETags are not looked at any more,
         ``alerts_go_to`` (with ``alerts_note`` where that is nobody) and, for a run that came as far as its transfers,
         ``megabytes_per_second`` and ``cost_usd``; ``notice`` with ``subject`` and ``text``, None where there is nothing
@@ -194,7 +195,18 @@ def _etags(end: RunEnd, etags: SourceEtagRecord, execution_id: str) -> dict[str,
 def _pending(pending: PendingVideos | None, now: datetime) -> dict[str, Any]:
     if pending is None:
         return {}
-    return {"videos_pending": pending.count, "oldest_pending_age_hours": round(_age_hours(pending, now), 1)}
+    return {
+        "videos_pending": pending.count,
+        "oldest_pending_age_hours": round(_age_hours(pending, now), 1),
+        **_waiting(pending.waiting),
+    }
+
+
+def _waiting(reasons: Mapping[str, str]) -> dict[str, Any]:
+    if not reasons:
+        return {}
+    named = [{"media_id": media_id, "reason": reason} for media_id, reason in sorted(reasons.items())[:MOST_NAMED]]
+    return {"waiting": len(reasons), "waiting_videos": named}
 
 
 def _age_hours(pending: PendingVideos, now: datetime) -> float:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from random import random
@@ -152,10 +152,12 @@ class PendingVideos:
         count: how many.
         first_seen_at: when the one was recorded that waits for the longest time; None if there is none, or no time is
             known.
+        waiting: those of them that are not to be archived yet, by id, with the reason.
     """
 
     count: int
     first_seen_at: datetime | None
+    waiting: Mapping[str, str] = field(default_factory=dict)
 
     def oldest_age_seconds(self, now: datetime) -> float:
         """Return for how long the oldest has been waiting since it was recorded; 0 if nothing is."""
@@ -481,19 +483,18 @@ class Tracker:
         before it was first seen: its age may be too low until it is archived, and no alarm goes off for a video that
         was recorded last night but uploaded years ago. One that was archived and re-opened waits since then.
         """
-        waiting = [
-            item.get("reopened_at", item.get("first_seen_at", item.get("sync_timestamp")))
-            for item in self._scan_waiting()
-            if item.get("error_type") != MediaGoneError.__name__
-        ]
-        known = [moment for moment in map(zoned_moment_or_none, waiting) if moment is not None]
-        return PendingVideos(count=len(waiting), first_seen_at=min(known, default=None))
+        pending = [item for item in self._scan_waiting() if item.get("error_type") != MediaGoneError.__name__]
+        since = (item.get("reopened_at", item.get("first_seen_at", item.get("sync_timestamp"))) for item in pending)
+        known = [moment for moment in map(zoned_moment_or_none, since) if moment is not None]
+        waiting = {item["media_id"]: reason for item in pending if (reason := _waiting_reason(item)) is not None}
+        return PendingVideos(count=len(pending), first_seen_at=min(known, default=None), waiting=waiting)
 
     def _scan_waiting(self) -> Iterator[dict[str, Any]]:
         pages = self._client.get_paginator("scan").paginate(
             TableName=self._table_name,
             FilterExpression="#status IN (:pending, :in_progress, :failed)",
-            ProjectionExpression="reopened_at, first_seen_at, sync_timestamp, error_type",
+            ProjectionExpression="media_id, #status, waiting_reason, reopened_at, first_seen_at, sync_timestamp, "
+            "error_type",
             ExpressionAttributeNames={"#status": "status"},
             ExpressionAttributeValues=to_attribute_values(
                 {":pending": Status.PENDING, ":in_progress": Status.IN_PROGRESS, ":failed": Status.FAILED}
@@ -613,6 +614,10 @@ def _key_of(item: Mapping[str, Any]) -> str:
     return media_id
 
 
+def _waiting_reason(item: Mapping[str, Any]) -> str | None:
+    return text_or_none(item.get("waiting_reason")) if item.get("status") == Status.PENDING else None
+
+
 def _record_from_item(item: Mapping[str, Any]) -> TrackerRecord:
     try:
         upload = item.get("upload")
@@ -632,7 +637,7 @@ def _record_from_item(item: Mapping[str, Any]) -> TrackerRecord:
             listed=listed_in(item),
             is_accepted="accepted" in item,
             reopening=_reopening_in(item),
-            waiting_reason=text_or_none(item.get("waiting_reason")) if item["status"] == Status.PENDING else None,
+            waiting_reason=_waiting_reason(item),
             first_seen_at=zoned_moment_or_none(item.get("first_seen_at")),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:

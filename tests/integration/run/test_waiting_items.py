@@ -88,6 +88,7 @@ def test_what_waits_is_recorded_once_and_counted_as_pending(
     assert not record.keys() & {"s3_key", "sync_timestamp"}
     pending = nights.tracker.pending()
     assert (pending.count, pending.first_seen_at) == (1, FIRST_NIGHT)
+    assert pending.waiting == {"video000001": reason}
 
 
 def test_what_becomes_ready_is_archived_under_the_name_that_it_has_then(nights: Nights) -> None:

@@ -491,6 +491,16 @@ def test_a_failure_without_a_name_is_refused() -> None:
         failure_of(BLOCKED, None)
 
 
+def test_what_waits_is_named_where_there_is_a_notice_and_is_no_reason_for_one() -> None:
+    named = [{"media_id": f"m{number:02}", "reason": "not_ready"} for number in range(20)]
+    waiting = {"waiting": 31, "waiting_videos": named}
+    lines = notice(SUMMARY | waiting).text.splitlines()
+    (told,) = (at for at, line in enumerate(lines) if line.startswith("Not archived yet: 31 videos."))
+    assert lines[told + 1 : told + 21] == [f"  m{number:02}: not_ready" for number in range(20)]
+    quiet = SUMMARY | {"failed": 0, "failures": {}, "failed_videos": [], "synced": 4}
+    assert notice_of(quiet | waiting, None, environment="prod", tracker_table_name="tracker") is None
+
+
 def test_what_the_listing_lacks_is_told_with_what_to_do() -> None:
     gap = {"stated": 8, "shown": 7, "refused_from": None, "is_news": True}
     quiet = SUMMARY | {"failed": 0, "failures": {}, "failed_videos": [], "synced": 4}
