@@ -161,20 +161,8 @@ class GoProApi:
             library.add(_item_uploaded_after(newest[0] if newest else None))
 
     def _search_page(self, query: SearchQuery, defects: Mapping[FaultName, Fault]) -> dict[str, object]:
-        shown = self._cloud.library.count(query.criteria)
-        total = shown + _rows_of(defects.get(FaultName.GHOSTS_COUNTED))
-        if FaultName.ITEM_LISTED_TWICE in defects and shown:
-            total += 1
-        offset, count = (query.page - 1) * query.per_page, query.per_page
-        if (overlap := defects.get(FaultName.OVERLAPPING_PAGES)) and query.page > 1:
-            # As many rows as there should be: only who looks at the ids finds that some come twice and some never.
-            count = min(count, max(total - offset, 0))
-            offset = max(offset - (overlap.rows or _DEFAULT_OVERLAP_ROWS), 0)
-        if shifting := defects.get(FaultName.SHIFTING_PAGES):
-            # Each page begins so many rows earlier than it should, after those of the pages before: there are more.
-            offset -= (query.page - 1) * _rows_of(shifting)
-        if short := defects.get(FaultName.SHORT_PAGE):
-            count = min(count, _DEFAULT_SHORT_PAGE_ROWS if short.rows is None else short.rows)
+        total = _stated_total(self._cloud.library.count(query.criteria), defects)
+        offset, count = _rows_shown(query, defects, total)
         wrong_size = defects.get(FaultName.WRONG_SIZE)
         record_defects = RecordDefects(
             size_error_bytes=(wrong_size.size_bytes or _DEFAULT_SIZE_ERROR_BYTES) if wrong_size else 0,
@@ -182,14 +170,16 @@ class GoProApi:
             nulls_absent=FaultName.NULLS_ABSENT in defects,
         )
         items = self._page_of_items(query, defects, offset=offset, count=count)
-        media = [chosen_fields(self._media_record(item, record_defects), query.fields) for item in items]
+        media: list[object] = [chosen_fields(self._media_record(item, record_defects), query.fields) for item in items]
+        if (odd := defects.get(FaultName.ODD_ROW)) and query.page == 1:
+            media = [json.loads(odd.text or "null"), *media]
         has_no_list = FaultName.EMPTY_WITHOUT_LIST in defects and total == 0
+        counts = {"total_items": total, "total_pages": math.ceil(total / query.per_page)}
         return {
             "_pages": {
                 "current_page": query.page,
                 "per_page": query.per_page,
-                "total_items": total,
-                "total_pages": math.ceil(total / query.per_page),
+                **({} if FaultName.TOTAL_ABSENT in defects else counts),
             },
             "_embedded": {"errors": []} if has_no_list else {"errors": [], "media": media},
         }
@@ -221,7 +211,15 @@ class GoProApi:
         defects = self._strike_all(call, DOWNLOAD_FAULTS)
         foreign, odd = defects.get(FaultName.FOREIGN_URL), defects.get(FaultName.ODD_URL)
         sign = partial(self._sign, odd_query=(odd.text if odd else None) or "")
-        return json_answer(200, DescriptorBuilder(item, sign, defects, foreign.location if foreign else None).build())
+        odd_variation = defects.get(FaultName.ODD_VARIATION)
+        descriptor = DescriptorBuilder(
+            item,
+            sign,
+            defects,
+            foreign_url=foreign.location if foreign else None,
+            odd_variation=(odd_variation.text if odd_variation else None) or "null",
+        )
+        return json_answer(200, descriptor.build())
 
     def _user(self, _call: _Call) -> Answer:
         library = self._cloud.library
@@ -291,6 +289,31 @@ class GoProApi:
         return record
 
 
+def _stated_total(items: int, defects: Mapping[FaultName, Fault]) -> int:
+    """The number of items as GoPro states it, of so many that there are."""
+    counted_twice = FaultName.ITEM_LISTED_TWICE in defects and items > 0
+    more = _rows_of(defects.get(FaultName.GHOSTS_COUNTED)) + counted_twice + (FaultName.ODD_ROW in defects)
+    return max(items + more - _rows_of(defects.get(FaultName.TOTAL_TOO_SMALL)), 0)
+
+
+def _rows_shown(query: SearchQuery, defects: Mapping[FaultName, Fault], total: int) -> tuple[int, int]:
+    """Where the rows of a page begin among all items, from 0, and how many they are."""
+    offset, count = (query.page - 1) * query.per_page, query.per_page
+    if (overlap := defects.get(FaultName.OVERLAPPING_PAGES)) and query.page > 1:
+        # As many rows as there should be: only who looks at the ids finds that some come twice and some never.
+        count = min(count, max(total - offset, 0))
+        offset = max(offset - (overlap.rows or _DEFAULT_OVERLAP_ROWS), 0)
+    if shifting := defects.get(FaultName.SHIFTING_PAGES):
+        # Each page begins so many rows earlier than it should, after those of the pages before: there are more.
+        offset -= (query.page - 1) * _rows_of(shifting)
+    if short := defects.get(FaultName.SHORT_PAGE):
+        count = min(count, _DEFAULT_SHORT_PAGE_ROWS if short.rows is None else short.rows)
+    if FaultName.ODD_ROW in defects:
+        # It is the newest: one item less fits on the first page, and each other page begins an item earlier.
+        offset, count = max(offset - 1, 0), count - (query.page == 1)
+    return offset, count
+
+
 def _rows_of(fault: Fault | None) -> int:
     return 0 if fault is None else 1 if fault.rows is None else fault.rows
 
@@ -300,12 +323,13 @@ def _harmless_query(request: Request) -> dict[str, str]:
 
 
 def _scope_of(request: Request) -> FaultScope:
-    per_page = request.query.get("per_page", "")
+    page, per_page = request.query.get("page", "1"), request.query.get("per_page", "")
     item = _ITEM_PATH.fullmatch(request.path)
     return FaultScope(
         endpoint=_endpoint_of(request),
         method=request.method,
         media_id=unquote(item["media_id"]) if item and request.path not in _FIXED_PATHS else None,
+        page=int(page) if page.isdecimal() else None,
         per_page=int(per_page) if per_page.isdecimal() else None,
     )
 

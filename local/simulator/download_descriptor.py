@@ -6,6 +6,7 @@ chapters, and nothing states a size or a checksum.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -94,15 +95,23 @@ class DescriptorBuilder:
         sign: makes the signed URLs.
         defects: what is wrong with the descriptor on purpose.
         foreign_url: where the sources lead to if one of the defects is `FaultName.FOREIGN_URL`.
+        odd_variation: the JSON of what stands before all variations if one of the defects is `FaultName.ODD_VARIATION`.
     """
 
     def __init__(
-        self, item: SimulatedItem, sign: SignFile, defects: Collection[FaultName] = (), foreign_url: str | None = None
+        self,
+        item: SimulatedItem,
+        sign: SignFile,
+        defects: Collection[FaultName] = (),
+        *,
+        foreign_url: str | None = None,
+        odd_variation: str = "null",
     ) -> None:
         self._item = item
         self._sign = sign
         self._defects = defects
         self._foreign_url = foreign_url
+        self._odd_variation = odd_variation
 
     def build(self) -> dict[str, object]:
         """Returns the descriptor as JSON."""
@@ -117,7 +126,13 @@ class DescriptorBuilder:
             },
         }
 
-    def _video_variations(self) -> list[dict[str, object]]:
+    def _video_variations(self) -> list[object]:
+        variations: list[object] = [*self._sound_variations()]
+        return (
+            [json.loads(self._odd_variation), *variations] if FaultName.ODD_VARIATION in self._defects else variations
+        )
+
+    def _sound_variations(self) -> list[dict[str, object]]:
         originals = self._originals()
         if not self._has_proxies():
             return originals
@@ -137,7 +152,10 @@ class DescriptorBuilder:
             return []
         count = len(self._item.chapters)
         kept = count - 1 if FaultName.FEWER_SOURCES in self._defects else count
-        sources = [self._source(number, is_numbered=count > 1) for number in range(1, kept + 1)]
+        is_numbered = count > 1 and FaultName.NUMBERS_ABSENT not in self._defects
+        sources = [self._source(number, is_numbered=is_numbered) for number in range(1, kept + 1)]
+        if FaultName.SOURCE_LISTED_TWICE in self._defects:
+            sources += [self._source(number, is_numbered=is_numbered) for number in range(1, kept + 1)]
         if self._item.baked_source:
             sources.append(self._variation("baked_source", quality=self._quality(), pixels=self._pixels()))
         return sources
@@ -148,7 +166,10 @@ class DescriptorBuilder:
             chapter, lens = divmod(number - 1, len(lenses))
             source |= {"camera_position": lenses[lens], "item_number": chapter + 1}
         elif is_numbered:
-            source |= {"camera_position": "default", "item_number": number}
+            first = 0 if FaultName.NUMBERS_FROM_ZERO in self._defects else 1
+            source |= {"camera_position": "default", "item_number": number - 1 + first}
+        if FaultName.LABELS_RESPELT in self._defects:
+            source["label"] = "SOURCE"
         if FaultName.UNAVAILABLE_SOURCE in self._defects:
             source["available"] = False
         if FaultName.EMPTY_SOURCE_URL in self._defects:

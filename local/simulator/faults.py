@@ -53,6 +53,9 @@ class FaultName(StrEnum):
     ITEM_LISTED_TWICE = "item_listed_twice"
     DEEP_PAGES_REFUSED = "deep_pages_refused"
     EMPTY_WITHOUT_LIST = "empty_without_list"
+    TOTAL_TOO_SMALL = "total_too_small"
+    TOTAL_ABSENT = "total_absent"
+    ODD_ROW = "odd_row"
     ITEM_INSERTED = "item_inserted"
     ITEM_DELETED = "item_deleted"
     WRONG_SIZE = "wrong_size"
@@ -70,6 +73,11 @@ class FaultName(StrEnum):
     AVAILABLE_ABSENT = "available_absent"
     FOREIGN_URL = "foreign_url"
     ODD_URL = "odd_url"
+    NUMBERS_ABSENT = "numbers_absent"
+    NUMBERS_FROM_ZERO = "numbers_from_zero"
+    LABELS_RESPELT = "labels_respelt"
+    SOURCE_LISTED_TWICE = "source_listed_twice"
+    ODD_VARIATION = "odd_variation"
 
     RANGE_IGNORED = "range_ignored"
     SHORT_BODY = "short_body"
@@ -112,6 +120,9 @@ SEARCH_FAULTS = frozenset(
         FaultName.ITEM_LISTED_TWICE,
         FaultName.DEEP_PAGES_REFUSED,
         FaultName.EMPTY_WITHOUT_LIST,
+        FaultName.TOTAL_TOO_SMALL,
+        FaultName.TOTAL_ABSENT,
+        FaultName.ODD_ROW,
         FaultName.ITEM_INSERTED,
         FaultName.ITEM_DELETED,
         FaultName.WRONG_SIZE,
@@ -132,6 +143,11 @@ DOWNLOAD_FAULTS = frozenset(
         FaultName.AVAILABLE_ABSENT,
         FaultName.FOREIGN_URL,
         FaultName.ODD_URL,
+        FaultName.NUMBERS_ABSENT,
+        FaultName.NUMBERS_FROM_ZERO,
+        FaultName.LABELS_RESPELT,
+        FaultName.SOURCE_LISTED_TWICE,
+        FaultName.ODD_VARIATION,
     }
 )
 CDN_FAULTS = frozenset(
@@ -175,6 +191,7 @@ class FaultScope:
     method: str = "GET"
     media_id: str | None = None
     item_number: int | None = None
+    page: int | None = None
     per_page: int | None = None
     is_probe: bool = False
 
@@ -188,6 +205,7 @@ class Fault:
         endpoint: only there; None is wherever it can happen.
         media_id: only for this item.
         item_number: only for this chapter (CDN).
+        page: only for this page of a search, from 1.
         method: only for this HTTP method.
         skip: so many matching requests are spared first.
         count: it happens so often; None is for ever.
@@ -200,7 +218,8 @@ class Fault:
         rows: of a page, for those that count some.
         per_page_above: only when a search asks for more rows than this; 50 for short pages.
         location: a URL, for those that send the client somewhere else.
-        text: the body, for those that answer anything at all; what a signed query ends with, for odd URLs.
+        text: the body, for those that answer anything at all; what a signed query ends with, for odd URLs; the JSON of
+            an odd row or variation, null if there is none.
         headers: laid over those of the true answer, for odd headers.
         spares_probe: a request for one byte, by which clients learn what there is, is none that matches (CDN).
 
@@ -212,6 +231,7 @@ class Fault:
     endpoint: Endpoint | None = None
     media_id: str | None = None
     item_number: int | None = None
+    page: int | None = None
     method: str | None = None
     skip: int = 0
     count: int | None = None
@@ -246,6 +266,7 @@ class Fault:
             scope.endpoint in ({self.endpoint} if self.endpoint else POSSIBLE_ENDPOINTS[self.name])
             and self.media_id in {None, scope.media_id}
             and self.item_number in {None, scope.item_number}
+            and self.page in {None, scope.page}
             and self.method in {None, scope.method}
             and not (self.spares_probe and scope.is_probe)
             and self._concerns_page_of(scope.per_page or 0)

@@ -12,7 +12,7 @@ from gopro_sync.gopro.http import open_http_client
 from gopro_sync.gopro.library.listing import LibraryListing
 from gopro_sync.gopro.library.media import classify
 from gopro_sync.gopro.session.session import Session
-from local.simulator import Fault, FaultName, ItemSeries, Library, RefreshTokenMode, SimulatedItem, Simulator
+from local.simulator import Endpoint, Fault, FaultName, ItemSeries, Library, RefreshTokenMode, SimulatedItem, Simulator
 
 ACCEPT = {"Accept": "application/vnd.gopro.jk.media+json; version=2.0.0"}
 
@@ -217,7 +217,11 @@ def test_pages_can_overlap_and_still_have_the_right_lengths(simulator: Simulator
         (250, Fault(FaultName.ITEM_LISTED_TWICE), "GoPro says 251, showed 250"),
         (350, Fault(FaultName.DEEP_PAGES_REFUSED, rows=200), None),
         (350, Fault(FaultName.DEEP_PAGES_REFUSED, rows=200, status=400), None),
+        (350, Fault(FaultName.SERVER_ERROR, endpoint=Endpoint.SEARCH, page=2, per_page_above=50), None),
         (0, Fault(FaultName.EMPTY_WITHOUT_LIST), None),
+        (7, Fault(FaultName.TOTAL_TOO_SMALL), None),
+        (250, Fault(FaultName.TOTAL_TOO_SMALL, rows=60), None),
+        (250, Fault(FaultName.TOTAL_ABSENT), None),
     ],
     ids=lambda value: value.name if isinstance(value, Fault) else None,
 )
@@ -229,6 +233,14 @@ def test_a_listing_with_a_defect_is_read_whole_or_says_what_it_lacks(
     listing = listed(simulator)
     assert len(listing.items) == count
     assert (None if listing.gap is None else str(listing.gap)) == gap
+
+
+@pytest.mark.parametrize("odd", [None, '"text"', '{"id": null}', '{"id": "#gopro-account"}'])
+def test_a_row_can_be_anything_and_costs_no_other_item(simulator: Simulator, odd: str | None) -> None:
+    put_series(simulator, 250)
+    simulator.admin.set_faults(Fault(FaultName.ODD_ROW, text=odd))
+    listing = listed(simulator)
+    assert (len(listing.items), len(listing.malformed)) == (250, 1)
 
 
 def test_photos_of_one_second_that_change_places_hide_no_video(simulator: Simulator) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from gopro_sync.gopro.library.download import choose_originals, parse_descriptor
 from local.simulator.demo_library import demo_library
 from local.simulator.download_descriptor import DescriptorBuilder, FileAddress, chapter_filename, file_at
 from local.simulator.faults import FaultName
@@ -24,7 +26,7 @@ def sign(address: FileAddress, *, method: str, filename: str) -> str:
 
 
 def build(item: SimulatedItem, *defects: FaultName, foreign_url: str | None = None) -> Any:
-    return DescriptorBuilder(item, sign, defects, foreign_url).build()
+    return DescriptorBuilder(item, sign, defects, foreign_url=foreign_url).build()
 
 
 def variations(item: SimulatedItem, *defects: FaultName) -> list[dict[str, Any]]:
@@ -98,6 +100,31 @@ def test_defects_of_the_source_itself() -> None:
     assert build(ONE, FaultName.EMPTY_FILENAME)["filename"] == ""
     foreign = build(ONE, FaultName.FOREIGN_URL, foreign_url="http://169.254.169.254/")
     assert foreign["_embedded"]["variations"][0]["url"] == "http://169.254.169.254/"
+
+
+@pytest.mark.parametrize(
+    "defects",
+    [(FaultName.NUMBERS_ABSENT,), (FaultName.LABELS_RESPELT,), (FaultName.NUMBERS_ABSENT, FaultName.LABELS_RESPELT)],
+)
+def test_chapters_that_are_named_oddly_are_found_by_the_system_all_the_same(defects: tuple[FaultName, ...]) -> None:
+    def sign_as_url(address: FileAddress, *, method: str, filename: str) -> str:
+        return f"https://cdn.example.com{address.path}?Signature={method}-{filename}"
+
+    payload = DescriptorBuilder(THREE, sign_as_url, defects).build()
+    originals = choose_originals(parse_descriptor(payload, "three"), 3).originals
+    assert [original.url.split("?")[0].rpartition("/")[2] for original in originals] == ["1.mp4", "2.mp4", "3.mp4"]
+
+
+def test_a_chapter_can_be_numbered_from_0_or_stand_there_twice() -> None:
+    sources = [entry for entry in variations(THREE, FaultName.NUMBERS_FROM_ZERO) if entry["label"] == "source"]
+    assert [entry["item_number"] for entry in sources] == [0, 1, 2]
+    assert labels(THREE, FaultName.SOURCE_LISTED_TWICE).count("source") == 6
+
+
+@pytest.mark.parametrize("odd", ["null", '"text"', '{"label": "source", "type": "jpg"}'])
+def test_anything_can_stand_among_the_variations(odd: str) -> None:
+    built: Any = DescriptorBuilder(ONE, sign, {FaultName.ODD_VARIATION}, odd_variation=odd).build()
+    assert built["_embedded"]["variations"] == [json.loads(odd), *variations(ONE)]
 
 
 def test_a_proxy_can_have_the_size_of_the_source() -> None:
