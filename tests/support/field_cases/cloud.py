@@ -79,10 +79,18 @@ class GoProNight:
     cdn_answers: SwitchesByName
 
     @property
+    def used(self) -> list[str]:
+        """The switches that made a difference."""
+        return [told for place in self._places for told in place.used]
+
+    @property
     def unused(self) -> list[str]:
         """The switches that made no difference."""
-        places = (self.listing, self.descriptors, self.downloads, self.items, self.cdn_answers)
-        return [told for place in places for told in place.unused]
+        return [told for place in self._places for told in place.unused]
+
+    @property
+    def _places(self) -> tuple[Switches | SwitchesByName, ...]:
+        return self.listing, self.descriptors, self.downloads, self.items, self.cdn_answers
 
 
 @dataclass(kw_only=True)

@@ -39,6 +39,11 @@ class Switches:
         return name in self._given
 
     @property
+    def used(self) -> list[str]:
+        """The switches that made a difference."""
+        return [f"{self._where}.{name}" for name in self._given if name in self._met]
+
+    @property
     def unused(self) -> list[str]:
         """The switches that made no difference."""
         return [f"{self._where}.{name}" for name in self._given if name not in self._met]
@@ -66,6 +71,11 @@ class SwitchesByName:
         """Return the item's switches."""
         found = (switches for pattern, switches in self._by_pattern.items() if fnmatchcase(name, pattern))
         return next(found, self._none)
+
+    @property
+    def used(self) -> list[str]:
+        """The switches that made a difference."""
+        return [told for switches in self._by_pattern.values() for told in switches.used]
 
     @property
     def unused(self) -> list[str]:

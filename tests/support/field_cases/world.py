@@ -43,6 +43,7 @@ _NAMES: Final = Stack().resolve(resource("SyncStateMachine")["DefinitionSubstitu
 _TABLE: Final[str] = _NAMES["TrackerTableName"]
 _FIRST_NIGHT: Final = datetime(2026, 6, 1, 1, 0, tzinfo=UTC)
 _EXTENSION: Final = re.compile(r"[^/]\.[A-Za-z0-9]{1,8}$")
+_ASKED_FOR: Final = ("search", "download", "item", "account", "cdn")
 _FUNCTION_SECONDS: Final = 900.0
 _DATED_KEY: Final = re.compile(r"gopro-videos/([0-9]{4}/[0-9]{2}|[a-z]+)/[^/]+")
 
@@ -73,13 +74,13 @@ class FieldWorld:
             ``refused_targets``: how often the CDN was asked for what it had not signed, in all nights.
             ``dead_letters``: of all nights.
             ``before``: the same of the nights before, by number from 1.
-            ``unused``: the switches without effect.
+            ``unused``: the switches without effect in any night.
         """
         self._forget()
         self._cut_into(given.get("parts_of_bytes"))
         before: dict[str, Any] = {}
         seen: dict[str, Any] = {}
-        unused: list[str] = []
+        used, unused = set[str](), list[str]()
         letters: list[Any] = []
         for number, night in enumerate(nights_of(case, given), start=1):
             self.clock.now = _FIRST_NIGHT if number == 1 else self.clock.now.replace(hour=1, minute=0, second=0)
@@ -89,6 +90,7 @@ class FieldWorld:
             execution = played.run(given.get("run_input", {}))
             letters += played.letters
             before[str(number)] = seen = self._seen(played, execution)
+            used.update(night.gopro.used)
             unused += night.gopro.unused
         del before[str(len(before))]
         return {
@@ -96,7 +98,7 @@ class FieldWorld:
             "dead_letters": len(letters),
             "refused_targets": self.cloud.refused_targets,
             "before": before,
-            "unused": unused,
+            "unused": [told for told in unused if told not in used],
         }
 
     def _cut_into(self, parts_of_bytes: int | None) -> None:
@@ -146,7 +148,7 @@ class FieldWorld:
             "notice": "\n".join(told for notice in played.notices for told in notice),
             "notices": len(played.notices),
             "metrics": played.metrics,
-            "asked": dict(self.cloud.asked),
+            "asked": {**dict.fromkeys(_ASKED_FOR, 0), **self.cloud.asked},
             "minutes": played.minutes,
         }
 
