@@ -260,7 +260,7 @@ class MediaGoneError(GoProSyncError):
 
 
 class ItemRefusedError(GoProSyncError):
-    """GoPro refuses one item, and answers the same session for others."""
+    """GoPro or its CDN refuses one item, or throttles it for good, and the same session is answered otherwise."""
 
     remedy = (
         "The message says what GoPro's status means. Open the item on gopro.com: what is refused there as well, only "

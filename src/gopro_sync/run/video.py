@@ -18,7 +18,7 @@ from gopro_sync.archive.engine import (
     Paused,
     TransferEngine,
 )
-from gopro_sync.archive.retries import LONGEST_RETRY_AFTER_SECONDS, PASSING_ERRORS
+from gopro_sync.archive.retries import PASSING_ERRORS
 from gopro_sync.errors import (
     AccessDeniedError,
     ConfigurationError,
@@ -40,12 +40,12 @@ from gopro_sync.errors import (
     SourceLostError,
     SourceMissingError,
     SourceUrlExpiredError,
-    ThrottledError,
 )
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.library.download import Offer, choose_originals
 from gopro_sync.run.chapters import Chapters
 from gopro_sync.run.completeness import shortfall
+from gopro_sync.run.patience import Patience, Wait, asks_for_a_long_wait, is_waited_for
 from gopro_sync.run.source_etags import LibraryEtags
 from gopro_sync.table.request_budget import SharedGate
 from gopro_sync.table.tracker import ClaimOutcome, Tracker, TrackerRecord
@@ -195,9 +195,9 @@ class VideoTransfer:
         try:
             result = self._result_of(video)
         except RetryableError as error:
-            if isinstance(error, GoProUnavailableError) or not _asks_for_a_long_wait(error):
+            if isinstance(error, GoProUnavailableError) or not asks_for_a_long_wait(error):
                 raise
-            result = self._put_off(error)
+            result = self._waiting(Wait(reason=error, seconds=error.retry_after_seconds or 0))
         result = replace(result, duration_seconds=(self._clock() - started).total_seconds())
         _tell(video, result)
         return result
@@ -223,8 +223,9 @@ class VideoTransfer:
 
     def _result_of_claimed(self, video: Video, record: TrackerRecord) -> VideoResult:
         self._gate.speaks_for(video.media_id, has_failed_before=record.video.retry_count > 0)
+        patience = Patience(gate=self._gate, is_answering=self._client.is_answering, record=record)
         try:
-            result = self._archive_or_blame_object(video, record)
+            result = self._archive_or_blame_object(video, record, patience)
         except (AccessDeniedError, ConfigurationError) as error:
             # True of every video of this run: none of them need try, and none is to blame.
             self._gate.stop_run(error)
@@ -233,27 +234,34 @@ class VideoTransfer:
         except SessionRefusedError:
             self._tracker.put_back(record, owner=self._owner)
             raise
-        except GoProUnavailableError as error:
-            self._tracker.put_back(record, owner=self._owner)
-            return self._waiting(error)
-        except RetryableError as error:
-            if isinstance(error, NetworkError | ThrottledError):
-                self._gate.after_failure(error, video.media_id, is_answering=self._client.is_answering)
-            if _asks_for_a_long_wait(error):
-                self._tracker.put_back(record, owner=self._owner)
-            if error is self._unanswered and self._is_last_try and self._client.is_answering():
-                told = f"{error.message} in every try, and answers others"
-                raise ItemRefusedError(told, media_id=video.media_id) from error
+        except ItemRefusedError:
+            if patience.spent is not None:
+                self._tracker.put_back(record, owner=self._owner, held_up=patience.spent)
             raise
+        except RetryableError as error:
+            wait = patience.wait_after(error)
+            if wait is None:
+                self._refuse_what_is_never_answered(error, video)
+                raise
+            self._tracker.put_back(record, owner=self._owner, held_up=wait.held_up)
+            return self._waiting(wait)
         self._gate.after_success()
         return result
 
-    def _archive_or_blame_object(self, video: Video, record: TrackerRecord) -> VideoResult:
+    def _refuse_what_is_never_answered(self, error: RetryableError, video: Video) -> None:
+        if error is self._unanswered and self._is_last_try and self._client.is_answering():
+            told = f"{error.message} in every try, and answers others"
+            raise ItemRefusedError(told, media_id=video.media_id) from error
+
+    def _archive_or_blame_object(self, video: Video, record: TrackerRecord, patience: Patience) -> VideoResult:
         try:
-            return self._archive_claimed(video, record)
+            return self._archive_claimed(video, record, patience)
         except RefusalError as refusal:
             raise self._judged(refusal, video) from refusal
         except RetryableError as error:
+            refused = patience.refusal_in(error)
+            if refused is not None:
+                raise refused from error
             if error.if_it_persists is None or not self._is_last_try:
                 raise
             raise self._judged(error.if_it_persists, video) from error
@@ -274,35 +282,30 @@ class VideoTransfer:
             return ObjectRefusedError(f"{refusal.message}, but S3 takes other objects", media_id=video.media_id)
         return refusal
 
-    def _waiting(self, error: GoProUnavailableError) -> VideoResult:
-        # The state machine waits without paying for a function. Where the run has no time for it, the error says so.
-        wait_seconds = max(_SHORTEST_WAIT_SECONDS, math.ceil(error.retry_after_seconds or 0))
-        if self._run_seconds_left() - wait_seconds < _LEAST_USEFUL_SECONDS:
-            raise error
-        return VideoResult(event=EventType.VIDEO_DOWNLOAD_WAITING, reason=error.message, wait_seconds=wait_seconds)
+    def _waiting(self, wait: Wait) -> VideoResult:
+        """Returns that the video waits outside, where waiting costs nothing, or that this run has no time for it.
 
-    def _put_off(self, error: RetryableError) -> VideoResult:
-        """Returns that the video waits for as long as it was asked to, or that this run has no time for it."""
-        wait_seconds = math.ceil(error.retry_after_seconds or 0)
-        if self._run_seconds_left() - wait_seconds < _LEAST_USEFUL_SECONDS:
-            reason = f"{error.message}, and asks for {wait_seconds} seconds, more than the run has"
-            return VideoResult(event=EventType.VIDEO_DOWNLOAD_DEFERRED, reason=reason)
-        return VideoResult(event=EventType.VIDEO_DOWNLOAD_WAITING, reason=error.message, wait_seconds=wait_seconds)
+        Raises:
+            GoProUnavailableError: the run has no time for what all videos wait for.
+        """
+        told, seconds = wait.reason.message, max(_SHORTEST_WAIT_SECONDS, math.ceil(wait.seconds))
+        if self._run_seconds_left() - seconds >= _LEAST_USEFUL_SECONDS:
+            return VideoResult(event=EventType.VIDEO_DOWNLOAD_WAITING, reason=told, wait_seconds=seconds)
+        if isinstance(wait.reason, GoProUnavailableError):
+            raise wait.reason
+        reason = f"{told}, and is to wait for {seconds} seconds, more than the run has"
+        return VideoResult(event=EventType.VIDEO_DOWNLOAD_DEFERRED, reason=reason)
 
-    def _archive_claimed(self, video: Video, record: TrackerRecord) -> VideoResult:
+    def _archive_claimed(self, video: Video, record: TrackerRecord, patience: Patience) -> VideoResult:
         media_id = video.media_id
         self._tell_start(video, record)
         urls = _SignedUrls(lambda: self._offer(video))
         chapters = Chapters(video, record, urls.offer)
         bytes_sent = 0
-        wanted = chapters.wanted(replaced=self._replaced(video, chapters, urls))
+        wanted = chapters.wanted(replaced=self._replaced(video, chapters, urls, patience))
         for file_id in wanted:
-            try:
-                with subsegment(Part.TRANSFER, run=self._owner, media_id=media_id):
-                    transferred = self._archive_chapter(video, record, file_id, urls, chapters)
-            except _TROUBLES_OF_ONE_FILE as trouble:
-                # What can be saved, is: the other files may be gone tomorrow as well.
-                chapters.leave(file_id, trouble)
+            transferred = self._archive_or_leave(video, record, file_id, urls, chapters, patience=patience)
+            if transferred is None:
                 continue
             bytes_sent += transferred.bytes_sent
             if isinstance(transferred, Paused):
@@ -313,18 +316,45 @@ class VideoTransfer:
                 self._etags.note(media_id, transferred)
             chapters.add(transferred.file)
             if file_id is not wanted[-1]:
-                self._save(media_id, chapters)
-        self._refuse_less_than_all(video, chapters)
+                self._save(media_id, chapters.finished, chapters.unfinished_upload, patience)
+        self._refuse_less_than_all(video, chapters, patience)
         with subsegment(Part.TRACKER, run=self._owner, media_id=media_id):
             self._tracker.complete(media_id, owner=self._owner, files=chapters.finished)
         return VideoResult(event=EventType.VIDEO_DOWNLOAD_COMPLETE, files=chapters.finished, bytes_sent=bytes_sent)
 
-    def _save(self, media_id: str, chapters: Chapters) -> None:
-        self._tracker.save_progress(
-            media_id, owner=self._owner, files=chapters.finished, upload=chapters.unfinished_upload
-        )
+    def _archive_or_leave(
+        self,
+        video: Video,
+        record: TrackerRecord,
+        file_id: FileId,
+        urls: _SignedUrls,
+        chapters: Chapters,
+        *,
+        patience: Patience,
+    ) -> Archived | Paused | None:
+        """Archives one file; None if it has to be left.
 
-    def _replaced(self, video: Video, chapters: Chapters, urls: _SignedUrls) -> frozenset[FileId]:
+        What can be saved, is: the other files may be gone tomorrow as well.
+        """
+        try:
+            with subsegment(Part.TRANSFER, run=self._owner, media_id=video.media_id):
+                return self._archive_chapter(video, record, file_id, urls, chapters, patience=patience)
+        except _TROUBLES_OF_ONE_FILE as trouble:
+            chapters.leave(file_id, trouble)
+        except RetryableError as error:
+            refused = patience.refusal_in(error)
+            if refused is None:
+                raise
+            chapters.leave(file_id, refused)
+        return None
+
+    def _save(
+        self, media_id: str, files: tuple[ArchivedFile, ...], upload: OpenUpload | None, patience: Patience
+    ) -> None:
+        patience.came_to(files, upload)
+        self._tracker.save_progress(media_id, owner=self._owner, files=files, upload=upload)
+
+    def _replaced(self, video: Video, chapters: Chapters, urls: _SignedUrls, patience: Patience) -> frozenset[FileId]:
         """Returns the files in S3 of which GoPro has another edition by now, such as a longer one.
 
         A file that cannot be asked for is kept: what is archived is not condemned for what GoPro has no longer.
@@ -338,7 +368,7 @@ class VideoTransfer:
             except (GoProApiChangedError, *_TROUBLES_OF_ONE_FILE):
                 continue
             except (*PASSING_ERRORS, SourceChangedError) as passing:
-                if not self._is_last_try or _asks_for_a_long_wait(passing):
+                if patience.refusal_in(passing) is None and (is_waited_for(passing) or not self._is_last_try):
                     raise
                 continue
             if same is None:
@@ -353,12 +383,12 @@ class VideoTransfer:
                 video.media_id, file, resolve_url=lambda: urls.take(file.file_id), seconds_left=self._seconds_left
             )
 
-    def _refuse_less_than_all(self, video: Video, chapters: Chapters) -> None:
+    def _refuse_less_than_all(self, video: Video, chapters: Chapters, patience: Patience) -> None:
         missing = shortfall(chapters.finished, listed_bytes=video.size_bytes, chapter_count=chapters.count)
         if chapters.first_trouble is None and missing is None:
             return
         if chapters.finished:
-            self._save(video.media_id, chapters)
+            self._save(video.media_id, chapters.finished, chapters.unfinished_upload, patience)
         if chapters.first_trouble is not None:
             # One tells for all: the first, since that is the beginning of the recording.
             file_id, trouble = chapters.first_trouble
@@ -398,13 +428,15 @@ class VideoTransfer:
         file_id: FileId,
         urls: _SignedUrls,
         chapters: Chapters,
+        *,
+        patience: Patience,
     ) -> Archived | Paused:
         media_id = video.media_id
         key, second_key = chapters.keys_of(file_id)
 
         def remember(upload: OpenUpload) -> None:
             chapters.note(upload)
-            self._tracker.save_progress(media_id, owner=self._owner, files=chapters.finished, upload=upload)
+            self._save(media_id, chapters.finished, upload, patience)
 
         return self._engine.transfer(
             FileToArchive(
@@ -446,11 +478,6 @@ class VideoTransfer:
         return VideoResult(
             event=EventType.VIDEO_DOWNLOAD_DEFERRED, files=files, bytes_sent=bytes_sent, reason=RUN_IS_OVER
         )
-
-
-def _asks_for_a_long_wait(error: RetryableError) -> bool:
-    # For less, the state machine's own waits are long enough.
-    return (error.retry_after_seconds or 0) > LONGEST_RETRY_AFTER_SECONDS
 
 
 def _tell(video: Video, result: VideoResult) -> None:

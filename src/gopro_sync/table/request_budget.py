@@ -4,8 +4,9 @@ Forty downloaders know nothing of one another. What they share is one record of 
 video has:
 
 * The budget: requests of the current minute. Who finds it used up comes back in the next minute.
-* The circuit: when GoPro asks one worker for fewer requests, or several videos in a row get no answer, all pause. When
-  the pause is over, one worker alone tries (the probe); if GoPro answers, all go on, otherwise the pause is doubled.
+* The circuit: when GoPro asks for fewer requests, or gives several videos in a row no answer, and answers nothing else
+  either, all pause; and when five different videos in a row get none, whatever else is answered. When the pause is
+  over, one worker alone tries (the probe); if GoPro answers, all go on, otherwise the pause is doubled.
 * The odd ones: videos that failed while GoPro answered for others. That they fail again says nothing of GoPro: they
   stop nobody, and none of them is the one that tries as long as there are others.
 * A stopped run: when something that all videos need is refused or missing, the other videos of that run are not asked
@@ -156,35 +157,40 @@ class SharedGate:
 
     def after_failure(
         self, error: RetryableError, media_id: str | None = None, *, is_answering: Callable[[], bool] = lambda: False
-    ) -> None:
+    ) -> bool:
         """Note that something could not be had, after all tries; close the gate for all if GoPro is the reason.
+
+        A server that asks for fewer requests may mean this one file, like any other that gives no answer: one video is
+        all of them only if GoPro does not answer anything else either.
 
         Args:
             error: what the last try ended with.
             media_id: which video; None for the listing.
             is_answering: whether GoPro answers a question that has nothing to do with any video; asked where it
                 matters.
+
+        Returns:
+            Whether it is the trouble of all, so that all pause.
         """
         if not isinstance(error, ThrottledError | NetworkError):
-            return
+            return False
         subject = media_id or _LISTING
         last = self._update("SET failed_at = :now", {":now": self._now()}, returns="ALL_OLD")
-        is_odd, is_throttled = subject in self._odd(last), isinstance(error, ThrottledError)
+        is_odd = subject in self._odd(last)
         failing = self._failing(last)
         if not is_odd:
             failing = [*(item for item in failing if item != subject), subject][-_MOST_ODD_ITEMS:]
             self._update("SET failed_items = :failing", {":failing": failing}, returns="ALL_NEW")
-        if is_throttled:
-            is_of_all = not is_odd
-        elif is_odd or self._has_failed_before:
+        if is_odd or self._has_failed_before:
             is_of_all = not is_answering()
         else:
-            is_suspicious = self._is_probe or len(failing) > 1
+            is_suspicious = self._is_probe or len(failing) > 1 or isinstance(error, ThrottledError)
             is_of_all = is_suspicious and (len(failing) >= _OUTAGE_ITEMS or not is_answering())
         if is_of_all:
             self._pause(error.retry_after_seconds)
         else:
             self._let_another_try()
+        return is_of_all
 
     def stop_run(self, error: AccessDeniedError | ConfigurationError) -> None:
         """Let the other workers of this run meet ``error`` instead of asking GoPro for videos.

@@ -89,6 +89,26 @@ class Reopening:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldUp:
+    """How often in a row GoPro or its CDN asked for patience with this video alone, at the same point of its copy.
+
+    Attributes:
+        times: how often.
+        at: the point, as the transfer spells it.
+    """
+
+    times: int = 0
+    at: str = ""
+
+    def again(self, at: str) -> HeldUp:
+        """Return that it was held up once more, at this point; what came further begins anew."""
+        return HeldUp(times=self.times + 1 if at == self.at else 1, at=at)
+
+
+NEVER_HELD_UP: Final = HeldUp()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrackerRecord:
     """A video as the tracker has it, and how far it has come.
 
@@ -111,6 +131,7 @@ class TrackerRecord:
         reopening: when and why it was last made PENDING again after it had been archived; None if it never was.
         waiting_reason: why the video, PENDING, is not to be archived yet; None for all others.
         first_seen_at: when it was recorded; None in records of earlier versions.
+        held_up: how often it was asked to wait, in all runs.
     """
 
     video: Video
@@ -130,6 +151,7 @@ class TrackerRecord:
     reopening: Reopening | None = None
     waiting_reason: str | None = None
     first_seen_at: datetime | None = None
+    held_up: HeldUp = NEVER_HELD_UP
 
     def is_postponed(self, now: datetime) -> bool:
         """Say whether the video has failed and its next attempt is not due yet."""
@@ -404,7 +426,8 @@ class Tracker:
         }
         expression = (
             "SET #status = :completed, files = :files, s3_key = :key, file_size = :size, sync_timestamp = :now "
-            "REMOVE lease_owner, lease_expires_at, #upload, error_type, error_message, next_attempt_after, #ttl"
+            "REMOVE lease_owner, lease_expires_at, #upload, error_type, error_message, next_attempt_after, #ttl, "
+            "held_up_times, held_up_at"
         )
         self._update_held(media_id, expression, values, {"#upload": "upload", "#ttl": "ttl"})
 
@@ -451,8 +474,8 @@ class Tracker:
         """
         self._update_held(media_id, "REMOVE lease_owner, lease_expires_at", {":owner": owner}, {})
 
-    def put_back(self, record: TrackerRecord, *, owner: str) -> None:
-        """Make the video again what it was before ``owner`` took it: not the video has failed, but the run.
+    def put_back(self, record: TrackerRecord, *, owner: str, held_up: HeldUp | None = None) -> None:
+        """Make the video again what it was before ``owner`` took it: it has not failed, or not yet.
 
         Taking it has left the count of its failures, its error and its next attempt as they were. What S3 holds of it
         by now stays recorded.
@@ -460,17 +483,22 @@ class Tracker:
         Args:
             record: as it was when it was taken.
             owner: who holds it.
+            held_up: what to record of its having been asked to wait; None leaves it as it is.
 
         Raises:
             TrackerError: ``owner`` does not hold the video any more (besides the errors named at the class).
         """
         values: dict[str, Any] = {":owner": owner}
+        noted = ""
+        if held_up is not None:
+            values |= {":times": held_up.times, ":at": held_up.at}
+            noted = ", held_up_times = :times, held_up_at = :at"
         if record.error_type is None:
             values[":before"] = Status.PENDING
-            expression = "SET #status = :before REMOVE lease_owner, lease_expires_at, sync_timestamp"
+            expression = f"SET #status = :before{noted} REMOVE lease_owner, lease_expires_at, sync_timestamp"
         else:
             values |= {":before": Status.FAILED, ":now": iso_utc(self._clock())}
-            expression = "SET #status = :before, sync_timestamp = :now REMOVE lease_owner, lease_expires_at"
+            expression = f"SET #status = :before, sync_timestamp = :now{noted} REMOVE lease_owner, lease_expires_at"
         self._update_held(record.video.media_id, expression, values, {})
 
     def pending(self) -> PendingVideos:
@@ -639,6 +667,10 @@ def _record_from_item(item: Mapping[str, Any]) -> TrackerRecord:
             reopening=_reopening_in(item),
             waiting_reason=_waiting_reason(item),
             first_seen_at=zoned_moment_or_none(item.get("first_seen_at")),
+            held_up=HeldUp(
+                times=whole_number_or_none(item.get("held_up_times")) or 0,
+                at=text_or_none(item.get("held_up_at")) or "",
+            ),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise TrackerError(

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 import pytest
@@ -842,7 +842,7 @@ def test_a_wait_beyond_the_runs_end_leaves_the_video_to_the_next_run(world: Worl
     deferred = world.archive(found, deadline=world.now + timedelta(seconds=3600))
 
     assert deferred.status is VideoStatus.DEFERRED
-    assert "asks for 3600 seconds, more than the run has" in (deferred.reason or "")
+    assert "is to wait for 3600 seconds, more than the run has" in (deferred.reason or "")
     assert (world.record()["status"], "lease_owner" in world.record()) == ("PENDING", False)
 
 
@@ -992,21 +992,104 @@ def test_discovery_records_each_new_video_once_oldest_first(world: World) -> Non
     assert world.discover(max_videos=3) == found
 
 
-def test_a_throttled_video_makes_the_others_wait_and_is_no_failure_of_theirs(world: World) -> None:
+def test_a_gopro_that_throttles_everything_makes_all_wait_and_is_no_failure_of_theirs(world: World) -> None:
     world.put(recording(MIB))
     found = world.discover()
-    world.fail(Fault(FaultName.THROTTLED, endpoint=Endpoint.DOWNLOAD))
-    with pytest.raises(ThrottledError):
-        world.archive(found)
+    world.fail(Fault(FaultName.THROTTLED))
+    for _ in range(6):
+        throttled = world.archive(found)
+        assert throttled.status is VideoStatus.WAITING
+        world.now += timedelta(seconds=1 + (throttled.wait_seconds or 0))
     world.fail()
     asked = len(world.gopro.admin.requests())
 
     waiting = world.archive(found)
 
-    assert (waiting.status, waiting.wait_seconds) == (VideoStatus.WAITING, 60)
+    assert waiting.status is VideoStatus.WAITING
     assert len(world.gopro.admin.requests()) == asked, "GoPro is left alone"
-    assert "lease_owner" not in world.record()
-    world.now += timedelta(seconds=61 + 20)  # the others are let in first
+    assert (world.record()["status"], "lease_owner" in world.record()) == ("PENDING", False)
+    world.now += timedelta(seconds=(waiting.wait_seconds or 0) + 20)  # the others are let in first
+    assert world.archive(found).status is VideoStatus.COMPLETED
+
+
+THROTTLES: Final = {
+    "GoPro": Fault(FaultName.THROTTLED, endpoint=Endpoint.DOWNLOAD, media_id="odd"),
+    "its CDN": Fault(FaultName.THROTTLED, endpoint=Endpoint.CDN, media_id="odd"),
+    "a busy CDN": Fault(FaultName.SERVER_ERROR, endpoint=Endpoint.CDN, status=503, media_id="odd", retry_after="120"),
+    "a wall": Fault(FaultName.BLOCK_PAGE, endpoint=Endpoint.DOWNLOAD, media_id="odd"),
+}
+
+
+@pytest.mark.parametrize("whom", THROTTLES)
+def test_a_file_that_is_throttled_for_good_is_its_videos_failure_and_no_other_waits(world: World, whom: str) -> None:
+    world.put(recording(MIB, media_id="odd"), *(recording(MIB, media_id=f"good{number}") for number in range(3)))
+    world.fail(THROTTLES[whom])
+    found = world.discover()
+
+    for number in range(3):
+        waiting = world.archive(only(found, "odd"))
+        assert waiting.status is VideoStatus.WAITING
+        assert 60 <= (waiting.wait_seconds or 0) <= 600
+        assert world.tracker.get_many(["odd"])["odd"].status is Status.PENDING, "no attempt is counted"
+        assert world.archive(only(found, f"good{number}")).status is VideoStatus.COMPLETED
+        world.now += timedelta(seconds=waiting.wait_seconds or 0)
+    for _ in range(2):
+        with pytest.raises(ItemRefusedError, match=r"(127\.0\.0\.1|GoPro) answered .*(429|503|403).* again after"):
+            world.archive(only(found, "odd"))
+    assert len([asked for asked in world.gopro.admin.requests() if "odd" in str(asked)]) < 60
+
+
+def test_of_a_video_with_a_throttled_chapter_the_others_are_archived_and_the_video_says_which_is_not(
+    world: World,
+) -> None:
+    world.put(recording(MIB, 2 * MIB, 3 * MIB))
+    found = world.discover()
+    for skip in (2, 1, 1):  # chapter 1 is copied, and from then on looked at
+        world.fail(Fault(FaultName.THROTTLED, endpoint=Endpoint.CDN, skip=skip, count=5))
+        assert world.archive(found).status is VideoStatus.WAITING
+        world.now += timedelta(seconds=600)
+
+    world.fail(Fault(FaultName.THROTTLED, endpoint=Endpoint.CDN, skip=1, count=5))
+    with pytest.raises(ItemRefusedError, match=r"Chapter 2: 127\.0\.0\.1 answered 429.*archived are .* of 3"):
+        world.archive(found)
+
+    assert [file["M"]["item_number"]["N"] for file in world.record()["files"]] == ["1", "3"]
+    world.fail()
+    assert world.archive(world.discover()).bytes_sent == 2 * MIB
+    world.assert_archived_whole()
+
+
+def test_a_cdn_that_throttles_everything_makes_all_wait_and_nobody_fails(world: World) -> None:
+    world.put(*(recording(MIB, media_id=f"m{number}") for number in range(7)))
+    found = world.discover()
+    world.fail(Fault(FaultName.THROTTLED, endpoint=Endpoint.CDN))
+
+    for _ in range(2):
+        waiting = [world.archive(only(found, f"m{number}")) for number in range(6)]
+        assert {result.status for result in waiting} == {VideoStatus.WAITING}
+        asked = len(world.gopro.admin.requests())
+        assert world.archive(only(found, "m6")).status is VideoStatus.WAITING
+        assert len(world.gopro.admin.requests()) == asked, "it is left alone by those that it has not throttled"
+        world.now += timedelta(seconds=121)
+
+    world.fail()
+    for _ in range(2):  # the one that tries lets the others in
+        results = [world.archive(only(found, f"m{number}")) for number in (6, 0, 1, 2, 3, 4, 5)]
+    assert {result.status for result in results} == {VideoStatus.COMPLETED}
+
+
+def test_with_what_comes_further_patience_begins_anew(world: World) -> None:
+    world.put(recording(*[MIB] * 6))
+    found = world.discover()
+
+    for archived in range(5):
+        # Each is looked at, and one is copied.
+        world.fail(Fault(FaultName.THROTTLED, endpoint=Endpoint.CDN, skip=archived + 2))
+        waiting = world.archive(found)
+        assert (waiting.status, waiting.wait_seconds) == (VideoStatus.WAITING, 60)
+        world.now += timedelta(seconds=60)
+
+    world.fail()
     assert world.archive(found).status is VideoStatus.COMPLETED
 
 

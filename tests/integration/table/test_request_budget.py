@@ -297,8 +297,27 @@ def test_items_that_failed_in_earlier_runs_are_an_outage_only_if_gopro_answers_n
     assert night.wait_of(item(night, "z")) == 60
 
 
+def throttles_all(night: Night, media_id: str) -> None:
+    fails(night, media_id, THROTTLED, is_answering=Neutral(is_answered=False))
+
+
+def test_one_item_that_is_throttled_stops_nobody_while_gopro_answers(night: Night) -> None:
+    for _ in range(5):
+        fails(night, "a", THROTTLED)
+        night.later(60)
+        assert night.wait_of(item(night, "b")) == 0
+
+
+def test_many_different_items_that_are_throttled_in_a_row_stop_all_whatever_else_is_answered(night: Night) -> None:
+    for media_id in "abcde":
+        assert night.wait_of(item(night, "f")) == 0
+        fails(night, media_id, THROTTLED)
+
+    assert night.wait_of(item(night, "f")) == 60
+
+
 def test_an_item_that_is_throttled_again_after_others_got_on_stops_nobody(night: Night) -> None:
-    fails(night, "a", THROTTLED)
+    throttles_all(night, "a")
     assert night.wait_of(item(night, "b")) == 60
     night.later(61)
     gets_on(night, "b")
@@ -306,13 +325,13 @@ def test_an_item_that_is_throttled_again_after_others_got_on_stops_nobody(night:
 
     fails(night, "a", THROTTLED)
     assert night.wait_of(item(night, "c")) == 0
-    fails(night, "c", THROTTLED)
+    throttles_all(night, "c")
     assert night.wait_of(item(night, "d")) == 60
 
 
 @pytest.mark.parametrize("has_failed_before", [True, False])
 def test_a_probe_does_not_ride_on_an_item_that_failed_before(night: Night, has_failed_before: bool) -> None:
-    fails(night, "a", THROTTLED)
+    throttles_all(night, "a")
     night.later(61)
     failed = item(night, "y" if has_failed_before else "a", has_failed_before=has_failed_before)
 
@@ -322,7 +341,7 @@ def test_a_probe_does_not_ride_on_an_item_that_failed_before(night: Night, has_f
 
 
 def test_where_there_is_no_other_an_item_that_failed_before_tries(night: Night) -> None:
-    fails(night, "a", THROTTLED)
+    throttles_all(night, "a")
     night.later(61)
     wait = night.wait_of(item(night, "a"))
     assert 0 < wait <= 20
@@ -334,7 +353,7 @@ def test_where_there_is_no_other_an_item_that_failed_before_tries(night: Night) 
 
 
 def test_a_probe_that_fails_by_itself_does_not_double_the_pause(night: Night) -> None:
-    fails(night, "a", THROTTLED)
+    throttles_all(night, "a")
     night.later(61)
 
     fails(night, "b")
@@ -343,7 +362,7 @@ def test_a_probe_that_fails_by_itself_does_not_double_the_pause(night: Night) ->
 
 
 def test_what_is_odd_in_one_run_is_none_of_the_next_ones_business(night: Night) -> None:
-    fails(night, "a", THROTTLED)
+    throttles_all(night, "a")
     night.later(61)
     gets_on(night, "b")
     worker = night.worker(run="run-2")
