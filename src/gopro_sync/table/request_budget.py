@@ -6,7 +6,8 @@ video has:
 * The budget: requests of the current minute. Who finds it used up comes back in the next minute.
 * The circuit: when GoPro asks for fewer requests, or gives several videos in a row no answer, and answers nothing else
   either, all pause; and when five different videos in a row get none, whatever else is answered. When the pause is
-  over, one worker alone tries (the probe); if GoPro answers, all go on, otherwise the pause is doubled.
+  over, one worker alone tries (the probe); if GoPro answers, or gives the file where it was the CDN that did not, all
+  go on, otherwise the pause is doubled.
 * The odd ones: videos that failed while GoPro answered for others. That they fail again says nothing of GoPro: they
   stop nobody, and none of them is the one that tries as long as there are others.
 * A stopped run: when something that all videos need is refused or missing, the other videos of that run are not asked
@@ -44,6 +45,10 @@ if TYPE_CHECKING:
 
 GATE_KEY: Final = "#gopro-requests"
 _LISTING: Final = "listing"
+# The attributes with the videos that failed in a row: those that GoPro gave no answer for, and those of which it told
+# where the file is, and the CDN did not give it.
+_UNANSWERED: Final = "failed_items"
+_WITHOUT_FILE: Final = "failed_files"
 
 _FIRST_PAUSE_SECONDS: Final = 60
 _LONGEST_PAUSE_SECONDS: Final = 600
@@ -110,6 +115,8 @@ class SharedGate:
         self._in_hand = 0
         self._is_probe = False
         self._is_run_stopped = False
+        self._is_answered = False
+        self._waits_for_file = False
         self._seen_failing: Sequence[str] = ()
         self._media_id = _LISTING
         self._has_failed_before = False
@@ -132,6 +139,7 @@ class SharedGate:
             AccessDeniedError, ConfigurationError: another worker has stopped this run with it.
         """
         with self._lock:
+            self._is_answered = False
             if self._is_probe:
                 return  # it tries until it knows: that it was let through keeps the others waiting
             if self._in_hand == 0:
@@ -140,20 +148,28 @@ class SharedGate:
             self._in_hand -= 1
 
     def after_answer(self) -> None:
-        """Open the gate for all, if this worker was the one that tried whether GoPro answers again."""
+        """Open the gate for all, if this worker was the one that tried whether GoPro answers again.
+
+        Where it was the CDN that gave nothing, an answer of GoPro's says nothing: then a file has to be copied.
+        """
         with self._lock:
-            if not self._is_probe:
+            self._is_answered = True
+            if not self._is_probe or self._waits_for_file:
                 return
             self._is_probe = False
-        self._note_odd(_texts(self._open().get("failed_items")))
+        self._note_odd(_texts(self._open().get(_UNANSWERED)), _UNANSWERED)
 
     def after_success(self) -> None:
         """Note that this worker's video got on: others that failed before have trouble of their own.
 
         It spares pauses and nothing else: where it cannot be noted, the video has got on all the same.
         """
+        with self._lock:
+            was_probe, self._is_probe = self._is_probe, False
         with suppress(AccessDeniedError, ConfigurationError, TrackerError):
-            self._note_odd(self._seen_failing)
+            if was_probe:
+                self._open()
+            self._note_odd(self._seen_failing, _UNANSWERED, _WITHOUT_FILE)
 
     def after_failure(
         self, error: RetryableError, media_id: str | None = None, *, is_answering: Callable[[], bool] = lambda: False
@@ -177,17 +193,18 @@ class SharedGate:
         subject = media_id or _LISTING
         last = self._update("SET failed_at = :now", {":now": self._now()}, returns="ALL_OLD")
         is_odd = subject in self._odd(last)
-        failing = self._failing(last)
+        row = _WITHOUT_FILE if self._is_answered and media_id is not None else _UNANSWERED
+        failing = self._failing(last, row)
         if not is_odd:
             failing = [*(item for item in failing if item != subject), subject][-_MOST_ODD_ITEMS:]
-            self._update("SET failed_items = :failing", {":failing": failing}, returns="ALL_NEW")
+            self._update(f"SET {row} = :failing", {":failing": failing}, returns="ALL_NEW")
         if is_odd or self._has_failed_before:
             is_of_all = not is_answering()
         else:
             is_suspicious = self._is_probe or len(failing) > 1 or isinstance(error, ThrottledError)
             is_of_all = is_suspicious and (len(failing) >= _OUTAGE_ITEMS or not is_answering())
         if is_of_all:
-            self._pause(error.retry_after_seconds)
+            self._pause(error.retry_after_seconds, row)
         else:
             self._let_another_try()
         return is_of_all
@@ -237,7 +254,7 @@ class SharedGate:
             returns="ALL_NEW",
         )
         old = outcome.record
-        self._seen_failing = self._failing(old)
+        self._seen_failing = [*self._failing(old, _UNANSWERED), *self._failing(old, _WITHOUT_FILE)]
         if outcome.is_done:
             return
         self._refuse_stopped_run(old)
@@ -283,10 +300,10 @@ class SharedGate:
         )
         if taken_by_another is not None:
             raise self._unavailable("Another worker tries whether GoPro answers again", now + _SPREAD_SECONDS)
-        self._is_probe = True
+        self._is_probe, self._waits_for_file = True, record.get("paused_for") == _WITHOUT_FILE
         logger.info("Trying whether GoPro answers again", extra={"event_type": EventType.GOPRO_PROBED})
 
-    def _pause(self, asked_seconds: float | None) -> None:
+    def _pause(self, asked_seconds: float | None, row: str) -> None:
         now = self._now()
         last = self._update("SET failed_at = :now", {":now": now}, returns="ALL_NEW")
         paused_until = _number(last, "paused_until") if "paused_until" in last else 0
@@ -300,17 +317,17 @@ class SharedGate:
             pause = max(asked, _FIRST_PAUSE_SECONDS)
         is_longer = now + pause > paused_until or self._is_probe
         self._is_probe, self._in_hand = False, 0
-        if is_longer and self._close(pause, now, paused_until):
+        if is_longer and self._close(pause, now, paused_until, row):
             logger.warning(
                 "GoPro is left alone: all workers pause",
                 extra={"event_type": EventType.GOPRO_PAUSED, "pause_seconds": pause},
             )
 
-    def _close(self, pause_seconds: int, now: int, paused_until: int) -> bool:
+    def _close(self, pause_seconds: int, now: int, paused_until: int, row: str) -> bool:
         refused = self._update_if(
-            "SET pause_seconds = :pause, paused_until = :until",
+            "SET pause_seconds = :pause, paused_until = :until, paused_for = :row",
             "attribute_not_exists(paused_until) OR paused_until = :seen",
-            {":pause": pause_seconds, ":until": now + pause_seconds, ":seen": paused_until},
+            {":pause": pause_seconds, ":until": now + pause_seconds, ":seen": paused_until, ":row": row},
         )
         return refused is None
 
@@ -324,16 +341,16 @@ class SharedGate:
 
     def _open(self) -> Mapping[str, Any]:
         """Let all go on; return the record as it was."""
-        last = self._update("REMOVE paused_until, pause_seconds", {}, returns="ALL_OLD")
+        last = self._update("REMOVE paused_until, pause_seconds, paused_for", {}, returns="ALL_OLD")
         logger.info("GoPro answers again: all workers go on", extra={"event_type": EventType.GOPRO_RESUMED})
         return last
 
-    def _note_odd(self, failing: Sequence[str]) -> None:
+    def _note_odd(self, failing: Sequence[str], *rows: str) -> None:
         """Note that these failed while GoPro answered for this one; a note that gets lost costs a pause."""
         others = [item for item in failing if item not in {self._media_id, _LISTING}]
         if not others:
             return
-        last = self._update("REMOVE failed_items", {}, returns="ALL_OLD")
+        last = self._update(f"REMOVE {', '.join(rows)}", {}, returns="ALL_OLD")
         odd = [*(item for item in self._odd(last) if item not in others), *others]
         self._update(
             "SET odd_items = :odd, odd_run = :run",
@@ -342,17 +359,18 @@ class SharedGate:
         )
 
     def _comes_last(self, record: Mapping[str, Any]) -> bool:
-        return self._has_failed_before or self._media_id in self._odd(record) + _texts(record.get("failed_items"))
+        failing = _texts(record.get(_UNANSWERED)) + _texts(record.get(_WITHOUT_FILE))
+        return self._has_failed_before or self._media_id in self._odd(record) + failing
 
     def _odd(self, record: Mapping[str, Any]) -> list[str]:
         return _texts(record.get("odd_items")) if record.get("odd_run") == (self._run or "") else []
 
-    def _failing(self, record: Mapping[str, Any]) -> list[str]:
+    def _failing(self, record: Mapping[str, Any], row: str) -> list[str]:
         """Return the videos that failed in a row, up to now; a pause does not break the row."""
         if "pause_seconds" in record:
-            return _texts(record.get("failed_items"))
+            return _texts(record.get(row))
         failed_at = whole_number_or_none(record.get("failed_at")) or 0
-        return _texts(record.get("failed_items")) if self._now() - failed_at <= _OUTAGE_WINDOW_SECONDS else []
+        return _texts(record.get(row)) if self._now() - failed_at <= _OUTAGE_WINDOW_SECONDS else []
 
     def _unavailable(self, message: str, until: int) -> GoProUnavailableError:
         wait = max(1, until - self._now()) + self._jitter() * _SPREAD_SECONDS

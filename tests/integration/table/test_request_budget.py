@@ -308,6 +308,32 @@ def test_one_item_that_is_throttled_stops_nobody_while_gopro_answers(night: Nigh
         assert night.wait_of(item(night, "b")) == 0
 
 
+def gets_no_file(night: Night, media_id: str) -> None:
+    """GoPro tells where the file is, and its CDN does not give it."""
+    worker = item(night, media_id)
+    worker.before_request()
+    worker.after_answer()
+    worker.after_failure(THROTTLED, media_id, is_answering=Neutral())
+
+
+def test_what_the_cdn_gives_nobody_is_asked_for_by_one_until_a_file_comes(night: Night) -> None:
+    for media_id in "abcde":
+        gets_no_file(night, media_id)
+    assert night.wait_of(item(night, "f")) == 60
+    for number, pause in enumerate((120, 240)):
+        night.later(601)
+        gets_no_file(night, f"probe-{number}")
+        assert night.wait_of(item(night, "f")) == pause, "that GoPro answers says nothing of its CDN"
+
+    night.later(601)
+    probe = item(night, "g")
+    probe.before_request()
+    probe.after_answer()
+    assert night.wait_of(item(night, "h")) > 0
+    probe.after_success()
+    assert night.wait_of(item(night, "h")) == 0
+
+
 def test_many_different_items_that_are_throttled_in_a_row_stop_all_whatever_else_is_answered(night: Night) -> None:
     for media_id in "abcde":
         assert night.wait_of(item(night, "f")) == 0
