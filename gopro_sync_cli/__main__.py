@@ -145,8 +145,9 @@ def accept_incomplete_videos(
 ) -> None:
     """Call videos archived that GoPro does not have in full: what there is of them is in the archive.
 
-    For videos that failed with IncompleteSourceError or SourceLostError, once you have looked on gopro.com: they are
-    not tried any more. The record keeps who accepted them, when, and how many bytes; nothing is deleted.
+    For videos of which some files are archived and that failed with IncompleteSourceError, SourceMissingError,
+    SourceLostError, ItemRefusedError or MediaGoneError, once you have looked on gopro.com: they are not tried any more.
+    The record keeps who accepted them, when, and how many bytes; nothing is deleted.
 
     Exit codes: 0 they are accepted; 1 one is not, and stderr says why, or you did not say yes; 2 wrong usage, or no
     terminal to ask on; 130 interrupted (129 terminal lost, 143 terminated).

@@ -310,6 +310,21 @@ class KeyConflictError(GoProSyncError):
     remedy = "Look at the two objects in the bucket; move the one that is not from this system."
 
 
+# What stays as it is at GoPro, whatever is done here: the state machine sends one dead letter of a video that fails so,
+# with its first failure, and none with its later ones (sync.asl.json, HasDeadLetter?).
+MAY_LAST_FOR_MONTHS: Final = frozenset(
+    {
+        IncompleteSourceError,
+        ItemRefusedError,
+        ItemUnreadableError,
+        MediaGoneError,
+        NotResumableError,
+        SourceLostError,
+        SourceMissingError,
+    }
+)
+
+
 # --- no error of the set: how the end of a function's time travels ---------------------------------------------------
 
 

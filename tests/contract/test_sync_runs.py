@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from gates.template import Stack, state_machine
+from gopro_sync.errors import MAY_LAST_FOR_MONTHS
 from gopro_sync.run.notices import failure_of, notice_of
 from gopro_sync.run.run_end import read_run_end
 from tests.support.state_machine import (
@@ -568,13 +569,15 @@ def test_a_failed_video_is_recorded_reported_and_stops_no_other() -> None:
 @pytest.mark.parametrize(
     ("error", "retry_count", "letters"),
     [
-        ("IncompleteSourceError", 0, 1),
-        ("IncompleteSourceError", 1, 0),
-        ("SourceLostError", 7, 0),
-        ("SourceMissingError", 7, 1),
+        *((error.__name__, 0, 1) for error in MAY_LAST_FOR_MONTHS),
+        *((error.__name__, 1, 0) for error in MAY_LAST_FOR_MONTHS),
+        ("SourceMissingError", 7, 0),
+        ("IntegrityError", 7, 1),
+        ("KeyConflictError", 7, 1),
+        ("NetworkError", 7, 1),
     ],
 )
-def test_a_video_that_gopro_does_not_have_in_full_is_one_dead_letter_in_all(
+def test_a_video_that_fails_for_what_stays_as_it_is_at_gopro_is_one_dead_letter_in_all(
     error: str, retry_count: int, letters: int
 ) -> None:
     cloud = Cloud(media_ids=("a", "b"), retry_count=retry_count, downloads={"b": failing_with(error)})

@@ -7,6 +7,7 @@ header or cookie is ever sent with it.
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -47,6 +48,9 @@ IDLE_TIMEOUT_SECONDS: Final = 15.0  # between two arrivals of bytes, not for the
 
 _RENEW_BEFORE_EXPIRY_SECONDS = 60.0
 _LONGEST_ETAG = 256  # it becomes metadata of the object, of which S3 takes 2 KB in all
+# https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3, and the same without quotes, as some servers send it. Several
+# headers come as one text with blanks in it.
+_ETAG = re.compile(r'(?:W/)?"?[\x21\x23-\x7e\x80-\xff]+"?')
 _REFUSED_URL_STATUSES = frozenset({401, 403, 410})
 _NOT_THERE_STATUSES = frozenset({404, 410})  # 410 from a fresh URL; from an old one it may say that the URL has expired
 _THROTTLED_STATUSES = frozenset({429, 503})
@@ -138,7 +142,7 @@ class SourceFile:
 
     Args:
         size_bytes: total size by the CDN's word; GoPro's listing can be off.
-        etag: the origin's ETag without quotes, if it sends one.
+        etag: the origin's ETag without quotes, if it sends one that can be compared and kept.
     """
 
     size_bytes: int
@@ -303,10 +307,7 @@ class Source:
             raise self._unexpected(answer.host, "sent a web page")
         if (answer.header("Content-Encoding") or "identity").strip().lower() != "identity":
             raise self._unexpected(answer.host, "sent encoded bytes")
-        etag = answer.header("ETag")
-        if etag is not None and len(etag) > _LONGEST_ETAG:
-            raise self._unexpected(answer.host, "sent an ETag that is none")
-        etag = (etag or "").strip('"') or None
+        etag = _etag_or_none(answer.header("ETag"))
         return self._whole(answer, etag) if answer.status == _WHOLE else self._piece(answer, etag)
 
     def _whole(self, answer: OpenRange, etag: str | None) -> _Statement:
@@ -439,6 +440,12 @@ class OpenRange:
 
 _FIRST_BYTE: Final = Part(number=1, offset=0, size_bytes=1)
 _ANOTHER_RANGE: Final = "sent another range than asked"
+
+
+def _etag_or_none(header: str | None) -> str | None:
+    """Returns what can be compared and kept; a file with any other ETag is treated as one without."""
+    etag = (header or "").strip()
+    return etag.strip('"') or None if len(etag) <= _LONGEST_ETAG and _ETAG.fullmatch(etag) else None
 
 
 def _range_of(part: Part) -> dict[str, str]:

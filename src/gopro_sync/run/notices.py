@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gopro_sync.cost.prices import PRICES_REGION
-from gopro_sync.errors import IncompleteSourceError, InvalidEventError, SourceLostError
+from gopro_sync.errors import MAY_LAST_FOR_MONTHS, IncompleteSourceError, InvalidEventError
 from gopro_sync.run.failed_videos import MOST_NAMED
 from gopro_sync.run.listing_gap import gap_to_tell, gap_told
 from gopro_sync.run.platform_faults import is_weather, what_it_is
@@ -37,8 +37,6 @@ _LONGEST_NAME: Final = 100
 _LONGEST_WHY: Final = 200
 _BYTES_PER_MEGABYTE: Final = 1e6
 _BYTES_PER_GIGABYTE: Final = 1e9
-# Errors that may come for months, of which the state machine sends one dead letter (sync.asl.json, HasDeadLetter?).
-_ONE_DEAD_LETTER: Final = (IncompleteSourceError.__name__, SourceLostError.__name__)
 # To which the state machine cuts each video's reason (statemachine/sync.asl.json, VideoBlocked).
 _LONGEST_REASON: Final = 100
 
@@ -355,8 +353,8 @@ def _reopened(summary: JsonObject) -> list[str]:
 
 def _which_dead_letters(summary: JsonObject) -> str:
     failures = summary.get("failures")
-    if isinstance(failures, Mapping) and any(error in failures for error in _ONE_DEAD_LETTER):
-        return " (what GoPro does not have in full only since its first failure, and for 14 days)"
+    if isinstance(failures, Mapping) and any(error.__name__ in failures for error in MAY_LAST_FOR_MONTHS):
+        return " (what may stay as it is at GoPro for months only since its first failure, and for 14 days)"
     return ""
 
 

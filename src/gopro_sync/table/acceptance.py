@@ -5,7 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from gopro_sync.errors import IncompleteSourceError, SourceLostError, TrackerError
+from gopro_sync.errors import (
+    IncompleteSourceError,
+    ItemRefusedError,
+    MediaGoneError,
+    SourceLostError,
+    SourceMissingError,
+    TrackerError,
+)
 from gopro_sync.table.record_update import update_record
 from gopro_sync.table.tracker import Status, TrackerRecord, item_of_file
 from gopro_sync.values.timestamps import iso_utc
@@ -13,7 +20,17 @@ from gopro_sync.values.timestamps import iso_utc
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_ACCEPTABLE: Final = frozenset({IncompleteSourceError.__name__, SourceLostError.__name__})
+# What is missing is not to be had from GoPro. Other errors can be mended here, or are about bytes that are damaged.
+_ACCEPTABLE: Final = frozenset(
+    {
+        IncompleteSourceError.__name__,
+        ItemRefusedError.__name__,
+        MediaGoneError.__name__,
+        SourceLostError.__name__,
+        SourceMissingError.__name__,
+    }
+)
+_WHAT_CAN_BE: Final = "only a video that failed for what GoPro does not have, or does not give, can be accepted"
 
 
 def objection_to_accepting(record: TrackerRecord | None) -> str | None:
@@ -25,9 +42,9 @@ def objection_to_accepting(record: TrackerRecord | None) -> str | None:
     if record is None:
         return "The tracker has no record of it"
     if record.status is not Status.FAILED:
-        return f"It is {record.status}: only a video that failed for being incomplete can be accepted"
+        return f"It is {record.status}: {_WHAT_CAN_BE}"
     if record.error_type not in _ACCEPTABLE:
-        return f"It failed with {record.error_type}: only a video that failed for being incomplete can be accepted"
+        return f"It failed with {record.error_type}: {_WHAT_CAN_BE}"
     return None if record.files else "Nothing of it is archived"
 
 

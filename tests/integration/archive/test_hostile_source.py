@@ -112,10 +112,20 @@ def test_a_pause_that_cannot_be_read_counts_as_not_asked_for(small_bench: Bench,
     assert small_bench.slept == [0.375]
 
 
-def test_an_etag_that_would_not_fit_into_an_objects_metadata_is_named(small_bench: Bench) -> None:
-    small_bench.source.etag = "x" * 10_000
-    with pytest.raises(SourceResponseError, match="an ETag that is none"):
-        small_bench.transfer()
+@pytest.mark.parametrize(
+    "etag",
+    ["x" * 257, "x" * 10_000, "a\x1fb", "a b", 'a", "b', 'a","b', ""],
+    ids=["long", "longer", "control", "blank", "two headers", "two without a blank", "empty"],
+)
+def test_an_etag_that_cannot_be_kept_or_is_several_is_as_none(small_bench: Bench, etag: str) -> None:
+    small_bench.source.etag = etag
+    assert small_bench.transfer().file.source_etag is None
+
+
+@pytest.mark.parametrize("etag", ["x" * 254, "\xe9" * 254, "a,b", "%41"], ids=["long", "not ASCII", "comma", "escape"])
+def test_an_odd_etag_that_can_be_kept_is(small_bench: Bench, etag: str) -> None:
+    small_bench.source.etag = etag
+    assert small_bench.transfer().file.source_etag == etag
 
 
 def test_headers_without_end_are_cut_off(small_bench: Bench) -> None:

@@ -95,7 +95,10 @@ def setting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Setting]:
         yield Setting(dynamodb, monkeypatch)
 
 
-@pytest.mark.parametrize("error_type", ["IncompleteSourceError", "SourceLostError"])
+@pytest.mark.parametrize(
+    "error_type",
+    ["IncompleteSourceError", "ItemRefusedError", "MediaGoneError", "SourceLostError", "SourceMissingError"],
+)
 def test_an_incomplete_video_is_completed_with_what_there_is_and_who_said_so_is_kept(
     setting: Setting, error_type: str
 ) -> None:
@@ -120,7 +123,9 @@ def test_an_incomplete_video_is_completed_with_what_there_is_and_who_said_so_is_
         ({"status": "COMPLETED"}, "It is COMPLETED"),
         ({"status": "IN_PROGRESS"}, "It is IN_PROGRESS"),
         ({"error_type": "IntegrityError"}, "It failed with IntegrityError"),
+        ({"error_type": "KeyConflictError"}, "It failed with KeyConflictError"),
         ({"files": []}, "Nothing of it is archived"),
+        ({"files": [], "error_type": "SourceMissingError"}, "Nothing of it is archived"),
     ],
 )
 def test_what_is_no_incomplete_video_stays_as_it_is_and_the_others_are_accepted(

@@ -90,7 +90,8 @@ Videos:
   c: IntegrityError
   d: IntegrityError
 
-Each is marked FAILED in the table gopro-sync-tracker and lies in the dead letter queue. What to do: see \
+Each is marked FAILED in the table gopro-sync-tracker and lies in the dead letter queue (what may stay as it is at \
+GoPro for months only since its first failure, and for 14 days). What to do: see \
 docs/troubleshooting.md for each error. They are tried again automatically, each at its time; ./gopro-sync redrive \
 tries those in the queue now.
 
@@ -236,12 +237,12 @@ def test_re_opened_videos_are_named_beside_what_else_there_is_to_tell_and_are_no
     assert notice_of(WELL | reopened, None, environment="prod", tracker_table_name="t") is None
 
 
-@pytest.mark.parametrize("error", ["IncompleteSourceError", "SourceLostError"])
-def test_a_video_that_gopro_does_not_have_in_full_is_not_looked_for_among_the_dead_letters_for_ever(error: str) -> None:
+@pytest.mark.parametrize("error", ["IncompleteSourceError", "SourceLostError", "ItemRefusedError"])
+def test_what_stays_as_it_is_at_gopro_is_not_looked_for_among_the_dead_letters_for_ever(error: str) -> None:
     summary = SUMMARY | {"failures": {error: 1}, "failed_videos": [{"media_id": "b", "error": error}]}
     told = notice(summary).text
     assert ("./gopro-sync accept b\n" in told) is (error == "IncompleteSourceError")
-    assert "in the dead letter queue (what GoPro does not have in full only since its first failure" in told
+    assert "in the dead letter queue (what may stay as it is at GoPro for months only since its first failure" in told
 
 
 WELL: Final = SUMMARY | {"status": "SUCCEEDED", "failed": 0, "failures": {}, "failed_videos": [], "deferred": 5}
