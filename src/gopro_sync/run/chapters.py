@@ -38,6 +38,7 @@ class Chapters:
         self._troubles: dict[FileId, GoProSyncError] = {
             file_id: trouble for file_id, trouble in offer.doubtful.items() if file_id not in self._files
         }
+        self._unclear = offer.unclear
         self._known = offer.listed | self._files.keys()
         self._lenses = {known.lens for known in [*self._known, *self._uploads]}
         self._lens_of_plain_keys = self._find_lens_of_plain_keys()
@@ -54,8 +55,13 @@ class Chapters:
 
     @property
     def count(self) -> int:
-        """Return how many files the video has, by all that is known of it."""
-        return files_of_recording(self._known, self._item_count)
+        """Return how many files the video has, by all that GoPro lists and by what is archived."""
+        return files_of_recording(self._known, self._item_count, counts_gaps=False)
+
+    @property
+    def possible_count(self) -> int:
+        """Return how many files it may have: a gap in the numbers, or an entry that nobody can read, may be one."""
+        return files_of_recording(self._known, self._item_count) + self._unclear
 
     @property
     def first_trouble(self) -> tuple[FileId, GoProSyncError] | None:

@@ -19,18 +19,28 @@ def slack_bytes(listed_bytes: int) -> int:
     return min(max(_SLACK_BYTES, listed_bytes // _LARGE_PER_SLACK), listed_bytes // _SMALL_PER_SLACK)
 
 
-def shortfall(files: Sequence[ArchivedFile], *, listed_bytes: int | None, chapter_count: int) -> str | None:
+def shortfall(
+    files: Sequence[ArchivedFile], *, listed_bytes: int | None, chapter_count: int, possible_count: int = 0
+) -> str | None:
     """Say in words what is missing of a video; None if nothing is.
+
+    Where the bytes are those that GoPro states, a gap in the numbers of its chapters, or an entry that nobody can read,
+    is no missing chapter; where it states none, or others, it may be one.
 
     Args:
         files: its chapters that are in S3.
         listed_bytes: the size that GoPro's listing states, of all chapters together; None, or 0, if it states none.
         chapter_count: how many chapters GoPro says that there are, those of each lens counted.
+        possible_count: how many there may be besides, with gaps in their numbers and entries that cannot be read.
     """
     archived_bytes = sum(file.size_bytes for file in files)
-    is_short = listed_bytes is not None and archived_bytes < listed_bytes - slack_bytes(listed_bytes)
-    if not is_short and len(files) >= chapter_count:
+    beyond = archived_bytes - (listed_bytes or 0)
+    slack = slack_bytes(listed_bytes or 0)
+    # More than GoPro states shows that it does not state all.
+    is_whole = bool(listed_bytes) and abs(beyond) <= slack
+    most = max(chapter_count, possible_count)
+    if beyond >= -slack and len(files) >= (chapter_count if is_whole else most):
         return None
     of_bytes = f"{archived_bytes} bytes" if listed_bytes is None else f"{archived_bytes} of {listed_bytes} bytes"
     what = "chapters" if all(file.lens is None for file in files) else "files"
-    return f"{of_bytes}, {what} {len(files)} of {chapter_count}"
+    return f"{of_bytes}, {what} {len(files)} of {most}"

@@ -384,7 +384,12 @@ class VideoTransfer:
             )
 
     def _refuse_less_than_all(self, video: Video, chapters: Chapters, patience: Patience) -> None:
-        missing = shortfall(chapters.finished, listed_bytes=video.size_bytes, chapter_count=chapters.count)
+        missing = shortfall(
+            chapters.finished,
+            listed_bytes=video.size_bytes,
+            chapter_count=chapters.count,
+            possible_count=chapters.possible_count,
+        )
         if chapters.first_trouble is None and missing is None:
             return
         if chapters.finished:
@@ -392,7 +397,7 @@ class VideoTransfer:
         if chapters.first_trouble is not None:
             # One tells for all: the first, since that is the beginning of the recording.
             file_id, trouble = chapters.first_trouble
-            if chapters.count == 1:
+            if chapters.possible_count == 1:
                 raise trouble
             what = f"{str(file_id).capitalize()}: {trouble.message}; archived are {missing}"
             raise type(trouble)(what, media_id=video.media_id) from trouble

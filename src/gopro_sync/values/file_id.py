@@ -45,7 +45,7 @@ def lens_or_none(camera_position: object) -> str | None:
     return None if lens in {"", _USUAL_LENS} else lens
 
 
-def files_of_recording(known: Collection[FileId], item_count: int) -> int:
+def files_of_recording(known: Collection[FileId], item_count: int, *, counts_gaps: bool = True) -> int:
     """Return how many files a recording has at least, by what is known of them; a gap in the numbers is one more.
 
     All lenses film from the beginning to the end, so each has as many chapters as the one with the most; but where no
@@ -54,9 +54,10 @@ def files_of_recording(known: Collection[FileId], item_count: int) -> int:
     Args:
         known: the files that have been seen, at GoPro or in S3.
         item_count: GoPro's count: of the chapters, or of all files (with two lenses it may be either).
+        counts_gaps: False where the numbers of a recording without a second lens may begin or go on anywhere.
     """
     if len({one.item_number for one in known}) == len(known):
-        return max(item_count, *(one.item_number for one in known), 0)
+        return max(item_count, *(one.item_number for one in known if counts_gaps), len(known))
     of_usual_lens = max((one.item_number for one in known if one.lens is None), default=0)
     of_named_lenses = [one for one in known if one.lens is not None]
     lenses = {one.lens for one in of_named_lenses}

@@ -53,3 +53,22 @@ def test_the_slack_is_a_hundredth_at_most(listed_bytes: int) -> None:
 @pytest.mark.parametrize("listed_bytes", [20_000_000, 100_000_000, CHAPTER_BYTES])
 def test_what_a_re_processing_was_seen_to_change_is_within_the_slack(listed_bytes: int) -> None:
     assert shortfall(files(listed_bytes - 3_072), listed_bytes=listed_bytes, chapter_count=1) is None
+
+
+@pytest.mark.parametrize("differs_by", [-3_072, 0, 3_072])
+def test_where_the_bytes_are_all_there_a_gap_or_an_unreadable_entry_is_no_chapter(differs_by: int) -> None:
+    found = files(CHAPTER_BYTES, CHAPTER_BYTES + differs_by)
+    assert shortfall(found, listed_bytes=2 * CHAPTER_BYTES, chapter_count=2, possible_count=4) is None
+
+
+@pytest.mark.parametrize("listed_bytes", [None, 0, CHAPTER_BYTES])
+def test_where_the_bytes_do_not_tell_it_may_be_one(listed_bytes: int | None) -> None:
+    found = files(CHAPTER_BYTES, CHAPTER_BYTES)
+    said = shortfall(found, listed_bytes=listed_bytes, chapter_count=1, possible_count=3)
+    assert said is not None
+    assert said.endswith("chapters 2 of 3")
+
+
+def test_a_chapter_that_is_listed_is_never_made_up_for_by_bytes() -> None:
+    said = shortfall(files(CHAPTER_BYTES), listed_bytes=CHAPTER_BYTES, chapter_count=2, possible_count=2)
+    assert said == f"{CHAPTER_BYTES} of {CHAPTER_BYTES} bytes, chapters 1 of 2"

@@ -11,19 +11,33 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from operator import attrgetter
-from typing import Any, Final
+from pathlib import PurePosixPath
+from typing import Final
 from urllib.parse import urlsplit
 
 from gopro_sync.errors import GoProApiChangedError, SourceMissingError
+from gopro_sync.gopro.library.chapter_numbers import Stated, first_free, tell_chapters
+from gopro_sync.gopro.library.media import IMAGE_EXTENSIONS, VIDEO_EXTENSIONS
 from gopro_sync.values.file_id import FileId, files_of_recording, lens_or_none
-from gopro_sync.values.outside_values import text_or_none, whole_number_or_none
+from gopro_sync.values.outside_values import table_number_or_none, text_or_none, whole_number_or_none
 
 _ORIGINAL_LABEL = "source"
 _LONGEST_LABEL = 40
+# What says that a rendition is not there, besides `false`: GoPro was seen to send other values as text, too.
+_NOT_THERE: Final = frozenset({"false", "no", "0"})
+_BLANKS: Final = " \t\r\n"
+# What lies beside videos: covers, thumbnails, sounds, and what is known of them. Of all else, nobody knows.
+_EXTENSIONS_OF_NO_VIDEO: Final = IMAGE_EXTENSIONS | {
+    *("aac", "bmp", "csv", "dng", "gif", "gpx", "html", "json", "m3u8", "m4a", "mp3", "pdf", "srt", "svg", "thm"),
+    *("tif", "tiff", "txt", "vtt", "wav", "webp", "xml", "zip"),
+}
+# The camera's own proxy: https://github.com/trek-view/gopro-metadata (fusion/README.md).
+_EXTENSION_OF_PROXIES: Final = "lrv"
 # GoPro's addresses end in the lens and the chapter's position: .../source/default/2.mp4 (observed by open-source
 # clients). Only a word that is a lens is taken for one: whatever else may stand there could differ at each request.
-_POSITION_IN_PATH: Final = re.compile(r"/(?P<position>[1-9][0-9]{0,3})\.[A-Za-z0-9]+\Z")
+_POSITION_IN_PATH: Final = re.compile(r"/(?P<position>0|[1-9][0-9]{0,3})\.[A-Za-z0-9]+\Z")
 _LENS_IN_PATH: Final = re.compile(r"/source/(?P<lens>front|back)/[^/]*\Z", re.IGNORECASE)
 
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-creating-signed-url-custom-policy.html
@@ -41,20 +55,34 @@ class Variation:
         label: what it is: ``source`` is the camera original.
         available: False when GoPro says that it is not there.
         url: signed for GET, valid for an hour; a secret while it lives. Empty when GoPro gives none.
-        item_number: the chapter, from 1; None where GoPro does not number (single files).
+        type: GoPro's word for the kind of file, such as ``mp4``; empty when GoPro sent none.
+        item_number: GoPro's number of the chapter; None where it does not number (single files), or not with a number.
         lens: which of the camera's lenses; None for the usual single one.
     """
 
     label: str
     available: bool
     url: str = field(repr=False)
-    item_number: int | None = None
+    type: str = ""
+    item_number: int | Decimal | None = None
     lens: str | None = None
 
     @property
     def is_original(self) -> bool:
         """Whether it is a camera original: clients that upload have written the label in either case."""
-        return self.label.casefold() == _ORIGINAL_LABEL
+        return self.label.strip().casefold() == _ORIGINAL_LABEL
+
+    @property
+    def extensions(self) -> frozenset[str]:
+        """What the type and the address say of the kind of file, in lower case and without dots."""
+        of_type = re.split(r"[./]", self.type.strip().casefold())[-1]
+        of_address = PurePosixPath(_path_of(self.url)).suffix.casefold().removeprefix(".")
+        return frozenset({of_type, of_address} - {""})
+
+    @property
+    def is_no_video(self) -> bool:
+        """Whether it is known to be something else than a video: a cover that bears the label of an original."""
+        return bool(self.extensions & _EXTENSIONS_OF_NO_VIDEO) and not self.extensions & VIDEO_EXTENSIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +92,12 @@ class DownloadDescriptor:
     Attributes:
         media_id: the media item.
         variations: everything offered, in GoPro's order, which means nothing.
+        unreadable: how many entries there are of which not even the label can be read.
     """
 
     media_id: str
     variations: tuple[Variation, ...]
+    unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +127,15 @@ class Offer:
     Attributes:
         originals: at least one, the first chapter first; there may be gaps.
         listed: all files that GoPro names, there or not.
-        doubtful: those of which GoPro offers several different ones, with what a person is told; none of them is taken.
+        doubtful: those of which it cannot be told which is the right one, with what a person is told; none of them is
+            taken.
+        unclear: how many entries there are that may be further files, and of which nothing tells.
     """
 
     originals: tuple[OriginalFile, ...]
     listed: frozenset[FileId]
     doubtful: Mapping[FileId, SourceMissingError] = field(default_factory=dict)
+    unclear: int = 0
 
     def urls(self) -> dict[FileId, str]:
         """Return the signed URL of each original."""
@@ -113,7 +146,7 @@ def parse_descriptor(payload: object, media_id: str) -> DownloadDescriptor:
     """Reads the JSON answer of ``GET /media/{id}/download``.
 
     Raises:
-        GoProApiChangedError: the answer is not of the known shape.
+        GoProApiChangedError: the answer is not of the known shape, and nothing in it can be read.
     """
     embedded = payload.get("_embedded") if isinstance(payload, dict) else None
     if not isinstance(embedded, dict):
@@ -121,18 +154,23 @@ def parse_descriptor(payload: object, media_id: str) -> DownloadDescriptor:
     rows = embedded.get("variations")
     if rows is not None and not isinstance(rows, list):
         raise GoProApiChangedError("The download descriptor's variations are not a list", media_id=media_id)
+    if rows and not any(isinstance(row, dict) for row in rows):
+        raise GoProApiChangedError("No variation of the download descriptor is an object", media_id=media_id)
+    found = [_parse_variation(row) for row in rows or ()]
     return DownloadDescriptor(
         media_id=media_id,
-        variations=tuple(_parse_variation(row, media_id) for row in rows or ()),
+        variations=tuple(variation for variation in found if variation is not None),
+        unreadable=found.count(None),
     )
 
 
 def choose_originals(descriptor: DownloadDescriptor, item_count: int) -> Offer:
     """Chooses the camera originals of a video: all chapters that can be had, in order.
 
-    A file is known by its chapter's number and its lens; where GoPro gives no number, by the position that its address
-    holds. One address that is listed twice is one file. Of two different originals of one chapter and one lens neither
-    is taken: the record of a video knows a file by these two, so one of them would be lost.
+    What decides is that GoPro calls a file an original, and that it is not known to be something else than a video: a
+    cover is none. A file is known by its chapter and its lens; where GoPro gives no number, by the position that its
+    address holds. One address that is listed twice is one file. Of two different originals of one chapter and one lens
+    neither is taken: the record of a video knows a file by these two, so one of them would be lost.
 
     Args:
         descriptor: what GoPro offers now.
@@ -145,12 +183,85 @@ def choose_originals(descriptor: DownloadDescriptor, item_count: int) -> Offer:
         SourceMissingError: there is no original, or it cannot be told which is which.
     """
     media_id = descriptor.media_id
-    sources = [variation for variation in descriptor.variations if variation.is_original]
+    sources = _of_videos([variation for variation in descriptor.variations if variation.is_original])
     if not sources:
         raise SourceMissingError(f"GoPro offers no camera original, only: {_labels(descriptor)}", media_id=media_id)
-    listed = _by_file(sources, item_count, media_id)
+    listed, untold = _by_file(sources, item_count)
     offered = {file_id: _addresses(found) for file_id, found in listed.items()}
     doubtful = {
+        **_claimed_twice(offered, media_id),
+        **_of_several_files(offered, media_id),
+        **_without_a_place(untold, listed, media_id),
+    }
+    originals = tuple(
+        OriginalFile(item_number=file_id.item_number, lens=file_id.lens, url=next(iter(offered[file_id].values())))
+        for file_id in sorted(offered, key=attrgetter("place"))
+        if file_id not in doubtful and offered[file_id]
+    )
+    known = frozenset(listed) | doubtful.keys()
+    if not originals:
+        for trouble in doubtful.values():
+            raise trouble
+        count = files_of_recording(known, item_count)
+        raise SourceMissingError(f"GoPro offers 0 of {count} camera originals", media_id=media_id)
+    nowhere = sum(not source.url for source in untold)
+    return Offer(originals=originals, listed=known, doubtful=doubtful, unclear=descriptor.unreadable + nowhere)
+
+
+def _of_videos(sources: Sequence[Variation]) -> list[Variation]:
+    """Returns the originals that are videos; the camera's own proxies only where there is nothing else."""
+    videos = [source for source in sources if not source.is_no_video]
+    return [source for source in videos if _EXTENSION_OF_PROXIES not in source.extensions] or videos
+
+
+def _by_file(sources: Sequence[Variation], item_count: int) -> tuple[dict[FileId, list[Variation]], list[Variation]]:
+    """Returns what is listed of each file, and the originals of which nothing tells which they are."""
+    of_lens: dict[str | None, list[Variation]] = defaultdict(list)
+    for source in sources:
+        of_lens[source.lens].append(source)
+    files: dict[FileId, list[Variation]] = defaultdict(list)
+    untold = list[Variation]()
+    for lens, found in of_lens.items():
+        stated = [
+            Stated(number=source.item_number, position=_position_in_address(source.url), address=_address(source))
+            for source in found
+        ]
+        for source, chapter in zip(found, tell_chapters(stated, item_count), strict=True):
+            if chapter is None:
+                untold.append(source)
+            else:
+                files[FileId(item_number=chapter, lens=lens)].append(source)
+    return files, untold
+
+
+def _addresses(found: Iterable[Variation]) -> dict[str, str]:
+    """Returns one URL for each different address."""
+    return {_address(source): source.url for source in found if source.available and source.url}
+
+
+def _claimed_twice(offered: Mapping[FileId, dict[str, str]], media_id: str) -> dict[FileId, SourceMissingError]:
+    """Returns the files for which GoPro offers another one's address, which is taken for one of them only.
+
+    Two equal copies would pass for the bytes of two chapters.
+    """
+    claims: dict[str, list[FileId]] = defaultdict(list)
+    for file_id in sorted(offered, key=attrgetter("place")):
+        for address in offered[file_id]:
+            claims[address].append(file_id)
+    doubtful: dict[FileId, SourceMissingError] = {}
+    for address, file_ids in claims.items():
+        position = _position_in_address(offered[file_ids[0]][address])
+        owner = next((one for one in file_ids if one.item_number == position), file_ids[0])
+        for other in file_ids:
+            if other != owner:
+                doubtful[other] = SourceMissingError(
+                    f"GoPro offers one and the same file for {owner} and for {other}", media_id=media_id
+                )
+    return doubtful
+
+
+def _of_several_files(offered: Mapping[FileId, dict[str, str]], media_id: str) -> dict[FileId, SourceMissingError]:
+    return {
         file_id: SourceMissingError(
             f"GoPro offers {len(addresses)} different camera originals of {file_id}, and nothing says which is the "
             "right one: none of them is taken",
@@ -159,33 +270,24 @@ def choose_originals(descriptor: DownloadDescriptor, item_count: int) -> Offer:
         for file_id, addresses in offered.items()
         if len(addresses) > 1
     }
-    originals = tuple(
-        OriginalFile(item_number=file_id.item_number, lens=file_id.lens, url=next(iter(offered[file_id].values())))
-        for file_id in sorted(offered, key=attrgetter("place"))
-        if len(offered[file_id]) == 1
-    )
-    if not originals:
-        for trouble in doubtful.values():
-            raise trouble
-        count = files_of_recording(listed.keys(), item_count)
-        raise SourceMissingError(f"GoPro offers 0 of {count} camera originals", media_id=media_id)
-    return Offer(originals=originals, listed=frozenset(listed), doubtful=doubtful)
 
 
-def _by_file(sources: Sequence[Variation], item_count: int, media_id: str) -> dict[FileId, list[Variation]]:
-    of_lens: dict[str | None, set[str]] = defaultdict(set)
-    for source in sources:
-        of_lens[source.lens].add(_address(source))
-    files: dict[FileId, list[Variation]] = defaultdict(list)
-    for source in sources:
-        chapter = _chapter(source, alone=len(of_lens[source.lens]) == 1, most=item_count, media_id=media_id)
-        files[FileId(item_number=chapter, lens=source.lens)].append(source)
-    return files
-
-
-def _addresses(found: Iterable[Variation]) -> dict[str, str]:
-    """Returns one URL for each different address."""
-    return {_address(source): source.url for source in found if source.available and source.url}
+def _without_a_place(
+    untold: Iterable[Variation], listed: Iterable[FileId], media_id: str
+) -> dict[FileId, SourceMissingError]:
+    """Returns a file, among those that are not listed, for each address of which nothing tells which file it is."""
+    doubtful: dict[FileId, SourceMissingError] = {}
+    taken: dict[str | None, set[int]] = defaultdict(set)
+    for file_id in listed:
+        taken[file_id.lens].add(file_id.item_number)
+    for lens, _ in dict.fromkeys((source.lens, _address(source)) for source in untold if source.url):
+        chapter = first_free(taken[lens])
+        taken[lens].add(chapter)
+        doubtful[FileId(item_number=chapter, lens=lens)] = SourceMissingError(
+            "GoPro offers several camera originals, and neither their numbers nor their addresses say which is which",
+            media_id=media_id,
+        )
+    return doubtful
 
 
 def _address(source: Variation) -> str:
@@ -194,40 +296,40 @@ def _address(source: Variation) -> str:
     return "&".join([address, *(field for field in query.split("&") if not _OF_A_SIGNATURE.match(field))])
 
 
-def _parse_variation(row: object, media_id: str) -> Variation:
-    # A variation that cannot be read might be a chapter: leaving it out would shorten the recording unnoticed.
-    if not isinstance(row, dict):
-        raise GoProApiChangedError("A variation of the download descriptor is not an object", media_id=media_id)
+def _parse_variation(row: object) -> Variation | None:
+    label = text_or_none(row.get("label")) if isinstance(row, dict) else None
+    if not isinstance(row, dict) or label is None:
+        return None
+    url = (text_or_none(row.get("url")) or "").strip(_BLANKS)
     return Variation(
-        label=text_or_none(row.get("label")) or "",
-        available=row.get("available") is not False,  # older answers lack it: absent means there
-        url=text_or_none(row.get("url")) or "",
-        item_number=_item_number(row, media_id),
-        lens=lens_or_none(row.get("camera_position")) or _lens_in_address(text_or_none(row.get("url")) or ""),
+        label=label,
+        available=_is_there(row.get("available")),
+        url=url,
+        type=text_or_none(_as_text(row.get("type"))) or "",
+        item_number=_number_or_none(row.get("item_number")),
+        lens=lens_or_none(row.get("camera_position")) or _lens_in_address(url),
     )
 
 
-def _item_number(row: dict[str, Any], media_id: str) -> int | None:
-    value = row.get("item_number")
-    number = whole_number_or_none(value)
-    if number is None and value is not None and (text_or_none(row.get("label")) or "").casefold() == _ORIGINAL_LABEL:
-        raise GoProApiChangedError("A camera original's item_number is not a whole number", media_id=media_id)
-    return number or None  # 0 is GoPro's other way of saying "not numbered", as with item_count
+def _is_there(available: object) -> bool:
+    # Older answers lack it: absent means there.
+    if isinstance(available, str):
+        return available.strip().casefold() not in _NOT_THERE
+    return available is None or available != 0
 
 
-def _chapter(source: Variation, *, alone: bool, most: int, media_id: str) -> int:
-    if source.item_number is not None:
-        return source.item_number
-    position = _position_in_address(source.url)
-    if alone:
-        # A name of the file may end like a position: one that the listing does not reckon with is none.
-        return position if position is not None and position <= most else 1
-    if position is None:
-        raise SourceMissingError(
-            "GoPro offers several camera originals, and neither their numbers nor their addresses say which is which",
-            media_id=media_id,
-        )
-    return position
+def _as_text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1_000 else value
+
+
+def _number_or_none(value: object) -> int | Decimal | None:
+    """A number of whatever size, given as a number or as text; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    text = repr(value) if isinstance(value, float) else value.strip() if isinstance(value, str) else None
+    return table_number_or_none(text)
 
 
 def _position_in_address(url: str) -> int | None:
@@ -248,5 +350,13 @@ def _path_of(url: str) -> str:
 
 
 def _labels(descriptor: DownloadDescriptor) -> str:
-    labels = sorted({repr(variation.label[:_LONGEST_LABEL]) for variation in descriptor.variations})
-    return ", ".join(labels) or "nothing"
+    labels = {_named(variation) for variation in descriptor.variations}
+    unreadable = [f"entries that cannot be read: {descriptor.unreadable}"] if descriptor.unreadable else []
+    return ", ".join([*sorted(labels), *unreadable]) or "nothing"
+
+
+def _named(variation: Variation) -> str:
+    label = repr(variation.label[:_LONGEST_LABEL])
+    # An original is among them only if it is no video.
+    kind = ", ".join(sorted(variation.extensions))[:_LONGEST_LABEL]
+    return f"{label} ({kind})" if variation.is_original else label

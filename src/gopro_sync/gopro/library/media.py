@@ -62,8 +62,8 @@ _EDIT_TYPES = frozenset({"Edit", "MultiClipEdit"})
 TYPES_OF_VIDEOS = _VIDEO_TYPES | (_IMAGE_TYPES - {"Photo"}) | {"Audio", "Continuous"}
 # What GoPro has rendered of a video, with no camera original of its own (observed by an open-source client).
 _EXPORT = "export"
-_VIDEO_EXTENSIONS = frozenset({"360", "3gp", "avi", "m4v", "mkv", "mov", "mp4", "mpg", "webm"})
-_IMAGE_EXTENSIONS = frozenset({"gpr", "heic", "jpeg", "jpg", "png"})
+VIDEO_EXTENSIONS = frozenset({"360", "3gp", "avi", "m4v", "mkv", "mov", "mp4", "mpg", "webm"})
+IMAGE_EXTENSIONS = frozenset({"gpr", "heic", "jpeg", "jpg", "png"})
 
 # `failure` means that GoPro could not make its proxies: the camera original can still be there, and waiting does not
 # help because the state is final. So it is tried; without an original the video is FAILED and says so.
@@ -262,9 +262,9 @@ def _skip_by_type(item: MediaItem) -> SkipReason | None:
         return SkipReason.EDIT
     if item.type == "Photo":
         return SkipReason.PHOTO
-    if item.type in _VIDEO_TYPES or extension in _VIDEO_EXTENSIONS:
+    if item.type in _VIDEO_TYPES or extension in VIDEO_EXTENSIONS:
         return None
-    if item.type in _IMAGE_TYPES or extension in _IMAGE_EXTENSIONS:
+    if item.type in _IMAGE_TYPES or extension in IMAGE_EXTENSIONS:
         return SkipReason.PHOTO
     return SkipReason.AUDIO if item.type == "Audio" else SkipReason.UNKNOWN_TYPE
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gopro_sync.errors import GoProApiChangedError, SourceMissingError
 from gopro_sync.gopro.library.download import Offer, OriginalFile, choose_originals, parse_descriptor
-from gopro_sync.values.file_id import files_of_recording
+from gopro_sync.values.file_id import FileId, files_of_recording
 from tests.support.gopro_api import descriptor, variation
 from tests.support.odd_values import json_values
 
@@ -67,7 +67,7 @@ def test_absent_availability_means_that_the_original_is_there() -> None:
     assert len(choose(source)) == 1
 
 
-@pytest.mark.parametrize("label", ["concat", "high_res_proxy_mp4", "baked_source", "edit_proxy", "source2", "source "])
+@pytest.mark.parametrize("label", ["concat", "high_res_proxy_mp4", "baked_source", "edit_proxy", "source2", "original"])
 def test_without_an_original_nothing_is_taken_instead(label: str) -> None:
     with pytest.raises(SourceMissingError, match=f"no camera original, only: '{label}'"):
         choose(variation(label))
@@ -91,7 +91,7 @@ def test_an_unavailable_chapter_makes_the_recording_incomplete_though_the_listin
     assert ([original.item_number for original in found.originals], files_of_recording(found.listed, 1)) == ([1], 2)
 
 
-@pytest.mark.parametrize(("numbers", "item_count"), [([1, 2], 3), ([1, 3], 3), ([2, 3], 1), ([1, 10**17], 1)])
+@pytest.mark.parametrize(("numbers", "item_count"), [([1, 2], 3), ([1, 3], 3), ([2, 3], 1), ([1, 1000], 1)])
 def test_a_missing_chapter_makes_the_recording_incomplete(numbers: list[int], item_count: int) -> None:
     found = offered(*(variation("source", item_number=number) for number in numbers), item_count=item_count)
     assert [original.item_number for original in found.originals] == numbers
@@ -178,8 +178,8 @@ def test_a_single_original_is_the_chapter_of_its_address_where_the_listing_has_t
     assert original.item_number == number
 
 
-@pytest.mark.parametrize("label", ["Source", "SOURCE"])
-def test_the_label_of_an_original_is_read_in_either_case(label: str) -> None:
+@pytest.mark.parametrize("label", ["Source", "SOURCE", "SOURCE ", "\tsource\n", "\u00a0source"])
+def test_the_label_of_an_original_is_read_in_either_case_and_with_blanks(label: str) -> None:
     assert len(choose(variation(label))) == 1
 
 
@@ -192,24 +192,91 @@ def test_an_unknown_shape_is_an_api_change(payload: object) -> None:
         parse_descriptor(payload, "a1")
 
 
-@pytest.mark.parametrize("row", [None, "source", ["source"], {"label": "source", "item_number": "first"}])
-def test_a_variation_that_might_be_an_unreadable_chapter_is_not_left_out(row: object) -> None:
+@pytest.mark.parametrize("row", [None, "source", ["source"], 7, {}, {"label": None}, {"label": ["source"]}])
+def test_an_entry_that_might_be_a_chapter_is_counted_and_keeps_no_other_away(row: object) -> None:
+    found = offered(row, variation("source", item_number=1), row, variation("concat"))
+    assert ([original.url for original in found.originals], found.unclear) == ([url_of(1)], 2)
+    with pytest.raises(SourceMissingError, match="only: 'concat', entries that cannot be read: 1"):
+        choose(row, variation("concat"))
+
+
+def test_where_no_entry_is_an_object_the_api_has_changed() -> None:
     with pytest.raises(GoProApiChangedError):
-        parse_descriptor(descriptor(variation("source", item_number=1), row), "a1")
+        choose(None, "source", ["source"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("jpg", "1.jpg"), ("JPG", "1"), ("image/jpeg", "1"), (None, "1.THM"), ("", "thumbnail.png"), ("1.json", "1.json")],
+)
+@pytest.mark.parametrize("number", [{}, {"item_number": 1}, {"item_number": 0}])
+def test_a_cover_that_is_called_an_original_is_none(kind: object, name: str, number: dict[str, int]) -> None:
+    cover = variation("source", type=kind, url=f"https://cdn.example/cover/{name}?Signature=fake-signature") | number
+    found = offered(cover, variation("source") | number)
+    assert ([original.url for original in found.originals], found.listed) == ([url_of(1)], {FileId(item_number=1)})
+    with pytest.raises(SourceMissingError, match=r"no camera original, only: 'source' \("):
+        choose(cover)
+
+
+@pytest.mark.parametrize("kind", ["mp4", "MOV", "360", 360, "insv", "", None, 5, "1.mp4", "jpg"])
+def test_an_original_of_a_kind_that_nobody_knows_or_that_is_contradicted_is_taken(kind: object) -> None:
+    assert len(choose(variation("source", type=kind))) == 1
+
+
+def test_a_cameras_own_proxy_is_taken_only_where_it_is_all_there_is() -> None:
+    proxy = variation("source", type="lrv", url="https://cdn.example/1.lrv?Signature=fake-signature")
+    assert [original.url for original in choose(proxy, variation("source"))] == [url_of(1)]
+    assert [original.url for original in choose(proxy)] == [proxy["url"]]
+
+
+@pytest.mark.parametrize("available", [False, "false", " FALSE ", 0, 0.0, "0", "no"])
+def test_what_says_that_it_is_not_there_is_not_asked_for(available: object) -> None:
+    with pytest.raises(SourceMissingError, match="0 of 1 camera originals"):
+        choose(variation("source", available=available))
+
+
+@pytest.mark.parametrize("available", [True, "true", 1, None, "", "yes"])
+def test_all_else_is_there(available: object) -> None:
+    assert len(choose(variation("source", available=available))) == 1
+
+
+def test_blanks_around_an_address_are_none_of_it() -> None:
+    assert [original.url for original in choose(variation("source", url=f" {url_of(1)}\r\n"), variation("source"))] == [
+        url_of(1)
+    ]
+
+
+def test_the_descriptors_own_name_decides_nothing() -> None:
+    payload = descriptor(variation("source")) | {"filename": "GX019999.JPG"}
+    assert len(choose_originals(parse_descriptor(payload, "a1"), 1).originals) == 1
+
+
+def test_one_file_for_two_chapters_is_taken_once_and_the_recording_is_not_whole() -> None:
+    same = variation("source", item_number=2)
+    found = offered(same | {"item_number": 1}, same, variation("source", item_number=3), item_count=3)
+    assert [(original.item_number, original.url) for original in found.originals] == [(2, url_of(2)), (3, url_of(3))]
+    ((file_id, trouble),) = found.doubtful.items()
+    assert (file_id.item_number, trouble.message) == (
+        1,
+        "GoPro offers one and the same file for chapter 2 and for chapter 1",
+    )
+
+
+def test_what_nothing_tells_the_place_of_keeps_no_numbered_chapter_away() -> None:
+    others = [variation("source", url=f"https://cdn.example/{name}.mp4") for name in "ab"]
+    found = offered(variation("source", item_number=2), *others, item_count=3)
+    assert [original.item_number for original in found.originals] == [2]
+    assert sorted(file_id.item_number for file_id in found.doubtful) == [1, 3]
 
 
 @given(st.lists(json_values, min_size=1, max_size=3), st.integers(0, 10**18 - 1))
 def test_no_number_of_a_chapter_raises_anything_but_a_named_error(numbers: list[object], item_count: int) -> None:
     chapters = [{**variation("source"), "item_number": number} for number in numbers]
-    with suppress(GoProApiChangedError, SourceMissingError):
+    with suppress(SourceMissingError):
         originals = choose(*chapters, item_count=item_count)
+        assert all(original.item_number >= 1 for original in originals)
         assert [original.item_number for original in originals] == sorted({o.item_number for o in originals})
         assert len(originals) <= len(numbers)
-
-
-def test_a_number_that_no_chapter_has_is_named() -> None:
-    with pytest.raises(GoProApiChangedError):
-        choose(variation("source", item_number=1), {**variation("source"), "item_number": 10**30})
 
 
 def test_an_odd_number_on_a_proxy_harms_nothing() -> None:
