@@ -87,9 +87,10 @@ def _begins_at_0(originals: Sequence[Stated]) -> bool:
 
 def _as_chapters(numbers: Collection[int | Decimal]) -> dict[int | Decimal, int]:
     """Return the chapter of each number: of numbers that no camera gives, only the order tells."""
-    if all(isinstance(number, int) and 0 <= number <= MOST_CHAPTERS for number in numbers):
-        before = 1 if 0 in numbers else 0
-        return {number: int(number) + before for number in numbers}
+    usual = [number for number in numbers if isinstance(number, int) and 0 <= number <= MOST_CHAPTERS]
+    if len(usual) == len(numbers):
+        before = 1 if 0 in usual else 0
+        return {number: number + before for number in usual}
     return {number: rank for rank, number in enumerate(sorted(numbers), start=1)}
 
 

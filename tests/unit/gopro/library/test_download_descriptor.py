@@ -213,7 +213,10 @@ def test_where_no_entry_is_an_object_the_api_has_changed() -> None:
 def test_a_cover_that_is_called_an_original_is_none(kind: object, name: str, number: dict[str, int]) -> None:
     cover = variation("source", type=kind, url=f"https://cdn.example/cover/{name}?Signature=fake-signature") | number
     found = offered(cover, variation("source") | number)
-    assert ([original.url for original in found.originals], found.listed) == ([url_of(1)], {FileId(item_number=1)})
+    assert ([original.url for original in found.originals], found.listed) == (
+        [url_of(1)],
+        frozenset({FileId(item_number=1)}),
+    )
     with pytest.raises(SourceMissingError, match=r"no camera original, only: 'source' \("):
         choose(cover)
 
