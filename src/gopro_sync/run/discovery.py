@@ -1,34 +1,34 @@
-"""The lister's use case: which videos of the library are to be archived, under which key, in this run."""
+"""The lister's use case: which videos of the library are to be archived, under which key, in this run.
+
+The rules stand apart: which rows are videos (`sorting_out.py`), where each of them stands for the run (`standing.py`),
+which archived ones are re-opened (`reopening.py`), what gets a record (`recording.py`).
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import Enum, auto
-from itertools import islice
 from typing import Final
 
 from gopro_sync.archive.object_key import assign_keys
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.library.drift import DriftFinding
 from gopro_sync.gopro.library.listing import LibraryListing, ListingGap
-from gopro_sync.gopro.library.media import MediaItem, SkipReason, classify
+from gopro_sync.gopro.library.media import MediaItem
+from gopro_sync.run.recording import NOTHING_NEW, log_unrecorded, record_videos, record_waiting
 from gopro_sync.run.reopening import reopen
 from gopro_sync.run.selection import Selection
-from gopro_sync.run.waiting import WAITING_REASONS, as_waiting, is_tried_anyway
-from gopro_sync.table.tracker import Lookup, Recording, Status, Tracker, TrackerRecord
+from gopro_sync.run.sorting_out import SortedOut, sort_out
+from gopro_sync.run.standing import Standing, standing_of
+from gopro_sync.table.tracker import Recording, Status, Tracker, TrackerRecord
 from gopro_sync.table.video import Video
-from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.telemetry.tracing import Part, subsegment
 
 NOT_IN_LIBRARY: Final = "not_in_library"
 _EVERYTHING: Final = Selection()
-_NOTHING_NEW: Final = Recording(left=frozenset(), refused={}, trouble=None)
-_LINES_LOGGED: Final = 100
 _NEVER: Final = timedelta(days=36_500)
-_MAY_HAVE_A_RECORD: Final = WAITING_REASONS | {None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,66 +115,46 @@ def discover(
     with subsegment(Part.GOPRO_API, run=owner):
         listing = client.list_library()
     admit(listing)
-    reasons = _skipped(listing)
+    library = sort_out(listing)
     with subsegment(Part.TRACKER, run=owner):
-        found = tracker.look_up(
-            (item.media_id for item in listing.items if reasons.get(item.media_id) in _MAY_HAVE_A_RECORD), until=until
-        )
-    records = found.records
-    for item in _tried_anyway(listing, reasons, records, now=now, after=not_ready_after):
-        del reasons[item.media_id]
-    items = [item for item in listing.items if item.media_id not in reasons]
-    skipped = [*((row.media_id, SkipReason.MALFORMED) for row in listing.malformed), *reasons.items()]
-    keys = _keys(items, records)
-    standing = {
-        item.media_id: _Standing.UNREADABLE
-        if item.media_id in found.unreadable and selection.takes(item)
-        else _standing(item, records.get(item.media_id), selection, owner, now)
-        for item in items
-    }
+        found = tracker.look_up(library.ids_of_records, until=until)
+    library = library.with_those_tried_anyway(found.records, now=now, after=not_ready_after)
+    standings = {item.media_id: standing_of(item, found, selection, owner=owner, now=now) for item in library.videos}
     reopened = reopen(
-        [item for item in items if standing[item.media_id] is _Standing.COMPLETED],
-        records,
+        [item for item in library.videos if standings[item.media_id] is Standing.COMPLETED],
+        found.records,
         tracker,
         run=owner,
         now=now,
-        at_most=max_videos - Counter(standing.values())[_Standing.TO_ARCHIVE],
+        at_most=max_videos - Counter(standings.values())[Standing.TO_ARCHIVE],
         writes=records_what_is_new,
     )
-    records = {**records, **reopened}
-    standing |= dict.fromkeys(reopened, _Standing.TO_ARCHIVE)
-    videos = [
-        _video(item, keys[item.media_id], records.get(item.media_id))
-        for item in items
-        if standing[item.media_id] is _Standing.TO_ARCHIVE
-    ]
-    recording = _NOTHING_NEW
+    standings |= dict.fromkeys(reopened, Standing.TO_ARCHIVE)
+    records = {**found.records, **reopened}
+    videos = _to_archive(library, standings, records)
+    recording = NOTHING_NEW
     if records_what_is_new:
         with subsegment(Part.TRACKER, run=owner):
-            recording = tracker.record_new(
-                [video for video in videos if _is_to_be_recorded(video, records)], until=until
-            )
-            if waiting := _waiting(listing, reasons, found, selection):
-                tracker.record_new(waiting, until=until)  # what is not taken now, the next run records
-    videos = [video for video in videos if video.media_id not in recording.left | recording.refused.keys()]
-    if recording.trouble is not None and not videos:
-        raise recording.trouble
-    unrecordable = dict(recording.refused) | {
-        media_id: reason for media_id, reason in found.unreadable.items() if standing[media_id] is _Standing.UNREADABLE
+            recording = record_videos(videos, records, tracker, until=until)
+            record_waiting(library, found, tracker, selection=selection, until=until)
+    videos = _recorded(videos, recording)
+    unreadable = {
+        media_id: reason for media_id, reason in found.unreadable.items() if standings[media_id] is Standing.UNREADABLE
     }
-    _log_unrecorded(recording.left, unrecordable)
-    counts = Counter(standing.values())
+    unrecordable = {**recording.refused, **unreadable}
+    log_unrecorded(recording.left, unrecordable)
+    counts = Counter(standings.values())
     return Discovery(
         videos=tuple(videos[:max_videos]),
         later_videos=tuple(videos[max_videos:]),
-        already_synced=counts[_Standing.COMPLETED],
-        leased=counts[_Standing.LEASED],
-        postponed=counts[_Standing.POSTPONED],
-        filtered=counts[_Standing.FILTERED],
-        skipped={str(reason): count for reason, count in sorted(Counter(reason for _, reason in skipped).items())},
+        already_synced=counts[Standing.COMPLETED],
+        leased=counts[Standing.LEASED],
+        postponed=counts[Standing.POSTPONED],
+        filtered=counts[Standing.FILTERED],
+        skipped=library.skipped,
         unrecorded=len(recording.left),
         unrecordable=unrecordable,
-        unavailable=_unavailable(selection, items, skipped),
+        unavailable=_unavailable(selection, library),
         without_files=tuple(video for video in videos if _is_without_files(records.get(video.media_id))),
         drift=listing.drift,
         reopened=_reopened_by(owner, videos, records),
@@ -182,111 +162,35 @@ def discover(
     )
 
 
-class _Standing(Enum):
-    """Where a video of the library stands for this run."""
-
-    TO_ARCHIVE = auto()
-    COMPLETED = auto()
-    LEASED = auto()
-    POSTPONED = auto()
-    FILTERED = auto()
-    UNREADABLE = auto()
-
-
-def _standing(
-    item: MediaItem, record: TrackerRecord | None, selection: Selection, owner: str, now: datetime
-) -> _Standing:
-    if not selection.takes(item):
-        return _Standing.FILTERED
-    if record is None:
-        return _Standing.TO_ARCHIVE
-    if record.status is Status.COMPLETED:
-        return _Standing.COMPLETED
-    if record.is_leased_to_another(owner, now):
-        return _Standing.LEASED
-    if record.is_postponed(now) and not selection.redrives(record.failed_at):
-        return _Standing.POSTPONED
-    return _Standing.TO_ARCHIVE
-
-
-def _skipped(listing: LibraryListing) -> dict[str, SkipReason]:
-    """Return the ids of what is not to be archived, each with the reason; tell of what this version does not know."""
-    for row in listing.malformed:
-        _log_skipped(row.media_id, SkipReason.MALFORMED, row.problem)
-    reasons: dict[str, SkipReason] = {}
-    for item in listing.items:
-        reason = classify(item)
-        if reason is None:
-            continue
-        reasons[item.media_id] = reason
-        if reason in {SkipReason.UNKNOWN_TYPE, SkipReason.UNKNOWN_STATE}:
-            _log_skipped(item.media_id, reason, f"type {item.type}, state {item.ready_to_view}")
-    return reasons
-
-
-def _tried_anyway(
-    listing: LibraryListing,
-    reasons: Mapping[str, SkipReason],
-    records: Mapping[str, TrackerRecord],
-    *,
-    now: datetime,
-    after: timedelta,
-) -> list[MediaItem]:
-    return [
-        item
-        for item in listing.items
-        if (reason := reasons.get(item.media_id)) is not None
-        and is_tried_anyway(reason, records.get(item.media_id), now=now, after=after)
-    ]
-
-
-def _waiting(
-    listing: LibraryListing, reasons: Mapping[str, SkipReason], found: Lookup, selection: Selection
+def _to_archive(
+    library: SortedOut, standings: Mapping[str, Standing], records: Mapping[str, TrackerRecord]
 ) -> list[Video]:
-    """Return what is not to be archived yet and has no record of it."""
+    """Return the videos that are to be archived, each under its key, oldest upload first."""
+    keys = _keys(library.videos, records)
     return [
-        as_waiting(item, reasons[item.media_id])
-        for item in listing.items
-        if reasons.get(item.media_id) in WAITING_REASONS
-        and item.media_id not in found.records
-        and item.media_id not in found.unreadable
-        and selection.takes(item)
+        _video(item, keys[item.media_id], records.get(item.media_id))
+        for item in library.videos
+        if standings[item.media_id] is Standing.TO_ARCHIVE
     ]
 
 
-def _unavailable(
-    selection: Selection, items: Sequence[MediaItem], skipped: Sequence[tuple[str | None, SkipReason]]
-) -> dict[str, str]:
-    asked = frozenset(selection.media_ids or ())
-    missing = sorted(asked - {item.media_id for item in items})
-    reasons = {media_id: str(reason) for media_id, reason in skipped if media_id in asked}
-    return {media_id: reasons.get(media_id, NOT_IN_LIBRARY) for media_id in missing}
+def _recorded(videos: Sequence[Video], recording: Recording) -> list[Video]:
+    """Return the videos that have a record now.
+
+    Raises:
+        TrackerError: none has, and time may mend it.
+    """
+    missing = recording.left | recording.refused.keys()
+    recorded = [video for video in videos if video.media_id not in missing]
+    if recording.trouble is not None and not recorded:
+        raise recording.trouble
+    return recorded
 
 
-def _log_skipped(media_id: str | None, reason: SkipReason, problem: str) -> None:
-    # Photos and edits are skipped by the thousand and only counted; these are things that this version does not know.
-    logger.warning(
-        "A media item was skipped",
-        extra={
-            "event_type": EventType.MEDIA_ITEM_SKIPPED,
-            "media_id": media_id,
-            "reason": reason,
-            "problem": problem,
-        },
-    )
-
-
-def _log_unrecorded(left: Collection[str], unrecordable: Mapping[str, str]) -> None:
-    for media_id, reason in islice(unrecordable.items(), _LINES_LOGGED):
-        logger.error(
-            "A video cannot be recorded, and is not archived",
-            extra={"event_type": EventType.VIDEO_NOT_RECORDED, "media_id": media_id, "reason": reason},
-        )
-    if left:
-        logger.warning(
-            "DynamoDB did not take all new videos in time; the next run records the others",
-            extra={"event_type": EventType.VIDEO_NOT_RECORDED, "unrecorded": len(left)},
-        )
+def _unavailable(selection: Selection, library: SortedOut) -> dict[str, str]:
+    """Return what was asked for by its id and is not to be archived, with the reason."""
+    missing = frozenset(selection.media_ids or ()) - {item.media_id for item in library.videos}
+    return {media_id: library.reason_of(media_id) or NOT_IN_LIBRARY for media_id in sorted(missing)}
 
 
 def _keys(items: Sequence[MediaItem], records: Mapping[str, TrackerRecord]) -> dict[str, str]:
@@ -303,10 +207,6 @@ def _reopened_by(owner: str, videos: Sequence[Video], records: Mapping[str, Trac
         for media_id, reopening in reopenings.items()
         if reopening is not None and reopening.by == owner
     }
-
-
-def _is_to_be_recorded(video: Video, records: Mapping[str, TrackerRecord]) -> bool:
-    return video.media_id not in records or records[video.media_id].waiting_reason is not None
 
 
 def _is_without_files(record: TrackerRecord | None) -> bool:
