@@ -38,10 +38,10 @@ class Discovery:
     Attributes:
         videos: to be archived in this run, oldest upload first.
         later_videos: to be archived in a later run, since the limit of this one is reached.
-        already_synced: how many are COMPLETED.
+        already_synced: how many are COMPLETED, also of those that the run was not asked for.
         leased: how many another run is at work on.
         postponed: how many have failed and are not due for their next attempt.
-        filtered: how many the run was not asked for.
+        filtered: how many others the run was not asked for.
         skipped: how many are not this system's to archive, by reason.
         unrecorded: how many wait for a later run because DynamoDB did not take their records in this one.
         unrecordable: the videos whose record DynamoDB does not take, or that has one which cannot be read, with the
@@ -121,7 +121,7 @@ def discover(
     library = library.with_those_tried_anyway(found.records, now=now, after=not_ready_after)
     standings = {item.media_id: standing_of(item, found, selection, owner=owner, now=now) for item in library.videos}
     reopened = reopen(
-        [item for item in library.videos if standings[item.media_id] is Standing.COMPLETED],
+        [item for item in library.videos if standings[item.media_id] is Standing.COMPLETED and selection.takes(item)],
         found.records,
         tracker,
         run=owner,

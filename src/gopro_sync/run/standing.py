@@ -22,7 +22,7 @@ class Standing(Enum):
 
 
 def standing_of(item: MediaItem, found: Lookup, selection: Selection, *, owner: str, now: datetime) -> Standing:
-    """Return where a video stands.
+    """Return where a video stands; what is archived is archived, whatever the run is asked for.
 
     Args:
         item: the video, as GoPro lists it.
@@ -31,17 +31,17 @@ def standing_of(item: MediaItem, found: Lookup, selection: Selection, *, owner: 
         owner: the run.
         now: the time.
     """
+    record = found.records.get(item.media_id)
+    if record is not None and record.status is Status.COMPLETED:
+        return Standing.COMPLETED
     if not selection.takes(item):
         return Standing.FILTERED
     if item.media_id in found.unreadable:
         return Standing.UNREADABLE
-    record = found.records.get(item.media_id)
     return Standing.TO_ARCHIVE if record is None else _of_recorded(record, selection, owner=owner, now=now)
 
 
 def _of_recorded(record: TrackerRecord, selection: Selection, *, owner: str, now: datetime) -> Standing:
-    if record.status is Status.COMPLETED:
-        return Standing.COMPLETED
     if record.is_leased_to_another(owner, now):
         return Standing.LEASED
     if record.is_postponed(now) and not selection.redrives(record.failed_at):

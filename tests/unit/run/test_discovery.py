@@ -7,14 +7,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.errors import TrackerError
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.library.listing import LibraryListing
 from gopro_sync.gopro.library.media import MalformedRow, MediaItem
 from gopro_sync.run.discovery import Discovery, discover
+from gopro_sync.run.notices import notice_of
 from gopro_sync.run.selection import Selection
-from gopro_sync.table.tracker import Lookup, Recording, Status, Tracker, TrackerRecord
+from gopro_sync.table.tracker import Lookup, Recording, Reopening, Status, Tracker, TrackerRecord
 from gopro_sync.table.video import Video
 
 MAY: Final = datetime(2026, 5, 1, tzinfo=UTC)
@@ -165,3 +169,124 @@ def test_each_run_of_a_redrive_takes_those_that_have_not_had_their_try() -> None
         ["waiting", "of old"],
         1,
     )
+
+
+# --- the counts ------------------------------------------------------------------------------------------------------
+
+
+class KnownTracker(EmptyTracker):
+    """A tracker that has these records."""
+
+    def __init__(self, *records: TrackerRecord, **troubles: Iterable[str]) -> None:
+        super().__init__(**troubles)
+        self.records = {record.video.media_id: record for record in records}
+        self.reopened: list[str] = []
+
+    def look_up(self, media_ids: Iterable[str], *, until: datetime | None) -> Lookup:
+        asked = list(media_ids)
+        unreadable = super().look_up(asked, until=until).unreadable
+        records = {name: self.records[name] for name in asked if name in self.records and name not in unreadable}
+        return Lookup(records=records, unreadable=unreadable)
+
+    def reopen(self, record: TrackerRecord, reopening: Reopening) -> bool:
+        del reopening
+        self.reopened.append(record.video.media_id)
+        return True
+
+
+FILE: Final = ArchivedFile(
+    item_number=1,
+    s3_key="gopro-videos/2026/05/GX010001.MP4",
+    size_bytes=10,
+    source_etag=None,
+    s3_etag="bb-1",
+    checksum_crc64nvme="AAAAAAAAAAA=",
+    etag_proof="undecidable",
+)
+
+
+def record(media_id: str, status: Status, **fields: Any) -> TrackerRecord:
+    standard: dict[str, Any] = {
+        "video": Video(media_id=media_id, filename=f"{media_id}.MP4", s3_key=f"gopro-videos/{media_id}.MP4"),
+        "lease_owner": None,
+        "lease_expires_at": None,
+        "files": (FILE,) if status is Status.COMPLETED else (),
+        "upload": None,
+        "error_type": "SourceMissingError" if status is Status.FAILED else None,
+        "next_attempt_after": None,
+    }
+    return TrackerRecord(status=status, **{**standard, **fields})
+
+
+RECORDS: Final = {
+    "none": lambda _: None,
+    "pending": lambda name: record(name, Status.PENDING),
+    "archived": lambda name: record(name, Status.COMPLETED),
+    "failed": lambda name: record(name, Status.FAILED),
+    "postponed": lambda name: record(name, Status.FAILED, next_attempt_after=MAY + timedelta(days=30)),
+    "leased": lambda name: record(name, Status.IN_PROGRESS, lease_owner="run-0", lease_expires_at=2**40),
+}
+KINDS: Final = [*RECORDS, "left", "refused", "unreadable"]
+ALONE: Final = st.builds(dict, kind=st.sampled_from(KINDS), is_asked=st.booleans(), chapters=st.integers(1, 2))
+
+
+@given(library=st.lists(ALONE, max_size=12), max_videos=st.integers(1, 5), is_redrive=st.booleans())
+def test_every_video_found_is_in_exactly_one_of_the_counts(
+    library: list[dict[str, Any]], max_videos: int, is_redrive: bool
+) -> None:
+    named = {f"m{number}": video for number, video in enumerate(library)}
+    known = [RECORDS[video["kind"]](name) for name, video in named.items() if video["kind"] in RECORDS]
+    of_kind = {
+        kind: [name for name, video in named.items() if video["kind"] == kind]
+        for kind in ("left", "refused", "unreadable")
+    }
+    tracker = KnownTracker(*[found for found in known if found is not None], **of_kind)
+    asked = Selection(media_ids={name for name in named if named[name]["is_asked"]}, redrive=is_redrive)
+    rows = [item(name, item_count=video["chapters"]) for name, video in named.items()]
+    try:
+        found = discover(
+            cast("GoProClient", FakeClient(*rows, item("photo", type="Photo"))),
+            cast("Tracker", tracker),
+            owner="run-1",
+            max_videos=max_videos,
+            now=MAY,
+            selection=asked,
+        )
+    except TrackerError:
+        return  # DynamoDB took nothing at all
+    left_out = len(found.unrecordable)
+    counted = found.already_synced + len(found.videos) + found.remaining + found.postponed + found.filtered + left_out
+    assert found.total_found == counted == len(library)
+    archived = {name for name, video in named.items() if video["kind"] == "archived"}
+    assert found.already_synced == len(archived - found.reopened.keys()) == len(archived - set(tracker.reopened))
+    assert set(tracker.reopened) <= set(asked.media_ids or ())
+
+
+def test_the_notice_of_a_redrive_counts_what_was_archived_before() -> None:
+    names = [f"m{number}" for number in range(9)]
+    found = discover(
+        cast("GoProClient", FakeClient(*map(item, [*names, "failed"]))),
+        cast("Tracker", KnownTracker(*(record(name, Status.COMPLETED) for name in names))),
+        owner="run-1",
+        max_videos=10,
+        now=MAY,
+        selection=Selection(media_ids={"failed"}, redrive=True),
+    )
+    told = {
+        "execution_id": "redrive",
+        "status": "PARTIAL_FAILURE",
+        "total_found": found.total_found,
+        "already_synced": found.already_synced,
+        "new_count": len(found.videos),
+        "synced": 0,
+        "failed": 1,
+        "deferred": found.remaining,
+        "bytes_transferred": 0,
+        "duration_seconds": 1,
+        "failures": {"SourceMissingError": 1},
+        "failed_videos": [],
+    }
+    notice = notice_of(told, None, environment="prod", tracker_table_name="gopro-sync-tracker")
+    assert notice is not None
+    assert "10 videos found, 9 of them archived before" in notice.text
+    assert found.filtered == 0
