@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from gopro_sync.table.session_guard import SessionGuard
     from gopro_sync.table.source_etags import SourceEtagRecord
     from gopro_sync.table.tracker import Tracker
+    from gopro_sync.table.unarchived import UnarchivedVideos
 
 
 @lru_cache(maxsize=1)
@@ -165,6 +166,13 @@ def listing_record() -> ListingRecord:
     from gopro_sync.table.listing_record import ListingRecord
 
     return ListingRecord(_dynamodb_client(), settings().tracker_table_name)
+
+
+def unarchived_videos() -> UnarchivedVideos:
+    """Return the records of what is not archived."""
+    from gopro_sync.table.unarchived import UnarchivedVideos
+
+    return UnarchivedVideos(_dynamodb_client(), settings().tracker_table_name, clock=now_utc)
 
 
 def gopro_gate(*, run: str | None = None, taken_at_once: int = 1, patience_seconds: float = 0.0) -> SharedGate:

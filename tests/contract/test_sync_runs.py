@@ -12,6 +12,7 @@ import pytest
 
 from gates.template import Stack, state_machine
 from gopro_sync.errors import MAY_LAST_FOR_MONTHS
+from gopro_sync.run.never_archived import NOTHING_TO_TELL, NeverArchived
 from gopro_sync.run.notices import failure_of, notice_of
 from gopro_sync.run.run_end import read_run_end
 from tests.support.state_machine import (
@@ -72,6 +73,7 @@ class Cloud:
     unrecordable: tuple[str, ...] = ()
     reopened: tuple[str, ...] = ()
     """Those of the media ids that were archived before."""
+    never_archived: NeverArchived = NOTHING_TO_TELL
     found_without_record: int = 0
     """Ids whose record the table does not take."""
     would_do: dict[str, Any] | None = None
@@ -147,6 +149,7 @@ class Cloud:
             "reopened": len(self.reopened),
             "reopened_videos": [{"media_id": media_id, "reason": "GoPro lists 3"} for media_id in self.reopened],
             "found_without_record": self.found_without_record,
+            **self.never_archived.in_summary(),
             "unavailable": len(self.unavailable),
             "unavailable_videos": [{"media_id": media_id, "reason": "not_in_library"} for media_id in self.unavailable],
             **({} if self.would_do is None else {"dry_run": self.would_do}),
@@ -281,6 +284,10 @@ def test_all_new_videos_are_archived_and_the_run_says_so() -> None:
         "reopened": 0,
         "reopened_videos": [],
         "found_without_record": 0,
+        "gone": 0,
+        "gone_videos": [],
+        "waiting_in_vain": 0,
+        "waiting_in_vain_videos": [],
         "unavailable": 0,
         "unavailable_videos": [],
         "videos_pending": 3,
@@ -310,6 +317,19 @@ def test_re_opened_videos_are_counted_in_the_result_and_named_where_there_is_a_n
     (mail,) = failing.mails()
     assert "1 video was re-opened, since GoPro shows more of it; what is archived stays" in mail["Message"]
     assert "  a: GoPro lists 3\n" in mail["Message"]
+
+
+@pytest.mark.parametrize("media_ids", [(), ("a", "b")])
+def test_what_will_never_be_archived_is_told_by_a_run_that_succeeds(media_ids: tuple[str, ...]) -> None:
+    cloud = Cloud(
+        media_ids=media_ids,
+        never_archived=NeverArchived(gone={"m8": "GX010008.MP4"}, waiting_in_vain={"m9": "Hologram"}),
+    )
+    assert cloud.run().output["status"] == "SUCCEEDED"
+    (mail,) = cloud.mails()
+    assert mail["Subject"] == "GoPro Sync Videos Gone (prod): 1 video"
+    assert "  m8: GX010008.MP4\n" in mail["Message"]
+    assert "  m9: type Hologram\n" in mail["Message"]
 
 
 GAP: Final[dict[str, Any]] = {"stated": 8, "shown": 7, "refused_from": None}

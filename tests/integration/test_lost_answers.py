@@ -31,6 +31,7 @@ from gopro_sync.table.request_budget import GATE_KEY, SharedGate
 from gopro_sync.table.session_guard import GUARD_KEY, SessionGuard
 from gopro_sync.table.source_etags import SourceEtagRecord
 from gopro_sync.table.tracker import ClaimOutcome, Reopening, Status, Tracker
+from gopro_sync.table.unarchived import UnarchivedVideos
 from gopro_sync.table.video import Video
 from gopro_sync.telemetry.alerts import publish_alert
 from tests.support.lost_answers import LostAnswers
@@ -182,6 +183,22 @@ def test_a_record_of_before_writes_left_marks_is_re_opened(cloud: Cloud) -> None
     )
     reopening = Reopening(at=NOW, by="run-2", reason="GoPro lists 2 chapters", shown=Listed(chapter_count=2), times=1)
     assert cloud.tracker.reopen(cloud.tracker.get_many(["m1"])["m1"], reopening)
+
+
+def test_what_is_gone_and_what_waits_in_vain_is_told_by_the_run_whose_answer_was_lost(cloud: Cloud) -> None:
+    cloud.tracker.add_pending([a_video("m1")])
+    videos = UnarchivedVideos(cloud.dynamodb, TABLE, clock=lambda: NOW)
+    lost = LostAnswers(cloud.dynamodb, "UpdateItem", count=3)
+    assert (videos.mark_told("m1", run=OWNER), lost.left) == (True, 0)
+    assert not videos.mark_told("m1", run="run-2")
+    videos.mark_absent("m1", run=OWNER)
+    lost = LostAnswers(cloud.dynamodb, "UpdateItem", count=3)
+    assert (videos.mark_gone("m1", run=OWNER), lost.left) == (True, 0)
+    (video,) = videos.each()
+    assert (video.is_gone, video.gone_by, cloud.tracker.pending().count) == (True, OWNER, 0)
+    LostAnswers(cloud.dynamodb, "UpdateItem", count=3)
+    videos.mark_back(video)
+    assert (cloud.record("m1")["status"], cloud.tracker.pending().count) == ("PENDING", 1)
 
 
 def test_new_videos_are_recorded_once(cloud: Cloud) -> None:

@@ -25,7 +25,7 @@ from gopro_sync.gopro.library.listing import LibraryListing, list_library
 from gopro_sync.gopro.library.media import LISTING_FIELDS, MalformedRow, MediaItem, is_media_id, parse_row
 from gopro_sync.gopro.library.page import Page, PageRequest, parse_page
 from gopro_sync.gopro.session.session import Session
-from gopro_sync.gopro.statuses import error_for, error_of_item
+from gopro_sync.gopro.statuses import error_for, error_of_item, says_gone
 from gopro_sync.values.timestamps import iso_utc, now_utc
 
 _SEARCH_PATH = "/media/search"
@@ -109,6 +109,21 @@ class GoProClient:
             if not self.is_answering():
                 raise
             raise ItemUnreadableError(f"For this item alone: {odd.message}", media_id=media_id) from odd
+
+    def is_gone(self, media_id: str) -> bool:
+        """Whether GoPro says of an item's download that it does not have it; asked once.
+
+        Raises:
+            InvalidEventError: the id cannot be a media id.
+        """
+        path = _download_path(media_id)
+        self._gate.before_request()
+        answer = self._exchange.get(path, headers=self._headers, media_id=media_id)
+        error = error_for(answer, now=self._now(), media_id=media_id)
+        if isinstance(error, RetryableError):
+            raise error
+        self._gate.after_answer()
+        return says_gone(answer)
 
     def get_media(self, media_id: str) -> MediaItem | MalformedRow:
         """Asks for one item of the library.

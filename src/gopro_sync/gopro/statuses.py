@@ -86,6 +86,11 @@ def error_for(answer: Answer, *, now: datetime, media_id: str | None = None) -> 
     return GoProApiChangedError(said, media_id=media_id)
 
 
+def says_gone(answer: Answer) -> bool:
+    """Whether the answer to a question for one item says that GoPro no longer has it."""
+    return answer.status in {404, _GONE}
+
+
 def error_of_item(status: int, media_id: str) -> GoProSyncError:
     """The error that a status other than 200 stands for where GoPro answers the same session for other items.
 

@@ -17,6 +17,7 @@ from gopro_sync import composition
 from gopro_sync.cost.model import cost_of_run, deep_archive_usd_per_month, expected_usage
 from gopro_sync.cost.prices import load_prices
 from gopro_sync.errors import InvalidEventError, ThrottledError
+from gopro_sync.gopro.client import GoProClient
 from gopro_sync.handlers.entry_point import STATUS_OK, entry_point, execution_id_of
 from gopro_sync.handlers.session_source import session_for
 from gopro_sync.run.discovery import Discovery, discover
@@ -24,6 +25,7 @@ from gopro_sync.run.drift_report import report_drift
 from gopro_sync.run.forgotten_objects import forgotten_objects
 from gopro_sync.run.known_names import refuse_unknown_names
 from gopro_sync.run.library_owner import admit, owner_shown_by
+from gopro_sync.run.never_archived import NOTHING_TO_TELL, LookForThem, NeverArchived
 from gopro_sync.run.report import count_run, report
 from gopro_sync.run.run_files import write_manifest
 from gopro_sync.run.run_input import RunInput, read_run_input
@@ -93,8 +95,9 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
                 mending_command=composition.mending_command(),
             ),
             not_ready_after=timedelta(days=composition.settings().not_ready_after_days),
-            until=now_utc() + timedelta(milliseconds=context.get_remaining_time_in_millis()) - _RESERVE,
+            until=_end_of_work(context),
         )
+        never_archived = NOTHING_TO_TELL if asked.is_dry_run else _never_archived(client, found, event, context)
     except ThrottledError as error:
         gate.after_failure(error)
         raise
@@ -113,6 +116,7 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         **_unrecordable(found),
         **_reopened(found),
         **_forgotten_objects(found),
+        **never_archived.in_summary(),
         **_unavailable(found),
     }
     logger.info("Library listed", extra={"event_type": EventType.LIBRARY_LISTED, **answer})
@@ -125,6 +129,21 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         return answer | {"dry_run": _what_would_happen(found)}
     videos = [as_event(video, download_url=client.download_url(video.media_id)) for video in found.videos]
     return answer | _handed_over(event, videos, started_at)
+
+
+def _end_of_work(context: LambdaContext) -> datetime:
+    return now_utc() + timedelta(milliseconds=context.get_remaining_time_in_millis()) - _RESERVE
+
+
+def _never_archived(client: GoProClient, found: Discovery, event: JsonObject, context: LambdaContext) -> NeverArchived:
+    look = LookForThem(
+        client,
+        composition.unarchived_videos(),
+        run=execution_id_of(event, context),
+        clock=now_utc,
+        until=_end_of_work(context),
+    )
+    return look.after(found, waits_at_most=timedelta(days=composition.settings().not_ready_after_days))
 
 
 def _report(event: JsonObject, context: LambdaContext) -> dict[str, Any]:

@@ -52,6 +52,9 @@ class Discovery:
         drift: in what GoPro's answers differ from those that the client was written against.
         reopened: those of the videos to be archived that were archived before, with what GoPro shows more of them.
         gap: what GoPro's listing lacks; None if it is complete.
+        listed_ids: of all items that GoPro shows.
+        is_whole: whether these are all that there are: the listing is complete, and each row could be read.
+        unknown_types: GoPro's words, by id, of the items that wait since their type is not known.
     """
 
     videos: tuple[Video, ...]
@@ -68,6 +71,9 @@ class Discovery:
     drift: tuple[DriftFinding, ...] = ()
     reopened: Mapping[str, str] = field(default_factory=dict)
     gap: ListingGap | None = None
+    listed_ids: frozenset[str] = frozenset()
+    is_whole: bool = False
+    unknown_types: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def remaining(self) -> int:
@@ -159,6 +165,9 @@ def discover(
         drift=listing.drift,
         reopened=_reopened_by(owner, videos, records),
         gap=listing.gap,
+        listed_ids=frozenset(item.media_id for item in library.items),
+        is_whole=listing.gap is None and not library.malformed,
+        unknown_types=library.unknown_types,
     )
 
 

@@ -12,6 +12,7 @@ from gopro_sync.cost.prices import PRICES_REGION
 from gopro_sync.errors import MAY_LAST_FOR_MONTHS, IncompleteSourceError, InvalidEventError
 from gopro_sync.run.failed_videos import MOST_NAMED
 from gopro_sync.run.listing_gap import gap_to_tell, gap_told
+from gopro_sync.run.never_archived_told import gone_told, number_of, waiting_in_vain_told
 from gopro_sync.run.platform_faults import is_weather, what_it_is
 from gopro_sync.telemetry.alerts import LONGEST_MESSAGE_BYTES
 from gopro_sync.values.event_fields import (
@@ -155,13 +156,24 @@ def notice_of(
         subject = f"GoPro Sync Videos Left Out ({environment}): {_videos(summary, 'unrecordable')}"
     elif optional_count(summary, "found_without_record"):
         subject = f"GoPro Sync Records Missing ({environment}): run gopro-sync rebuild"
-    elif optional_flag(summary, "source_etags_decided"):
-        subject = f"GoPro Sync Note ({environment}): GoPro's ETags prove nothing here"
-    elif gap := gap_to_tell(summary):
-        subject = f"GoPro Sync Listing Incomplete ({environment}): {gap}"
+    elif told := _told_once(summary):
+        subject = f"GoPro Sync {told[0]} ({environment}): {told[1]}"
     else:
         return None
     return _sendable(subject, _not_all(summary, tracker_table_name, stopped))
+
+
+def _told_once(summary: JsonObject) -> tuple[str, str] | None:
+    """What is to be told although no video has failed, in a few words: the kind, and what of it."""
+    if optional_flag(summary, "source_etags_decided"):
+        return "Note", "GoPro's ETags prove nothing here"
+    if gap := gap_to_tell(summary):
+        return "Listing Incomplete", gap
+    if gone := optional_count(summary, "gone"):
+        return "Videos Gone", number_of(gone, "video")
+    if waiting := optional_count(summary, "waiting_in_vain"):
+        return "Items Waiting", number_of(waiting, "item")
+    return None
 
 
 def _partial_subject(summary: JsonObject, environment: str) -> str:
@@ -199,8 +211,7 @@ def _why_backlog_stopped(summary: JsonObject, backlog: Backlog) -> str:
 
 
 def _videos(summary: JsonObject, name: str) -> str:
-    count = required_count(summary, name)
-    return "1 video" if count == 1 else f"{count} videos"
+    return number_of(required_count(summary, name), "video")
 
 
 def _why_stopped(error: str, because: str, counts: str) -> str:
@@ -251,6 +262,9 @@ def _critical(summary: JsonObject, failure: Failure) -> str:
             "",
             f"{failure.error}: {failure.message}",
             "",
+            # Told once, also by a run that went wrong after it.
+            *gone_told(summary),
+            *waiting_in_vain_told(summary),
             f"Execution: {execution_id}",
             f"Started: {required_text(summary, 'started_at')}",
             *_console_address(execution_id),
@@ -268,6 +282,8 @@ def _not_all(summary: JsonObject, tracker_table_name: str, stopped: str) -> str:
             *_records_missing(summary, tracker_table_name),
             *_etags_decided(summary, tracker_table_name),
             *gap_told(summary),
+            *gone_told(summary),
+            *waiting_in_vain_told(summary),
             *_waiting(summary),
             f"In this run: {_counts(summary)} left. {_transferred(summary)}.",
             "",
@@ -301,6 +317,8 @@ def _partial(summary: JsonObject, tracker_table_name: str, *, stopped: str) -> s
             *_records_missing(summary, tracker_table_name),
             *_etags_decided(summary, tracker_table_name),
             *gap_told(summary),
+            *gone_told(summary),
+            *waiting_in_vain_told(summary),
             *_waiting(summary),
             f"Execution: {execution_id}",
             *_console_address(execution_id),

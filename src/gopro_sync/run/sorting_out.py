@@ -39,6 +39,12 @@ class SortedOut:
         return [item for item in self.items if self.reasons.get(item.media_id) in WAITING_REASONS]
 
     @property
+    def unknown_types(self) -> Mapping[str, str]:
+        """GoPro's words for the types that this version does not know, by id of the item."""
+        unknown = SkipReason.UNKNOWN_TYPE
+        return {item.media_id: item.type for item in self.items if self.reasons.get(item.media_id) is unknown}
+
+    @property
     def ids_of_records(self) -> list[str]:
         """The ids of all items that may have a record."""
         waits = WAITING_REASONS | {None}

@@ -4,7 +4,8 @@
 A person may make COMPLETED of FAILED (``acceptance.py``), or of what lies in the bucket (``rebuilding.py``). COMPLETED
 is left only where GoPro shows more of a video than is archived, or another upload of it: the lister makes it PENDING
 again (`Tracker.reopen`), and its files stay recorded. FAILED is written by the state machine
-(``statemachine/sync.asl.json``, MarkVideoFailed), since only it knows that the retries are used up. Where the run and
+(``statemachine/sync.asl.json``, MarkVideoFailed), since only it knows that the retries are used up; of a video that is
+gone at GoPro, and so was not tried, by the lister (``unarchived.py``). Where the run and
 not the video has failed, the video becomes again what it was before the run took it, PENDING or FAILED. Two runs cannot
 work on one video: who claims it holds a lease, by conditional write, until it ends or expires.
 

@@ -37,6 +37,8 @@ class EventType(StrEnum):
     MEDIA_ITEM_SKIPPED = "media_item_skipped"
     VIDEO_NOT_RECORDED = "video_not_recorded"
     VIDEO_REOPENED = "video_reopened"
+    VIDEO_GONE = "video_gone"
+    ABSENT_VIDEOS_LEFT = "absent_videos_left"
     RECORDS_MISSING = "records_missing"
     RUN_LIMIT_REACHED = "run_limit_reached"
     GOPRO_PAUSED = "gopro_paused"

@@ -19,6 +19,7 @@ from gopro_sync.errors import (
     ItemUnreadableError,
     MediaGoneError,
     NetworkError,
+    RetryableError,
     SessionRefusedError,
     ThrottledError,
 )
@@ -94,6 +95,23 @@ def test_one_item_tells_when_it_was_uploaded(setting: MakeSetting) -> None:
 def test_one_item_of_another_form_is_no_failure(setting: MakeSetting) -> None:
     here = setting(lambda _: httpx.Response(200, json={"media": []}))
     assert isinstance(here.client.get_media("a1"), MalformedRow)
+
+
+@pytest.mark.parametrize(("code", "is_gone"), [(200, False), (404, True), (410, True), (401, False), (451, False)])
+def test_an_item_is_gone_only_by_gopros_own_word_asked_for_once(
+    setting: MakeSetting, code: int, *, is_gone: bool
+) -> None:
+    here = setting(status(code))
+    assert here.client.is_gone("a1") is is_gone
+    assert [request.url.path for request in here.api.requests] == ["/media/a1/download"]
+
+
+@pytest.mark.parametrize("reply", [status(500), status(429), silent, breaking_off])
+def test_an_outage_says_nothing_of_an_item_and_is_not_asked_again(setting: MakeSetting, reply: Reply) -> None:
+    here = setting(reply)
+    with pytest.raises(RetryableError):
+        here.client.is_gone("a1")
+    assert len(here.api.requests) == 1
 
 
 # --- what a request carries ------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from gopro_sync.gopro.library.media import MediaItem
 from gopro_sync.gopro.session.session import Session
 from gopro_sync.handlers import media_lister
 from gopro_sync.table.tracker import Lookup, Recording
+from gopro_sync.table.unarchived import UnarchivedVideo
 from gopro_sync.table.video import Video
 from tests.support.lambda_context import FakeLambdaContext
 
@@ -36,6 +37,9 @@ class Library:
 
     def download_url(self, media_id: str) -> str:
         return f"https://api.gopro.com/media/{media_id}/download"
+
+    def each(self) -> list[UnarchivedVideo]:
+        return []
 
     def look_up(self, _media_ids: object, *, until: datetime) -> Lookup:
         self.until.append(until)
@@ -57,6 +61,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
     monkeypatch.setattr(composition, "gopro_client", lambda _session, _gate: library)
     monkeypatch.setattr(composition, "tracker", lambda: library)
     monkeypatch.setattr(composition, "owner_record", lambda: None)
+    monkeypatch.setattr(composition, "unarchived_videos", lambda: library)
     monkeypatch.setattr(composition, "s3_client", lambda: None)
     monkeypatch.setattr(media_lister, "forgotten_objects", lambda *_, **__: {"found_without_record": 0})
     yield library

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
@@ -218,7 +218,7 @@ def record(media_id: str, status: Status, **fields: Any) -> TrackerRecord:
     return TrackerRecord(status=status, **{**standard, **fields})
 
 
-RECORDS: Final = {
+RECORDS: Final[dict[str, Callable[[str], TrackerRecord | None]]] = {
     "none": lambda _: None,
     "pending": lambda name: record(name, Status.PENDING),
     "archived": lambda name: record(name, Status.COMPLETED),
@@ -227,7 +227,9 @@ RECORDS: Final = {
     "leased": lambda name: record(name, Status.IN_PROGRESS, lease_owner="run-0", lease_expires_at=2**40),
 }
 KINDS: Final = [*RECORDS, "left", "refused", "unreadable"]
-ALONE: Final = st.builds(dict, kind=st.sampled_from(KINDS), is_asked=st.booleans(), chapters=st.integers(1, 2))
+ALONE: Final[st.SearchStrategy[dict[str, Any]]] = st.builds(
+    dict, kind=st.sampled_from(KINDS), is_asked=st.booleans(), chapters=st.integers(1, 2)
+)
 
 
 @given(library=st.lists(ALONE, max_size=12), max_videos=st.integers(1, 5), is_redrive=st.booleans())

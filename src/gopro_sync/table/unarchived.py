@@ -1,0 +1,186 @@
+"""What the table has of videos that are not archived, and the marks of those that GoPro lists no more.
+
+Nothing here changes a record that is COMPLETED. Each write holds only while the record is as it has to be for it, so
+that a run that is at work on the video keeps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from gopro_sync.aws.answers import Service, answer_of
+from gopro_sync.errors import MediaGoneError
+from gopro_sync.table.record_update import update_record
+from gopro_sync.table.tracker import Status
+from gopro_sync.table.values import from_attribute_values, to_attribute_values
+from gopro_sync.values.outside_values import text_or_none, zoned_moment_or_none
+from gopro_sync.values.timestamps import epoch_seconds, iso_utc
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_GONE: Final = MediaGoneError.__name__
+_SAID: Final = "Two complete listings did not show this item, and GoPro no longer has it"
+_IS_FREE: Final = (
+    "(#status IN (:pending, :failed) OR (#status = :in_progress "
+    "AND (attribute_not_exists(lease_owner) OR lease_expires_at < :now_epoch)))"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnarchivedVideo:
+    """A video that is not archived, as far as is needed to say whether it ever will be.
+
+    Attributes:
+        media_id: GoPro's id.
+        filename: GoPro's name; empty if there is none.
+        first_seen_at: when it was recorded; None in records of earlier versions.
+        is_gone: whether GoPro no longer has it.
+        gone_by: the run that found out by asking, since it was not listed any more; None for all others.
+        absent_since: when a complete listing did not show it for the first time; None if all do.
+        absent_by: the run whose listing that was.
+        asked_at: when GoPro was last asked for it because of that.
+        told_by: the run that told people that it waits in vain; None if none has.
+    """
+
+    media_id: str
+    filename: str
+    first_seen_at: datetime | None
+    is_gone: bool
+    gone_by: str | None
+    absent_since: datetime | None
+    absent_by: str | None
+    asked_at: datetime | None
+    told_by: str | None
+
+
+class UnarchivedVideos:
+    """The records of the table that are not COMPLETED.
+
+    All methods raise `AccessDeniedError`, `ConfigurationError` (no such table) or `TrackerError` (DynamoDB failed after
+    botocore's own retries).
+
+    Args:
+        client: a DynamoDB client.
+        table_name: the tracker's table.
+        clock: returns the time, aware.
+    """
+
+    def __init__(self, client: DynamoDBClient, table_name: str, *, clock: Callable[[], datetime]) -> None:
+        self._client = client
+        self._table_name = table_name
+        self._clock = clock
+
+    def each(self) -> Iterator[UnarchivedVideo]:
+        """Read the whole table, consistently: what an earlier call of the same run has marked is marked."""
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._table_name,
+            ConsistentRead=True,
+            FilterExpression="#status IN (:pending, :in_progress, :failed)",
+            ProjectionExpression="media_id, filename, first_seen_at, error_type, gone_by, absent_since, absent_by, "
+            "absence_asked_at, vain_wait_told_by",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues=to_attribute_values(
+                {":pending": Status.PENDING, ":in_progress": Status.IN_PROGRESS, ":failed": Status.FAILED}
+            ),
+        )
+        with answer_of(Service.DYNAMODB, "Scan") as call:
+            for page in pages:
+                yield from (_video(from_attribute_values(item)) for item in call.field(page, "Items"))
+
+    def mark_absent(self, media_id: str, *, run: str) -> None:
+        """Record that a complete listing does not show the video; an earlier such mark stays."""
+        self._update(
+            media_id,
+            "SET absent_since = :now, absent_by = :run",
+            {":now": iso_utc(self._clock()), ":run": run},
+            condition=f"{_IS_FREE} AND attribute_not_exists(absent_since)",
+        )
+
+    def mark_asked(self, media_id: str) -> None:
+        """Record that GoPro was asked for a video that it does not list, and did not say that it is gone."""
+        self._update(
+            media_id,
+            "SET absence_asked_at = :now",
+            {":now": iso_utc(self._clock())},
+            condition=f"{_IS_FREE} AND attribute_exists(absent_since)",
+        )
+
+    def mark_gone(self, media_id: str, *, run: str) -> bool:
+        """Record as FAILED, with no further attempt, what GoPro does not list and no longer has.
+
+        Args:
+            media_id: the video.
+            run: who found out, and tells people.
+
+        Returns:
+            Whether it was done; not if a run has taken the video, or it was listed again.
+        """
+        return self._update(
+            media_id,
+            "SET #status = :failed, error_type = :gone, error_message = :message, failed_at = :now, "
+            "sync_timestamp = :now, gone_by = :run "
+            "REMOVE waiting_reason, next_attempt_after, lease_owner, lease_expires_at",
+            {":gone": _GONE, ":message": _SAID, ":now": iso_utc(self._clock()), ":run": run},
+            condition=f"{_IS_FREE} AND attribute_exists(absent_since)",
+        )
+
+    def mark_back(self, video: UnarchivedVideo) -> None:
+        """Take the marks away from a video that GoPro lists again; what was called gone is PENDING."""
+        marks = "absent_since, absent_by, absence_asked_at, gone_by"
+        if not video.is_gone:
+            is_not_gone = "(attribute_not_exists(error_type) OR error_type <> :gone)"
+            self._update(video.media_id, f"REMOVE {marks}", {":gone": _GONE}, condition=f"{_IS_FREE} AND {is_not_gone}")
+            return
+        self._update(
+            video.media_id,
+            f"SET #status = :pending REMOVE error_type, error_message, next_attempt_after, sync_timestamp, {marks}",
+            {":gone": _GONE},
+            condition=f"{_IS_FREE} AND error_type = :gone",
+        )
+
+    def mark_told(self, media_id: str, *, run: str) -> bool:
+        """Record that people are told of a video that waits in vain; return whether that is for this run to do."""
+        return self._update(
+            media_id,
+            "SET vain_wait_told_by = :run",
+            {":run": run},
+            condition=f"{_IS_FREE} AND (attribute_not_exists(vain_wait_told_by) OR vain_wait_told_by = :run)",
+        )
+
+    def _update(self, media_id: str, expression: str, values: Mapping[str, Any], *, condition: str) -> bool:
+        outcome = update_record(
+            self._client,
+            self._table_name,
+            media_id,
+            expression,
+            {
+                ":pending": Status.PENDING,
+                ":failed": Status.FAILED,
+                ":in_progress": Status.IN_PROGRESS,
+                ":now_epoch": epoch_seconds(self._clock()),
+                **values,
+            },
+            condition=condition,
+            names={"#status": "status"},
+            media_id=media_id,
+        )
+        return outcome.is_done
+
+
+def _video(item: Mapping[str, Any]) -> UnarchivedVideo:
+    # What somebody has made unreadable counts as not there: a mark is then made once more.
+    return UnarchivedVideo(
+        media_id=item["media_id"],
+        filename=text_or_none(item.get("filename")) or "",
+        first_seen_at=zoned_moment_or_none(item.get("first_seen_at")),
+        is_gone=item.get("error_type") == _GONE,
+        gone_by=text_or_none(item.get("gone_by")),
+        absent_since=zoned_moment_or_none(item.get("absent_since")),
+        absent_by=text_or_none(item.get("absent_by")),
+        asked_at=zoned_moment_or_none(item.get("absence_asked_at")),
+        told_by=text_or_none(item.get("vain_wait_told_by")),
+    )
