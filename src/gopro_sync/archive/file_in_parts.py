@@ -61,7 +61,9 @@ def _proved(
         return None
     if upload.source_etag != origin.file.etag:
         proved = {number: str(checksum) for number, checksum in held.items()}
-        upload = progress.upload = replace(upload, source_etag=origin.file.etag).with_proved(proved)
+        # The checksum of the whole was that of the file under the other ETag: parts that are missing here may differ.
+        of_today = replace(upload, source_etag=origin.file.etag, whole_crc64nvme=None)
+        upload = progress.upload = of_today.with_proved(proved)
         means.on_upload_changed(upload)
     return upload
 

@@ -10,10 +10,11 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
+from awscrt import checksums
 
 from gopro_sync.archive.engine import OpenUpload, TransferOutcome
 from gopro_sync.errors import AccessDeniedError, GoProSyncError, NetworkError, StorageError, TrackerError
-from local.s3_server import S3Fault, S3Part
+from local.s3_server import S3Fault, S3Object, S3Part, s3_form
 from local.simulator import Fault, FaultName
 from tests.integration.archive.conftest import FALLBACK_KEY, KEY, MIB, Bench
 
@@ -85,6 +86,30 @@ def test_killed_after_completion_but_before_it_was_recorded(bench: Bench) -> Non
     assert len(bench.source.requests) == requests + 1  # the probe
     assert result.file.checksum_crc64nvme == bench.s3.objects[KEY].crc64nvme
     assert len(bench.created) == 1
+
+
+def test_the_checksum_of_an_older_edition_proves_nothing_under_the_etag_of_today(bench: Bench) -> None:
+    bench.s3.faults = [S3Fault(operation="CompleteMultipartUpload", status=403, code="AccessDenied", count=1)]
+    with pytest.raises(AccessDeniedError):
+        bench.transfer()
+    older, upload_id = bench.source.content, bench.created[0].upload_id
+    del bench.s3.uploads[upload_id].parts[4]
+    bench.source.content, bench.source.etag = older[:-1] + bytes([older[-1] ^ 1]), "of-today"
+
+    def die(upload: OpenUpload) -> None:
+        bench.note(upload)
+        raise Killed
+
+    bench.record = die
+    with pytest.raises(Killed):
+        bench.transfer(resume=bench.created[0])
+    bench.record = None
+    # What S3 had been asked for is done now, as it may be after an answer that said nothing.
+    crc, headers = checksums.crc64nvme(older), bench.s3.uploads.pop(upload_id).headers
+    bench.s3.objects[KEY] = S3Object(data=older, size_bytes=len(older), crc64nvme=s3_form(crc), headers=headers)
+
+    assert bench.transfer(resume=bench.created[0]).file.s3_key == FALLBACK_KEY
+    bench.assert_archived(FALLBACK_KEY)
 
 
 def test_an_upload_that_was_opened_but_never_recorded_is_freed(bench: Bench) -> None:
