@@ -7,13 +7,15 @@ from typing import Final
 
 from gopro_sync.archive.engine import Archived, KnownEtags
 from gopro_sync.archive.integrity import SourceEtagProof
-from gopro_sync.errors import TrackerError
+from gopro_sync.errors import RequestRefusedError, TrackerError
 from gopro_sync.gopro.library.drift import etag_mismatch
 from gopro_sync.run.drift_report import report_drift
 from gopro_sync.table.source_etags import EtagEvidence, SourceEtagRecord
 from gopro_sync.telemetry.logs import EventType, logger
 
 _NOTHING: Final = EtagEvidence()
+# The second one where the record was changed by hand, so that nothing can be added to it.
+_FAILURES: Final = (TrackerError, RequestRefusedError)
 
 
 class LibraryEtags:
@@ -37,7 +39,7 @@ class LibraryEtags:
         """Returns what a transfer needs to know."""
         if self._evidence is None:
             self._evidence = _NOTHING
-            with suppress(TrackerError):
+            with suppress(*_FAILURES):
                 self._evidence = self._record.known()
         return KnownEtags(
             block_sizes=tuple(sorted(self._evidence.block_sizes)),
@@ -47,7 +49,7 @@ class LibraryEtags:
 
     def note(self, media_id: str, archived: Archived) -> None:
         """Remember what came of the comparison with one file's ETag."""
-        with suppress(TrackerError):
+        with suppress(*_FAILURES):
             match archived.file.etag_proof:
                 case SourceEtagProof.MATCHED:
                     self._evidence = self._record.note_match(self._new_block_bytes(archived))

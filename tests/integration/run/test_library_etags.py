@@ -14,7 +14,7 @@ from gopro_sync.archive.part_plan import PartLimits
 from gopro_sync.errors import TrackerError
 from gopro_sync.run.notices import notice_of
 from gopro_sync.run.video import VideoResult, VideoStatus
-from gopro_sync.table.source_etags import FILES_TO_PROVE, SourceEtagRecord
+from gopro_sync.table.source_etags import ETAGS_KEY, FILES_TO_PROVE, SourceEtagRecord
 from local.simulator import SourceFile
 from local.simulator.cloud import SimulatedCloud
 from tests.integration.run import test_video_archiving
@@ -121,6 +121,16 @@ def test_a_table_that_fails_for_the_evidence_fails_no_video(world: World, monkey
     monkeypatch.setattr(SourceEtagRecord, "note_match", fail)
     world.verifies_etags = True
     world.put(recording(MIB))
+
+    assert proofs(night(world, "run-1")) == [SourceEtagProof.MATCHED]
+
+
+@pytest.mark.parametrize("field", ["matched_files", "block_sizes"])
+def test_a_record_that_was_changed_by_hand_fails_no_video(world: World, field: str) -> None:
+    """DynamoDB refuses to add to what is no number, and no set."""
+    world.dynamodb.put_item(TableName=TABLE, Item={"media_id": {"S": ETAGS_KEY}, field: {"S": "many"}})
+    world.verifies_etags = True
+    world.put(recording(LARGE + MIB))
 
     assert proofs(night(world, "run-1")) == [SourceEtagProof.MATCHED]
 
