@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from operator import attrgetter
 
 from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.archive.object_key import chapter_key, fallback_key, lens_key, next_edition_key
-from gopro_sync.archive.open_upload import NO_UPLOAD, OpenUpload
+from gopro_sync.archive.open_upload import OpenUpload
 from gopro_sync.errors import GoProSyncError, IntegrityError, KeyConflictError
 from gopro_sync.gopro.library.download import Offer
 from gopro_sync.table.tracker import TrackerRecord
@@ -34,7 +34,8 @@ class Chapters:
         files, upload = _named_as_at_gopro(record, offer.listed)
         self._files = {file.file_id: file for file in files}
         self._uploads = {} if upload is None else {upload.file_id: upload}
-        self._unfinished = upload if self._uploads.keys() - self._files.keys() - set(self._offered) else None
+        is_left = upload is not None and (upload.file_id in self._files or upload.file_id not in self._offered)
+        self._unfinished = upload if is_left else None
         self._troubles: dict[FileId, GoProSyncError] = {
             file_id: trouble for file_id, trouble in offer.doubtful.items() if file_id not in self._files
         }
@@ -68,17 +69,17 @@ class Chapters:
         """Return the first file that could not be archived, and why."""
         return min(self._troubles.items(), key=lambda trouble: trouble[0].place, default=None)
 
-    def wanted(self, *, replaced: Collection[FileId] = ()) -> list[FileId]:
-        """Return what is to be copied of what GoPro offers, in this order.
+    def wanted(self) -> list[FileId]:
+        """Return what GoPro offers and S3 has not, in the order in which it is to be copied."""
+        return self.in_turn(file_id for file_id in self._offered if file_id not in self._files)
+
+    def in_turn(self, file_ids: Iterable[FileId]) -> list[FileId]:
+        """Return files in the order in which they are to be copied.
 
         The one whose upload is recorded comes first: another one's upload would take its place in the record. Where
         there was no ETag it comes last: it has to be copied from the start, and may never come to its end.
-
-        Args:
-            replaced: files in S3 of which GoPro has another edition by now.
         """
-        wanted = [file_id for file_id in self._offered if file_id not in self._files or file_id in replaced]
-        return sorted(wanted, key=self._turn_of)
+        return sorted(file_ids, key=self._turn_of)
 
     def is_offered(self, file_id: FileId) -> bool:
         """Say whether GoPro offers the file now."""
@@ -112,19 +113,25 @@ class Chapters:
     def note(self, upload: OpenUpload) -> None:
         """Take note of an upload that is under way."""
         self._uploads[upload.file_id] = upload
+        self._leave_no_longer(upload.file_id)
 
     def add(self, file: ArchivedFile) -> None:
         """Take note of a file that is in S3 now."""
         self._files[file.file_id] = file
+        self._leave_no_longer(file.file_id)
 
     def leave(self, file_id: FileId, trouble: GoProSyncError) -> None:
         """Take note of why a file could not be archived."""
         self._troubles[file_id] = trouble
         upload = self._uploads.get(file_id)
         is_given_up = isinstance(trouble, IntegrityError | KeyConflictError)
-        is_damage = upload is not None and upload.upload_id == NO_UPLOAD
-        if is_damage or not is_given_up:
+        is_of_damage = upload is not None and upload.replaces is not None
+        if is_of_damage or not is_given_up:
             self._unfinished = self._unfinished or upload
+
+    def _leave_no_longer(self, file_id: FileId) -> None:
+        if self._unfinished is not None and self._unfinished.file_id == file_id:
+            self._unfinished = None
 
     def _turn_of(self, file_id: FileId) -> int:
         upload = self._uploads.get(file_id)

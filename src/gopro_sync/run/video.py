@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
@@ -39,6 +39,7 @@ from gopro_sync.errors import (
     SourceChangedError,
     SourceLostError,
     SourceMissingError,
+    SourceResponseError,
     SourceUrlExpiredError,
 )
 from gopro_sync.gopro.client import GoProClient
@@ -65,12 +66,15 @@ _HELD_BY_ANOTHER: Final = "another run is at work on it"
 _SHORTEST_WAIT_SECONDS: Final = 5
 # Of one file, and nothing to wait for: the video's other files are copied all the same.
 _TROUBLES_OF_ONE_FILE: Final = (
+    GoProApiChangedError,
     IntegrityError,
     KeyConflictError,
     SourceLostError,
     SourceMissingError,
     SourceUrlExpiredError,
 )
+# Of one file, and waited for: it holds up the others until the last try.
+_PASSING_TROUBLES_OF_ONE_FILE: Final = (NetworkError, SourceChangedError, SourceResponseError)
 
 
 @unique
@@ -301,22 +305,25 @@ class VideoTransfer:
         self._tell_start(video, record)
         urls = _SignedUrls(lambda: self._offer(video))
         chapters = Chapters(video, record, urls.offer)
+        archived_before = chapters.finished
         bytes_sent = 0
-        wanted = chapters.wanted(replaced=self._replaced(video, chapters, urls, patience))
-        for file_id in wanted:
-            transferred = self._archive_or_leave(video, record, file_id, urls, chapters, patience=patience)
-            if transferred is None:
-                continue
-            bytes_sent += transferred.bytes_sent
-            if isinstance(transferred, Paused):
-                if transferred.is_in_vain and transferred.bytes_sent == bytes_sent:
-                    self._refuse_to_begin_for_ever(video, file_id, bytes_sent)
-                return self._paused(video, chapters.finished, bytes_sent)
-            if self._etags is not None:
-                self._etags.note(media_id, transferred)
-            chapters.add(transferred.file)
-            if file_id is not wanted[-1]:
-                self._save(media_id, chapters.finished, chapters.unfinished_upload, patience)
+        # What is missing comes first: what is there already may take long to compare.
+        for some in (chapters.wanted, lambda: self._replaced(video, archived_before, chapters, urls, patience)):
+            wanted = some()
+            for file_id in wanted:
+                transferred = self._archive_or_leave(video, record, file_id, urls, chapters, patience=patience)
+                if transferred is None:
+                    continue
+                bytes_sent += transferred.bytes_sent
+                if isinstance(transferred, Paused):
+                    if transferred.is_in_vain and transferred.bytes_sent == bytes_sent:
+                        self._refuse_to_begin_for_ever(video, file_id, bytes_sent)
+                    return self._paused(video, chapters.finished, bytes_sent)
+                if self._etags is not None:
+                    self._etags.note(media_id, transferred)
+                chapters.add(transferred.file)
+                if archived_before or file_id is not wanted[-1]:
+                    self._save(media_id, chapters.finished, chapters.unfinished_upload, patience)
         self._refuse_less_than_all(video, chapters, patience)
         with subsegment(Part.TRACKER, run=self._owner, media_id=media_id):
             self._tracker.complete(media_id, owner=self._owner, files=chapters.finished)
@@ -341,12 +348,21 @@ class VideoTransfer:
                 return self._archive_chapter(video, record, file_id, urls, chapters, patience=patience)
         except _TROUBLES_OF_ONE_FILE as trouble:
             chapters.leave(file_id, trouble)
-        except RetryableError as error:
-            refused = patience.refusal_in(error)
-            if refused is None:
+        except RetryableError as passing:
+            refused = patience.refusal_in(passing)
+            if refused is None and not self._is_left_alone(passing):
                 raise
-            chapters.leave(file_id, refused)
+            chapters.leave(file_id, refused or passing)
         return None
+
+    def _is_left_alone(self, passing: RetryableError) -> bool:
+        """Whether a file is given up for now, so that the video's others are copied; the error is told after them."""
+        is_of_one_file = isinstance(passing, _PASSING_TROUBLES_OF_ONE_FILE) and passing is not self._unanswered
+        has_time = self._seconds_left() >= _LEAST_USEFUL_SECONDS
+        return is_of_one_file and has_time and self._is_in_vain_to_wait_for(passing)
+
+    def _is_in_vain_to_wait_for(self, passing: RetryableError) -> bool:
+        return self._is_last_try and not is_waited_for(passing)
 
     def _save(
         self, media_id: str, files: tuple[ArchivedFile, ...], upload: OpenUpload | None, patience: Patience
@@ -354,28 +370,37 @@ class VideoTransfer:
         patience.came_to(files, upload)
         self._tracker.save_progress(media_id, owner=self._owner, files=files, upload=upload)
 
-    def _replaced(self, video: Video, chapters: Chapters, urls: _SignedUrls, patience: Patience) -> frozenset[FileId]:
-        """Returns the files in S3 of which GoPro has another edition by now, such as a longer one.
+    def _replaced(
+        self,
+        video: Video,
+        archived_before: Sequence[ArchivedFile],
+        chapters: Chapters,
+        urls: _SignedUrls,
+        patience: Patience,
+    ) -> list[FileId]:
+        """Returns those of the files that were in S3 before of which GoPro has another edition by now, as a longer one.
 
         A file that cannot be asked for is kept: what is archived is not condemned for what GoPro has no longer.
         """
-        replaced = set[FileId]()
-        for file in chapters.finished:
+        replaced = list[FileId]()
+        for file in archived_before:
             if not chapters.is_offered(file.file_id):
                 continue
             try:
                 same = self._compared_with_source(video, file, urls)
-            except (GoProApiChangedError, *_TROUBLES_OF_ONE_FILE):
+            except _TROUBLES_OF_ONE_FILE:
                 continue
             except (*PASSING_ERRORS, SourceChangedError) as passing:
-                if patience.refusal_in(passing) is None and (is_waited_for(passing) or not self._is_last_try):
+                if patience.refusal_in(passing) is None and not self._is_in_vain_to_wait_for(passing):
                     raise
                 continue
             if same is None:
-                replaced.add(file.file_id)
+                replaced.append(file.file_id)
             else:
                 chapters.add(same)
-        return frozenset(replaced)
+                if same != file:  # once is enough for each new ETag: it may have taken long
+                    self._save(video.media_id, chapters.finished, chapters.unfinished_upload, patience)
+        return chapters.in_turn(replaced)
 
     def _compared_with_source(self, video: Video, file: ArchivedFile, urls: _SignedUrls) -> ArchivedFile | None:
         with subsegment(Part.TRANSFER, run=self._owner, media_id=video.media_id):
@@ -399,8 +424,11 @@ class VideoTransfer:
             file_id, trouble = chapters.first_trouble
             if chapters.possible_count == 1:
                 raise trouble
-            what = f"{str(file_id).capitalize()}: {trouble.message}; archived are {missing}"
-            raise type(trouble)(what, media_id=video.media_id) from trouble
+            archived = "its older edition is archived" if missing is None else f"archived are {missing}"
+            told = type(trouble)(f"{str(file_id).capitalize()}: {trouble.message}; {archived}", media_id=video.media_id)
+            if isinstance(told, RetryableError) and isinstance(trouble, RetryableError):
+                told.retry_after_seconds = trouble.retry_after_seconds
+            raise told from trouble
         raise IncompleteSourceError(f"GoPro lists more than it offers: archived are {missing}", media_id=video.media_id)
 
     def _tell_start(self, video: Video, record: TrackerRecord) -> None:

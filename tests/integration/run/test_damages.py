@@ -350,6 +350,25 @@ def test_an_archived_chapter_that_cannot_be_asked_for_now_is_asked_for_in_the_ne
     assert_archived_is_todays(world, world.archive(found))
 
 
+def test_a_comparison_that_takes_longer_than_an_invocation_keeps_no_other_chapter_from_being_archived(
+    world: World,
+) -> None:
+    found = archive_first_chapter(world, LARGE, SMALL)
+    world.fail(under_etag("two"))
+    world.s3.faults = [S3Fault(operation="GetObject", status=403, code="InvalidObjectState", count=99)]
+    world.seconds_left = lambda: 900.0 if world.s3.count("GetObject", 403) == 0 else 29.0
+
+    with pytest.raises(NetworkError):
+        world.archive(found, is_last_try=False)
+    assert [file["M"]["item_number"]["N"] for file in world.record()["files"]] == ["1", "2"]
+    world.s3.requests.clear()
+
+    result = world.archive(found)
+
+    assert_archived_is_todays(world, result)
+    assert result.bytes_sent == 0
+
+
 def test_a_copy_in_the_place_of_an_older_edition_is_gone_on_with(world: World) -> None:
     found = archive_first_chapter(world, LARGE, SMALL)
     world.put(edition(LARGE, SMALL, number=2))
@@ -375,8 +394,11 @@ def test_a_source_that_is_another_one_each_time_fills_no_bucket(world: World) ->
 
     with pytest.raises(KeyConflictError, match="Chapter 1: GoPro has replaced chapter 1 again and again"):
         world.archive(found)
+    world.fail(under_etag("edition-5"))
+    with pytest.raises(KeyConflictError, match="its older edition is archived"):
+        world.archive(found)
 
-    assert set(world.s3.objects) == kept
+    assert set(world.s3.objects) == kept | {"gopro-videos/2026/05/GX020456.MP4"}
     assert len(kept) == 4
 
 

@@ -26,6 +26,7 @@ from gopro_sync.archive.surroundings import Surroundings
 from gopro_sync.errors import (
     AccessDeniedError,
     ConfigurationError,
+    GoProApiChangedError,
     GoProSyncError,
     GoProUnavailableError,
     IncompleteSourceError,
@@ -39,11 +40,13 @@ from gopro_sync.errors import (
     SessionRefusedError,
     SourceLostError,
     SourceMissingError,
+    SourceResponseError,
     StorageError,
     ThrottledError,
 )
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.http import RetryPolicy, open_http_client
+from gopro_sync.gopro.library.download import Offer
 from gopro_sync.gopro.session.session import Session
 from gopro_sync.run.discovery import Discovery, discover
 from gopro_sync.run.source_etags import LibraryEtags
@@ -51,6 +54,7 @@ from gopro_sync.run.video import Invocation, VideoResult, VideoStatus, VideoTran
 from gopro_sync.table.request_budget import GATE_KEY, SharedGate
 from gopro_sync.table.source_etags import SourceEtagRecord
 from gopro_sync.table.tracker import Status, Tracker
+from gopro_sync.values.file_id import FileId
 from gopro_sync.values.timestamps import now_utc
 from local.s3_server import S3Fault
 from local.simulator import Fault, Library, SimulatedItem, Simulator, SourceFile
@@ -429,6 +433,59 @@ def test_a_chapter_that_the_cdn_lacks_keeps_no_other_from_being_archived(world: 
     world.fail()
     assert world.archive(world.discover()).bytes_sent == 2 * MIB
     world.assert_archived_whole()
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault(FaultName.SERVER_ERROR), NetworkError),
+        (Fault(FaultName.SERVER_ERROR, status=400), SourceResponseError),
+        (Fault(FaultName.HTML_PAGE), SourceResponseError),
+        (Fault(FaultName.SERVER_ERROR, status=429), ThrottledError),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_chapter_that_the_cdn_never_gives_keeps_no_other_from_being_archived_after_the_last_try(
+    world: World, fault: Fault, error: type[GoProSyncError]
+) -> None:
+    world.put(recording(MIB, 2 * MIB))
+    found = world.discover()
+    world.fail(replace(fault, endpoint=Endpoint.CDN, item_number=1))
+    with pytest.raises(error):
+        world.archive(found, is_last_try=False)
+    assert world.s3.objects == {}, "time may mend it"
+    world.now += timedelta(hours=1)  # a pause for all, if there was one, is over
+
+    with pytest.raises(error, match=r"Chapter 1: .*archived are .* chapters 1 of 2"):
+        world.archive(found)
+
+    assert [file["M"]["item_number"]["N"] for file in world.record()["files"]] == ["2"]
+    world.fail()
+    world.now += timedelta(hours=1)
+    assert world.archive(found).bytes_sent == MIB
+    world.assert_archived_whole()
+
+
+def test_a_chapter_that_takes_all_the_time_ends_as_an_error_and_not_as_a_pause_for_ever(world: World) -> None:
+    world.put(recording(MIB, 2 * MIB))
+    found = world.discover()
+    world.seconds_left = lambda: 900.0 if not world.gopro.admin.requests(Endpoint.CDN) else 29.0
+    world.fail(Fault(FaultName.SERVER_ERROR, endpoint=Endpoint.CDN, item_number=1))
+
+    with pytest.raises(NetworkError):
+        world.archive(found)
+
+
+def test_an_address_that_is_none_keeps_no_other_chapter_from_being_archived(world: World) -> None:
+    world.put(recording(MIB, 2 * MIB))
+    found = world.discover()
+    with pytest.MonkeyPatch.context() as patch:
+        given = Offer.urls
+        patch.setattr(Offer, "urls", lambda offer: given(offer) | {FileId(item_number=1): "ftp://cdn.example/1.mp4"})
+        with pytest.raises(GoProApiChangedError, match=r"Chapter 1: .*archived are .* chapters 1 of 2"):
+            world.archive(found)
+
+    assert [file["M"]["item_number"]["N"] for file in world.record()["files"]] == ["2"]
 
 
 @pytest.mark.parametrize("item_count", [1, 2])

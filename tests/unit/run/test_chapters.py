@@ -161,7 +161,7 @@ def test_a_file_that_cannot_be_gone_on_with_comes_last() -> None:
 def test_a_file_that_gopro_has_replaced_is_copied_again_under_a_key_of_its_own() -> None:
     video = chapters([(1, None), (2, None)], archived(1, None, "GX010456.MP4"), archived(2, None, "GX020456_m1-3.MP4"))
     assert video.wanted() == []
-    first, second = video.wanted(replaced=ids([(1, None), (2, None)]))
+    first, second = video.in_turn(ids([(1, None), (2, None)]))
     assert [key.rsplit("/", 1)[-1] for key in video.keys_of(first)] == ["GX010456_m1.MP4", "GX010456_m1-2.MP4"]
     with pytest.raises(KeyConflictError, match="again and again"):
         video.keys_of(second)
@@ -175,3 +175,19 @@ def test_the_first_trouble_is_told_and_a_file_in_s3_is_none_though_gopro_offers_
     assert (str(trouble[0]), trouble[1].message) == ("chapter 1", "two of them")
     settled = chapters([(2, None)], archived(1, None, "GX010456.MP4"), doubtful=[(1, None)])
     assert settled.first_trouble is None
+
+
+def test_what_is_to_take_the_place_of_a_damaged_object_is_remembered_however_the_next_copy_ends() -> None:
+    begun = replace(upload_of(1, None, "GX010456.MP4"), replaces='"damaged"')
+    video = chapters([(1, None), (2, None)], upload=begun)
+    video.leave(FileId(item_number=1), IntegrityError("the source gave other bytes"))
+    assert video.unfinished_upload == begun
+
+
+def test_the_open_upload_of_a_next_edition_is_kept_while_missing_chapters_are_copied() -> None:
+    begun = upload_of(1, None, "GX010456_m1.MP4")
+    video = chapters([(1, None), (2, None)], archived(1, None, "GX010456.MP4"), upload=begun)
+    video.add(archived(2, None, "GX020456.MP4"))
+    assert video.unfinished_upload == begun
+    video.add(archived(1, None, "GX010456_m1.MP4"))
+    assert video.unfinished_upload is None
