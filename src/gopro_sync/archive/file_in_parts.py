@@ -179,10 +179,11 @@ class _FileInParts:
         if not self._came_further:
             raise no_progress(self._means.file.media_id)
         self._remember_parts()
-        if self._origin.file.etag is None:
-            # No later call could know whether these parts are still of the file at the source.
+        # Without it no later call could know whether these parts are still of the file at the source.
+        has_etag = self._origin.file.etag is not None
+        if not has_etag:
             abort_upload(self._means, self._progress)
-        return self._progress.paused()
+        return self._progress.paused(is_in_vain=not has_etag)
 
     def _remember_parts(self) -> None:
         """Tells the caller which parts are proved: the next call has not seen their bytes, and this one has."""

@@ -78,11 +78,9 @@ class Paused(WorkDone):
 
     Args:
         upload: what to hand in to go on; None if no upload is open.
+        is_in_vain: whether no later call can use what this one sent: the source gives its file no ETag to know it
+            again by.
     """
 
     upload: OpenUpload | None
-
-    @property
-    def is_in_vain(self) -> bool:
-        """Whether no later call can use what this one sent: the source gives its file no ETag to know it again by."""
-        return self.upload is None and self.parts_sent > 0
+    is_in_vain: bool

@@ -121,11 +121,12 @@ class Progress:
         self.parts_sent += 1
         self.bytes_sent += size_bytes
 
-    def paused(self) -> Paused:
-        """Returns how far the transfer came."""
+    def paused(self, *, is_in_vain: bool = False) -> Paused:
+        """Returns how far the transfer came, and whether no later call can go on from there."""
         return Paused(
             bytes_sent=self.bytes_sent,
             parts_sent=self.parts_sent,
             part_size_bytes=self.part_size_bytes,
             upload=self.upload,
+            is_in_vain=is_in_vain,
         )

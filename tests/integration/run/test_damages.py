@@ -420,6 +420,27 @@ def test_a_file_without_an_etag_that_one_invocation_is_not_enough_for_is_not_beg
     assert_archived_is_todays(world, world.archive(found))
 
 
+@pytest.mark.parametrize("stop", ["key_is_taken", "object_is_damaged"])
+def test_a_fresh_start_that_this_invocation_has_no_time_for_is_made_by_the_next(world: World, stop: str) -> None:
+    world.put(edition(LARGE))
+    found = world.discover()
+    if stop == "key_is_taken":
+        world.s3.objects[KEY] = S3Object(data=b"x", size_bytes=1, crc64nvme="AAAAAAAAAAA=", headers={})
+    else:
+        world.s3.objects = SpoiltLater(1)
+
+    def completion_was_asked_for() -> bool:
+        return any(request.operation == "CompleteMultipartUpload" for request in world.s3.requests)
+
+    world.seconds_left = lambda: 29.0 if completion_was_asked_for() else 900.0
+
+    first = world.archive(found)
+    world.seconds_left = lambda: 900.0
+
+    assert first.status is VideoStatus.IN_PROGRESS
+    assert_archived_is_todays(world, world.archive(found))
+
+
 def test_a_file_without_an_etag_that_the_end_of_the_run_interrupts_is_left_to_the_next_run(world: World) -> None:
     world.put(edition(LARGE))
     world.fail(NO_ETAG)
