@@ -245,8 +245,11 @@ class Source:
             if answer.status == _NOTHING_THERE:
                 raise SourceChangedError("The file at GoPro became shorter", media_id=self._media_id)
             stated = self._statement(answer)
-            if stated.etag != file.etag or stated.total not in {None, file.size_bytes}:
+            if stated.total not in {None, file.size_bytes} or stated.etag not in {None, file.etag}:
                 raise SourceChangedError("The file at GoPro changed in size or ETag", media_id=self._media_id)
+            if stated.etag is None and file.etag is not None:
+                # Of several servers behind one name some may send none: that says nothing of the file.
+                raise self._unexpected(answer.host, "did not say of which edition of the file its answer is")
             if answer.status == _WHOLE and part.offset > 0:
                 raise self._unexpected(answer.host, self._one_go_only())
             if not stated.covers(part):

@@ -196,6 +196,12 @@ def test_a_file_that_is_replaced_while_it_is_read_is_copied_from_the_start(
     assert len(bench.created) == 2
 
 
+def test_answers_that_lack_the_etag_are_asked_for_again_and_are_no_change_of_the_file(bench: Bench) -> None:
+    bench.source.fail(Fault(FaultName.ODD_HEADERS, headers={"ETag": ""}, skip=1, count=3))
+    assert bench.transfer(workers=1).file.source_etag == "c0ffee-1"
+    assert bench.s3.parts_sent() == [1, 2, 3, 4]
+
+
 def test_the_same_file_under_another_etag_from_some_part_on_is_not_sent_twice(bench: Bench) -> None:
     def rename(first: int) -> None:
         if first >= 10 * MIB:
