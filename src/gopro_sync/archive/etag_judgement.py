@@ -61,15 +61,7 @@ def _compare_with_second_reading(
     means: Means, origin: Origin, sent: Sequence[tuple[Part, Crc64Nvme]], *, whole: Crc64Nvme
 ) -> None:
     expected = {part.number: checksum for part, checksum in sent}
-    found = dict[int, Crc64Nvme]()
-
-    def read(part: Part) -> tuple[int, Crc64Nvme]:
-        return part.number, read_again(means, origin, part)
-
-    def keep(reading: tuple[int, Crc64Nvme]) -> None:
-        found[reading[0]] = reading[1]
-
-    means.workers.send_all(_to_read_again(means, sent, whole), read, on_sent=keep)
+    found = read_again(means, origin, _to_read_again(means, sent, whole))
     for number, checksum in found.items():
         if checksum != expected[number]:
             raise IntegrityError(

@@ -17,39 +17,39 @@ from gopro_sync.archive.transfer_state import Means
 from gopro_sync.archive.workers import no_progress
 
 
-def read_again(means: Means, origin: Origin, part: Part) -> Crc64Nvme:
-    """Returns the checksum of one part as the source has it now.
+def read_again(means: Means, origin: Origin, parts: Sequence[Part]) -> Mapping[int, Crc64Nvme]:
+    """Returns the checksums of parts as the source has them now, by part number; of as many as there is time for.
 
     Raises:
-        OutOfTimeError, StoppedError: as ``PartWorkers.check`` says.
         GoProSyncError: as ``Source.open`` says.
     """
+    checksums = dict[int, Crc64Nvme]()
 
-    def read() -> Crc64Nvme:
+    def read_once(part: Part) -> Crc64Nvme:
         hasher = StreamHasher()
         with means.source.open(origin.file, part) as answer:
             deque(hashed(answer, hasher, means.workers), maxlen=0)
         return hasher.crc64nvme
 
-    return means.retries.call(f"read part {part.number} a second time", read)
+    def read(part: Part) -> tuple[int, Crc64Nvme]:
+        return part.number, means.retries.call(f"read part {part.number} a second time", lambda: read_once(part))
+
+    def keep(found: tuple[int, Crc64Nvme]) -> None:
+        checksums[found[0]] = found[1]
+
+    means.workers.send_all(parts, read, on_sent=keep)
+    return checksums
 
 
 def read_all_again(means: Means, origin: Origin, parts: Sequence[Part]) -> Mapping[int, Crc64Nvme]:
-    """Returns the checksums of several parts as the source has them now, by part number.
+    """Returns the checksums of parts as ``read_again`` does, but of all of them.
 
     Raises:
         NetworkError: there was no time for all of them.
         GoProSyncError: as ``Source.open`` says.
     """
-    checksums = dict[int, Crc64Nvme]()
-
-    def read(part: Part) -> tuple[int, Crc64Nvme]:
-        return part.number, read_again(means, origin, part)
-
-    def keep(found: tuple[int, Crc64Nvme]) -> None:
-        checksums[found[0]] = found[1]
-
-    if not means.workers.send_all(parts, read, on_sent=keep):
+    checksums = read_again(means, origin, parts)
+    if len(checksums) < len(parts):
         raise no_progress(means.file.media_id)
     return checksums
 
