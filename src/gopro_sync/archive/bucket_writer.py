@@ -312,7 +312,7 @@ class BucketWriter:
         except TurnError:
             return None
 
-    def read_again(self, *, key: str, etag: str, offset: int, size_bytes: int) -> Crc64Nvme | None:
+    def checksum_of_piece(self, *, key: str, etag: str, offset: int, size_bytes: int) -> Crc64Nvme | None:
         """Returns the checksum of a piece of an object, read anew.
 
         Args:

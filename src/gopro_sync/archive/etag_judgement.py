@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from gopro_sync.archive.integrity import Crc64Nvme, SourceEtagProof, join_crc64nvme
 from gopro_sync.archive.origin import Origin
 from gopro_sync.archive.part_plan import Part
-from gopro_sync.archive.second_reading import read_again
+from gopro_sync.archive.second_reading import read_in_time
 from gopro_sync.archive.transfer_state import Means, Progress
 from gopro_sync.archive.workers import OutOfTimeError
 from gopro_sync.errors import IntegrityError
@@ -61,7 +61,7 @@ def _compare_with_second_reading(
     means: Means, origin: Origin, sent: Sequence[tuple[Part, Crc64Nvme]], *, whole: Crc64Nvme
 ) -> None:
     expected = {part.number: checksum for part, checksum in sent}
-    found = read_again(means, origin, _to_read_again(means, sent, whole))
+    found = read_in_time(means, origin, _to_read_again(means, sent, whole))
     for number, checksum in found.items():
         if checksum != expected[number]:
             raise IntegrityError(

@@ -8,8 +8,7 @@ once more, and sent again only where S3 holds other bytes.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
@@ -22,7 +21,7 @@ from gopro_sync.archive.open_upload import OpenUpload
 from gopro_sync.archive.origin import Origin, plan_of
 from gopro_sync.archive.part_plan import Part
 from gopro_sync.archive.proof import hashed, note_written, verified_object
-from gopro_sync.archive.second_reading import are_of_this_file, read_all_again
+from gopro_sync.archive.second_reading import are_of_this_file, read_again, read_all_again
 from gopro_sync.archive.transfer_records import Archived, Paused
 from gopro_sync.archive.transfer_state import Means, Progress
 from gopro_sync.archive.uploads import PartInStorage, abort_upload, create_upload, listed_parts, usable_parts
@@ -131,23 +130,19 @@ class _FileInParts:
             self._progress.count(part.uploaded.crc64nvme.size_bytes)
 
     def _send(self, part: Part) -> PartInStorage:
-        call, listed = self._means.retries.call, self._doubtful.get(part.number)
-        if listed is not None:
-            proved = call(f"read part {part.number} again", lambda: self._read_again(part, listed))
-            if proved is not None:
-                return proved
-        return call(f"copy part {part.number}", lambda: self._send_once(part))
+        listed = self._doubtful.get(part.number)
+        proved = None if listed is None else self._proved_by_source(part, listed)
+        return proved or self._means.retries.call(f"copy part {part.number}", lambda: self._send_once(part))
 
-    def _read_again(self, part: Part, listed: PartInStorage) -> PartInStorage | None:
+    def _proved_by_source(self, part: Part, listed: PartInStorage) -> PartInStorage | None:
         """Returns the part that S3 lists, if it is the source's."""
-        hasher = self._new_hasher()
-        with self._means.source.open(self._origin.file, part) as answer:
-            deque(hashed(answer, hasher, self._means.workers), maxlen=0)
+        hasher = read_again(self._means, self._origin, part, block_sizes=self._block_sizes)
         is_proved = hasher.crc64nvme == listed.uploaded.crc64nvme
         return replace(listed, block_digests=self._digests_of(hasher)) if is_proved else None
 
-    def _new_hasher(self) -> StreamHasher:
-        return StreamHasher([self._md5_block_bytes] if self._md5_block_bytes else [])
+    @property
+    def _block_sizes(self) -> Sequence[int]:
+        return (self._md5_block_bytes,) if self._md5_block_bytes else ()
 
     def _digests_of(self, hasher: StreamHasher) -> tuple[bytes, ...] | None:
         return hasher.block_digests[self._md5_block_bytes] if self._md5_block_bytes else None
@@ -155,7 +150,7 @@ class _FileInParts:
     def _send_once(self, part: Part) -> PartInStorage:
         means = self._means
         means.workers.check()
-        hasher = self._new_hasher()
+        hasher = StreamHasher(self._block_sizes)
         with means.source.open(self._origin.file, part) as answer:
             held = means.writer.send_part(
                 key=self._upload.s3_key,

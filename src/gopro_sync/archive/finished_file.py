@@ -47,7 +47,7 @@ def _has_the_same_bytes(means: Means, origin: Origin, file: ArchivedFile) -> boo
     piece = _last_piece(file)
     archived = means.retries.call(
         "read a piece of the archived object",
-        lambda: means.writer.read_again(
+        lambda: means.writer.checksum_of_piece(
             key=file.s3_key, etag=file.s3_etag, offset=piece.offset, size_bytes=piece.size_bytes
         ),
     )

@@ -18,7 +18,7 @@ from datetime import UTC, date, datetime
 from typing import Final, Protocol
 from urllib.parse import quote
 
-from gopro_sync.archive.content_type import is_video_extension
+from gopro_sync.values.video_extension import is_video_extension
 
 PREFIX_ROOT = "gopro-videos"
 UNDATED_FOLDER = "undated"

@@ -9,7 +9,6 @@ from urllib.parse import quote, unquote
 
 from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.archive.bucket_writer import ObjectDescription, StoredObject, WrittenObject
-from gopro_sync.archive.content_type import content_type_of
 from gopro_sync.archive.integrity import Crc64Nvme, StreamHasher, check_stored_object
 from gopro_sync.archive.origin import Origin
 from gopro_sync.archive.transfer_records import Archived, FileToArchive, TransferOutcome
@@ -18,6 +17,7 @@ from gopro_sync.archive.workers import PartWorkers
 from gopro_sync.errors import StorageError
 from gopro_sync.values.file_id import lens_or_none
 from gopro_sync.values.outside_values import whole_number_or_none
+from gopro_sync.values.video_extension import content_type_of
 
 # Far above what a camera can count: whoever writes such a number is not this system.
 _MOST_CHAPTERS: Final = 100_000

@@ -17,22 +17,33 @@ from gopro_sync.archive.transfer_state import Means
 from gopro_sync.archive.workers import no_progress
 
 
-def read_again(means: Means, origin: Origin, parts: Sequence[Part]) -> Mapping[int, Crc64Nvme]:
-    """Returns the checksums of parts as the source has them now, by part number; of as many as there is time for.
+def read_again(means: Means, origin: Origin, part: Part, *, block_sizes: Sequence[int] = ()) -> StreamHasher:
+    """Reads one part as the source has it now; returns its checksum, and the MD5s of its blocks of these sizes.
+
+    Raises:
+        OutOfTimeError, StoppedError: as ``PartWorkers.check`` says.
+        GoProSyncError: as ``Source.open`` says.
+    """
+
+    def read() -> StreamHasher:
+        hasher = StreamHasher(block_sizes)
+        with means.source.open(origin.file, part) as answer:
+            deque(hashed(answer, hasher, means.workers), maxlen=0)
+        return hasher
+
+    return means.retries.call(f"read part {part.number} a second time", read)
+
+
+def read_in_time(means: Means, origin: Origin, parts: Sequence[Part]) -> Mapping[int, Crc64Nvme]:
+    """Returns the checksums of the parts as the source has them now, by part number: of as many as there is time for.
 
     Raises:
         GoProSyncError: as ``Source.open`` says.
     """
     checksums = dict[int, Crc64Nvme]()
 
-    def read_once(part: Part) -> Crc64Nvme:
-        hasher = StreamHasher()
-        with means.source.open(origin.file, part) as answer:
-            deque(hashed(answer, hasher, means.workers), maxlen=0)
-        return hasher.crc64nvme
-
     def read(part: Part) -> tuple[int, Crc64Nvme]:
-        return part.number, means.retries.call(f"read part {part.number} a second time", lambda: read_once(part))
+        return part.number, read_again(means, origin, part).crc64nvme
 
     def keep(found: tuple[int, Crc64Nvme]) -> None:
         checksums[found[0]] = found[1]
@@ -42,13 +53,13 @@ def read_again(means: Means, origin: Origin, parts: Sequence[Part]) -> Mapping[i
 
 
 def read_all_again(means: Means, origin: Origin, parts: Sequence[Part]) -> Mapping[int, Crc64Nvme]:
-    """Returns the checksums of parts as ``read_again`` does, but of all of them.
+    """Returns the checksums of all these parts as the source has them now, by part number.
 
     Raises:
         NetworkError: there was no time for all of them.
         GoProSyncError: as ``Source.open`` says.
     """
-    checksums = read_again(means, origin, parts)
+    checksums = read_in_time(means, origin, parts)
     if len(checksums) < len(parts):
         raise no_progress(means.file.media_id)
     return checksums

@@ -22,6 +22,7 @@ from gopro_sync.values.outside_values import (
     text_or_none,
     whole_number_or_none,
 )
+from gopro_sync.values.video_extension import is_video_extension
 
 # What the listing is asked for: exactly the fields that `parse_row` reads.
 LISTING_FIELDS = (
@@ -62,7 +63,6 @@ _EDIT_TYPES = frozenset({"Edit", "MultiClipEdit"})
 TYPES_OF_VIDEOS = _VIDEO_TYPES | (_IMAGE_TYPES - {"Photo"}) | {"Audio", "Continuous"}
 # What GoPro has rendered of a video, with no camera original of its own (observed by an open-source client).
 _EXPORT = "export"
-VIDEO_EXTENSIONS = frozenset({"360", "3gp", "avi", "m4v", "mkv", "mov", "mp4", "mpg", "webm"})
 IMAGE_EXTENSIONS = frozenset({"gpr", "heic", "jpeg", "jpg", "png"})
 
 # `failure` means that GoPro could not make its proxies: the camera original can still be there, and waiting does not
@@ -262,7 +262,7 @@ def _skip_by_type(item: MediaItem) -> SkipReason | None:
         return SkipReason.EDIT
     if item.type == "Photo":
         return SkipReason.PHOTO
-    if item.type in _VIDEO_TYPES or extension in VIDEO_EXTENSIONS:
+    if item.type in _VIDEO_TYPES or is_video_extension(extension):
         return None
     if item.type in _IMAGE_TYPES or extension in IMAGE_EXTENSIONS:
         return SkipReason.PHOTO

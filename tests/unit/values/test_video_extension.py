@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gopro_sync.archive.content_type import content_type_of, is_video_extension
+from gopro_sync.values.video_extension import content_type_of, is_video_extension
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The MIME type of a video, by the extension of its name. Pure."""
+"""What the extension of a name says: whether it is a video's, and its MIME type. Pure."""
 
 from __future__ import annotations
 
