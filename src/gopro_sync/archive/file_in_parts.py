@@ -61,8 +61,7 @@ def _proved(
     if upload.source_etag != origin.file.etag:
         proved = {number: str(checksum) for number, checksum in held.items()}
         # The checksum of the whole was that of the file under the other ETag: parts that are missing here may differ.
-        of_today = replace(upload, source_etag=origin.file.etag, whole_crc64nvme=None)
-        upload = progress.upload = of_today.with_proved(proved)
+        upload = progress.upload = replace(upload, source_etag=origin.file.etag, whole_crc64nvme=None, proved=proved)
         means.on_upload_changed(upload)
     return upload
 
@@ -185,7 +184,7 @@ class _FileInParts:
         self._tell(self._with_proved_parts())
 
     def _with_proved_parts(self) -> OpenUpload:
-        proved = self._upload.with_proved({n: str(part.uploaded.crc64nvme) for n, part in self._parts.items()})
+        proved = replace(self._upload, proved={n: str(part.uploaded.crc64nvme) for n, part in self._parts.items()})
         if self._md5_block_bytes is None:
             return proved
         hashed_parts = {

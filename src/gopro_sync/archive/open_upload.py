@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Final, Self
+from dataclasses import dataclass, field
+from typing import Final
 
 from gopro_sync.archive.block_md5s import BlockMd5s
 from gopro_sync.values.file_id import FileId
-from gopro_sync.values.outside_values import whole_number_or_none
-
-# The number of a part and its checksum in S3's form: at most 18 bytes for each of at most 10,000 parts, which is less
-# than half of what a record may have.
-_PROVED_PART = re.compile(r"([1-9][0-9]{0,4}):([A-Za-z0-9+/]{11}=)")
 
 # In the place of an upload's name where none is open, and a damaged object is to be replaced.
 NO_UPLOAD: Final = ""
@@ -34,8 +28,9 @@ class OpenUpload:
             the upload, so that whoever comes after a lost answer can tell the object that lies there.
         replaces: S3's ETag of the object under the key that turned out to be damaged and is to get a new version.
         lens: which of the camera's lenses; None for the usual single one.
-        proved_parts: the parts that were read at the source and taken by S3, with the checksums computed on the way,
-            as of the last call that came to an end of its own. What S3 lists beside them is proved by nothing.
+        proved: by number, the parts that were read at the source and taken by S3, with the checksums computed on the
+            way, in S3's form, as of the last call that came to an end of its own. What S3 lists beside them is proved
+            by nothing.
         block_md5s: of the source's blocks in these parts, where they are wanted for the proof by its ETag.
     """
 
@@ -48,21 +43,10 @@ class OpenUpload:
     whole_crc64nvme: str | None = None
     replaces: str | None = None
     lens: str | None = None
-    proved_parts: str | None = None
+    proved: Mapping[int, str] = field(default_factory=dict)
     block_md5s: BlockMd5s | None = None
 
     @property
     def file_id(self) -> FileId:
         """Which file of the recording it is."""
         return FileId(item_number=self.item_number, lens=self.lens)
-
-    @property
-    def proved(self) -> Mapping[int, str]:
-        """The checksums of the proved parts in S3's form, by part number."""
-        told = _PROVED_PART.findall(self.proved_parts or "")
-        return {n: checksum for number, checksum in told if (n := whole_number_or_none(number)) is not None}
-
-    def with_proved(self, checksums: Mapping[int, str]) -> Self:
-        """Returns the upload with these parts proved, by number, and no others."""
-        proved_parts = " ".join(f"{number}:{checksum}" for number, checksum in sorted(checksums.items()))
-        return replace(self, proved_parts=proved_parts or None)

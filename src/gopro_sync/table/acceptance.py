@@ -14,7 +14,8 @@ from gopro_sync.errors import (
     TrackerError,
 )
 from gopro_sync.table.record_update import update_record
-from gopro_sync.table.tracker import Status, TrackerRecord, item_of_file
+from gopro_sync.table.tracker import Status, TrackerRecord
+from gopro_sync.table.transfer_items import item_of_file
 from gopro_sync.values.timestamps import iso_utc
 
 if TYPE_CHECKING:

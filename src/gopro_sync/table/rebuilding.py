@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.table.listed import fields_of
 from gopro_sync.table.record_update import UpdateOutcome, update_record
-from gopro_sync.table.tracker import Status, TrackerRecord, item_of_file
+from gopro_sync.table.tracker import Status, TrackerRecord
+from gopro_sync.table.transfer_items import item_of_file
 from gopro_sync.table.video import Video
 from gopro_sync.values.timestamps import epoch_seconds, iso_utc
 

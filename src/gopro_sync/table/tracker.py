@@ -18,22 +18,22 @@ the time at which the item was made, and stays.
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from random import random
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from gopro_sync.archive.archived_file import ArchivedFile
-from gopro_sync.archive.block_md5s import BlockMd5s
 from gopro_sync.archive.open_upload import OpenUpload
 from gopro_sync.aws.answers import Service, Turn, TurnError, answer_of
 from gopro_sync.errors import MediaGoneError, TrackerError
 from gopro_sync.table.batches import Answer, Outcome, Patience, halves, in_batches
+from gopro_sync.table.fields import moment_field, text_field, whole_number_field
 from gopro_sync.table.listed import Listed, fields_of, listed_in
 from gopro_sync.table.record_update import update_record
+from gopro_sync.table.transfer_items import file_in, item_of_file, item_of_upload, upload_in
 from gopro_sync.table.values import from_attribute_values, to_attribute_values
 from gopro_sync.table.video import Video
 from gopro_sync.values.outside_values import seconds_or_none, text_or_none, whole_number_or_none, zoned_moment_or_none
@@ -403,7 +403,7 @@ class Tracker:
             expression = "SET files = :files REMOVE #upload"
         else:
             expression = "SET files = :files, #upload = :upload"
-            values[":upload"] = _item_of_upload(upload)
+            values[":upload"] = item_of_upload(upload)
         self._update_held(media_id, expression, values, {"#upload": "upload"})
 
     def complete(self, media_id: str, *, owner: str, files: Sequence[ArchivedFile]) -> None:
@@ -653,12 +653,12 @@ def _record_from_item(item: Mapping[str, Any]) -> TrackerRecord:
         return TrackerRecord(
             video=_video_from_item(item),
             status=Status(item["status"]),
-            lease_owner=_text(item, "lease_owner"),
-            lease_expires_at=None if item.get("lease_expires_at") is None else _whole_number(item, "lease_expires_at"),
-            files=tuple(ArchivedFile(**_fields(file)) for file in item.get("files", [])),
-            upload=None if upload is None else _upload_from_item(upload),
+            lease_owner=text_field(item, "lease_owner"),
+            lease_expires_at=_lease_end_in(item),
+            files=tuple(file_in(file) for file in item.get("files", [])),
+            upload=None if upload is None else upload_in(upload),
             error_type=text_or_none(item.get("error_type")),
-            next_attempt_after=None if item.get("next_attempt_after") is None else _moment(item, "next_attempt_after"),
+            next_attempt_after=moment_field(item, "next_attempt_after"),
             execution_id=text_or_none(item.get("execution_id")),
             error_message=text_or_none(item.get("error_message")),
             last_write=text_or_none(item.get("last_write")),
@@ -677,6 +677,10 @@ def _record_from_item(item: Mapping[str, Any]) -> TrackerRecord:
         raise TrackerError(
             f"The tracker's record has been changed by hand and cannot be read ({error})", media_id=item.get("media_id")
         ) from error
+
+
+def _lease_end_in(item: Mapping[str, Any]) -> int | None:
+    return None if item.get("lease_expires_at") is None else whole_number_field(item, "lease_expires_at")
 
 
 def _reopening_in(item: Mapping[str, Any]) -> Reopening | None:
@@ -699,76 +703,9 @@ def _video_from_item(item: Mapping[str, Any]) -> Video:
     return Video(
         media_id=item["media_id"],
         filename=text_or_none(item.get("filename")) or "",
-        s3_key=_text(item, "s3_key") or "",
+        s3_key=text_field(item, "s3_key") or "",
         uploaded_at=zoned_moment_or_none(item.get("upload_date")),
         size_bytes=whole_number_or_none(item.get("file_size")),
         duration_seconds=seconds_or_none(item.get("duration_seconds")),
-        retry_count=_whole_number(item, "retry_count") if "retry_count" in item else 0,
+        retry_count=whole_number_field(item, "retry_count") if "retry_count" in item else 0,
     )
-
-
-def item_of_file(file: ArchivedFile) -> dict[str, Any]:
-    """Return a file as a record keeps it; without its lens where that is the usual one, as in records of old."""
-    return _without_none(asdict(file), "lens")
-
-
-def _item_of_upload(upload: OpenUpload) -> dict[str, Any]:
-    unknown_yet = ("whole_crc64nvme", "replaces", "proved_parts", "lens", "block_md5s")
-    kept = _without_none(asdict(replace(upload, block_md5s=None)), *unknown_yet)
-    item = {"part_size": kept.pop("part_size_bytes"), **kept}
-    if upload.block_md5s is None:
-        return item
-    by_part = {str(number): b64encode(md5s).decode() for number, md5s in upload.block_md5s.by_part.items()}
-    return {**item, "block_md5s": {"block_bytes": upload.block_md5s.block_bytes, "by_part": by_part}}
-
-
-def _without_none(fields: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None or name not in names}
-
-
-def _upload_from_item(item: Mapping[str, Any]) -> OpenUpload:
-    fields = _fields({name: value for name, value in item.items() if name != "block_md5s"})
-    return OpenUpload(
-        part_size_bytes=fields.pop("part_size"), block_md5s=_block_md5s_or_none(item.get("block_md5s")), **fields
-    )
-
-
-def _block_md5s_or_none(value: object) -> BlockMd5s | None:
-    """Return them as they were written; None if they are not: then the source's ETag is not compared, that is all."""
-    if not isinstance(value, Mapping) or not isinstance(value.get("by_part"), Mapping):
-        return None
-    block_bytes = whole_number_or_none(value.get("block_bytes"))
-    if not block_bytes:
-        return None
-    numbered = {whole_number_or_none(number): text_or_none(md5s) for number, md5s in value["by_part"].items()}
-    try:
-        by_part = {number: b64decode(md5s, validate=True) for number, md5s in numbered.items() if number and md5s}
-    except ValueError:
-        return None
-    return BlockMd5s(block_bytes=block_bytes, by_part=by_part)
-
-
-def _fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    numbers = {"item_number", "size_bytes", "part_size"}
-    return {name: _whole_number(fields, name) if name in numbers else _text(fields, name) for name in fields}
-
-
-def _text(item: Mapping[str, Any], name: str) -> str | None:
-    value = item.get(name)
-    if value is not None and not isinstance(value, str):
-        raise ValueError(f"{name} is no text")
-    return value
-
-
-def _whole_number(item: Mapping[str, Any], name: str) -> int:
-    number = whole_number_or_none(item[name])
-    if number is None:
-        raise ValueError(f"{name} is no whole number of up to 18 digits")
-    return number
-
-
-def _moment(item: Mapping[str, Any], name: str) -> datetime:
-    moment = zoned_moment_or_none(item[name])
-    if moment is None:
-        raise ValueError(f"{name} is no time with a zone")
-    return moment

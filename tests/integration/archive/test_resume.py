@@ -391,17 +391,16 @@ class TestOtherBytesThanWereSent:
         assert len(bench.source.requests) - asked == 1 + 1
         bench.assert_archived()
 
-    @pytest.mark.parametrize("record", ["", "1:soon", "0:AAAAAAAAAAA= 2:AAAAAAAAAAA=", "99999:AAAAAAAAAAA="])
-    def test_a_record_that_was_changed_by_hand_proves_nothing(self, bench: Bench, record: str) -> None:
+    def test_where_a_record_proves_no_part_all_are_read_again(self, bench: Bench) -> None:
         upload = self.leave(bench, "error")
         assert upload is not None
-        assert bench.transfer(resume=replace(upload, proved_parts=record)).parts_sent == 1
+        assert bench.transfer(resume=replace(upload, proved={})).parts_sent == 1
         bench.assert_archived()
 
     def test_an_error_is_told_even_if_its_parts_cannot_be_recorded(self, bench: Bench) -> None:
         def record(upload: OpenUpload) -> None:
             bench.note(upload)
-            if upload.proved_parts:
+            if upload.proved:
                 raise TrackerError("DynamoDB is not there")
 
         bench.record = record

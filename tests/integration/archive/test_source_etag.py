@@ -113,7 +113,7 @@ class TestProved:
 
     def test_what_a_killed_call_sent_is_hashed_as_it_is_read_again(self, large: Bench) -> None:
         upload = fail_after_parts(large, 3)
-        result = large.transfer(resume=replace(upload, block_md5s=None, proved_parts=None), **CHECKED)
+        result = large.transfer(resume=replace(upload, block_md5s=None, proved={}), **CHECKED)
         assert result.file.etag_proof is SourceEtagProof.MATCHED
 
     def test_what_a_call_did_not_tell_leaves_it_open(self, large: Bench) -> None:

@@ -280,7 +280,9 @@ def test_a_lease_keeps_another_run_away_until_it_expires(tracker: Tracker, clock
     assert taken.outcome is ClaimOutcome.CLAIMED
 
 
-@pytest.mark.parametrize("upload", [UPLOAD, replace(UPLOAD.with_proved({1: CHECKSUM}), whole_crc64nvme=CHECKSUM)])
+@pytest.mark.parametrize(
+    "upload", [UPLOAD, replace(UPLOAD, proved={1: CHECKSUM, 12: CHECKSUM}, whole_crc64nvme=CHECKSUM)]
+)
 def test_a_run_may_claim_its_own_video_again_after_its_function_was_killed(
     tracker: Tracker, upload: OpenUpload
 ) -> None:
@@ -342,6 +344,26 @@ def test_the_md5s_of_an_uploads_parts_are_read_back_and_odd_ones_are_none(
     upload = tracker.get_many(["m1"])["m1"].upload
 
     assert upload == replace(UPLOAD, block_md5s=md5s if known else None)
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "known"),
+    [("", {}), ("1:soon", {}), (f"0:{CHECKSUM} 2:{CHECKSUM}", {2: CHECKSUM}), (f"123456:{CHECKSUM}", {})],
+)
+def test_what_was_changed_by_hand_among_the_proved_parts_proves_nothing(
+    tracker: Tracker, client: DynamoDBClient, by_hand: str, known: dict[int, str]
+) -> None:
+    tracker.add_pending([video()])
+    tracker.claim("m1", owner="run-1", lease=LEASE)
+    tracker.save_progress("m1", owner="run-1", files=[], upload=replace(UPLOAD, proved={1: CHECKSUM}))
+    client.update_item(
+        TableName=TABLE,
+        Key={"media_id": {"S": "m1"}},
+        UpdateExpression="SET upload.proved_parts = :odd",
+        ExpressionAttributeValues={":odd": {"S": by_hand}},
+    )
+
+    assert tracker.get_many(["m1"])["m1"].upload == replace(UPLOAD, proved=known)
 
 
 def test_who_lost_the_video_can_neither_complete_nor_change_it(

@@ -12,7 +12,7 @@ from typer import testing
 from typer.testing import CliRunner, Result
 
 from gopro_sync.archive.archived_file import ArchivedFile
-from gopro_sync.table.tracker import item_of_file
+from gopro_sync.table.transfer_items import item_of_file
 from gopro_sync.table.values import to_attribute_values
 from gopro_sync_cli import __main__ as command_line
 from tests.support.lost_answers import LostAnswers
