@@ -1,4 +1,4 @@
-"""The notices of six kinds of night, as a page for people: made by the code that writes them. Pure.
+"""The notices of eight kinds of night, as a page for people: made by the code that writes them. Pure.
 
 .venv/bin/python -m docs.tools.notices > docs/notices.md
 """
@@ -17,7 +17,7 @@ _EXECUTION: Final = (
 )
 _HEAD: Final = """# What a night's mail says
 
-The notices of six kinds of night, word for word. A night in which all that was due was archived sends none. This page
+The notices of eight kinds of night, word for word. A night in which all that was due was archived sends none. This page
 is made by the code that writes the mails: `.venv/bin/python -m docs.tools.notices > docs/notices.md`
 """
 GOOD_NIGHT: Final[Mapping[str, Any]] = {
@@ -64,7 +64,11 @@ _INCOMPLETE: Final = {
     "attempts": 3,
     "next_attempt_after": "2026-11-29T21:30:02Z",
 }
-_DAMAGED: Final = [
+_REOPENED: Final = {
+    "media_id": "64d2b7f0a1b2c3d4e5f60011",
+    "reason": "GoPro lists 4 chapters, and showed 3 before",
+}
+_REFUSED_BY_CDN: Final = [
     {
         "media_id": f"64d2b7f0a1b2c3d4e5f6{number:04d}",
         "error": "SourceUrlExpiredError",
@@ -118,6 +122,8 @@ NIGHTS: Final = (
             "failed": 2,
             "failures": {"SourceMissingError": 1, "IncompleteSourceError": 1},
             "failed_videos": [_WITHOUT_ORIGINAL, _INCOMPLETE],
+            "reopened": 1,
+            "reopened_videos": [_REOPENED],
         },
     ),
     Night(
@@ -131,7 +137,7 @@ NIGHTS: Final = (
             "bytes_transferred": 0,
             "megabytes_per_second": 0,
             "failures": {"SourceUrlExpiredError": 3},
-            "failed_videos": _DAMAGED,
+            "failed_videos": _REFUSED_BY_CDN,
         },
     ),
     Night(
@@ -165,6 +171,19 @@ NIGHTS: Final = (
     Night(
         title="The table is lost",
         summary={"already_synced": 0, "found_without_record": 20},
+    ),
+    Night(
+        title="GoPro counts more items than it shows",
+        summary={
+            "status": "PARTIAL_FAILURE",
+            "total_found": 408,
+            "already_synced": 400,
+            "listing_gap": {"stated": 412, "shown": 410, "nameless": 1, "refused_from": None, "is_news": True},
+        },
+    ),
+    Night(
+        title="GoPro's ETags prove nothing of this library",
+        summary={"source_etags_decided": True},
     ),
 )
 

@@ -9,7 +9,7 @@ from docs.tools.notices import GOOD_NIGHT, NIGHTS, notices_page
 from tests.contract.test_sync_runs import Cloud, failing_with
 
 _PAGE: Final = Path(__file__).parents[2] / "docs" / "notices.md"
-_ADDED_BY_THE_REPORT: Final = {"megabytes_per_second", "cost_usd"}
+_ADDED_BY_THE_REPORT: Final = {"megabytes_per_second", "cost_usd", "source_etags_decided"}
 
 
 def test_the_page_is_the_one_that_the_code_writes() -> None:

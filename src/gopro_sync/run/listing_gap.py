@@ -57,7 +57,8 @@ def gap_told(summary: JsonObject) -> list[str]:
         return []
     refused_from, nameless = optional_count(gap, "refused_from"), optional_count(gap, "nameless")
     limit = "" if refused_from is None else f" It refuses the pages of its listing from row {refused_from} on."
-    of_no_id = f" {nameless} of these rows have no id, and cannot be asked for." if nameless else ""
+    have_no_id = "has no id" if nameless == 1 else "have no id"
+    of_no_id = f" {nameless} of these rows {have_no_id}, and cannot be asked for." if nameless else ""
     return [
         f"The listing of the library is incomplete: {told} items, in all tries.{of_no_id}{limit} All others are "
         "archived as always. A total that counts an item twice, or one that was deleted, looks the same. What to do: "
