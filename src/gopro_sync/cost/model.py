@@ -55,7 +55,9 @@ _CALLS_PER_FAILED_VIDEO: Final = 4
 
 # --- DynamoDB: an item has 1 KB when it is new and up to 2 KB later. The index by status holds a copy once a run has
 # worked on the video: a change of status or time takes the old entry out and puts a new one in.
-_WRITES_PER_RUN: Final = 10  # the records that keep sessions and chains of runs apart
+# The records that keep sessions and chains of runs apart; whose library it is, what its ETags are worth, what people
+# were told of its listing; and the budget of requests for twenty pages of a listing.
+_WRITES_PER_RUN: Final = 2 + 2 + 4 + 20
 _WRITES_PER_VIDEO: Final = 2 + 4 + 1 + 6  # add_pending (in a transaction: double), claim, request budget, complete
 # save_progress: upload opened, its checksum known, chapter done; what is known of the library's ETags: read, written.
 _WRITES_PER_FILE: Final = 4 + 4 + 4 + 2
