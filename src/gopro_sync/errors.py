@@ -305,9 +305,12 @@ class RequestRefusedError(RefusalError):
 
 
 class KeyConflictError(GoProSyncError):
-    """Another object holds the S3 key, and the disambiguated key as well."""
+    """Other objects hold the S3 key and the disambiguated key; or each key of a file has a copy of another edition."""
 
-    remedy = "Look at the two objects in the bucket; move the one that is not from this system."
+    remedy = (
+        "Look at the objects in the bucket: move the one that is not from this system. If all are copies of one file, "
+        "docs/troubleshooting.md says how to make room for another."
+    )
 
 
 # What stays as it is at GoPro, whatever is done here: the state machine sends one dead letter of a video that fails so,

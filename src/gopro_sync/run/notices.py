@@ -462,7 +462,7 @@ def _failed_video(video: JsonObject) -> list[str]:
     if reason is not None:
         lines.append(f"    {reason}")
     if error == IncompleteSourceError.__name__:
-        lines.append(f"    If this is all that there is of it: ./gopro-sync accept {media_id}")
+        lines.append(f"    To accept what is there as all of it: ./gopro-sync accept {media_id}")
     return lines
 
 
