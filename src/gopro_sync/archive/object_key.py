@@ -18,7 +18,7 @@ from datetime import UTC, date, datetime
 from typing import Final, Protocol
 from urllib.parse import quote
 
-from gopro_sync.values.video_extension import is_video_extension
+from gopro_sync.values.file_extension import IMAGE_EXTENSIONS, is_video_extension
 
 PREFIX_ROOT = "gopro-videos"
 UNDATED_FOLDER = "undated"
@@ -53,7 +53,7 @@ _DEVICE = re.compile(
 )
 
 # No video's, although GoPro states it of some: of edits, and of what it takes for a set of images.
-_EXTENSIONS_OF_NO_VIDEO: Final = frozenset({"GPR", "HEIC", "JPEG", "JPG", "JSON", "PNG", "ZIP"})
+_EXTENSIONS_OF_NO_VIDEO: Final = IMAGE_EXTENSIONS | {"json", "zip"}
 # How `lens_key` ends a name, as `_folded` gives it.
 _OF_A_LENS = re.compile(r"_(?:front|back|default)(?=\.[^.]*$|$)")
 # Of the copies of one file that GoPro has replaced.
@@ -274,7 +274,7 @@ def _filename_of(item: NamedItem) -> str:
 
 def _video_extension(file_extension: str | None) -> str:
     extension = (file_extension or "").upper().removeprefix(".")
-    is_of_a_video = re.fullmatch(r"[A-Z0-9]{1,8}", extension) and extension not in _EXTENSIONS_OF_NO_VIDEO
+    is_of_a_video = re.fullmatch(r"[A-Z0-9]{1,8}", extension) and extension.lower() not in _EXTENSIONS_OF_NO_VIDEO
     return f".{extension}" if is_of_a_video else ".MP4"
 
 

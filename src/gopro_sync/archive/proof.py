@@ -15,9 +15,9 @@ from gopro_sync.archive.transfer_records import Archived, FileToArchive, Transfe
 from gopro_sync.archive.transfer_state import Means, Progress
 from gopro_sync.archive.workers import PartWorkers
 from gopro_sync.errors import StorageError
+from gopro_sync.values.file_extension import content_type_of
 from gopro_sync.values.file_id import lens_or_none
 from gopro_sync.values.outside_values import whole_number_or_none
-from gopro_sync.values.video_extension import content_type_of
 
 # Far above what a camera can count: whoever writes such a number is not this system.
 _MOST_CHAPTERS: Final = 100_000

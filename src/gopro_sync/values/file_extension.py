@@ -1,4 +1,4 @@
-"""What the extension of a name says: whether it is a video's, and its MIME type. Pure."""
+"""What the extension of a file says: whether it is one of a video or of a picture, and its MIME type. Pure."""
 
 from __future__ import annotations
 
@@ -24,10 +24,15 @@ _TYPES: Final[Mapping[str, str]] = {
     "mpg": "video/mpeg",
     "webm": _UNKNOWN,
 }
+# A camera's own proxy has a complete name, and is no recording.
+_OF_PROXIES: Final = frozenset({"lrv"})
+# In lower case and without dots, as that of pictures.
+VIDEO_EXTENSIONS: Final = frozenset(_TYPES) - _OF_PROXIES
+IMAGE_EXTENSIONS: Final = frozenset({"gpr", "heic", "jpeg", "jpg", "png"})
 
 
 def is_video_extension(extension: str) -> bool:
-    """Say whether files of this extension, in either case and without a dot, are videos."""
+    """Say whether files of this extension, in either case and without a dot, are videos or the proxies of one."""
     return extension.casefold() in _TYPES
 
 

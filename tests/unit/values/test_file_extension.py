@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gopro_sync.values.video_extension import content_type_of, is_video_extension
+from gopro_sync.values.file_extension import VIDEO_EXTENSIONS, content_type_of, is_video_extension
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,8 @@ def test_the_type_goes_by_the_extension_in_either_case_and_is_none_in_particular
 @pytest.mark.parametrize(("extension", "is_of_a_video"), [("Mp4", True), ("360", True), ("jpg", False), ("", False)])
 def test_a_videos_extension_is_known_in_either_case(extension: str, is_of_a_video: bool) -> None:
     assert is_video_extension(extension) is is_of_a_video
+
+
+def test_a_cameras_proxy_has_a_complete_name_and_is_no_recording() -> None:
+    assert is_video_extension("LRV")
+    assert "lrv" not in VIDEO_EXTENSIONS

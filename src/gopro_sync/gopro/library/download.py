@@ -19,10 +19,9 @@ from urllib.parse import urlsplit
 
 from gopro_sync.errors import GoProApiChangedError, SourceMissingError
 from gopro_sync.gopro.library.chapter_numbers import Stated, first_free, tell_chapters
-from gopro_sync.gopro.library.media import IMAGE_EXTENSIONS
+from gopro_sync.values.file_extension import IMAGE_EXTENSIONS, VIDEO_EXTENSIONS
 from gopro_sync.values.file_id import FileId, files_of_recording, lens_or_none
 from gopro_sync.values.outside_values import table_number_or_none, text_or_none, whole_number_or_none
-from gopro_sync.values.video_extension import is_video_extension
 
 _ORIGINAL_LABEL = "source"
 _LONGEST_LABEL = 40
@@ -83,7 +82,7 @@ class Variation:
     @property
     def is_no_video(self) -> bool:
         """Whether it is known to be something else than a video: a cover that bears the label of an original."""
-        return bool(self.extensions & _EXTENSIONS_OF_NO_VIDEO) and not any(map(is_video_extension, self.extensions))
+        return bool(self.extensions & _EXTENSIONS_OF_NO_VIDEO) and not self.extensions & VIDEO_EXTENSIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import PurePosixPath
 
+from gopro_sync.values.file_extension import IMAGE_EXTENSIONS, VIDEO_EXTENSIONS
 from gopro_sync.values.outside_values import (
     account_id_or_none,
     moment_or_none,
@@ -22,7 +23,6 @@ from gopro_sync.values.outside_values import (
     text_or_none,
     whole_number_or_none,
 )
-from gopro_sync.values.video_extension import is_video_extension
 
 # What the listing is asked for: exactly the fields that `parse_row` reads.
 LISTING_FIELDS = (
@@ -63,7 +63,6 @@ _EDIT_TYPES = frozenset({"Edit", "MultiClipEdit"})
 TYPES_OF_VIDEOS = _VIDEO_TYPES | (_IMAGE_TYPES - {"Photo"}) | {"Audio", "Continuous"}
 # What GoPro has rendered of a video, with no camera original of its own (observed by an open-source client).
 _EXPORT = "export"
-IMAGE_EXTENSIONS = frozenset({"gpr", "heic", "jpeg", "jpg", "png"})
 
 # `failure` means that GoPro could not make its proxies: the camera original can still be there, and waiting does not
 # help because the state is final. So it is tried; without an original the video is FAILED and says so.
@@ -262,7 +261,7 @@ def _skip_by_type(item: MediaItem) -> SkipReason | None:
         return SkipReason.EDIT
     if item.type == "Photo":
         return SkipReason.PHOTO
-    if item.type in _VIDEO_TYPES or is_video_extension(extension):
+    if item.type in _VIDEO_TYPES or extension in VIDEO_EXTENSIONS:
         return None
     if item.type in _IMAGE_TYPES or extension in IMAGE_EXTENSIONS:
         return SkipReason.PHOTO
