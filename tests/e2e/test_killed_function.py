@@ -55,7 +55,8 @@ def test_a_function_that_is_killed_in_mid_transfer_costs_its_unfinished_parts_an
     assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
     part_size = max(part["Size"] for part in held)
     asked = [request.range for request in stack.gopro.requests(Endpoint.CDN)]
-    assert [asked.count(range_of(part, part_size)) for part in held] == [1] * len(held)
+    # Nobody knows what a killed function had read: what S3 holds of it is read once more, and not sent again.
+    assert [asked.count(range_of(part, part_size)) for part in held] == [2] * len(held)
 
 
 def downloader_processes(stack: Stack) -> Iterator[int]:

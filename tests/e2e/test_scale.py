@@ -70,7 +70,7 @@ FAILING = {
     "gone": (Fault(FaultName.NOT_FOUND, endpoint=Endpoint.DOWNLOAD), "MediaGoneError"),
     "proxy-only": (Fault(FaultName.MISSING_SOURCE), "SourceMissingError"),
     "chapter-lost": (Fault(FaultName.FEWER_SOURCES), "IncompleteSourceError"),
-    "changed-api": (Fault(FaultName.REDIRECT, endpoint=Endpoint.DOWNLOAD), "GoProApiChangedError"),
+    "redirected": (Fault(FaultName.REDIRECT, endpoint=Endpoint.DOWNLOAD), "ItemRefusedError"),
 }
 
 
