@@ -48,9 +48,9 @@ IDLE_TIMEOUT_SECONDS: Final = 15.0  # between two arrivals of bytes, not for the
 
 _RENEW_BEFORE_EXPIRY_SECONDS = 60.0
 _LONGEST_ETAG = 256  # it becomes metadata of the object, of which S3 takes 2 KB in all
-# https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3, and the same without quotes, as some servers send it. Several
-# headers come as one text with blanks in it.
-_ETAG = re.compile(r'(?:W/)?"?[\x21\x23-\x7e\x80-\xff]+"?')
+# https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3, and the same without quotes, or with those of a weak one around
+# all of it, as some servers send it. Several headers come as one text with blanks in it.
+_ETAG = re.compile(r'"?(?:W/)?"?[\x21\x23-\x7e\x80-\xff]+"?')
 _REFUSED_URL_STATUSES = frozenset({401, 403, 410})
 _NOT_THERE_STATUSES = frozenset({404, 410})  # 410 from a fresh URL; from an old one it may say that the URL has expired
 _THROTTLED_STATUSES = frozenset({429, 503})
