@@ -78,7 +78,7 @@ def write_rebuilt(
         fields |= fields_of(rebuilt.video.listed)
     if rebuilt.before is None:
         return _write_new(client, table_name, rebuilt.video, fields, now).is_done
-    return _mend(client, table_name, rebuilt.before, fields, now).is_done
+    return _mend(client, table_name, rebuilt.before, fields, now, rebuilt_key=rebuilt.video.s3_key).is_done
 
 
 def _write_new(
@@ -109,13 +109,21 @@ def _write_new(
 
 
 def _mend(
-    client: DynamoDBClient, table_name: str, before: TrackerRecord, fields: dict[str, Any], now: datetime
+    client: DynamoDBClient,
+    table_name: str,
+    before: TrackerRecord,
+    fields: dict[str, Any],
+    now: datetime,
+    *,
+    rebuilt_key: str,
 ) -> UpdateOutcome:
+    if before.waiting_reason is not None:
+        fields = {"s3_key": rebuilt_key, **fields}  # it has none yet
     expression, names = _setting(fields), {f"#{name}": name for name in {*fields, "status", "files"}}
+    # What has files is no item that waits for its first.
+    expression += " REMOVE waiting_reason"
     if "status" in fields:
-        expression += (
-            " REMOVE lease_owner, lease_expires_at, #upload, error_type, error_message, next_attempt_after, #ttl"
-        )
+        expression += ", lease_owner, lease_expires_at, #upload, error_type, error_message, next_attempt_after, #ttl"
         names |= {"#upload": "upload", "#ttl": "ttl"}
     # A run that takes the video changes its status or its lease, and what it archives meanwhile changes the files.
     had_files = "#files = :files_before" if before.files else "(attribute_not_exists(#files) OR #files = :files_before)"

@@ -51,9 +51,10 @@ _PASSING_REASONS: Final = frozenset({"TransactionConflict", "ProvisionedThroughp
 _LONGEST_REASON: Final = 200
 _IF_NEW: Final[Mapping[str, Any]] = {"ConditionExpression": "attribute_not_exists(media_id)"}
 _IF_NEW_OR_WAITING: Final[Mapping[str, Any]] = {
-    "ConditionExpression": "attribute_not_exists(media_id)"
-    " OR (attribute_exists(waiting_reason) AND #status = :pending)",
-    "ExpressionAttributeNames": {"#status": "status"},
+    # What names a file or an upload is never written anew, whoever has left the mark of a waiting item with it.
+    "ConditionExpression": "attribute_not_exists(media_id) OR (attribute_exists(waiting_reason)"
+    " AND #status = :pending AND attribute_not_exists(files) AND attribute_not_exists(#upload))",
+    "ExpressionAttributeNames": {"#status": "status", "#upload": "upload"},
     "ExpressionAttributeValues": {":pending": {"S": "PENDING"}},
 }
 _PATIENCE: Final = timedelta(minutes=1)
@@ -360,7 +361,7 @@ class Tracker:
             self._table_name,
             media_id,
             "SET #status = :in_progress, lease_owner = :owner, lease_expires_at = :until, execution_id = :owner, "
-            "sync_timestamp = :now_text" + "".join(f", {name} = :{name}" for name in stated),
+            "sync_timestamp = :now_text" + "".join(f", {name} = :{name}" for name in stated) + " REMOVE waiting_reason",
             {
                 **{f":{name}": value for name, value in stated.items()},
                 ":pending": Status.PENDING,
@@ -448,7 +449,7 @@ class Tracker:
             self._table_name,
             record.video.media_id,
             "SET #status = :pending, retry_count = :none, reopened_at = :at, reopened_by = :by, "
-            "reopen_reason = :reason, reopened_for = :shown, reopenings = :times REMOVE sync_timestamp",
+            "reopen_reason = :reason, reopened_for = :shown, reopenings = :times REMOVE sync_timestamp, waiting_reason",
             {
                 ":completed": Status.COMPLETED,
                 ":pending": Status.PENDING,

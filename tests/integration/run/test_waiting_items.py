@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
+from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.library.listing import LibraryListing
 from gopro_sync.gopro.library.media import MediaItem, parse_row
 from gopro_sync.run.discovery import Discovery, discover
 from gopro_sync.run.selection import Selection
-from gopro_sync.table.tracker import Tracker
+from gopro_sync.table.rebuilding import RebuiltRecord, write_rebuilt
+from gopro_sync.table.tracker import Tracker, item_of_file
+from gopro_sync.table.values import to_attribute_values
+from gopro_sync.table.video import Video
 from tests.support.gopro_library import video_row
 from tests.support.tracker_table import tracker_table
 
@@ -60,6 +64,17 @@ class Nights:
 def nights() -> Iterator[Nights]:
     with tracker_table(TABLE) as dynamodb:
         yield Nights(dynamodb)
+
+
+ARCHIVED: Final = ArchivedFile(
+    item_number=1,
+    s3_key="gopro-videos/2026/03/GX010001.MP4",
+    size_bytes=7,
+    source_etag=None,
+    s3_etag='"aa"',
+    checksum_crc64nvme="AAAAAAAAAAA=",
+    etag_proof="undecidable",
+)
 
 
 def row(**fields: object) -> dict[str, Any]:
@@ -165,3 +180,42 @@ def test_a_record_that_somebody_is_at_work_on_is_not_written_anew(nights: Nights
     nights.rows = [row()]
     nights.run(days_later=1)
     assert nights.record()["lease_owner"] == "another"
+
+
+@pytest.mark.parametrize("status", ["PENDING", "COMPLETED"])
+def test_files_that_a_record_of_a_waiting_item_names_are_never_forgotten(nights: Nights, status: str) -> None:
+    """As after a rebuild from the bucket, or where an earlier version has taken what waited."""
+    nights.rows = [row(ready_to_view="transcoding")]
+    nights.run()
+    nights.dynamodb.update_item(
+        TableName=TABLE,
+        Key={"media_id": {"S": "video000001"}},
+        UpdateExpression="SET files = :files, #status = :status, s3_key = :key",
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues=to_attribute_values(
+            {":files": [item_of_file(ARCHIVED)], ":status": status, ":key": ARCHIVED.s3_key}
+        ),
+    )
+    nights.rows = [row(item_count=2)]
+    for _ in range(2):
+        (video,) = nights.run(days_later=1).videos
+        assert video.s3_key == ARCHIVED.s3_key
+        assert nights.tracker.get_many(["video000001"])["video000001"].files == (ARCHIVED,)
+
+
+def test_what_is_taken_does_not_wait_any_more(nights: Nights) -> None:
+    nights.rows = [row(ready_to_view="transcoding")]
+    nights.run()
+    nights.tracker.claim("video000001", owner="a-run-of-an-earlier-version", lease=A_WEEK)
+    assert "waiting_reason" not in nights.record()
+
+
+def test_a_record_that_was_rebuilt_from_the_bucket_is_none_of_an_item_that_waits(nights: Nights) -> None:
+    nights.rows = [row(ready_to_view="transcoding")]
+    nights.run()
+    before = nights.tracker.get_many(["video000001"])["video000001"]
+    video = Video(media_id="video000001", filename="GX010001.MP4", s3_key=ARCHIVED.s3_key)
+    rebuilt = RebuiltRecord(video=video, files=(ARCHIVED,), confirmation=None, before=before)
+    assert write_rebuilt(nights.dynamodb, TABLE, rebuilt, written_by="a person", now=nights.now)
+    record = nights.record()
+    assert (record["status"], record["s3_key"], "waiting_reason" in record) == ("PENDING", ARCHIVED.s3_key, False)
