@@ -94,17 +94,19 @@ def reopen(
 
 
 def _listed(item: MediaItem) -> Listed:
-    return Listed(size_bytes=item.size_bytes, chapter_count=item.chapter_count, uploaded_at=item.uploaded_at)
+    return Listed(size_bytes=item.size_bytes, chapter_count=item.chapter_count, uploaded_at=item.stated_upload)
 
 
 def _known(record: TrackerRecord) -> Listed:
     """Return what is archived of a video, or the most that GoPro stated of it when it was tried or accepted."""
     # GoPro may count the files of two lenses as two: where it is not known what it stated, as many as there are.
+    is_of_old = record.listed.chapter_count is None
     chapters = len({file.item_number for file in record.files})
     archived = Listed(
         size_bytes=sum(file.size_bytes for file in record.files),
-        chapter_count=len(record.files) if record.listed.chapter_count is None else chapters,
-        uploaded_at=record.video.uploaded_at,
+        chapter_count=len(record.files) if is_of_old else chapters,
+        # Today's records have the time of recording there where GoPro states no other one.
+        uploaded_at=record.video.uploaded_at if is_of_old else None,
     )
     known = archived.or_more(record.listed)
     if record.is_accepted and record.listed.size_bytes is None:

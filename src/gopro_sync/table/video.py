@@ -16,7 +16,7 @@ class Video:
         media_id: GoPro's id.
         filename: GoPro's name, or the last part of the key where GoPro has none.
         s3_key: where chapter 1 belongs in the bucket, unless the tracker has recorded another key for it before.
-        uploaded_at: when it reached GoPro Cloud; aware.
+        uploaded_at: when it reached GoPro Cloud, or was recorded where GoPro does not say that; aware.
         captured_at: the camera's clock; aware. The tracker does not keep it.
         size_bytes: all chapters together, as GoPro's listing has it: an estimate.
         duration_seconds: the length of the recording; the tracker keeps whole seconds.
@@ -40,5 +40,6 @@ class Video:
 
     @property
     def listed(self) -> Listed:
-        """What GoPro's listing states of it."""
-        return Listed(size_bytes=self.size_bytes, chapter_count=self.item_count, uploaded_at=self.uploaded_at)
+        """What GoPro's listing states of it: no date of upload where that of the recording stands in for it."""
+        uploaded_at = None if self.uploaded_at == self.captured_at else self.uploaded_at
+        return Listed(size_bytes=self.size_bytes, chapter_count=self.item_count, uploaded_at=uploaded_at)

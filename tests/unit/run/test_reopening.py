@@ -112,6 +112,27 @@ def test_what_an_earlier_version_called_archived_too_early_is_re_opened() -> Non
     assert shown_more(item(), short, NIGHT) == "GoPro lists 2 chapters, and showed 1 before"
 
 
+CAPTURED: Final = MAY - timedelta(days=3)
+
+
+def test_a_date_of_upload_that_comes_and_goes_re_opens_nothing() -> None:
+    """Where GoPro states none, the capture date stands in for it, and may be any, as a camera's clock may be."""
+    for captured_at in (CAPTURED, NIGHT + timedelta(days=900)):
+        without = item(uploaded_at=captured_at, captured_at=captured_at)
+        with_date = item(uploaded_at=MAY, captured_at=captured_at)
+        video = replace(archived().video, uploaded_at=captured_at)
+        taken_without = archived(video=video, listed=Listed(size_bytes=2 * MB, chapter_count=2))
+        assert shown_more(with_date, taken_without, NIGHT) is None
+        assert shown_more(without, archived(), NIGHT) is None
+        assert shown_more(without, of_old(), NIGHT) is None
+
+
+def test_a_date_that_stands_in_for_the_one_of_upload_is_not_recorded_as_stated() -> None:
+    video = replace(archived().video, uploaded_at=CAPTURED, captured_at=CAPTURED)
+    assert video.listed.uploaded_at is None
+    assert replace(video, uploaded_at=MAY).listed.uploaded_at == MAY
+
+
 @pytest.mark.parametrize("item_count", [1, 2])
 def test_the_files_of_two_lenses_are_no_missing_chapter(item_count: int) -> None:
     lenses = tuple(replace(file(1), lens=lens) for lens in ("front", "back"))

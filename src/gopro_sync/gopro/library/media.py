@@ -105,6 +105,8 @@ _LARGEST_RECORDING_BYTES = 50 * 2**40
 # GoPro was founded in 2002. A camera that has lost its clock begins in 1970, a program without a date in the year 1.
 _EARLIEST = datetime(2002, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+# No spelling of a time is as long; what is longer could keep the reader busy for ever.
+_LONGEST_MOMENT = 100
 _ZONE_IN_WORDS = re.compile(r"\s*(?:UTC|GMT)$")
 _END_OF_DAY = re.compile(r"(?P<day>\d{4}-\d\d-\d\d)(?P<between>[T ])24(?P<rest>:00(?::00(?:\.0+)?)?(?:Z|\+00:00)?)")
 
@@ -153,6 +155,11 @@ class MediaItem:
     duration_seconds: float | None = None
     user_id: str | None = None
     composition: str = ""
+
+    @property
+    def stated_upload(self) -> datetime | None:
+        """When GoPro says that it got the item; None if it does not, and ``uploaded_at`` is the time of recording."""
+        return None if self.uploaded_at == self.captured_at else self.uploaded_at
 
     @property
     def chapter_count(self) -> int:
@@ -227,7 +234,8 @@ def _up_to(most: int, value: object) -> int | None:
 
 def _listed_moment(value: object) -> datetime | None:
     """A time of the listing, in any spelling that it was seen to have; None if there is none that can be true."""
-    value = value.strip() if isinstance(value, str) else value
+    if isinstance(value, str):
+        value = value.strip() if len(value) <= _LONGEST_MOMENT else None
     moment = moment_or_none(_respelled(value))
     moment = moment_since_1970_or_none(value) if moment is None else moment
     return moment if moment is not None and _EARLIEST <= moment < _LATEST else None

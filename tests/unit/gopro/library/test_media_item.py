@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Final
 
@@ -318,3 +319,12 @@ def test_a_video_that_gopro_is_still_working_on_waits(state: str) -> None:
 @pytest.mark.parametrize("state", ["unknown", "quantum", "", None, True, 3])
 def test_a_state_that_nobody_knows_is_skipped_with_that_reason(state: object) -> None:
     assert classify(item(ready_to_view=state)) is SkipReason.UNKNOWN_STATE
+
+
+@pytest.mark.parametrize("text", [" ", "2026-05-01T00:00:00" + " " * 100_000 + "x", "\x00" * 100_000, "9" * 200_000])
+def test_no_text_however_long_keeps_the_reader_of_dates_busy(text: str) -> None:
+    began = time.process_time()
+    parsed = parse_row({"id": "m1", "created_at": text, "captured_at": "a" + " " * 200_000 + "b"})
+    assert isinstance(parsed, MediaItem)
+    assert parsed.uploaded_at is None
+    assert time.process_time() - began < 1
