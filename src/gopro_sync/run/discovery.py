@@ -145,7 +145,9 @@ def discover(
             record_waiting(library, found, tracker, selection=selection, until=until)
     videos = _recorded(videos, recording)
     unreadable = {
-        media_id: reason for media_id, reason in found.unreadable.items() if standings[media_id] is Standing.UNREADABLE
+        media_id: reason
+        for media_id, reason in found.unreadable.items()
+        if standings.get(media_id) is Standing.UNREADABLE
     }
     unrecordable = {**recording.refused, **unreadable}
     log_unrecorded(recording.left, unrecordable)

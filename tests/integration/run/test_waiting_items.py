@@ -15,7 +15,8 @@ from gopro_sync.gopro.library.media import MediaItem, parse_row
 from gopro_sync.run.discovery import Discovery, discover
 from gopro_sync.run.selection import Selection
 from gopro_sync.table.rebuilding import RebuiltRecord, write_rebuilt
-from gopro_sync.table.tracker import Tracker, item_of_file
+from gopro_sync.table.tracker import Tracker
+from gopro_sync.table.transfer_items import item_of_file
 from gopro_sync.table.values import to_attribute_values
 from gopro_sync.table.video import Video
 from tests.support.gopro_library import video_row

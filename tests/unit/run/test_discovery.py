@@ -124,6 +124,12 @@ def test_a_video_without_a_record_to_go_by_is_left_out_and_named_and_the_others_
     assert {vars(line)["media_id"] for line in caplog.records} == {"b", "c"}
 
 
+def test_an_item_that_waits_stops_nobody_where_its_record_cannot_be_read() -> None:
+    waiting = item("w", ready_to_view="transcoding")
+    found = find(item("a"), waiting, tracker=EmptyTracker(unreadable="w"))
+    assert [video.media_id for video in found.videos] == ["a"]
+
+
 def test_a_video_that_the_run_was_not_asked_for_is_not_told_of() -> None:
     found = find(*map(item, "ab"), media_ids=["a"], tracker=EmptyTracker(unreadable="b"))
     assert (found.unrecordable, found.filtered) == ({}, 1)

@@ -13,6 +13,7 @@ number of rows. A difference that stays is no reason to archive nothing: it is s
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -37,10 +38,14 @@ _READINGS: Final = (
 # So many readings in a row that showed nothing new: the others would not either.
 _IDLE_READINGS: Final = 3
 # No reading is begun that would lead beyond these many requests, or three times as many as one reading takes, if that
-# is more: GoPro is not asked without end for a row that it may not have. Catching up, which only a library needs that
-# changes meanwhile, comes on top.
+# is more, and none goes on by time of upload beyond them: GoPro is not asked without end for a row that it may not
+# have. Catching up, which only a library needs that changes meanwhile, comes on top.
 _REQUESTS: Final = 300
 _TIMES_THROUGH: Final = 3
+# What a reading takes beside its pages: the way on behind the last of them.
+_REQUESTS_BEYOND: Final = 10
+# Nor one that would end later than this: who lists has to make something of it as well (template.yaml, MediaLister).
+_LONGEST_SECONDS: Final = 120.0
 
 # How often one reading goes back for positions that an upload or a deletion moved to another page meanwhile.
 _CATCH_UP_ROUNDS: Final = 3
@@ -83,15 +88,16 @@ class ListingGap:
     def suggests_a_broken_listing(self) -> bool:
         """Whether nothing should be made of the listing.
 
-        It is so if it shows nothing, or less than it hides: a run whose only trouble is a gap counts as a success, and
-        an answer that lacks most of the library is an outage, which the next request may not have. Nothing else stops
-        a run. Not fewer rows: what is shown is there, whatever is not. Not a library that is smaller than what the
-        table knows: people delete at GoPro what they have archived. Not pages that are refused from some row on, since
-        that is GoPro's limit, and will be there tomorrow.
+        It is so if it shows nothing, or less than it hides, rows without an id being as good as hidden: a run whose
+        only trouble is a gap counts as a success, and an answer that lacks most of the library is an outage, which the
+        next request may not have. Nothing else stops a run. Not fewer rows: what is shown is there, whatever is not.
+        Not a library that is smaller than what the table knows: people delete at GoPro what they have archived. Not
+        pages that are refused from some row on, since that is GoPro's limit, and will be there tomorrow.
         """
+        named, lacking = self.shown - self.nameless, self.hidden + self.nameless
         if self.shown == 0:
             return True
-        return self.hidden > max(self.shown, _FEW_ROWS) and self.refused_from is None
+        return lacking > max(named, _FEW_ROWS) and (self.refused_from is None or named == 0)
 
     def __str__(self) -> str:
         told = f"GoPro says {self.stated}, showed {self.shown}"
@@ -126,7 +132,7 @@ FetchPage = Callable[[PageRequest], Page]
 """Fetches a page. Called from several threads at once."""
 
 
-def list_library(fetch_page: FetchPage, *, workers: int) -> LibraryListing:
+def list_library(fetch_page: FetchPage, *, workers: int, clock: Callable[[], float] = time.monotonic) -> LibraryListing:
     """Lists the whole library: the first page tells the size, the others are fetched several at once.
 
     Items that are uploaded while the listing runs may be in it or not; the next run finds them.
@@ -134,6 +140,7 @@ def list_library(fetch_page: FetchPage, *, workers: int) -> LibraryListing:
     Args:
         fetch_page: see `FetchPage`; its errors pass through, but for those of a page that is not the first one.
         workers: how many pages are fetched at the same time.
+        clock: returns seconds that only grow.
 
     Raises:
         LibraryIncompleteError: all readings together lack so much that the listing is broken.
@@ -141,10 +148,12 @@ def list_library(fetch_page: FetchPage, *, workers: int) -> LibraryListing:
     readings: list[_Reading] = []
     ways_on = _WaysOn()
     known: dict[str, MediaItem | MalformedRow] = {}
-    idle = 0
+    idle, began = 0, clock()
     for page_size, order_by in _READINGS:
-        if readings and (idle == _IDLE_READINGS or not _may_read_again(readings, page_size)):
+        if idle == _IDLE_READINGS:
             break
+        if readings and not _may_read_again(readings, page_size, seconds=clock() - began):
+            continue
         # What is short on its first page is given up the first time, for smaller pages that are not.
         reading = _Reading(
             fetch_page,
@@ -153,14 +162,9 @@ def list_library(fetch_page: FetchPage, *, workers: int) -> LibraryListing:
             workers=workers,
             gives_up=not readings,
             ways_on=ways_on,
+            requests_before=_requests(readings),
         )
-        try:
-            reading.read()
-        except _PAGE_REFUSED:
-            if not readings:
-                raise
-            # Pages of this size or order are refused, unless nothing is answered any more.
-            fetch_page(PageRequest(number=1, per_page=readings[0].page_size))
+        if not _could_be_read(reading, readings, fetch_page):
             idle += 1
             continue
         readings.append(reading)
@@ -177,11 +181,35 @@ def list_library(fetch_page: FetchPage, *, workers: int) -> LibraryListing:
     return _listing([*known.values(), *_nameless(readings)], readings, gap)
 
 
-def _may_read_again(readings: Sequence[_Reading], page_size: int) -> bool:
+def _could_be_read(reading: _Reading, earlier: Sequence[_Reading], fetch_page: FetchPage) -> bool:
+    """Read; return False if GoPro refuses pages of this size or order, and answers those of an earlier reading."""
+    try:
+        reading.read()
+    except _PAGE_REFUSED:
+        if not earlier:
+            raise
+        fetch_page(PageRequest(number=1, per_page=earlier[0].page_size))
+        return False
+    return True
+
+
+def _may_read_again(readings: Sequence[_Reading], page_size: int, *, seconds: float) -> bool:
     total = readings[-1].total_items
-    most = max(_REQUESTS, _TIMES_THROUGH * -(-total // readings[0].page_size))
-    # Twice as many as there are pages: the older part may be most of it.
-    return sum(reading.requests for reading in readings) + 2 * max(1, -(-total // page_size)) <= most
+    # GoPro may cap what is asked for.
+    real_size = min(page_size, max(reading.per_page for reading in readings))
+    wanted, asked = max(1, -(-total // real_size)) + _REQUESTS_BEYOND, _requests(readings)
+    if asked + wanted > _most_requests(total):
+        return False
+    # What was given up is no measure, and without another reading there is no listing.
+    return readings[-1].is_given_up or seconds + seconds / asked * wanted <= _LONGEST_SECONDS
+
+
+def _requests(readings: Iterable[_Reading]) -> int:
+    return sum(reading.requests for reading in readings)
+
+
+def _most_requests(total_items: int) -> int:
+    return max(_REQUESTS, _TIMES_THROUGH * -(-total_items // _READINGS[0][0]))
 
 
 def _gap(known: dict[str, MediaItem | MalformedRow], readings: Sequence[_Reading]) -> ListingGap | None:
@@ -237,6 +265,7 @@ class _Reading:
         workers: int,
         gives_up: bool,
         ways_on: _WaysOn,
+        requests_before: int,
     ) -> None:
         self.page_size = page_size
         self.parts: list[list[Page]] = []
@@ -246,6 +275,7 @@ class _Reading:
         self._workers = workers
         self._gives_up = gives_up
         self._ways_on = ways_on
+        self._requests_before = requests_before
         self._empty_from: int | None = None
         self._asked: list[PageRequest] = []
 
@@ -253,6 +283,17 @@ class _Reading:
     def requests(self) -> int:
         """How many pages were asked for."""
         return len(self._asked)
+
+    @property
+    def per_page(self) -> int:
+        """The size of a page that GoPro serves."""
+        return self.parts[0][0].per_page
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether its first page was too short to go on."""
+        first = self.parts[0][0]
+        return self._gives_up and len(first.rows) < first.expected_rows
 
     @property
     def pages(self) -> list[Page]:
@@ -287,14 +328,9 @@ class _Reading:
         """Fetch the pages. What the first one raises passes through."""
         with ThreadPoolExecutor(max_workers=self._workers, thread_name_prefix="listing") as pool:
             self._read_part(pool, None)
-            for _ in range(0 if self._is_given_up or self._order_by != BY_UPLOAD else _OLDER_PARTS):
+            for _ in range(0 if self.is_given_up or self._order_by != BY_UPLOAD else _OLDER_PARTS):
                 if not (self._lacks_rows and self._ways_on.older_part and self._read_older_part(pool)):
                     break
-
-    @property
-    def _is_given_up(self) -> bool:
-        first = self.parts[0][0]
-        return self._gives_up and len(first.rows) < first.expected_rows
 
     @property
     def _lacks_rows(self) -> bool:
@@ -315,16 +351,22 @@ class _Reading:
         self._empty_from = None
         for round_number in range(1 + _CATCH_UP_ROUNDS):
             wanted = _pages_with(_missing_positions(pages), pages[-1])
-            if not wanted or self._is_given_up or (round_number and _has_odd_page(pages)):
+            if not wanted or self.is_given_up or (round_number and _has_odd_page(pages)):
                 break
+            if uploaded_before is not None and not self._has_room_for(len(wanted)):
+                self._ways_on.older_part = False
+                return False
             requests = [replace(request, number=number) for number in wanted]
             came = list(pool.map(partial(self._page_or_none, pages[-1].per_page), requests))
             pages += [page for page in came if page is not None]
             if None in came:
                 return True
-        if not self._is_given_up:
+        if not self.is_given_up:
             self._read_beyond_the_end(pages, request)
         return True
+
+    def _has_room_for(self, requests: int) -> bool:
+        return self._requests_before + self.requests + requests <= _most_requests(self.total_items)
 
     def _first_page(self, request: PageRequest) -> Page:
         self._asked.append(request)
@@ -382,10 +424,10 @@ class _Reading:
             page for page in self.parts[-1] if not self._is_behind_the_end((page.number - 1) * page.per_page + 1)
         ]
         moments = [
-            row.uploaded_at
+            row.stated_upload
             for page in sorted(shown_in_a_row, key=lambda page: page.number)
             for row in page.rows
-            if isinstance(row, MediaItem) and row.uploaded_at is not None
+            if isinstance(row, MediaItem) and row.stated_upload is not None
         ]
         return bool(moments) and self._read_part(pool, moments[-1] + _A_SECOND)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import random
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -345,9 +345,74 @@ def test_rows_without_an_id_do_not_stand_for_what_is_hidden_however_often_they_a
     assert str(listing.gap).startswith("GoPro says 252, showed 250, 2 of them without an id")
 
 
-def test_a_library_of_rows_without_an_id_is_no_broken_listing() -> None:
-    listing = list_library(FakeLibrary([{"id": None}] * 250).fetch_page, workers=4)
-    assert (len(listing.items), listing.gap) == (0, ListingGap(stated=250, shown=250, nameless=250))
+@pytest.mark.parametrize(("named", "nameless", "is_broken"), [(0, 20, False), (0, 21, True), (99, 90, False)])
+def test_rows_without_an_id_are_as_good_as_hidden(named: int, nameless: int, *, is_broken: bool) -> None:
+    library = FakeLibrary([*(video_row(number) for number in range(named, 0, -1)), *[{"id": None}] * nameless])
+    if is_broken:
+        with pytest.raises(LibraryIncompleteError, match="GoPro says 21, showed 21, 21 of them without an id"):
+            list_library(library.fetch_page, workers=4)
+        return
+    listing = list_library(library.fetch_page, workers=4)
+    assert (len(listing.items), len(listing.malformed)) == (named, nameless)
+
+
+@pytest.mark.parametrize("count", [7_500, 20_000])
+def test_a_large_library_is_read_again_too_where_its_first_page_is_short(count: int) -> None:
+    library = FakeLibrary.of_videos(count, spoil=lambda _number, size, rows: rows[:99] if size == 100 else rows)
+    listing = list_library(library.fetch_page, workers=4)
+    assert (len(listing.items), listing.gap) == (count, None)
+    assert len(library.asked) <= 3 * count // 100
+
+
+def test_a_large_library_that_hides_one_row_is_archived_all_the_same() -> None:
+    """Whatever page the row would be on: also on the first one."""
+    library = FakeLibrary.of_videos(
+        10_000, spoil=lambda _number, _size, rows: [row for row in rows if row != video_row(9_990)]
+    )
+    listing = list_library(library.fetch_page, workers=4)
+    assert listing.gap == ListingGap(stated=10_000, shown=9_999)
+
+
+def test_a_listing_that_has_taken_long_is_not_read_again() -> None:
+    library = FakeLibrary.of_videos(300, ghosts=1)
+    now = [0.0]
+
+    def fetch(asked: PageRequest) -> Page:
+        now[0] += 12.0
+        return library.fetch_page(asked)
+
+    listing = list_library(fetch, workers=1, clock=lambda: now[0])
+    assert listing.gap == ListingGap(stated=301, shown=300)
+    assert now[0] <= 150
+
+
+def test_a_range_of_times_that_leads_nowhere_costs_so_many_requests_and_no_more() -> None:
+    """GoPro takes the range, but shows the newest rows last: each older part is nearly the whole library again."""
+    rows = [video_row(number) for number in range(1, 3_001)]
+
+    class Unordered(FakeLibrary):
+        def _found(self, uploaded_before: Any) -> list[object]:
+            found = super()._found(uploaded_before)
+            return [*found[:-2], *reversed(found[-2:])]
+
+    library = Unordered(rows, ghosts=3)
+    listing = list_library(library.fetch_page, workers=4)
+    assert listing.gap is not None
+    assert listing.gap.shown == 3_000
+    assert len(library.asked) <= 300
+
+
+def test_a_date_that_stands_in_for_the_one_of_upload_does_not_say_where_the_older_part_begins() -> None:
+    def without_date(row: object) -> object:
+        return {**cast("dict[str, Any]", row), "created_at": None}
+
+    library = FakeLibrary.of_videos(
+        1_000,
+        deepest_row=300,
+        spoil=lambda _number, _size, rows: [without_date(row) if row == video_row(701) else row for row in rows],
+    )
+    listing = list_library(library.fetch_page, workers=4)
+    assert (len(listing.items), listing.gap) == (1_000, None)
 
 
 def test_a_page_that_fails_is_made_up_for_and_an_outage_is_the_failure_of_the_listing() -> None:
