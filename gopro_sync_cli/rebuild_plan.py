@@ -198,6 +198,7 @@ def _video(media_id: str, item: MediaItem | None, first_key: str) -> Video:
         filename=item.filename or first_key.rsplit("/", 1)[-1],
         s3_key=first_key,
         uploaded_at=item.uploaded_at,
+        is_upload_stated=item.is_upload_stated,
         captured_at=item.captured_at,
         size_bytes=item.size_bytes,
         duration_seconds=item.duration_seconds,

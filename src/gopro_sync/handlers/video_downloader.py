@@ -129,6 +129,7 @@ def _as_gopro_lists_it(video: Video, client: GoProClient) -> Video:
     return replace(
         video,
         uploaded_at=video.uploaded_at or item.uploaded_at,
+        is_upload_stated=video.is_upload_stated and (video.uploaded_at is not None or item.is_upload_stated),
         size_bytes=video.size_bytes if item.size_bytes is None else item.size_bytes,
         item_count=max(video.item_count, item.chapter_count),
     )

@@ -230,6 +230,7 @@ def _video(item: MediaItem, s3_key: str, record: TrackerRecord | None) -> Video:
         filename=item.filename or s3_key.rsplit("/", 1)[-1],
         s3_key=s3_key,
         uploaded_at=item.uploaded_at,
+        is_upload_stated=item.is_upload_stated,
         captured_at=item.captured_at,
         size_bytes=item.size_bytes,
         duration_seconds=item.duration_seconds,

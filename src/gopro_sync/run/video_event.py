@@ -11,6 +11,7 @@ from gopro_sync.table.video import Video
 from gopro_sync.values.event_fields import (
     JsonObject,
     optional_count,
+    optional_flag,
     optional_seconds,
     optional_text,
     optional_time,
@@ -21,6 +22,8 @@ from gopro_sync.values.timestamps import iso_utc
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 _LONGEST_KEY_BYTES: Final = 1024
+# Only where GoPro states no date of upload.
+_OF_RECORDING: Final = "upload_date_is_of_recording"
 
 
 def as_event(video: Video, *, download_url: str) -> dict[str, Any]:
@@ -42,6 +45,7 @@ def as_event(video: Video, *, download_url: str) -> dict[str, Any]:
         "item_count": video.item_count,
         "s3_key": video.s3_key,
         "retry_count": video.retry_count,
+        **({} if video.is_upload_stated else {_OF_RECORDING: True}),
     }
 
 
@@ -67,6 +71,7 @@ def video_of(event: JsonObject) -> Video:
         duration_seconds=optional_seconds(event, "duration"),
         item_count=optional_count(event, "item_count") or 1,
         retry_count=optional_count(event, "retry_count") or 0,
+        is_upload_stated=not optional_flag(event, _OF_RECORDING),
     )
 
 

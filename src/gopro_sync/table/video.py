@@ -24,6 +24,7 @@ class Video:
         retry_count: how many runs have failed with it.
         waiting_reason: why it is recorded and not to be archived yet; None if it is to be archived.
         first_seen_at: when it was recorded as waiting; None if it was not.
+        is_upload_stated: False where ``uploaded_at`` is the time of recording. The tracker does not keep it.
     """
 
     media_id: str
@@ -37,9 +38,10 @@ class Video:
     retry_count: int = 0
     waiting_reason: str | None = None
     first_seen_at: datetime | None = None
+    is_upload_stated: bool = True
 
     @property
     def listed(self) -> Listed:
         """What GoPro's listing states of it: no date of upload where that of the recording stands in for it."""
-        uploaded_at = None if self.uploaded_at == self.captured_at else self.uploaded_at
+        uploaded_at = self.uploaded_at if self.is_upload_stated else None
         return Listed(size_bytes=self.size_bytes, chapter_count=self.item_count, uploaded_at=uploaded_at)

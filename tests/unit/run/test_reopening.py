@@ -118,7 +118,7 @@ CAPTURED: Final = MAY - timedelta(days=3)
 def test_a_date_of_upload_that_comes_and_goes_re_opens_nothing() -> None:
     """Where GoPro states none, the capture date stands in for it, and may be any, as a camera's clock may be."""
     for captured_at in (CAPTURED, NIGHT + timedelta(days=900)):
-        without = item(uploaded_at=captured_at, captured_at=captured_at)
+        without = item(uploaded_at=captured_at, captured_at=captured_at, is_upload_stated=False)
         with_date = item(uploaded_at=MAY, captured_at=captured_at)
         video = replace(archived().video, uploaded_at=captured_at)
         taken_without = archived(video=video, listed=Listed(size_bytes=2 * MB, chapter_count=2))
@@ -129,8 +129,8 @@ def test_a_date_of_upload_that_comes_and_goes_re_opens_nothing() -> None:
 
 def test_a_date_that_stands_in_for_the_one_of_upload_is_not_recorded_as_stated() -> None:
     video = replace(archived().video, uploaded_at=CAPTURED, captured_at=CAPTURED)
-    assert video.listed.uploaded_at is None
-    assert replace(video, uploaded_at=MAY).listed.uploaded_at == MAY
+    assert video.listed.uploaded_at == CAPTURED
+    assert replace(video, is_upload_stated=False).listed.uploaded_at is None
 
 
 @pytest.mark.parametrize("item_count", [1, 2])

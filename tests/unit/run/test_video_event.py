@@ -126,6 +126,11 @@ def test_the_fields_of_the_event_have_the_names_that_they_always_had() -> None:
     }
 
 
+def test_a_date_of_recording_does_not_become_one_of_upload_on_its_way() -> None:
+    video = Video(media_id="m1", filename="a.MP4", s3_key="gopro-videos/2026/05/a.MP4", is_upload_stated=False)
+    assert video_of(as_event(video, download_url=URL)) == video
+
+
 @pytest.mark.parametrize("prefix", ["gopro-videos/2025/11/", "gopro-videos/2025/11"])
 def test_an_event_that_somebody_wrote_may_name_the_folder_only(prefix: str) -> None:
     video = video_of({"media_id": "m1", "filename": "a/GH010456.MP4", "s3_prefix": prefix})

@@ -141,6 +141,7 @@ class MediaItem:
         duration_seconds: the length of the recording.
         user_id: the account whose item it is.
         composition: GoPro's word for how it came about; empty for what a camera recorded.
+        is_upload_stated: False where ``uploaded_at`` is the time of recording, since GoPro states none that can be.
     """
 
     media_id: str
@@ -155,11 +156,12 @@ class MediaItem:
     duration_seconds: float | None = None
     user_id: str | None = None
     composition: str = ""
+    is_upload_stated: bool = True
 
     @property
     def stated_upload(self) -> datetime | None:
         """When GoPro says that it got the item; None if it does not, and ``uploaded_at`` is the time of recording."""
-        return None if self.uploaded_at == self.captured_at else self.uploaded_at
+        return self.uploaded_at if self.is_upload_stated else None
 
     @property
     def chapter_count(self) -> int:
@@ -197,12 +199,13 @@ def parse_row(row: object) -> MediaItem | MalformedRow:
     if media_id is None:
         return MalformedRow(media_id=None, problem="the row has no usable id")
     duration_milliseconds = whole_number_or_none(row.get("source_duration"))
-    captured_at = _listed_moment(row.get("captured_at"))
+    uploaded_at, captured_at = _listed_moment(row.get("created_at")), _listed_moment(row.get("captured_at"))
     return MediaItem(
         media_id=media_id,
         type=_word(row.get("type")),
         ready_to_view=_word(row.get("ready_to_view")),
-        uploaded_at=_listed_moment(row.get("created_at")) or captured_at,
+        uploaded_at=uploaded_at or captured_at,
+        is_upload_stated=uploaded_at is not None,
         filename=filename_or_none(row.get("filename")),
         file_extension=_word(_number_as_text(row.get("file_extension"))) or None,
         size_bytes=_up_to(_LARGEST_RECORDING_BYTES, row.get("file_size")),
