@@ -43,7 +43,8 @@ def gap_to_tell(summary: JsonObject) -> str:
     gap = _gap_in(summary)
     if gap is None or not optional_flag(gap, "is_news"):
         return ""
-    return f"GoPro says {required_count(gap, 'stated')}, showed {required_count(gap, 'shown')}"
+    nameless = optional_count(gap, "nameless")
+    return _numbers(gap) + (f", {nameless} of them without an id" if nameless else "")
 
 
 def gap_told(summary: JsonObject) -> list[str]:
@@ -52,20 +53,24 @@ def gap_told(summary: JsonObject) -> list[str]:
     Raises:
         InvalidEventError: the summary's gap has a field of the wrong shape.
     """
-    told, gap = gap_to_tell(summary), _gap_in(summary)
-    if gap is None or not told:
+    gap = _gap_in(summary)
+    if gap is None or not gap_to_tell(summary):
         return []
     refused_from, nameless = optional_count(gap, "refused_from"), optional_count(gap, "nameless")
     limit = "" if refused_from is None else f" It refuses the pages of its listing from row {refused_from} on."
     have_no_id = "has no id" if nameless == 1 else "have no id"
     of_no_id = f" {nameless} of these rows {have_no_id}, and cannot be asked for." if nameless else ""
     return [
-        f"The listing of the library is incomplete: {told} items, in all tries.{of_no_id}{limit} All others are "
-        "archived as always. A total that counts an item twice, or one that was deleted, looks the same. What to do: "
-        "compare the number of items on gopro.com with the total; a video that you see there and that is not archived "
-        "can be downloaded by hand. You are told again when the difference changes.",
+        f"The listing of the library is incomplete: {_numbers(gap)} items, in all tries.{of_no_id}{limit} All others "
+        "are archived as always. A total that counts an item twice, or one that was deleted, looks the same. What to "
+        "do: compare the number of items on gopro.com with the total; a video that you see there and that is not "
+        "archived can be downloaded by hand. You are told again when the difference changes.",
         "",
     ]
+
+
+def _numbers(gap: JsonObject) -> str:
+    return f"GoPro says {required_count(gap, 'stated')}, showed {required_count(gap, 'shown')}"
 
 
 def _gap_in(summary: JsonObject) -> JsonObject | None:

@@ -511,6 +511,8 @@ def test_what_the_listing_lacks_is_told_with_what_to_do() -> None:
     assert lines[0].startswith("The listing of the library is incomplete: GoPro says 8, showed 7 items, in all tries.")
     assert "What to do: compare" in lines[0]
     assert "from row 10001 on" in notice(quiet | {"listing_gap": gap | {"refused_from": 10_001}}).text
+    nameless = notice(quiet | {"listing_gap": gap | {"shown": 8, "nameless": 2}})
+    assert nameless.subject == "GoPro Sync Listing Incomplete (prod): GoPro says 8, showed 8, 2 of them without an id"
     assert "2 of these rows have no id" in notice(quiet | {"listing_gap": gap | {"nameless": 2}}).text
     # Beside failed videos it is a paragraph of theirs.
     beside = notice(SUMMARY | {"listing_gap": gap})

@@ -172,7 +172,7 @@ def list_library(fetch_page: FetchPage, *, workers: int, clock: Callable[[], flo
             known, readings = reading.named, [reading]
             break
         idle = 0 if reading.named.keys() - known.keys() else idle + 1
-        known |= reading.named
+        _join(known, reading.named.values())
         if len(known) + len(_nameless(readings)) >= _stated(readings):
             break
     gap = _gap(known, readings)
@@ -202,6 +202,24 @@ def _may_read_again(readings: Sequence[_Reading], page_size: int, *, seconds: fl
         return False
     # What was given up is no measure, and without another reading there is no listing.
     return readings[-1].is_given_up or seconds + seconds / asked * wanted <= _LONGEST_SECONDS
+
+
+def _join(named: dict[str, MediaItem | MalformedRow], rows: Iterable[MediaItem | MalformedRow]) -> None:
+    """Add the rows that have an id; of several of one id the one that states more stays, in whatever order they come.
+
+    What it states too much is told as missing; of what another row states too little, nobody would know.
+    """
+    for row in rows:
+        if row.media_id is not None:
+            before = named.setdefault(row.media_id, row)
+            if before is not row and _states(row) > _states(before):
+                named[row.media_id] = row
+
+
+def _states(row: MediaItem | MalformedRow) -> tuple[int, int, datetime]:
+    if isinstance(row, MalformedRow):
+        return 0, 0, datetime.min.replace(tzinfo=UTC)
+    return row.chapter_count, row.size_bytes or 0, row.uploaded_at or datetime.min.replace(tzinfo=UTC)
 
 
 def _requests(readings: Iterable[_Reading]) -> int:
@@ -308,7 +326,9 @@ class _Reading:
     @property
     def named(self) -> dict[str, MediaItem | MalformedRow]:
         """Every row that has an id, once."""
-        return {row.media_id: row for page in self.pages for row in page.rows if row.media_id is not None}
+        named: dict[str, MediaItem | MalformedRow] = {}
+        _join(named, (row for page in self.pages for row in page.rows))
+        return named
 
     @property
     def nameless(self) -> list[MalformedRow]:

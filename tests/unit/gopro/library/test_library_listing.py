@@ -175,6 +175,13 @@ def test_an_item_that_is_listed_twice_for_good_is_taken_once_and_told() -> None:
     assert (ids(listing), listing.gap) == (videos(7), ListingGap(stated=8, shown=7))
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_two_rows_of_one_id_the_one_that_states_more_counts_wherever_it_stands(*, turned: bool) -> None:
+    rows = [video_row(1, item_count=1, file_size=10), video_row(1, item_count=2, file_size=20)]
+    listing = list_library(FakeLibrary(rows[::-1] if turned else rows).fetch_page, workers=4)
+    assert [(item.item_count, item.size_bytes) for item in listing.items] == [(2, 20)]
+
+
 @pytest.mark.parametrize("count", [150, 212, 1_000, 1_990])
 @pytest.mark.parametrize("overlap", [1, 5])
 def test_pages_that_overlap_are_joined(count: int, overlap: int) -> None:
