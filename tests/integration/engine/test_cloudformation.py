@@ -13,6 +13,8 @@ from botocore.exceptions import WaiterError
 
 from tests.integration.engine.conftest import Engine
 
+pytestmark = pytest.mark.slow
+
 
 class Stack:
     """A stack with one resource."""

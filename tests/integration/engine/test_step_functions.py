@@ -13,6 +13,8 @@ from botocore.exceptions import ClientError
 
 from tests.integration.engine.conftest import Engine
 
+pytestmark = pytest.mark.slow
+
 _INVOKE = "arn:aws:states:::lambda:invoke"
 _FAILING = "class VideoGoneError(Exception): pass\ndef handler(event, context): raise VideoGoneError('say \"gone\"')"
 _ECHO = "def handler(event, context): return event"

@@ -21,6 +21,8 @@ from gopro_sync.table.session_guard import GUARD_KEY
 from tests.support.lambda_context import FakeLambdaContext
 from tests.support.tracker_table import tracker_table
 
+pytestmark = pytest.mark.slow
+
 ENVIRONMENT: Final = json.loads((ROOT / "events" / "env.json").read_text())["Parameters"]
 SECRET: Final = ENVIRONMENT["CREDENTIALS_SECRET_ID"]
 LOGIN: Final = {"username": "a@example.com", "password": "fake", "client_id": "fake-id", "client_secret": "fake"}

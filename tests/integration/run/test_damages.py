@@ -34,6 +34,8 @@ from local.simulator.faults import Endpoint, FaultName
 from tests.integration.run import test_video_archiving as archiving
 from tests.integration.run.test_video_archiving import World
 
+pytestmark = pytest.mark.slow
+
 KIB = 1024
 # A large file is one of five parts, whatever the number of workers.
 LIMITS = PartLimits(

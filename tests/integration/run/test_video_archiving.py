@@ -735,6 +735,7 @@ def refusing(operation: Any, code: str = "AccessDenied", *, count: int = 99, sta
     return S3Fault(operation=operation, code=code, status=status, count=count)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failed_before", [False, True])
 @pytest.mark.parametrize(
     ("size", "fault", "error"),
@@ -1191,6 +1192,7 @@ def test_a_download_that_no_item_gets_makes_all_wait(world: World) -> None:
     assert world.archive(only(found, "m5")).status is VideoStatus.WAITING
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "error"),
     [

@@ -288,6 +288,7 @@ def calls_of(way: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return undisturbed.stack.calls
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("setting")
 @pytest.mark.parametrize("moment", ["asked", "acted"])
 @pytest.mark.parametrize("number", SIGNALS)
@@ -313,6 +314,7 @@ def test_a_signal_during_any_call_leaves_no_message_hidden(
         assert has_started or interrupted.queue.bodies() == before, where
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("setting")
 @pytest.mark.parametrize("moment", ["asked", "acted"])
 @pytest.mark.parametrize("error", ERRORS)
