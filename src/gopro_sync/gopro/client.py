@@ -21,7 +21,7 @@ from gopro_sync.errors import (
 from gopro_sync.gopro.gate import OpenGate, RequestGate
 from gopro_sync.gopro.http import Exchange, RetryPolicy, json_of
 from gopro_sync.gopro.library.download import DownloadDescriptor, parse_descriptor
-from gopro_sync.gopro.library.listing import LibraryListing, list_library
+from gopro_sync.gopro.library.listing import FIRST_REQUEST, LibraryListing, list_library
 from gopro_sync.gopro.library.media import LISTING_FIELDS, MalformedRow, MediaItem, is_media_id, parse_row
 from gopro_sync.gopro.library.page import Page, PageRequest, parse_page
 from gopro_sync.gopro.session.session import Session
@@ -91,7 +91,7 @@ class GoProClient:
         Raises:
             LibraryIncompleteError: GoPro's listing lacks so much of the library that it is broken.
         """
-        return list_library(self._search, workers=workers)
+        return list_library(self._page, workers=workers)
 
     def get_download(self, media_id: str) -> DownloadDescriptor:
         """Asks for freshly signed URLs of a media item.
@@ -155,6 +155,16 @@ class GoProClient:
             return error_for(answer, now=self._now()) is None and isinstance(json_of(answer), dict)
         except (NetworkError, GoProApiChangedError):
             return False
+
+    def _page(self, asked: PageRequest) -> Page:
+        try:
+            return self._search(asked)
+        except SessionRefusedError as refusal:
+            # One that comes and goes is for a new session, unless the listing can do without the page.
+            if asked == FIRST_REQUEST or not self.is_answering():
+                raise
+            told = f"GoPro refuses page {asked.number} of {asked.per_page} rows, and accepts the session"
+            raise GoProApiChangedError(told) from refusal
 
     def _search(self, asked: PageRequest) -> Page:
         return parse_page(self._get_json(_SEARCH_PATH, _search_params(asked)), asked.number, asked_size=asked.per_page)

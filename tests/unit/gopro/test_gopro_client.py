@@ -26,6 +26,7 @@ from gopro_sync.errors import (
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.http import open_http_client
 from gopro_sync.gopro.library.download import choose_originals
+from gopro_sync.gopro.library.listing import ListingGap
 from gopro_sync.gopro.library.media import LISTING_FIELDS, MalformedRow, MediaItem
 from gopro_sync.gopro.session.session import Session
 from tests.support.gopro_api import ACCEPTED_TOKEN, FakeGoProApi, Reply, descriptor, variation
@@ -410,6 +411,48 @@ def test_a_refused_session_is_not_tried_again(setting: MakeSetting, code: int) -
     with pytest.raises(SessionRefusedError):
         here.client.list_library()
     assert len(here.api.requests) == 1
+
+
+class RefusingDeepPages(FakeGoProApi):
+    """Shows the first hundred rows, and refuses the others."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(FakeLibrary.of_videos(250))
+        self.code = code
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        answer = super().__call__(request)
+        params = request.url.params
+        is_deep = request.url.path == "/media/search" and int(params["page"]) * int(params["per_page"]) > 100
+        return httpx.Response(self.code, json={"error": "fake"}) if is_deep else answer
+
+
+@pytest.mark.parametrize("code", [401, 403])
+def test_a_page_that_is_refused_to_a_session_that_is_alive_is_no_refusal_of_the_session(code: int) -> None:
+    here = Setting(RefusingDeepPages(code))
+    listing = here.client.list_library()
+    here.http.close()
+    assert (len(listing.items), listing.gap) == (100, ListingGap(stated=250, shown=100, refused_from=101))
+    assert len(here.api.requests) < 60
+
+
+def test_a_first_page_that_is_refused_once_is_for_a_new_session(setting: MakeSetting) -> None:
+    here = setting(status(401))
+    with pytest.raises(SessionRefusedError):
+        here.client.list_library()
+    assert here.client.list_library().gap is None
+
+
+def test_a_session_that_ends_amid_the_listing_is_a_refused_session() -> None:
+    class Ending(RefusingDeepPages):
+        def __call__(self, request: httpx.Request) -> httpx.Response:
+            answer = super().__call__(request)
+            return answer if len(self.requests) == 1 else httpx.Response(401)
+
+    here = Setting(Ending(401))
+    with pytest.raises(SessionRefusedError):
+        here.client.list_library()
+    here.http.close()
 
 
 def answering_dead_sessions_with_500(request: httpx.Request) -> httpx.Response:

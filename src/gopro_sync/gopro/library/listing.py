@@ -35,6 +35,8 @@ _READINGS: Final = (
     (200, BY_CAPTURE),
     *((50, BY_CAPTURE), (200, BY_UPLOAD), (100, BY_CAPTURE)) * 3,
 )
+# What every listing begins with, and cannot do without.
+FIRST_REQUEST: Final = PageRequest(number=1, per_page=_READINGS[0][0], order_by=_READINGS[0][1])
 # So many readings in a row that showed nothing new: the others would not either.
 _IDLE_READINGS: Final = 3
 # No reading is begun that would lead beyond these many requests, or three times as many as one reading takes, if that
@@ -188,7 +190,7 @@ def _could_be_read(reading: _Reading, earlier: Sequence[_Reading], fetch_page: F
     except _PAGE_REFUSED:
         if not earlier:
             raise
-        fetch_page(PageRequest(number=1, per_page=earlier[0].page_size))
+        fetch_page(FIRST_REQUEST)
         return False
     return True
 
