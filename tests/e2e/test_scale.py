@@ -91,7 +91,7 @@ def test_videos_that_fail_each_in_its_way_are_told_in_one_notice_and_a_redrive_b
         media_id: error for media_id, (_, error) in FAILING.items()
     }
     (notice,) = [json.dumps(notice) for notice in stack.take_notices(alerts)]
-    assert all(f"{media_id}: {error}" in notice for media_id, (_, error) in FAILING.items())
+    assert all(f"({media_id}): {error}" in notice for media_id, (_, error) in FAILING.items())
 
     stack.gopro.set_faults()
     assert stack.run().output["postponed"] == 4  # type: ignore[index]
@@ -100,15 +100,21 @@ def test_videos_that_fail_each_in_its_way_are_told_in_one_notice_and_a_redrive_b
     assert mended.every_video_archived
     assert mended.output is not None
     assert mended.output["synced"] == 4
+    assert len(stack.dead_letters()) == 4, "a message stays until its video is known to be archived"
+    redrive(stack)
     assert stack.dead_letters() == []
     assert set(stack.statuses().values()) == {"COMPLETED"}
 
 
-def redriven(stack: Stack) -> running.Execution:
-    """Type what an operator types, and wait for the run that it starts."""
+def redrive(stack: Stack) -> str:
     command = [str(ROOT / "gopro-sync"), "redrive", "--stack-name", STACK_NAME, "--yes"]
     environment = os.environ | stack.cloud.environment()
-    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60).stdout
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def redriven(stack: Stack) -> running.Execution:
+    """Type what an operator types, and wait for the run that it starts."""
+    said = redrive(stack)
     assert "1  SourceMissingError" in said
     assert "1  IncompleteSourceError" in said
     (arn,) = re.findall(r"Started (\S+)", said)
