@@ -17,7 +17,7 @@ from gopro_sync import composition
 from gopro_sync.cost.model import cost_of_run, deep_archive_usd_per_month, expected_usage
 from gopro_sync.cost.prices import load_prices
 from gopro_sync.errors import InvalidEventError, ThrottledError
-from gopro_sync.gopro.client import GoProClient
+from gopro_sync.gopro.session.session import Session
 from gopro_sync.handlers.entry_point import STATUS_OK, entry_point, execution_id_of
 from gopro_sync.handlers.session_source import session_for
 from gopro_sync.run.discovery import Discovery, discover
@@ -97,7 +97,7 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
             not_ready_after=timedelta(days=composition.settings().not_ready_after_days),
             until=_end_of_work(context),
         )
-        never_archived = NOTHING_TO_TELL if asked.is_dry_run else _never_archived(client, found, event, context)
+        never_archived = NOTHING_TO_TELL if asked.is_dry_run else _never_archived(session, found, event, context)
     except ThrottledError as error:
         gate.after_failure(error)
         raise
@@ -135,9 +135,10 @@ def _end_of_work(context: LambdaContext) -> datetime:
     return now_utc() + timedelta(milliseconds=context.get_remaining_time_in_millis()) - _RESERVE
 
 
-def _never_archived(client: GoProClient, found: Discovery, event: JsonObject, context: LambdaContext) -> NeverArchived:
+def _never_archived(session: Session, found: Discovery, event: JsonObject, context: LambdaContext) -> NeverArchived:
     look = LookForThem(
-        client,
+        # With a gate that waits for nothing: these questions have time until tomorrow.
+        composition.gopro_client(session, composition.gopro_gate()),
         composition.unarchived_videos(),
         run=execution_id_of(event, context),
         clock=now_utc,

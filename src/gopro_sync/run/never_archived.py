@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from gopro_sync.errors import GoProSyncError, TrackerError
+from gopro_sync.errors import GoProSyncError, GoProUnavailableError, TrackerError
 from gopro_sync.run.discovery import Discovery
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.values.outside_values import one_line
@@ -156,6 +156,8 @@ class LookForThem:
                 return
             try:
                 is_gone = self._client.is_gone(video.media_id)
+            except GoProUnavailableError:
+                return  # no question may be sent now
             except GoProSyncError:
                 self._videos.mark_asked(video.media_id)  # or one that always fails would be asked for first each night
                 return

@@ -20,7 +20,7 @@ def gone_told(summary: JsonObject) -> list[str]:
     if not count:
         return []
     return [
-        f"Gone at GoPro: {number_of(count, 'video')} that had not been archived. Two complete listings did not show "
+        f"Gone at GoPro: {number_of(count, 'video')} not archived in full before. Two complete listings did not show "
         "what is named here, and GoPro says that it no longer has it. It counts as pending no more, and is not told "
         "again. What to do: nothing, if you deleted it; what GoPro lists again is archived like any other video:",
         *[_line(video, optional_text(video, "filename")) for video in _named(summary, "gone_videos")],

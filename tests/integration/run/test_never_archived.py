@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
-from gopro_sync.errors import GoProSyncError, NetworkError, ThrottledError
+from gopro_sync.errors import GoProSyncError, GoProUnavailableError, NetworkError, ThrottledError
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.library.listing import LibraryListing, ListingGap
 from gopro_sync.gopro.library.media import MalformedRow, MediaItem, parse_row
@@ -218,6 +218,14 @@ def test_one_question_that_fails_ends_the_asking_and_is_not_the_first_of_the_nex
     told = [media_id for _ in range(3) for media_id in sorted(nights.run().gone)]
     assert told == ["video000002", "video000003"]
     assert nights.asked.count(ID) == 1
+
+
+def test_a_closed_gate_leaves_all_questions_to_the_next_night(vanished: Nights) -> None:
+    vanished.run()
+    vanished.troubles = {ID: GoProUnavailableError("The gate is closed")}
+    assert vanished.run().gone == {}
+    vanished.troubles = {}
+    assert list(vanished.run().gone) == [ID]
 
 
 def test_a_run_without_time_leaves_it_to_the_next(vanished: Nights) -> None:
