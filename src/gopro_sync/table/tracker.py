@@ -233,6 +233,35 @@ class Claim:
     record: TrackerRecord
 
 
+def scan_unarchived(
+    client: DynamoDBClient, table_name: str, fields: str, *, is_consistent: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Read the whole table; yield the records that are not COMPLETED.
+
+    Args:
+        client: a DynamoDB client.
+        table_name: the tracker's table.
+        fields: which attributes, with commas between them; ``#status`` is the status.
+        is_consistent: whether what was written just now has to be there.
+
+    Raises:
+        AccessDeniedError, ConfigurationError, TrackerError: as `Tracker` says.
+    """
+    pages = client.get_paginator("scan").paginate(
+        TableName=table_name,
+        ConsistentRead=is_consistent,
+        FilterExpression="#status IN (:pending, :in_progress, :failed)",
+        ProjectionExpression=fields,
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues=to_attribute_values(
+            {":pending": Status.PENDING, ":in_progress": Status.IN_PROGRESS, ":failed": Status.FAILED}
+        ),
+    )
+    with answer_of(Service.DYNAMODB, "Scan") as call:
+        for page in pages:
+            yield from (from_attribute_values(item) for item in call.field(page, "Items"))
+
+
 class Tracker:
     """The table ``gopro-sync-tracker``.
 
@@ -513,26 +542,13 @@ class Tracker:
         before it was first seen: its age may be too low until it is archived, and no alarm goes off for a video that
         was recorded last night but uploaded years ago. One that was archived and re-opened waits since then.
         """
-        pending = [item for item in self._scan_waiting() if item.get("error_type") != MediaGoneError.__name__]
+        fields = "media_id, #status, waiting_reason, reopened_at, first_seen_at, sync_timestamp, error_type"
+        found = scan_unarchived(self._client, self._table_name, fields)
+        pending = [item for item in found if item.get("error_type") != MediaGoneError.__name__]
         since = (item.get("reopened_at", item.get("first_seen_at", item.get("sync_timestamp"))) for item in pending)
         known = [moment for moment in map(zoned_moment_or_none, since) if moment is not None]
         waiting = {item["media_id"]: reason for item in pending if (reason := _waiting_reason(item)) is not None}
         return PendingVideos(count=len(pending), first_seen_at=min(known, default=None), waiting=waiting)
-
-    def _scan_waiting(self) -> Iterator[dict[str, Any]]:
-        pages = self._client.get_paginator("scan").paginate(
-            TableName=self._table_name,
-            FilterExpression="#status IN (:pending, :in_progress, :failed)",
-            ProjectionExpression="media_id, #status, waiting_reason, reopened_at, first_seen_at, sync_timestamp, "
-            "error_type",
-            ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues=to_attribute_values(
-                {":pending": Status.PENDING, ":in_progress": Status.IN_PROGRESS, ":failed": Status.FAILED}
-            ),
-        )
-        with answer_of(Service.DYNAMODB, "Scan") as call:
-            for page in pages:
-                yield from (from_attribute_values(item) for item in call.field(page, "Items"))
 
     def _get_batch(self, media_ids: Sequence[str]) -> tuple[Sequence[Mapping[str, Any]], Answer[str]]:
         keys = [{"media_id": {"S": media_id}} for media_id in media_ids]

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from gopro_sync.aws.answers import Service, answer_of
 from gopro_sync.errors import MediaGoneError
 from gopro_sync.table.record_update import update_record
-from gopro_sync.table.tracker import Status
-from gopro_sync.table.values import from_attribute_values, to_attribute_values
+from gopro_sync.table.tracker import Status, scan_unarchived
 from gopro_sync.values.outside_values import text_or_none, zoned_moment_or_none
 from gopro_sync.values.timestamps import epoch_seconds, iso_utc
 
@@ -76,20 +74,11 @@ class UnarchivedVideos:
 
     def each(self) -> Iterator[UnarchivedVideo]:
         """Read the whole table, consistently: what an earlier call of the same run has marked is marked."""
-        pages = self._client.get_paginator("scan").paginate(
-            TableName=self._table_name,
-            ConsistentRead=True,
-            FilterExpression="#status IN (:pending, :in_progress, :failed)",
-            ProjectionExpression="media_id, filename, first_seen_at, error_type, gone_by, absent_since, absent_by, "
-            "absence_asked_at, vain_wait_told_by",
-            ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues=to_attribute_values(
-                {":pending": Status.PENDING, ":in_progress": Status.IN_PROGRESS, ":failed": Status.FAILED}
-            ),
+        fields = (
+            "media_id, filename, first_seen_at, error_type, gone_by, absent_since, absent_by, absence_asked_at, "
+            "vain_wait_told_by"
         )
-        with answer_of(Service.DYNAMODB, "Scan") as call:
-            for page in pages:
-                yield from (_video(from_attribute_values(item)) for item in call.field(page, "Items"))
+        return map(_video, scan_unarchived(self._client, self._table_name, fields, is_consistent=True))
 
     def mark_absent(self, media_id: str, *, run: str) -> None:
         """Record that a complete listing does not show the video; an earlier such mark stays."""
