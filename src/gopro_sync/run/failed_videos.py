@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from gopro_sync.run.notice_lines import MOST_NAMED
 from gopro_sync.table.tracker import Tracker, TrackerRecord
 from gopro_sync.values.event_fields import JsonObject, required_objects, required_text
 from gopro_sync.values.outside_values import one_line
 from gopro_sync.values.timestamps import iso_utc
 
-MOST_NAMED: Final = 20
 _LONGEST_NAME_BYTES: Final = 100
 _LONGEST_REASON_BYTES: Final = 400
 

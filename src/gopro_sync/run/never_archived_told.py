@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from gopro_sync.run.notice_lines import MOST_NAMED, number_of, shortened
 from gopro_sync.values.event_fields import JsonObject, optional_count, optional_text, required_objects, required_text
-
-_LINES_LISTED: Final = 20
-_LONGEST_NAME: Final = 100
 
 
 def gone_told(summary: JsonObject) -> list[str]:
@@ -23,7 +19,10 @@ def gone_told(summary: JsonObject) -> list[str]:
         f"Gone at GoPro: {number_of(count, 'video')} not archived in full before. Two complete listings did not show "
         "what is named here, and GoPro says that it no longer has it. It counts as pending no more, and is not told "
         "again. What to do: nothing, if you deleted it; what GoPro lists again is archived like any other video:",
-        *[_line(video, optional_text(video, "filename")) for video in _named(summary, "gone_videos")],
+        *[
+            _line(video, optional_text(video, "filename"))
+            for video in required_objects(summary, "gone_videos")[:MOST_NAMED]
+        ],
         "",
     ]
 
@@ -42,24 +41,14 @@ def waiting_in_vain_told(summary: JsonObject) -> list[str]:
         "does not know, and without the name of a video. What is named here is not archived, counts as pending, and is "
         "not told again. What to do: look at it on gopro.com, download by hand what is worth keeping, and report the "
         "type, please:",
-        *[_line(video, f"type {optional_text(video, 'type') or 'unknown'}") for video in _waiting(summary)],
+        *[
+            _line(video, f"type {optional_text(video, 'type') or 'unknown'}")
+            for video in required_objects(summary, "waiting_in_vain_videos")[:MOST_NAMED]
+        ],
         "",
     ]
 
 
-def number_of(count: int, what: str) -> str:
-    """Return "1 video", "2 videos"."""
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
-def _waiting(summary: JsonObject) -> list[JsonObject]:
-    return _named(summary, "waiting_in_vain_videos")
-
-
-def _named(summary: JsonObject, name: str) -> list[JsonObject]:
-    return list(required_objects(summary, name)[:_LINES_LISTED])
-
-
 def _line(video: JsonObject, told: str | None) -> str:
-    media_id = required_text(video, "media_id")[:_LONGEST_NAME]
-    return f"  {media_id}: {told[:_LONGEST_NAME]}" if told else f"  {media_id}"
+    media_id = shortened(required_text(video, "media_id"))
+    return f"  {media_id}: {shortened(told)}" if told else f"  {media_id}"

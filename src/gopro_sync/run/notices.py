@@ -10,9 +10,9 @@ from typing import Final
 
 from gopro_sync.cost.prices import PRICES_REGION
 from gopro_sync.errors import MAY_LAST_FOR_MONTHS, IncompleteSourceError, InvalidEventError
-from gopro_sync.run.failed_videos import MOST_NAMED
 from gopro_sync.run.listing_gap import gap_to_tell, gap_told
-from gopro_sync.run.never_archived_told import gone_told, number_of, waiting_in_vain_told
+from gopro_sync.run.never_archived_told import gone_told, waiting_in_vain_told
+from gopro_sync.run.notice_lines import MOST_NAMED, number_of, shortened
 from gopro_sync.run.platform_faults import is_weather, what_it_is
 from gopro_sync.telemetry.alerts import LONGEST_MESSAGE_BYTES
 from gopro_sync.values.event_fields import (
@@ -33,8 +33,6 @@ PARTIAL_FAILURE: Final = "PARTIAL_FAILURE"
 # SNS takes fewer than 100 characters, printable ASCII: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 _LONGEST_SUBJECT: Final = 99
 _NOT_IN_A_SUBJECT: Final = re.compile(r"[^ -~]")
-_LINES_LISTED: Final = 20
-_LONGEST_NAME: Final = 100
 _LONGEST_WHY: Final = 200
 _BYTES_PER_MEGABYTE: Final = 1e6
 _BYTES_PER_GIGABYTE: Final = 1e9
@@ -333,7 +331,7 @@ def _left_out(summary: JsonObject, tracker_table_name: str) -> list[str]:
     return [
         f"Left out: {_videos(summary, 'unrecordable')}; the others are not affected. The table {tracker_table_name} "
         "does not take the record, or has one that cannot be read, and each run tries again. What to do: see "
-        f"docs/troubleshooting.md, A video is left out (at most {_LINES_LISTED} are listed):",
+        f"docs/troubleshooting.md, A video is left out (at most {MOST_NAMED} are listed):",
         *_named(summary, "unrecordable_videos", "reason"),
         "",
     ]
@@ -346,7 +344,7 @@ def _waiting(summary: JsonObject) -> list[str]:
     return [
         f"Not archived yet: {_videos(summary, 'waiting')}. GoPro is at work on them, or their state or type is not "
         "known. What to do: nothing; docs/troubleshooting.md, A video is missing from the archive, says what each "
-        f"reason means (at most {_LINES_LISTED} are listed):",
+        f"reason means (at most {MOST_NAMED} are listed):",
         *_named(summary, "waiting_videos", "reason"),
         "",
     ]
@@ -363,7 +361,7 @@ def _reopened(summary: JsonObject) -> list[str]:
         else (f"{count} videos were re-opened, since GoPro shows more of them")
     )
     return [
-        f"{told}; what is archived stays as it is (at most {_LINES_LISTED} are listed):",
+        f"{told}; what is archived stays as it is (at most {MOST_NAMED} are listed):",
         *_named(summary, "reopened_videos", "reason"),
         "",
     ]
@@ -433,13 +431,13 @@ def _failures_by_error(summary: JsonObject) -> list[str]:
     if not isinstance(failures, Mapping):
         raise InvalidEventError("The event's field 'failures' is not a JSON object")
     lines = [_failures_by(error, required_count(failures, error)) for error in failures]
-    more = len(lines) - _LINES_LISTED
-    return lines[:_LINES_LISTED] + ([f"  and {more} other errors"] if more > 0 else [])
+    more = len(lines) - MOST_NAMED
+    return lines[:MOST_NAMED] + ([f"  and {more} other errors"] if more > 0 else [])
 
 
 def _failures_by(error: str, count: int) -> str:
     told = what_it_is(error)
-    return f"  {_short(error)}: {count}" + (f"\n    {told}" if told else "")
+    return f"  {shortened(error)}: {count}" + (f"\n    {told}" if told else "")
 
 
 def _failed_videos(summary: JsonObject) -> list[str]:
@@ -448,17 +446,17 @@ def _failed_videos(summary: JsonObject) -> list[str]:
     lines = [line for video in videos for line in _failed_video(video)]
     rest = Counter({error: required_count(summary["failures"], error) for error in summary["failures"]})
     rest.subtract(required_text(video, "error") for video in videos)
-    others = [f"{_short(error)} {count}" for error, count in rest.most_common(_LINES_LISTED) if count > 0]
+    others = [f"{shortened(error)} {count}" for error, count in rest.most_common(MOST_NAMED) if count > 0]
     if others:
         lines.append(f"  not named here: {', '.join(others)}")
     return [*(["Videos:"] if videos else []), *lines, ""] if lines else []
 
 
 def _failed_video(video: JsonObject) -> list[str]:
-    media_id, error = _short(required_text(video, "media_id")), required_text(video, "error")
+    media_id, error = shortened(required_text(video, "media_id")), required_text(video, "error")
     filename, reason = optional_text(video, "filename"), optional_text(video, "reason")
     name = media_id if filename is None else f"{filename} ({media_id})"
-    lines = [f"  {name}: {_short(error)}{_attempts(video)}"]
+    lines = [f"  {name}: {shortened(error)}{_attempts(video)}"]
     if reason is not None:
         lines.append(f"    {reason}")
     if error == IncompleteSourceError.__name__:
@@ -474,8 +472,8 @@ def _attempts(video: JsonObject) -> str:
 
 def _named(summary: JsonObject, name: str, why: str) -> list[str]:
     return [
-        f"  {_short(required_text(video, 'media_id'))}: {required_text(video, why)[:_LONGEST_WHY]}"
-        for video in required_objects(summary, name)[:_LINES_LISTED]
+        f"  {shortened(required_text(video, 'media_id'))}: {required_text(video, why)[:_LONGEST_WHY]}"
+        for video in required_objects(summary, name)[:MOST_NAMED]
     ]
 
 
@@ -494,10 +492,6 @@ def _sendable(subject: str, text: str) -> Notice:
         subject=_NOT_IN_A_SUBJECT.sub("?", subject)[:_LONGEST_SUBJECT],
         text=sendable_text(text, longest_bytes=LONGEST_MESSAGE_BYTES),
     )
-
-
-def _short(name: str) -> str:
-    return name[:_LONGEST_NAME]
 
 
 def _one_decimal(number: float) -> str:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from gopro_sync.cost.model import RunUsage, cost_of_run
 from gopro_sync.cost.prices import load_prices
 from gopro_sync.errors import GoProSyncError, RetryableError
-from gopro_sync.run.failed_videos import MOST_NAMED, describe_failed_videos
+from gopro_sync.run.failed_videos import describe_failed_videos
 from gopro_sync.run.listing_gap import remember_gap
+from gopro_sync.run.notice_lines import MOST_NAMED
 from gopro_sync.run.notices import PARTIAL_FAILURE, notice_of
 from gopro_sync.run.run_end import RunEnd, read_run_end
 from gopro_sync.run.run_files import write_summary
