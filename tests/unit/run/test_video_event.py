@@ -100,6 +100,13 @@ def test_whatever_gopro_says_of_a_video_reaches_the_downloader(row: dict[str, An
     assert sent(video) == video
 
 
+@pytest.mark.parametrize("moment", [1_777_658_564_001, "2026-05-01T18:02:44.999Z"])
+def test_a_part_of_a_second_is_lost_where_a_date_is_read_and_not_on_its_way(moment: int | str) -> None:
+    item = parse_row({"id": "m1", "type": "Video", "ready_to_view": "ready", "created_at": moment})
+    assert isinstance(item, MediaItem)
+    assert item.uploaded_at == datetime(2026, 5, 1, 18, 2, 44, tzinfo=UTC)
+
+
 def test_the_fields_of_the_event_have_the_names_that_they_always_had() -> None:
     video = Video(
         media_id="m1",

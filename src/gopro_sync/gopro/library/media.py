@@ -241,7 +241,9 @@ def _listed_moment(value: object) -> datetime | None:
         value = value.strip() if len(value) <= _LONGEST_MOMENT else None
     moment = moment_or_none(_respelled(value))
     moment = moment_since_1970_or_none(value) if moment is None else moment
-    return moment if moment is not None and _EARLIEST <= moment < _LATEST else None
+    if moment is None or not _EARLIEST <= moment < _LATEST:
+        return None
+    return moment.replace(microsecond=0)  # all that a record or an event keeps of it
 
 
 def _respelled(value: object) -> object:
