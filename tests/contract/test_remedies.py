@@ -19,7 +19,7 @@ from tests.contract.test_sync_runs import Cloud, failing_with
 
 _TROUBLESHOOTING: Final = (Path(__file__).parents[2] / "docs" / "troubleshooting.md").read_text()
 # Of a row that says both: what the run does, and what becomes of a video.
-_SAYS_WHEN: Final = re.compile(r"after a day|1, 2, 4|is due again")
+_SAYS_WHEN: Final = re.compile(r"after one day|1, 2, 4|is due again")
 _PROMISES_THE_NEXT_RUN: Final = re.compile(r"next run", re.IGNORECASE)
 
 
