@@ -283,8 +283,8 @@ def _what_fits() -> str:
 This counts {series} custom metric series, {alarms} metrics monitored by alarms, and one dashboard.
 
 - **Series** are billed for the hours in which data is sent ([CloudWatch billing][hours]). A night falls within one
-  hour, so {series} series cost ${metrics} a month. Sent every hour of the month, they would cost ${all_hours}: nothing may
-  send metrics around the clock.
+  hour, so {series} series cost ${metrics} a month. Sent every hour of the month, they would cost ${all_hours}: nothing
+  may send metrics around the clock.
 - **Alarms** are charged for the whole month, by the metrics that they monitor: an alarm on metric math counts several
   times. Ten are free in every account, permanently. Most of them monitor metrics of AWS's own services, which are free.
 - A **dashboard** is free as long as the account has at most three. Otherwise it costs ${dashboard}, which exceeds
@@ -315,8 +315,8 @@ def _savings() -> str:
 
 In an account that already has a trail, ours makes a second copy of the management events: ${added} for this system's
 own calls, and $2.00 per 100,000 for everything else that runs there. `EnableCloudTrail=data-events` leaves that copy
-out and only records the accesses to the videos: the right choice for a second stack in an account, even in another region,
-because the first one's trail records the calls in all regions ([deploying](deploy.md#regions)).
+out and only records the accesses to the videos: the right choice for a second stack in an account, even in another
+region, because the first one's trail records the calls in all regions ([deploying](deploy.md#regions)).
 
 The trail records each call of the bucket, the table and the functions as a data event, ${data_events.usd:.2f} per
 {data_events.per:,}: a video causes several dozen of them, most of them for its parts. An operator who reads the whole
