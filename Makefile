@@ -93,7 +93,9 @@ bench: setup ## Measure the transfer engine beside its peers (about ten minutes)
 # --- documents -------------------------------------------------------------------------------------------------------
 
 .PHONY: docs
-docs: docs-check ## Draw docs/dashboard.png again, from seven nights on a cloud on your machine (two minutes)
+docs: docs-check ## Draw the documents' pictures again; the dashboard from seven nights on a local cloud (two minutes)
+	@python -m docs.tools.flow_picture docs/flow.svg
+	@python -m docs.tools.state_machine_picture docs/state-machine.md
 	@python -m docs.tools.dashboard docs/dashboard.png
 
 .PHONY: docs-check
