@@ -12,6 +12,11 @@ from bench.measurement import Cost
 _GB = 1e9
 _MB = 1e6
 
+# Of the plot, in pixels: there is room for 37 letters before the bars, and for 14 behind the longest.
+_PAGE = 800
+_BARS_BEGIN = 330
+_LONGEST_BAR = 330
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
@@ -145,19 +150,29 @@ def memory_verdict(rounds: Sequence[Round], *, most_megabytes: float) -> Verdict
 def plot(results: Mapping[str, Sequence[Round]], *, title: str, figure: str, unit: str) -> str:
     """Returns an SVG of horizontal bars, one per contender, with the range over the rounds."""
     spreads = {name: Spread.of([getattr(r, figure) for r in rounds]) for name, rounds in results.items()}
-    scale = 420 / max(spread.most for spread in spreads.values())
+    scale = _LONGEST_BAR / max(spread.most for spread in spreads.values())
     height = 52 + 30 * len(spreads)
     rows = []
     for row, (name, spread) in enumerate(spreads.items()):
         y = 44 + 30 * row
-        rows.append(
-            f'<text x="262" y="{y + 15}" text-anchor="end">{escape(name)}</text>'
-            f'<rect x="270" y="{y}" width="{spread.middle * scale:.1f}" height="20" fill="#3b7dd8"/>'
-            f'<path d="M{270 + spread.least * scale:.1f} {y + 10}H{270 + spread.most * scale:.1f}" stroke="#12305c"/>'
-            f'<text x="{278 + spread.most * scale:.1f}" y="{y + 15}">{spread.middle:.2f} {escape(unit)}</text>'
-        )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 {height}" font-family="sans-serif" font-size="13">'
-        f'<rect width="800" height="{height}" fill="white"/>'
-        f'<text x="16" y="26" font-size="16">{escape(title)}</text>{"".join(rows)}</svg>\n'
-    )
+        ends = [_BARS_BEGIN + value * scale for value in (spread.least, spread.most)]
+        rows += [
+            _text(name, x=_BARS_BEGIN - 8, y=y + 15, anchor="end"),
+            f'<rect x="{_BARS_BEGIN}" y="{y}" width="{spread.middle * scale:.1f}" height="20" fill="#3b7dd8"/>',
+            f'<path d="M{ends[0]:.1f} {y + 10}H{ends[1]:.1f}" stroke="#12305c"/>',
+            _text(f"{spread.middle:.2f} {unit}", x=ends[1] + 8, y=y + 15),
+        ]
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_PAGE} {height}" font-family="monospace" role="img">',
+        f'<rect width="{_PAGE}" height="{height}" fill="white"/>',
+        _text(title, x=16, y=26, size=15),
+        *rows,
+        "</svg>\n",
+    ]
+    return "\n".join(lines)
+
+
+def _text(words: str, *, x: float, y: int, size: int = 12, anchor: str = "start") -> str:
+    """Return a text that browsers fit to the width of a monospaced font, whatever font the reader has."""
+    length = f'textLength="{len(words) * size * 0.6:.0f}" lengthAdjust="spacingAndGlyphs"'
+    return f'<text x="{x:.1f}" y="{y}" font-size="{size}" text-anchor="{anchor}" {length}>{escape(words)}</text>'

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import re
+from html import unescape
+
 import pytest
 
+from bench.__main__ import SCENARIOS
 from bench.measurement import Cost
 from bench.report import Round, Spread, Target, memory_verdict, plot, ratios, table, verdicts
 
@@ -72,3 +76,18 @@ def test_the_plot_names_every_contender() -> None:
     assert "ours" in svg
     assert "a &amp; b" in svg
     assert "4.00 s/GB" in svg
+
+
+def test_no_text_of_the_plot_leaves_the_page_in_any_font() -> None:
+    """A wide font has letters of 0.7 of its size; where the reader has one, browsers fit a text to its textLength."""
+    for name, scenario in SCENARIOS.items():
+        results = {who: [a_round(cpu=4.0), a_round(cpu=5.0)] for who in scenario.contenders}
+        svg = plot(results, title=scenario.title, figure=scenario.plotted, unit=scenario.unit)
+        page = float(re.findall(r'viewBox="0 0 (\d+)', svg)[0])
+        texts = re.findall(r'<text x="([\d.]+)" y="\d+" font-size="(\d+)" text-anchor="(\w+)" (.*?)>(.*?)</text>', svg)
+        assert len(texts) == svg.count("<text") == 1 + 2 * len(results), name
+        for x, size, anchor, length, words in texts:
+            width = len(unescape(words)) * float(size) * 0.7
+            assert (float(x) >= width) if anchor == "end" else (float(x) + width <= page), words
+            assert 'lengthAdjust="spacingAndGlyphs"' in length
+            assert float(re.findall(r'textLength="(\d+)"', length)[0]) <= width
