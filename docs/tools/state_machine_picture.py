@@ -101,7 +101,8 @@ def state_machine_page(machine: Mapping[str, Any]) -> str:
         machine: the state machine, as ``statemachine/sync.asl.json`` has it.
 
     Raises:
-        PictureError: a rule of a choice has no comment, or a state that begins a picture is not there.
+        PictureError: a rule of a choice has no comment, a state that begins a picture is not there, or a state is of a
+            type that has no box.
     """
     pictures = pictures_of(machine)
     drawn = (f"## {title}\n\n```mermaid\n{_drawn(states)}\n```\n" for title, states in pictures.items())
@@ -155,13 +156,15 @@ def _drawn(states: States) -> str:
     ways = [way for name, state in states.items() for way in ways_from(name, state)]
     elsewhere = dict.fromkeys(way.target for way in ways if way.target not in states)
     boxes = [_box(name, state) for name, state in states.items()]
-    boxes += [f'    {_id(name)}(["{name}"]):::elsewhere' for name in elsewhere]
+    boxes += [f"    {_id(name)}([{_quoted([name])}]):::elsewhere" for name in elsewhere]
     return "\n".join([_LAYOUT, *boxes, *_arrows(ways), _CLASSES])
 
 
 def _box(name: str, state: Mapping[str, Any]) -> str:
+    if state["Type"] not in _BOXES:
+        raise PictureError(f"{name} is a {state['Type']}, for which there is no box: _BOXES in {__file__}")
     opening, closing, colour = _BOXES[state["Type"]]
-    return f'    {_id(name)}{opening}"{"<br/>".join([name, *_details(state)])}"{closing}:::{colour}'
+    return f"    {_id(name)}{opening}{_quoted([name, *_details(state)])}{closing}:::{colour}"
 
 
 def _details(state: Mapping[str, Any]) -> Iterator[str]:
@@ -209,16 +212,24 @@ def _label(together: Sequence[Way], ways: Sequence[Way]) -> str:
     errors = [error for way in together for error in way.errors]
     if _ANY_ERROR in errors:
         others = {error for way in ways if way.source == together[0].source for error in way.errors}
-        text = "any error" if others <= set(errors) else "any other error"
+        words = ["any error" if others <= set(errors) else "any other error"]
     elif len(errors) > _MOST_NAMES:
-        text = f"{errors[0]}<br/>and {len(errors) - 1} other errors"
+        words = [errors[0], f"and {len(errors) - 1} other errors"]
     else:
-        text = "<br/>".join(errors or filter(None, (way.words for way in together)))
-    return f'|"{text}"|' if text else ""
+        words = errors or [way.words for way in together if way.words]
+    return f"|{_quoted(words)}|" if words else ""
+
+
+def _quoted(lines: Sequence[str]) -> str:
+    """Return lines as one text of Mermaid's, in which a letter with a meaning of its own is written as an entity.
+
+    https://mermaid.js.org/syntax/flowchart.html#entity-codes-to-escape-characters
+    """
+    return f'"{"<br/>".join(re.sub(r'[#"<>]', lambda letter: f"#{ord(letter[0])};", line) for line in lines)}"'
 
 
 def _id(name: str) -> str:
-    return name.replace("?", "_")
+    return re.sub(r"\W", "_", name)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -67,3 +67,16 @@ def test_a_picture_whose_first_state_is_gone_is_an_error_that_names_it() -> None
     changed = json.loads(state_machine_text().replace("GenerateSummary", "SumUp"))
     with pytest.raises(PictureError, match="GenerateSummary"):
         state_machine_page(changed)
+
+
+def test_a_state_of_a_type_that_is_not_known_is_an_error_that_names_it() -> None:
+    changed = deepcopy(MACHINE)
+    changed["States"]["NoNewVideos"]["Type"] = "Parallel"
+    with pytest.raises(PictureError, match="NoNewVideos is a Parallel"):
+        state_machine_page(changed)
+
+
+def test_no_word_of_a_comment_ends_its_text() -> None:
+    changed = deepcopy(MACHINE)
+    changed["States"]["CheckNewVideos"]["Choices"][0]["Comment"] = 'a "dry" run, #1 < 2'
+    assert '-->|"a #34;dry#34; run, #35;1 #60; 2"| DryRunComplete' in state_machine_page(changed)
