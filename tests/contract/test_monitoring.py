@@ -148,7 +148,7 @@ def test_an_alarm_of_the_specification_has_its_numbers_and_says_that_it_is_a_net
     (metric,) = {metric.metric_name for metric in rule.metrics.values()}
     assert (metric, rule.comparison.removesuffix("Threshold"), rule.threshold) == OF_THE_SPECIFICATION[name]
     assert (rule.period_seconds, rule.evaluation_periods) == (300, 1)
-    assert properties["AlarmDescription"].startswith("A notice with the cause should have come")
+    assert properties["AlarmDescription"].startswith("A notice with the cause should have arrived")
 
 
 @pytest.mark.parametrize("name", ["LambdaErrorsAlarm", "LambdaThrottlesAlarm"])
