@@ -9,6 +9,7 @@ if [ -L "$0" ]; then
   exit 1
 fi
 CDPATH='' cd -P -- "$(dirname -- "$0")/.."
+. requirements/installing.sh
 
 tools=.venv/gates/bin
 stamp=.venv/gates/.lock-installed
@@ -22,7 +23,10 @@ if ! cmp -s gates/gates.txt "$stamp"; then
   echo "security: installing the gates into .venv/gates (half a minute, once)"
   rm -rf .venv/gates
   .venv/bin/python -m venv .venv/gates
-  "$tools/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: -r gates/gates.txt
+  if ! (install_packages gates .venv/gates gates/gates.txt); then
+    say_why_not security gates
+    exit 1
+  fi
   cp gates/gates.txt "$stamp"
 fi
 

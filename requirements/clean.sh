@@ -17,9 +17,15 @@ for state in .local .local/*/; do
   fi
 done
 
+removed=()
+for built in .aws-sam .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis; do
+  if [ -e "$built" ] || [ -L "$built" ]; then removed+=("$built"); fi
+done
 rm -rf .aws-sam .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
 if [ ! -L .venv ] && [ -f .venv/.locks-installed ]; then # made by setup.sh
   rm -rf .venv
+  removed+=(.venv)
 elif [ -e .venv ] || [ -L .venv ]; then
   echo "clean: left alone: $PWD/.venv is a link, or was not made by requirements/setup.sh" >&2
 fi
+echo "clean: removed: ${removed[*]:-nothing, for there was nothing}"

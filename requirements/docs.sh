@@ -8,6 +8,7 @@ if [ -L "$0" ]; then
   exit 1
 fi
 CDPATH='' cd -P -- "$(dirname -- "$0")/.."
+. requirements/installing.sh
 
 lock=requirements/docs.txt
 stamp=.venv/.docs-installed
@@ -18,5 +19,8 @@ if [ -L .venv ] || [ ! -f .venv/.locks-installed ]; then
   exit 1
 fi
 echo "docs: installing matplotlib into .venv (a quarter of a minute, once)"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: -r "$lock"
+if ! (install_packages docs .venv "$lock"); then
+  say_why_not docs docs
+  exit 1
+fi
 cp "$lock" "$stamp"

@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # Makes .venv at the repository's root, from the lock files beside this script; does nothing when it is up to date.
 #
+# What an interrupted or failed set-up has finished is kept, and the next one resumes after it. Two at once: the second
+# waits for the first.
+#
 #   .venv                  the project, its tests and checks, the local cloud
 #   .venv/sam              the SAM CLI, linked as .venv/bin/sam (it pins another botocore than the local engine does)
 #   .venv/lambda-runtime   the Lambda runtime interface client and nothing else, so that the local functions see only
@@ -14,8 +17,11 @@ if [ -L "$0" ]; then # it would make, and remove, a .venv beside the link
 fi
 CDPATH='' cd -P -- "$(dirname -- "$0")/.."
 
+. requirements/installing.sh
+
 locks=(src/requirements.txt requirements/dev.txt requirements/sam.txt requirements/lambda-runtime.txt)
 stamp=.venv/.locks-installed # in every .venv that was made here: empty until all is installed
+made=.venv/made              # has a file for each step that was finished
 
 is_python312() { "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 12))' >/dev/null 2>&1; }
 
@@ -39,7 +45,11 @@ find_python312() {
   return 1
 }
 
-if [ -f "$stamp" ] && cat "${locks[@]}" requirements/setup.sh | cmp -s - "$stamp" && is_python312 .venv/bin/python; then exit 0; fi
+recipe() { cat "${locks[@]}" requirements/setup.sh requirements/installing.sh; }
+
+is_up_to_date() { [ -f "$stamp" ] && recipe | cmp -s - "$stamp" && is_python312 .venv/bin/python; }
+
+if is_up_to_date; then exit 0; fi
 
 if [ -L .venv ] || { [ -e .venv ] && [ ! -f "$stamp" ]; }; then
   echo "setup: $PWD/.venv is a link, or was not made by this script: move it away or delete it, then try again" >&2
@@ -49,17 +59,109 @@ fi
 # make puts .venv/bin on PATH: an old .venv must not be what the new one is made with, since it is removed first.
 PATH=$(printf '%s' "$PATH" | tr ':' '\n' | grep -vxF "$PWD/.venv/bin" | paste -sd: -)
 python=$(find_python312)
-echo "setup: making .venv with $("$python" --version) (about a minute, once)"
-rm -rf .venv
-mkdir .venv && : > "$stamp"
-for env in .venv .venv/sam .venv/lambda-runtime; do "$python" -m venv "$env"; done
 
-install() { "$1/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: -r "$2"; }
-install .venv/sam requirements/sam.txt &
-sam_install=$!
-install .venv requirements/dev.txt
-install .venv/lambda-runtime requirements/lambda-runtime.txt
-wait "$sam_install"
-ln -s ../sam/bin/sam .venv/bin/sam
+# The lock is on an open file that pip inherits: it holds as long as anything of a set-up is at work, and goes with the
+# last of it, however that ended. A file system without such locks has none, and two set-ups must not run at once there.
+lock='
+import fcntl, sys
+try:
+    fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    print("setup: another set-up of this folder is at work: waiting until it has ended", flush=True)
+    try:
+        fcntl.flock(9, fcntl.LOCK_EX)
+    except KeyboardInterrupt:
+        sys.exit(130)
+except OSError:
+    pass'
+exec 9<requirements/setup.sh
+"$python" -c "$lock"
+if is_up_to_date; then exit 0; fi
 
-cat "${locks[@]}" requirements/setup.sh > "$stamp"
+# --- the steps -------------------------------------------------------------------------------------------------------
+
+# Everything that takes long runs as a background job that is waited for: only then does a signal end it at once. The
+# jobs ignore a terminal's Ctrl-C, so they are ended here.
+end_jobs() {
+  local running
+  running=$(jobs -pr)
+  if [ -n "$running" ]; then kill $running 2>/dev/null || true; fi # shellcheck disable=SC2086 # several numbers
+}
+interrupted() {
+  { echo; echo "setup: interrupted; the next set-up resumes after the steps that are done"; } >&2 || true
+  exit 130
+}
+trap end_jobs EXIT
+trap interrupted INT TERM HUP
+
+step() { # step NUMBER WHAT HOW-LONG; `done_with` or `failed` ends its line
+  step_began=$SECONDS
+  printf 'setup: step %s of 4: %s (usually %s) ...' "$1" "$2" "$3"
+}
+
+took() { printf ' %s s\n' "$((SECONDS - step_began))"; }
+
+failed() { # failed NAME: of the step that is under way
+  printf ' failed\n'
+  say_why_not setup "$1"
+  exit 1
+}
+
+is_made() { [ -f "$made/$1" ]; } # is_made NAME
+
+make_empty() { # make_empty ENVIRONMENT: what is half installed passes for installed with pip, so nothing of it is kept
+  if [ "$1" = .venv ]; then
+    find .venv -mindepth 1 -maxdepth 1 ! -name "${stamp##*/}" ! -name "${made##*/}" ! -name install-logs ! -name sam \
+      ! -name lambda-runtime -exec rm -rf {} +
+  else
+    rm -rf "$1"
+  fi
+  "$python" -m venv "$1" >"$(install_log environments)" 2>&1
+}
+
+packages() { grep -c '^[a-zA-Z0-9]' "$1"; } # packages LOCK
+
+if [ -f "$made/recipe" ] && { recipe && echo "$python"; } | cmp -s - "$made/recipe"; then
+  echo "setup: resuming: making .venv with $("$python" --version)"
+else
+  echo "setup: making .venv with $("$python" --version): about a minute and a half, once; 1 GB"
+  rm -rf .venv
+  mkdir .venv && : >"$stamp" && mkdir "$made" .venv/install-logs
+  { recipe && echo "$python"; } >"$made/recipe"
+fi
+
+step 1 "empty environments" "10 s"
+is_made project || make_empty .venv || failed environments
+is_made sam || make_empty .venv/sam || failed environments
+is_made lambda-runtime || make_empty .venv/lambda-runtime || failed environments
+took
+
+# The largest two are installed at the same time.
+if ! is_made sam; then
+  install_packages sam .venv/sam requirements/sam.txt &
+  sam_job=$!
+fi
+if ! is_made project; then
+  step 2 "the project, its tests and checks, the local cloud: $(packages requirements/dev.txt) packages" "50 s"
+  install_packages project .venv requirements/dev.txt &
+  wait $! || failed project
+  : >"$made/project"
+  took
+fi
+if ! is_made lambda-runtime; then
+  step 3 "the Lambda runtime client: $(packages requirements/lambda-runtime.txt) packages" "3 s"
+  install_packages lambda-runtime .venv/lambda-runtime requirements/lambda-runtime.txt &
+  wait $! || failed lambda-runtime
+  : >"$made/lambda-runtime"
+  took
+fi
+if ! is_made sam; then
+  step 4 "the SAM CLI: $(packages requirements/sam.txt) packages, begun with step 2" "10 s"
+  wait "$sam_job" || failed sam
+  : >"$made/sam"
+  took
+fi
+ln -sf ../sam/bin/sam .venv/bin/sam
+
+recipe >"$stamp"
+echo "setup: done, after $SECONDS s"

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -21,7 +24,14 @@ echo "$*" >> "$CALLS"
 case "$*" in
   "-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
   "-m local down "*) [ -z "${DOWN_FAILS:-}" ] || exit 1; rm -- "$5/state.json" ;;
-  "-m pip "*) [ -z "${PIP_FAILS:-}" ] || exit 1; mkdir -p .venv/bin ;;
+  "-c "*fcntl*) exec "$REAL_PYTHON" "$@" ;;
+  "-m pip "*)
+    case "$*" in
+      *"${PIP_FAILS:-nothing}"*) echo "${PIP_SAYS:-ERROR: pip is broken}"; exit 1 ;;
+      *"${PIP_HANGS:-nothing}"*) echo hangs > "$CALLS.hangs"; while [ -e "$CALLS.hangs" ]; do sleep 0.02; done ;;
+    esac
+    mkdir -p .venv/bin
+    echo "WARNING: The index is odd" >&2 ;;
 esac
 """
 _BUILT: Tree = {".aws-sam": {"cache": b"1"}, ".mypy_cache": {"a": b"2"}, ".coverage": b"3"}
@@ -37,8 +47,10 @@ class WorkingCopy:
         self.home = folder / "home"
         self.python = folder / "python"
         self._calls = folder / "calls"
+        self._hangs = folder / "calls.hangs"
         for name in (
             "requirements/setup.sh",
+            "requirements/installing.sh",
             "requirements/clean.sh",
             "requirements/docs.sh",
             "gates/run.sh",
@@ -65,16 +77,34 @@ class WorkingCopy:
         self.python.chmod(0o755)
 
     def run(self, *command: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-        variables = {"PATH": os.environ["PATH"], "HOME": str(self.home), "PYTHON": str(self.python)}
-        return subprocess.run(
+        process = self.start(*command, cwd=cwd, **environment)
+        output, errors = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+    def start(self, *command: str, cwd: Path | None = None, **environment: str) -> subprocess.Popen[str]:
+        variables = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "PYTHON": str(self.python),
+            "CALLS": str(self._calls),
+            "REAL_PYTHON": sys.executable,
+        }
+        return subprocess.Popen(
             command,
             cwd=cwd or self.root,
-            env={**variables, "CALLS": str(self._calls), **environment},
+            env={**variables, **environment},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
         )
+
+    def wait_until_pip_hangs(self) -> None:
+        while not self._hangs.exists():
+            time.sleep(0.01)
+
+    def let_pip_end(self) -> None:
+        self._hangs.unlink()
 
     def with_venv(self) -> None:
         plant(self.root / ".venv", _MADE_BY_SETUP)
@@ -99,11 +129,105 @@ def test_set_up_makes_an_environment_and_makes_it_anew_when_a_pin_changes(copy: 
 
 
 def test_set_up_that_was_cut_off_can_be_done_again(copy: WorkingCopy) -> None:
-    assert copy.run("requirements/setup.sh", PIP_FAILS="yes").returncode != 0
+    assert copy.run("requirements/setup.sh", PIP_FAILS="install").returncode != 0
     (copy.root / ".venv" / "half").write_text("", encoding="utf-8")
 
     assert copy.run("requirements/setup.sh").returncode == 0
     assert not (copy.root / ".venv" / "half").exists()
+
+
+def test_set_up_says_what_each_step_installs_and_nothing_of_what_pip_warns_of(copy: WorkingCopy) -> None:
+    result = copy.run("requirements/setup.sh")
+
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("setup: making .venv with ")
+    assert [line.partition(":")[2].partition(":")[0].strip() for line in lines[1:-1]] == [
+        f"step {number} of 4" for number in (1, 2, 3, 4)
+    ]
+    assert "the local cloud: 1 packages (usually " in lines[2]
+    assert all(line.endswith(" s") for line in lines[1:])
+    assert "WARNING" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("pip_says", "what_to_do"),
+    [
+        ("Retrying after connection broken by 'NewConnectionError'", "cannot be reached: check the network"),
+        ("403 Client Error: Forbidden for url: https://index/", "refuses this machine"),
+        ("ERROR: HTTP error 401 while getting https://index/a.whl", "refuses this machine"),
+        ("SSLError(SSLCertVerificationError(1, 'CERTIFICATE_VERIFY_FAILED'))", "is not trusted here: set PIP_CERT"),
+        ("OSError: [Errno 28] No space left on device", "no space is left on this disk"),
+        ("ERROR: No matching distribution found for a==1.0", "has not got what the lock file names"),
+        ("ERROR: something that nobody has seen before", "pip's lines say what is wrong"),
+    ],
+)
+def test_a_set_up_that_fails_shows_pips_own_words_and_what_to_do(
+    copy: WorkingCopy, pip_says: str, what_to_do: str
+) -> None:
+    result = copy.run("requirements/setup.sh", PIP_FAILS="dev.txt", PIP_SAYS=pip_says)
+
+    assert result.returncode == 1
+    assert "step 2 of 4" in result.stdout
+    assert f"  {pip_says}\n" in result.stderr
+    assert what_to_do in result.stderr.splitlines()[-1]
+
+
+def test_a_set_up_that_fails_shows_no_password_of_an_index(copy: WorkingCopy) -> None:
+    result = copy.run("requirements/setup.sh", PIP_FAILS="dev.txt", PIP_SAYS="ERROR: https://me:hunter2@index/simple")
+
+    assert "https://***@index/simple" in result.stderr
+    assert "hunter2" not in result.stdout + result.stderr
+
+
+def test_a_set_up_after_one_that_failed_resumes_after_what_is_installed(copy: WorkingCopy) -> None:
+    assert copy.run("requirements/setup.sh", PIP_FAILS="lambda-runtime.txt").returncode == 1
+    before = len(copy.calls)
+
+    again = copy.run("requirements/setup.sh")
+
+    assert again.returncode == 0
+    assert again.stdout.startswith("setup: resuming")
+    assert not [call for call in copy.calls[before:] if "dev.txt" in call]
+    assert [call for call in copy.calls[before:] if "lambda-runtime.txt" in call]
+
+
+def test_what_was_installed_by_halves_is_not_taken_for_installed(copy: WorkingCopy) -> None:
+    assert copy.run("requirements/setup.sh", PIP_FAILS="sam.txt").returncode == 1
+    half = copy.root / ".venv" / "sam" / "half"
+    half.write_text("", encoding="utf-8")
+
+    assert copy.run("requirements/setup.sh").returncode == 0
+    assert not half.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_set_up_that_is_interrupted_ends_at_once_with_what_it_has_started(
+    copy: WorkingCopy, number: signal.Signals
+) -> None:
+    process = copy.start("requirements/setup.sh", PIP_HANGS="dev.txt")
+    copy.wait_until_pip_hangs()
+    process.send_signal(number)
+
+    _, errors = process.communicate(timeout=20)  # returns when nobody holds the pipes any more: pip is gone as well
+
+    assert process.returncode == 130
+    assert errors.strip() == "setup: interrupted; the next set-up resumes after the steps that are done"
+    assert copy.run("requirements/setup.sh").returncode == 0
+
+
+def test_of_two_set_ups_at_once_the_second_waits_for_the_first_and_finds_all_done(copy: WorkingCopy) -> None:
+    first = copy.start("requirements/setup.sh", PIP_HANGS="dev.txt")
+    copy.wait_until_pip_hangs()
+    second = copy.start("requirements/setup.sh")
+    assert second.stdout is not None
+    assert second.stdout.readline() == "setup: another set-up of this folder is at work: waiting until it has ended\n"
+
+    copy.let_pip_end()
+
+    assert (first.wait(timeout=20), second.wait(timeout=20)) == (0, 0)
+    assert len([call for call in copy.calls if call.startswith("-m venv")]) == 3
+    first.communicate()
+    second.communicate()
 
 
 def test_what_draws_is_installed_when_it_is_asked_for_and_again_when_a_pin_or_the_environment_changes(
@@ -123,7 +247,7 @@ def test_what_draws_is_installed_when_it_is_asked_for_and_again_when_a_pin_or_th
 
 def test_what_draws_is_not_taken_for_installed_when_that_failed(copy: WorkingCopy) -> None:
     copy.with_venv()
-    assert copy.run("requirements/docs.sh", PIP_FAILS="yes").returncode != 0
+    assert copy.run("requirements/docs.sh", PIP_FAILS="install").returncode != 0
     assert copy.run("requirements/docs.sh").returncode == 0
     assert len(copy.calls) == 2
 
@@ -194,8 +318,10 @@ def test_clean_removes_what_was_built_and_nothing_else(copy: WorkingCopy) -> Non
     copy.with_venv()
     plant(copy.root, {**_BUILT, "footage.mp4": b"mine", ".local": {"trust": {"engine.crt": b"trusted"}}})
 
-    assert copy.run("make", "clean").returncode == 0
+    result = copy.run("make", "clean")
 
+    assert result.stdout == "clean: removed: .aws-sam .coverage .mypy_cache .venv\n"
+    assert result.returncode == 0
     after = contents(copy.root)
     kept = {"footage.mp4", ".local", ".local/trust", ".local/trust/engine.crt"}
     assert after.keys() == before.keys() | kept
