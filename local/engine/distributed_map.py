@@ -1,7 +1,7 @@
 """Children of a distributed map as executions of their own, which they are on AWS.
 
 moto's interpreter runs them as part of their parent: they see its variables and its identity, and leave no history. On
-AWS a child sees neither, and ``ListExecutions`` of the map run finds it with its history.
+AWS a child sees neither, and ``ListExecutions`` of the map run finds it with its history, which grows while it runs.
 
 It also tolerates any number of failed children and puts nothing in their place. On AWS the state fails when there are
 more than it tolerates, and within that a failed child comes back whole, its input included
@@ -34,12 +34,15 @@ from local.engine.patching import replace
 
 _PACKAGE = "moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.itemprocessor"
 _Worker = import_module(f"{_PACKAGE}.distributed_item_processor_worker").DistributedItemProcessorWorker
+# Of each child that runs, what its history is written to.
+_running: dict[str, EventManager] = {}
 
 
 def apply() -> None:
     """Gives each child its own identity, variables and history, and counts those that fail."""
     stock_input, stock_job = _Worker._eval_input, _Worker._eval_job
     stock_map_run = DistributedIterationComponent._map_run
+    stock_history = stepfunctions._get_execution_history
 
     def evaluate_input(self: Any, env_frame: Any) -> None:
         stock_input(self, env_frame=env_frame)  # the ItemSelector belongs to the parent and sees what the parent sees
@@ -61,6 +64,14 @@ def apply() -> None:
                 "The state/task returned a result with a size exceeding the maximum number of bytes service limit.",
             )
 
+    def execution_history(request: dict[str, Any]) -> Any:
+        arn = request.get("executionArn", "")
+        # Written when it is asked for: to copy each child's history as it grows would slow down what is run.
+        if (running := _running.get(arn)) is not None:
+            stepfunctions._executions[arn]["events"] = events_of(running)
+        return stock_history(request)
+
+    replace(stepfunctions, "_get_execution_history", execution_history)
     replace(_Worker, "_eval_input", evaluate_input)
     replace(_Worker, "_eval_job", evaluate_job)
     replace(DistributedIterationComponent, "_map_run", run_map)
@@ -125,6 +136,7 @@ def _become_child(env: Any, map_run: Any) -> None:
         "output": None,
         "events": events_of(env.event_manager),
     }
+    _running[arn] = env.event_manager
 
 
 def _are_too_many_failed(map_run: Any, *, items: int) -> bool:
@@ -198,4 +210,5 @@ def _record_end(env: Any) -> dict[str, Any] | None:
         details = {"executionSucceededEventDetails": {"output": output, "outputDetails": {"truncated": False}}}
     env.event_manager.add_event(context=env.event_history_context, event_type=event_type, event_details=details)
     execution.update(stopDate=now_iso(), events=events_of(env.event_manager))
+    _running.pop(execution["executionArn"], None)
     return execution

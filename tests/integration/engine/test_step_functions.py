@@ -153,6 +153,22 @@ def test_each_child_of_a_distributed_map_is_an_execution_with_a_history_of_its_o
 
 
 @pytest.mark.gap
+def test_a_running_child_of_a_distributed_map_shows_its_history(engine: Engine) -> None:
+    client = engine.client("stepfunctions")
+    parent = _start(engine, _one_state(_map(engine, [1], _one_state({"Type": "Wait", "Seconds": 60}))))
+    seen: list[str] = []
+    deadline = time.monotonic() + 10
+    while "WaitStateEntered" not in seen:
+        assert time.monotonic() < deadline, f"the state does not show in the child's history: {seen}"
+        time.sleep(0.05)
+        runs = [run["mapRunArn"] for run in client.list_map_runs(executionArn=parent)["mapRuns"]]
+        children = [child for run in runs for child in client.list_executions(mapRunArn=run)["executions"]]
+        seen = [event["type"] for child in children for event in _events(client, child["executionArn"])]
+
+    client.stop_execution(executionArn=parent)
+
+
+@pytest.mark.gap
 def test_a_child_of_a_distributed_map_does_not_see_the_variables_of_its_parent(engine: Engine) -> None:
     definition = {
         "StartAt": "Assigns",
