@@ -27,7 +27,8 @@ from local.explanation import explain
 from local.progress_display import live_progress
 from local.regions import unusable_because
 from local.run_input_file import read_run_input
-from local.running import run as run_state_machine
+from local.running import is_all_archived
+from local.running import run_with_successors as run_state_machine
 from local.state import STATE_DIRECTORY_VARIABLE, default_state_directory
 from local.state import StateDirectory as CloudDirectory
 
@@ -167,17 +168,21 @@ def run(
 ) -> None:
     """Start the state machine, show its progress, print its output as JSON on stdout.
 
+    A run that leaves a backlog and starts the next run is followed to the last one: an output for each.
+
     Exit code 0 only if it succeeded and every video that should be archived was. Ctrl-C stops the execution.
     """
     with _readable_errors():
         cloud = local_cloud.load(state_directory or default_state_directory())
         run_input = {} if input_file is None else read_run_input(input_file)
         with live_progress(_errors) as follow:
-            execution = run_state_machine(cloud, run_input, follow=follow)
-        if execution.output is not None:
-            typer.echo(json.dumps(execution.output, indent=2))
-        if not execution.every_video_archived:
-            explain(cloud, execution, _errors)
+            executions = run_state_machine(cloud, run_input, follow=follow)
+        for execution in executions:
+            if execution.output is not None:
+                typer.echo(json.dumps(execution.output, indent=2))
+        if not is_all_archived(executions):
+            for execution in executions:
+                explain(cloud, execution, _errors)
             raise typer.Exit(1)
 
 

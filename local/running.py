@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,8 @@ from local.progress import Progress, ProgressWatch
 _WATCHING_SHARE = 0.1
 _SHORTEST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 2.0
+# Far more than follow the start of the next run.
+_EVENTS_OF_THE_END = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +75,72 @@ def run(
         follow: told how far it is, several times a second.
         sleep: waits that many seconds.
     """
+    return next(_run_and_successors(cloud, run_input, follow, sleep))
+
+
+def run_with_successors(
+    cloud: Cloud,
+    run_input: Mapping[str, Any],
+    *,
+    follow: Callable[[Progress], None] = lambda _progress: None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> list[Execution]:
+    """Start an execution, and return when it and all those have ended that one after the other resumed its backlog.
+
+    An interruption (Ctrl-C) stops the one that is under way.
+
+    Args:
+        cloud: where.
+        run_input: the first execution's input.
+        follow: told how far all of them are, several times a second.
+        sleep: waits that many seconds.
+    """
+    return list(_run_and_successors(cloud, run_input, follow, sleep))
+
+
+def is_all_archived(executions: Sequence[Execution]) -> bool:
+    """Return whether the last of them left nothing behind, and none of them a video that it gave up.
+
+    Args:
+        executions: a run and those that resumed its backlog, in order.
+    """
+    given_up = any((execution.output or {}).get("failed") for execution in executions)
+    return executions[-1].every_video_archived and not given_up
+
+
+def _run_and_successors(
+    cloud: Cloud, run_input: Mapping[str, Any], follow: Callable[[Progress], None], sleep: Callable[[float], None]
+) -> Iterator[Execution]:
     client = cloud.client("stepfunctions")
     machine = cloud.outputs["StateMachineArn"]
-    arn: str = client.start_execution(stateMachineArn=machine, input=json.dumps(run_input))["executionArn"]
-    try:
-        return _follow(cloud, client, arn, follow, sleep)
-    except BaseException:
-        with suppress(ClientError):  # it may have ended meanwhile; what interrupted us is what matters
-            client.stop_execution(executionArn=arn, error="Interrupted", cause="Stopped by `python -m local`")
-        raise
+    arn: str | None = client.start_execution(stateMachineArn=machine, input=json.dumps(run_input))["executionArn"]
+    watch = None
+    while arn is not None:
+        try:
+            if watch is None:
+                watch = ProgressWatch(cloud, execution_arn=arn)
+            else:
+                watch.go_on_with(arn)
+            ended = _follow(client, arn, watch, follow, sleep)
+        except BaseException:
+            with suppress(ClientError):  # it may have ended meanwhile; what interrupted us is what matters
+                client.stop_execution(executionArn=arn, error="Interrupted", cause="Stopped by `python -m local`")
+            raise
+        yield ended
+        arn = _successor(client, ended)
+
+
+def _successor(client: Any, ended: Execution) -> str | None:
+    """Return the execution that was started to work off what this one has left; None if there is none."""
+    history = client.get_execution_history(executionArn=ended.arn, reverseOrder=True, maxResults=_EVENTS_OF_THE_END)
+    for event in history["events"]:
+        details = event.get("taskSucceededEventDetails", {})
+        if details.get("resource") == "startExecution":
+            # With a capital on AWS (https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html), as
+            # the API has it on the engine.
+            started = {name.lower(): value for name, value in json.loads(details["output"]).items()}
+            return str(started["executionarn"])
+    return None
 
 
 def wait(cloud: Cloud, execution_arn: str, *, sleep: Callable[[float], None] = time.sleep) -> Execution:
@@ -92,7 +151,8 @@ def wait(cloud: Cloud, execution_arn: str, *, sleep: Callable[[float], None] = t
         execution_arn: which; it has started.
         sleep: waits that many seconds.
     """
-    return _follow(cloud, cloud.client("stepfunctions"), execution_arn, lambda _progress: None, sleep)
+    watch = ProgressWatch(cloud, execution_arn=execution_arn)
+    return _follow(cloud.client("stepfunctions"), execution_arn, watch, lambda _progress: None, sleep)
 
 
 def failed_videos(cloud: Cloud, execution: Execution) -> Iterator[FailedVideo]:
@@ -119,17 +179,21 @@ def failed_videos(cloud: Cloud, execution: Execution) -> Iterator[FailedVideo]:
 
 
 def _follow(
-    cloud: Cloud, client: Any, arn: str, follow: Callable[[Progress], None], sleep: Callable[[float], None]
+    client: Any, arn: str, watch: ProgressWatch, follow: Callable[[Progress], None], sleep: Callable[[float], None]
 ) -> Execution:
-    watch = ProgressWatch(cloud, execution_arn=arn)
+    look_again_at = float("-inf")
     while True:
-        looked_at = time.monotonic()
+        began = time.monotonic()
         described = client.describe_execution(executionArn=arn)
-        follow(watch.look())
-        if described["status"] != "RUNNING":
+        has_ended = described["status"] != "RUNNING"
+        if has_ended or time.monotonic() >= look_again_at:
+            follow(watch.look())
+            now = time.monotonic()
+            look_again_at = now + (now - began) / _WATCHING_SHARE
+        if has_ended:
             return _execution(described)
-        pause_seconds = (time.monotonic() - looked_at) / _WATCHING_SHARE
-        sleep(min(max(_SHORTEST_PAUSE_SECONDS, pause_seconds), _LONGEST_PAUSE_SECONDS))
+        # That it has ended is asked more often than how far it is: this costs one small request.
+        sleep(min(max(_SHORTEST_PAUSE_SECONDS, look_again_at - time.monotonic()), _LONGEST_PAUSE_SECONDS))
 
 
 def _execution(described: Mapping[str, Any]) -> Execution:

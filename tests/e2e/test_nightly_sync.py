@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from local import running
+from local.progress import Progress
 from local.simulator import Fault, SimulatedItem, SourceFile, demo_library
 from local.simulator.faults import Endpoint, FaultName
 from tests.e2e.conftest import KIB, Stack, video
@@ -474,18 +475,15 @@ def test_a_run_takes_only_what_it_is_asked_for(stack: Stack) -> None:
 def test_a_backlog_drains_by_itself_in_runs_of_the_asked_size(stack: Stack) -> None:
     stack.put_library(*[video(f"m{n}", f"GX01000{n}.MP4", created_at=f"2026-05-0{n}T00:00:00Z") for n in range(1, 6)])
 
-    first = stack.run({"max_videos": 2, "continue_backlog": True})
+    looks: list[Progress] = []
 
-    sfn, machine = stack.cloud.client("stepfunctions"), stack.output("StateMachineArn")
-    name = first.arn.rsplit(":", 1)[-1]
+    runs = running.run_with_successors(stack.cloud, {"max_videos": 2, "continue_backlog": True}, follow=looks.append)
 
-    def links() -> dict[str, str]:
-        executions = sfn.list_executions(stateMachineArn=machine)["executions"]
-        return {found["name"]: found["status"] for found in executions if found["name"].startswith(name)}
-
-    deadline = time.monotonic() + 60
-    while set(links().values()) != {"SUCCEEDED"} or set(stack.statuses().values()) != {"COMPLETED"}:
-        assert time.monotonic() < deadline, (links(), stack.statuses())
-        time.sleep(0.2)
-    assert links() == dict.fromkeys([name, f"{name}-2", f"{name}-3"], "SUCCEEDED")
+    name = runs[0].arn.rsplit(":", 1)[-1]
+    assert [one.arn.rsplit(":", 1)[-1] for one in runs] == [name, f"{name}-2", f"{name}-3"]
+    assert {one.status for one in runs} == {"SUCCEEDED"}
+    assert running.is_all_archived(runs)
+    assert (looks[-1].completed, looks[-1].total) == (5, 5)
+    moved = [look.moved_bytes for look in looks]
+    assert moved == sorted(moved)
     assert len(stack.object_keys()) == 5

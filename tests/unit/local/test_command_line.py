@@ -42,12 +42,15 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cloud:
     return up
 
 
-def _ends_with(monkeypatch: pytest.MonkeyPatch, output: dict[str, Any]) -> list[Any]:
+def _ends_with(monkeypatch: pytest.MonkeyPatch, *outputs: dict[str, Any]) -> list[Any]:
     inputs: list[Any] = []
 
-    def run(_cloud: Cloud, run_input: Any, **_: Any) -> Execution:
+    def run(_cloud: Cloud, run_input: Any, **_: Any) -> list[Execution]:
         inputs.append(run_input)
-        return Execution(arn="arn", status="SUCCEEDED", output=output, error=None, cause=None, duration_seconds=1)
+        return [
+            Execution(arn="arn", status="SUCCEEDED", output=output, error=None, cause=None, duration_seconds=1)
+            for output in outputs
+        ]
 
     monkeypatch.setattr(command_line, "run_state_machine", run)
     monkeypatch.setattr(command_line, "explain", lambda *_: None)
@@ -181,6 +184,19 @@ def test_run_exits_1_when_a_video_was_not_archived(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(("failed", "exit_code"), [(0, 0), (1, 1)])
+def test_a_run_whose_backlog_is_drained_by_the_next_one_archived_everything_that_did_not_fail(
+    monkeypatch: pytest.MonkeyPatch, failed: int, exit_code: int
+) -> None:
+    _ends_with(monkeypatch, {"failed": failed, "deferred": 2}, {"failed": 0, "deferred": 0})
+
+    result = _run("run")
+
+    assert result.exit_code == exit_code
+    assert result.stdout.count('"deferred"') == 2
+
+
+@pytest.mark.usefixtures("here")
 def test_run_takes_its_input_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     inputs = _ends_with(monkeypatch, {"failed": 0, "deferred": 0})
     file = tmp_path / "input.json"
@@ -204,7 +220,7 @@ def test_run_refuses_an_input_that_is_no_json_object(tmp_path: Path, content: st
 
 @pytest.mark.usefixtures("here")
 def test_an_interrupted_run_exits_130(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: Any, **__: Any) -> Execution:
+    def interrupt(*_: Any, **__: Any) -> list[Execution]:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command_line, "run_state_machine", interrupt)
