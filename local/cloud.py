@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -282,9 +283,12 @@ def _start(
         state = replace(state, gopro_api_base_url=gopro_api_base_url)
 
     report("sam build (the first one downloads the functions' packages)")
+    began = time.monotonic()
     deployer.build(directory)
+    report(f"sam build took {time.monotonic() - began:.0f} s")
     wait_until_ready(engine, directory, trust)
     report(f"AWS engine at {engine.endpoint_url}; sam deploy to {region}")
+    began = time.monotonic()
     parameters = {"GoProApiBaseUrl": state.gopro_api_base_url}
     if alert_email:  # sam takes no empty value
         parameters["AlertEmail"] = alert_email
@@ -295,6 +299,7 @@ def _start(
         ca_bundle=trust.ca_bundle,
         parameters=parameters,
     )
+    report(f"sam deploy took {time.monotonic() - began:.0f} s")
     state = replace(state, outputs=_stack_outputs(region, engine.endpoint_url, trust))
     cloud = _cloud(directory, state)
     if secret is not None:

@@ -13,12 +13,13 @@ from local import cloud
 from local.cloud import Cloud
 from local.errors import DemoError
 from local.explanation import explain
-from local.progress_display import live_progress
+from local.progress_display import live_bytes, live_progress
 from local.running import Execution, run
 from local.simulator import SimulatorAdmin
 from local.verification import CheckedFile, SkippedItem, checked_files, skipped_items
 
 _SHOWN_DIGITS = 12
+_READING_BACK = "Reading every object back from S3, to compare it with its source"
 
 
 def show(*, state_directory: Path, media: Path | None, region: str, screen: Console, progress_screen: Console) -> None:
@@ -51,8 +52,9 @@ def show(*, state_directory: Path, media: Path | None, region: str, screen: Cons
 def _sync_and_prove(here: Cloud, screen: Console, progress_screen: Console) -> None:
     admin = SimulatorAdmin(here.gopro_api_base_url)
     first = _run(here, progress_screen)
-    progress_screen.print("Reading every object back from S3, to compare it with its source", highlight=False)
-    files = list(checked_files(here, admin, first))
+    archived = (first.output or {}).get("bytes_transferred")
+    with live_bytes(progress_screen, _READING_BACK, total_bytes=archived) as on_read:
+        files = list(checked_files(here, admin, first, on_read=on_read))
     _print_table(screen, files, skipped_items(admin))
     if not first.every_video_archived:
         explain(here, first, progress_screen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,13 +61,20 @@ def skipped_items(admin: SimulatorAdmin) -> list[SkippedItem]:
     return [SkippedItem(filename=_name(item), reason=reason) for item, reason in judged if reason is not None]
 
 
-def checked_files(cloud: Cloud, admin: SimulatorAdmin, execution: Execution) -> Iterator[CheckedFile]:
+def checked_files(
+    cloud: Cloud,
+    admin: SimulatorAdmin,
+    execution: Execution,
+    *,
+    on_read: Callable[[int], None] = lambda _count: None,
+) -> Iterator[CheckedFile]:
     """Reads back every file that should be in the archive.
 
     Args:
         cloud: whose archive.
         admin: of the simulator.
         execution: the run that archived them; its history tells the speeds.
+        on_read: called with the number of bytes of each block that was read back.
     """
     speeds = _speeds(cloud, execution)
     for item in _items(admin):
@@ -78,7 +85,7 @@ def checked_files(cloud: Cloud, admin: SimulatorAdmin, execution: Execution) -> 
         for number, _chapter in enumerate(item.chapters, start=1):
             source = admin.source(item.media_id, number)
             key = files.get(number)
-            size_bytes, sha256 = (source.size_bytes, None) if key is None else _read_back(cloud, key)
+            size_bytes, sha256 = (source.size_bytes, None) if key is None else _read_back(cloud, key, on_read)
             yield CheckedFile(
                 filename=_name(item),
                 item_number=number,
@@ -116,12 +123,13 @@ def _tracker_record(cloud: Cloud, media_id: str) -> dict[str, Any]:
     return {name: deserializer.deserialize(value) for name, value in item.items()}
 
 
-def _read_back(cloud: Cloud, key: str) -> tuple[int, str]:
+def _read_back(cloud: Cloud, key: str, on_read: Callable[[int], None]) -> tuple[int, str]:
     body = cloud.client("s3").get_object(Bucket=cloud.outputs["ArchiveBucketName"], Key=key)["Body"]
     digest, size_bytes = hashlib.sha256(), 0
     for block in body.iter_chunks(_BLOCK_BYTES):
         digest.update(block)
         size_bytes += len(block)
+        on_read(len(block))
     return size_bytes, digest.hexdigest()
 
 

@@ -23,7 +23,7 @@ say_why_not() {
 
 _what_to_do() { # in this order: what made pip fail is often followed by what it led to
   if [ "$(df -Pk .venv | awk 'NR == 2 {print $4}')" -lt 20000 ] || grep -qE 'No space left|Errno 28|Disk quota|Errno 122' "$1"; then
-    echo "no space is left on this disk: a whole .venv takes about 1 GB; make room, then try again"
+    echo "no space is left on this disk: a whole .venv takes 0.8 GB; make room, then try again"
   elif grep -qE '(HTTP error|status_code|code|\b)(401|403|407)\b|(401|403|407) (Client )?Error|Tunnel connection failed' "$1"; then
     echo "the package index, or a proxy before it, refuses this machine: check PIP_INDEX_URL or pip's configuration, and its credentials"
   elif grep -qE 'CERTIFICATE_VERIFY_FAILED|SSLError|SSLCertVerification' "$1"; then

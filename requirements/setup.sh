@@ -124,7 +124,7 @@ packages() { grep -c '^[a-zA-Z0-9]' "$1"; } # packages LOCK
 if [ -f "$made/recipe" ] && { recipe && echo "$python"; } | cmp -s - "$made/recipe"; then
   echo "setup: resuming: making .venv with $("$python" --version)"
 else
-  echo "setup: making .venv with $("$python" --version): about a minute and a half, once; 1 GB"
+  echo "setup: making .venv with $("$python" --version): one to two minutes, once; 0.8 GB"
   rm -rf .venv
   mkdir .venv && : >"$stamp" && mkdir "$made" .venv/install-logs
   { recipe && echo "$python"; } >"$made/recipe"
@@ -142,7 +142,7 @@ if ! is_made sam; then
   sam_job=$!
 fi
 if ! is_made project; then
-  step 2 "the project, its tests and checks, the local cloud: $(packages requirements/dev.txt) packages" "50 s"
+  step 2 "the project, its tests and checks, the local cloud: $(packages requirements/dev.txt) packages" "40 to 100 s"
   install_packages project .venv requirements/dev.txt &
   wait $! || failed project
   : >"$made/project"

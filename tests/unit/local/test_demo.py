@@ -101,7 +101,7 @@ def theatre(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Theatre:
     monkeypatch.setattr(demo, "run", theatre.run)
     monkeypatch.setattr(demo, "explain", lambda *_: None)
     monkeypatch.setattr(demo, "SimulatorAdmin", lambda _url: theatre)
-    monkeypatch.setattr(demo, "checked_files", lambda *_: iter(theatre.files))
+    monkeypatch.setattr(demo, "checked_files", lambda *_, **__: iter(theatre.files))
     skipped = [SkippedItem(filename="GOPR0604.JPG", reason="type Photo")]
     monkeypatch.setattr(demo, "skipped_items", lambda _admin: skipped)
     return theatre
