@@ -16,9 +16,19 @@ install_packages() {
 say_why_not() {
   local who=$1 log what_to_do
   log=$(install_log "$2")
+  _ask_why_nothing_was_found "$log"
   { grep -v -e '^WARNING' -e '^ *$' -e '^\[notice\]' "$log" | tail -n 6 | cut -c 1-300 | sed -e 's#//[^/@ ]*@#//***@#g' -e 's/^/  /'; } >&2 || true
   what_to_do=$(_what_to_do "$log")
   echo "$who: $what_to_do (pip's whole output: $PWD/$log)" >&2
+}
+
+# pip says no more than "from versions: none" of an index that refuses it, unless it is asked for every detail.
+_ask_why_nothing_was_found() {
+  local requirement
+  requirement=$(sed -n 's/.*satisfies the requirement \([^ ]*\) .*from versions: none.*/\1/p' "$1" | head -n 1)
+  [ -n "$requirement" ] || return 0
+  { .venv/bin/python -m pip install --no-input --disable-pip-version-check --dry-run --no-deps --retries 0 -vv \
+    "$requirement" 2>&1 </dev/null | grep 'Could not fetch URL' | sed 's#//[^/@ ]*@#//***@#g' >>"$1"; } || true
 }
 
 _what_to_do() { # in this order: what made pip fail is often followed by what it led to

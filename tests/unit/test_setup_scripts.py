@@ -25,6 +25,7 @@ case "$*" in
   "-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
   "-m local down "*) [ -z "${DOWN_FAILS:-}" ] || exit 1; rm -- "$5/state.json" ;;
   "-c "*fcntl*) exec "$REAL_PYTHON" "$@" ;;
+  "-m pip "*--dry-run*) echo "  ${PIP_SAYS_WHEN_ASKED:-}" ;;
   "-m pip "*)
     case "$*" in
       *"${PIP_FAILS:-nothing}"*) echo "${PIP_SAYS:-ERROR: pip is broken}"; exit 1 ;;
@@ -170,6 +171,18 @@ def test_a_set_up_that_fails_shows_pips_own_words_and_what_to_do(
     assert "step 2 of 4" in result.stdout
     assert f"  {pip_says}\n" in result.stderr
     assert what_to_do in result.stderr.splitlines()[-1]
+
+
+def test_an_index_that_refuses_is_told_from_one_that_has_not_got_it(copy: WorkingCopy) -> None:
+    result = copy.run(
+        "requirements/setup.sh",
+        PIP_FAILS="dev.txt",
+        PIP_SAYS="ERROR: Could not find a version that satisfies the requirement a==1.0 (from versions: none)",
+        PIP_SAYS_WHEN_ASKED="Could not fetch URL https://me:hunter2@index/a/: 403 Client Error: Forbidden - skipping",
+    )
+
+    assert "refuses this machine" in result.stderr.splitlines()[-1]
+    assert "hunter2" not in result.stderr
 
 
 def test_a_set_up_that_fails_shows_no_password_of_an_index(copy: WorkingCopy) -> None:
