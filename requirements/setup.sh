@@ -47,7 +47,9 @@ find_python312() {
 
 recipe() { cat "${locks[@]}" requirements/setup.sh requirements/installing.sh; }
 
-is_up_to_date() { [ -f "$stamp" ] && recipe | cmp -s - "$stamp" && is_python312 .venv/bin/python; }
+is_recipe() { recipe 2>/dev/null | cmp -s - "$1"; } # is_recipe FILE; cmp stops reading at the first difference
+
+is_up_to_date() { [ -f "$stamp" ] && is_recipe "$stamp" && is_python312 .venv/bin/python; }
 
 if is_up_to_date; then exit 0; fi
 
@@ -116,24 +118,28 @@ make_empty() { # make_empty ENVIRONMENT: what is half installed passes for insta
   else
     rm -rf "$1"
   fi
-  "$python" -m venv "$1" >"$(install_log environments)" 2>&1
+  "$python" -m venv "$1" >>"$(install_log environments)" 2>&1
 }
 
 packages() { grep -c '^[a-zA-Z0-9]' "$1"; } # packages LOCK
 
-if [ -f "$made/recipe" ] && { recipe && echo "$python"; } | cmp -s - "$made/recipe"; then
+if [ -f "$made/recipe" ] && is_recipe "$made/recipe" && [ "$(cat "$made/python")" = "$python" ]; then
   echo "setup: resuming: making .venv with $("$python" --version)"
 else
   echo "setup: making .venv with $("$python" --version): one to two minutes, once; 0.8 GB"
   rm -rf .venv
   mkdir .venv && : >"$stamp" && mkdir "$made" .venv/install-logs
-  { recipe && echo "$python"; } >"$made/recipe"
+  echo "$python" >"$made/python"
+  recipe >"$made/recipe"
 fi
 
-step 1 "empty environments" "10 s"
-is_made project || make_empty .venv || failed environments
-is_made sam || make_empty .venv/sam || failed environments
-is_made lambda-runtime || make_empty .venv/lambda-runtime || failed environments
+step 1 "empty environments" "10 to 20 s"
+: >"$(install_log environments)"
+empties=()
+is_made project || { make_empty .venv & empties+=($!); }
+is_made sam || { make_empty .venv/sam & empties+=($!); }
+is_made lambda-runtime || { make_empty .venv/lambda-runtime & empties+=($!); }
+for job in ${empties[@]+"${empties[@]}"}; do wait "$job" || failed environments; done
 took
 
 # The largest two are installed at the same time.
