@@ -21,7 +21,9 @@ from local.waiting import States, Waiting, waiting_of
 _CHILDREN_LOOKED_AT = 10
 # Enough for all tries of one state.
 _EVENTS_LOOKED_AT = 100
-# What a wait is for seldom changes, and each child is a request.
+# What a wait is for seldom changes, and each child is a request: so much of the time, and no more often than that, or
+# how far the run is would be seen too seldom.
+_SHARE_FOR_REASONS = 0.05
 _SECONDS_BETWEEN_REASONS = 3.0
 _LONGEST_NAME_BYTES = 80
 
@@ -174,7 +176,11 @@ class ProgressWatch:
         self._step = names[-1] if names else self._step
         began = time.monotonic()
         if began >= self._reasons.due_at or self._reasons.has_one_over(dt.datetime.now(dt.UTC)):
-            self._reasons = _Reasons(found=list(self._waits(events)), due_at=began + _SECONDS_BETWEEN_REASONS)
+            found = list(self._waits(events))
+            now = time.monotonic()
+            self._reasons = _Reasons(
+                found=found, due_at=now + max(_SECONDS_BETWEEN_REASONS, (now - began) / _SHARE_FOR_REASONS)
+            )
 
     def _waits(self, events: list[dict[str, Any]]) -> Iterator[tuple[str, Waiting]]:
         machine, map_states = self._definition()

@@ -136,8 +136,8 @@ def _successor(client: Any, ended: Execution) -> str | None:
     for event in history["events"]:
         details = event.get("taskSucceededEventDetails", {})
         if details.get("resource") == "startExecution":
-            # With a capital on AWS (https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html), as
-            # the API has it on the engine.
+            # With a capital on AWS (https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html);
+            # on the engine, spelt as the API spells it.
             started = {name.lower(): value for name, value in json.loads(details["output"]).items()}
             return str(started["executionarn"])
     return None
