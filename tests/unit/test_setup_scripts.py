@@ -101,7 +101,9 @@ class WorkingCopy:
         )
 
     def wait_until_pip_hangs(self) -> None:
+        deadline = time.monotonic() + 30
         while not self._hangs.exists():
+            assert time.monotonic() < deadline, "pip was not called"
             time.sleep(0.01)
 
     def let_pip_end(self) -> None:
