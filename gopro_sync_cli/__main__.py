@@ -19,7 +19,7 @@ from gopro_sync.cost.prices import load_prices
 from gopro_sync.errors import GoProSyncError
 from gopro_sync.gopro.session.credentials import CredentialMode, Credentials
 from gopro_sync.values.timestamps import iso_utc
-from gopro_sync_cli import cost, credential_input
+from gopro_sync_cli import cost, credential_input, local_cloud
 from gopro_sync_cli.accept import Acceptance
 from gopro_sync_cli.adopt import REPOSITORY, Adopt
 from gopro_sync_cli.adoption import AdoptionError
@@ -28,6 +28,7 @@ from gopro_sync_cli.interruption import Interruptions
 from gopro_sync_cli.rebuild import open_rebuild
 from gopro_sync_cli.redrive import CLIENT_CONFIG, Redrive, RedriveError, archived_of
 from gopro_sync_cli.stack import stack_outputs
+from gopro_sync_cli.typed import typed_program
 
 app = typer.Typer(
     help="""What an operator of gopro-s3-sync does by hand. AWS credentials come from the environment or the profile, as
@@ -261,6 +262,21 @@ def forecast_cost(
     _output.print(f"Prices looked up on {forecast.prices_date}; docs/cost.md has their sources.", highlight=False)
 
 
+@app.command(
+    "local",
+    # All that follows is the other command line's: its options, --help too, and its errors.
+    context_settings={
+        "allow_extra_args": True,
+        "allow_interspersed_args": False,
+        "help_option_names": [],
+        "ignore_unknown_options": True,
+    },
+)
+def run_local_cloud(context: typer.Context) -> None:
+    """Run the cloud on your machine, to try everything without AWS: up, run, mails, env, down, demo."""
+    local_cloud.run(context.args)
+
+
 def _description(credentials: Credentials) -> str:
     end = "an unknown time" if credentials.expires_at is None else iso_utc(credentials.expires_at)
     if credentials.mode is CredentialMode.PASTED_TOKEN:
@@ -271,12 +287,19 @@ def _description(credentials: Credentials) -> str:
 def main() -> None:
     """Run, and turn errors that an operator can mend into one line."""
     try:
-        app(prog_name="gopro-sync")
+        app(prog_name=typed_program())
     except GoProSyncError as error:
         # Without the remedy, which is that of a run.
         _errors.print(f"gopro-sync: {error.message}", highlight=False, markup=False)
         raise SystemExit(1) from None
-    except (BotoCoreError, ClientError, RedriveError, AdoptionError, credential_input.InputError) as error:
+    except (
+        BotoCoreError,
+        ClientError,
+        RedriveError,
+        AdoptionError,
+        credential_input.InputError,
+        local_cloud.NoCheckoutError,
+    ) as error:
         _errors.print(f"gopro-sync: {error}", highlight=False, markup=False)
         raise SystemExit(1) from None
 

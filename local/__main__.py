@@ -1,4 +1,4 @@
-"""``python -m local``: the cloud on your machine.
+"""``./gopro-sync local``, which is ``python -m local``: the cloud on your machine.
 
 Exit codes: 0 done; 1 it did not work, and stderr says why; 2 wrong usage; 130 interrupted.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shlex
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -268,5 +268,18 @@ def _readable_errors() -> Iterator[None]:
         raise typer.Exit(_INTERRUPTED) from error
 
 
+def main(arguments: Sequence[str] | None = None, *, program: str = "python -m local") -> None:
+    """Run a command and exit.
+
+    Args:
+        arguments: of the command; default: those of the process.
+        program: what was typed before them, for usage and help.
+
+    Raises:
+        SystemExit: it has ended.
+    """
+    app(args=arguments, prog_name=program)
+
+
 if __name__ == "__main__":
-    app(prog_name="python -m local")
+    main()

@@ -190,13 +190,9 @@ def load(state_directory: Path) -> Cloud:
     for process in state.processes:
         if not processes.is_running(process):
             log = directory.log(process.name)
-            raise NotRunningError(
-                f"The {process.name} has ended (log: {log}): {directory.command('down')}, then up again"
-            )
+            raise NotRunningError(f"The {process.name} has ended (log: {log}): {directory.renewal}")
     if not state.is_complete:
-        raise NotRunningError(
-            f"The local cloud is still coming up, or was interrupted: {directory.command('down')}, then up"
-        )
+        raise NotRunningError(f"The local cloud is still coming up, or was interrupted: {directory.renewal}")
     return _cloud(directory, state)
 
 

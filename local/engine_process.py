@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from local.engine.certificate import Trust
 from local.engine.environment import engine_environment
 from local.errors import StartError
+from local.hints import make_command
 from local.processes import ProcessRecord, is_running, start_in_background
 from local.state import REPOSITORY, StateDirectory
 
@@ -45,7 +46,7 @@ def start_engine(
         StartError: the port is taken, or ``make setup`` has not been run.
     """
     if not _LAMBDA_PYTHON.exists():
-        raise StartError(f"{_LAMBDA_PYTHON} is missing: run `make setup`")
+        raise StartError(f"{_LAMBDA_PYTHON} is missing: {make_command('setup')}")
     with socket.create_server(("127.0.0.1", 0), backlog=1) if port == 0 else _bind(port) as listening:
         actual_port = listening.getsockname()[1]
         process = start_in_background(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class LocalCloudError(Exception):
-    """Base of the errors that ``python -m local`` shows to a person instead of a stack trace."""
+    """Base of the errors that ``gopro-sync local`` shows to a person instead of a stack trace."""
 
 
 class AlreadyRunningError(LocalCloudError):

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from local.cloud import Cloud
 from local.engine.mailbox import CONFIRMATION_SUBJECT, MAILS_PATH, MOST_MAILS_OF_A_TOPIC, Contents, Mail
 from local.errors import NotRunningError
+from local.state import StateDirectory
 
 # https://docs.aws.amazon.com/sns/latest/dg/sns-email-notifications.html ; the name is the topic's, if it has one.
 _SENDER: Final = "no-reply@sns.amazonaws.com"
@@ -182,9 +183,13 @@ def _kept_by_engine(cloud: Cloud, topic_arn: str) -> Contents:
         error.close()
         raise NotRunningError(
             f"The AWS engine at {cloud.endpoint_url} keeps no mails (HTTP {error.code}): it was started by another "
-            "version of this program. python -m local down, then up again"
+            f"version of this program. {_renewal(cloud)}"
         ) from error
     except OSError as error:
         raise NotRunningError(
-            f"The AWS engine at {cloud.endpoint_url} does not answer ({error}): python -m local down, then up again"
+            f"The AWS engine at {cloud.endpoint_url} does not answer ({error}): {_renewal(cloud)}"
         ) from error
+
+
+def _renewal(cloud: Cloud) -> str:
+    return StateDirectory(cloud.state_directory).renewal

@@ -1,4 +1,4 @@
-"""The file that ``python -m local run --input`` names: an execution's input, checked before anything starts."""
+"""The file that ``local run --input`` names: an execution's input, checked before anything starts."""
 
 from __future__ import annotations
 

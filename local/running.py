@@ -124,7 +124,7 @@ def _run_and_successors(
             ended = _follow(client, arn, watch, follow, sleep)
         except BaseException:
             with suppress(ClientError):  # it may have ended meanwhile; what interrupted us is what matters
-                client.stop_execution(executionArn=arn, error="Interrupted", cause="Stopped by `python -m local`")
+                client.stop_execution(executionArn=arn, error="Interrupted", cause="Stopped by `gopro-sync local`")
             raise
         yield ended
         arn = _successor(client, ended)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,13 +13,14 @@ from typing import Any
 
 from local.engine.environment import DEFAULT_REGION
 from local.errors import AlreadyRunningError, DamagedStateError, ForeignFilesError, NoStateDirectoryError
+from local.hints import local_command
 from local.plain_files import read_plain, replace_plain
 from local.processes import ProcessRecord
 from local.state_contents import MARKER, MARKER_TEXT, STATE_FILE, foreign_entries, is_free, is_marked, remove_ours
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STATE_DIRECTORY_VARIABLE = "GOPRO_SYNC_STATE_DIR"
-# Kept by `down`, and by the next `up`: shells that use `python -m local env` go on trusting through it.
+# Kept by `down`, and by the next `up`: shells that use `local env` go on trusting through it.
 _TRUST = "trust"
 _LOGS = "logs"
 _SHOWN_NAMES = 8
@@ -129,9 +129,18 @@ class StateDirectory:
         return self.path / _LOGS / f"{name}.log"
 
     def command(self, name: str) -> str:
-        """What to type for a command about this cloud."""
-        is_default = self.path == default_state_directory().resolve()
-        return f"python -m local {name}" + ("" if is_default else f" --state-dir {shlex.quote(shown(self.path))}")
+        """Return what to type for a command about this cloud.
+
+        The folder is named unless it is the repository's own and nothing names another: the variable may have been set
+        for one command only, or for a shell that is not the next one.
+        """
+        is_named = os.environ.get(STATE_DIRECTORY_VARIABLE) or self.path != (REPOSITORY / ".local").resolve()
+        return local_command(name, *(["--state-dir", str(self.path)] if is_named else []))
+
+    @property
+    def renewal(self) -> str:
+        """What to type for another cloud in place of this one."""
+        return f"{self.command('down')}, then {self.command('up')}"
 
     def is_in_use(self) -> bool:
         """Whether there is anything to take down or to look at.

@@ -34,8 +34,8 @@ _SIGNATURE: Final = "gopro-s3-sync: state directory of a local cloud\n"
 MARKER_TEXT: Final = (
     _SIGNATURE
     + """
-This folder belongs to `python -m local`, and this file says so. `python -m local down` removes what the cloud wrote
-here, and nothing else. Keep no files of yours here: the folder is not used while it holds any.
+This folder belongs to `./gopro-sync local`, and this file says so. `./gopro-sync local down` removes what the cloud
+wrote here, and nothing else. Keep no files of yours here: the folder is not used while it holds any.
 """
 )
 _MACHINE_MADE: Final = frozenset({"build", "tmp", "sam"})

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Removes what was built in this working copy: `make clean`. The local clouds of .local are ended first, since they run
-# from .venv. What `python -m local down` leaves stays: certificates that shells trust, and what no local cloud has written.
+# from .venv. What `local down` leaves stays: certificates that shells trust, and what no local cloud has written.
 set -euo pipefail
 if [ -L "$0" ]; then # it would remove what lies beside the link
   echo "clean: $0 is a link: run the script that it leads to" >&2

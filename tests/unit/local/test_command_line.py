@@ -1,4 +1,4 @@
-"""``python -m local`` when nothing is up, and what it prints when something is."""
+"""``./gopro-sync local`` when nothing is up, and what it prints when something is."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_command_that_needs_a_cloud_says_how_to_get_one(tmp_path: Path, comman
     result = _run(command, "--state-dir", str(tmp_path))
 
     assert result.exit_code == 1
-    assert "python -m local up" in result.stderr
+    assert " local up --state-dir" in result.stderr
     assert result.stdout == ""
 
 

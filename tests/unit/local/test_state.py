@@ -101,7 +101,7 @@ def test_nothing_is_written_or_removed_without_a_marker(tmp_path: Path, action: 
 def test_the_marker_says_what_the_folder_is(directory: StateDirectory) -> None:
     text = (directory.path / MARKER).read_text(encoding="utf-8")
 
-    assert "python -m local down" in text
+    assert "./gopro-sync local down" in text
 
 
 def test_a_folder_that_holds_something_else_is_not_claimed(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ _DAMAGED: dict[str, bytes] = {
 def test_a_damaged_state_file_is_called_so_and_names_no_process(directory: StateDirectory, content: bytes) -> None:
     (directory.path / "state.json").write_bytes(content)
 
-    with pytest.raises(DamagedStateError, match=r"state\.json is damaged .* python -m local down --state-dir"):
+    with pytest.raises(DamagedStateError, match=r"state\.json is damaged .* local down --state-dir"):
         directory.read()
 
     assert all(process == _ENGINE for process in directory.recorded_processes())
@@ -208,13 +208,19 @@ def test_the_processes_that_can_be_read_from_a_damaged_state_file_are_known(dire
     assert directory.recorded_processes() == (_ENGINE,)
 
 
-def test_advice_names_the_directory_unless_it_is_the_one_that_is_used_by_itself(
+def test_advice_names_the_directory_unless_every_shell_uses_it_by_itself(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("GOPRO_SYNC_STATE_DIR", str(tmp_path / "usual"))
+    monkeypatch.chdir(REPOSITORY)
+    default = StateDirectory((REPOSITORY / ".local").resolve())
+    monkeypatch.delenv("GOPRO_SYNC_STATE_DIR")
+    assert default.command("down") == "./gopro-sync local down"
+    assert StateDirectory(tmp_path / "a b").command("up") == f"./gopro-sync local up --state-dir '{tmp_path}/a b'"
 
-    assert StateDirectory(tmp_path / "usual").command("down") == "python -m local down"
-    assert StateDirectory(tmp_path / "a b").command("up") == f"python -m local up --state-dir '{tmp_path}/a b'"
+    # It may have been set for this one command.
+    monkeypatch.setenv("GOPRO_SYNC_STATE_DIR", str(tmp_path / "usual"))
+    assert StateDirectory(tmp_path / "usual").command("down").endswith(f" down --state-dir {tmp_path}/usual")
+    assert default.command("down").endswith(f" down --state-dir {default.path}")
 
 
 def test_the_state_directory_is_in_the_repository_unless_the_environment_names_another(
