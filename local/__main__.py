@@ -1,13 +1,13 @@
 """``./gopro-sync local``, which is ``python -m local``: the cloud on your machine.
 
-Exit codes: 0 done; 1 it did not work, and stderr says why; 2 wrong usage; 130 interrupted.
+Exit codes: 0 done; 1 it did not work, and stderr says why; 2 wrong usage; 130 interrupted (129 terminal lost, 143
+terminated).
 """
 
 from __future__ import annotations
 
 import json
 import shlex
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +24,7 @@ from local.alert_email import is_alert_email
 from local.engine.environment import DEFAULT_REGION
 from local.errors import LocalCloudError
 from local.explanation import explain
+from local.interruption import interruptible
 from local.progress_display import live_progress
 from local.regions import unusable_because
 from local.run_input_file import read_run_input
@@ -32,7 +33,6 @@ from local.running import run_with_successors as run_state_machine
 from local.state import STATE_DIRECTORY_VARIABLE, default_state_directory
 from local.state import StateDirectory as CloudDirectory
 
-_INTERRUPTED = 130
 # Wide enough for the longest S3 key in a table; a narrow terminal folds.
 _WIDTH_WITHOUT_TERMINAL = 160
 
@@ -40,7 +40,8 @@ app = typer.Typer(
     help="""The cloud on your machine: an AWS engine with this repository's real template deployed, and a GoPro Cloud
     simulator. Nothing leaves 127.0.0.1.
 
-    Exit codes: 0 done; 1 it did not work, and stderr says why; 2 wrong usage; 130 interrupted.""",
+    Exit codes: 0 done; 1 it did not work, and stderr says why; 2 wrong usage; 130 interrupted (129 terminal lost,
+    143 terminated).""",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -252,9 +253,12 @@ def _say(line: str) -> None:
 
 @contextmanager
 def _readable_errors() -> Iterator[None]:
-    # Set here, since a script's background jobs ignore SIGINT: an interruption takes down what is being started.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    with interruptible(_say), _errors_in_one_line():
+        yield
+
+
+@contextmanager
+def _errors_in_one_line() -> Iterator[None]:
     try:
         yield
     except LocalCloudError as error:
@@ -263,9 +267,6 @@ def _readable_errors() -> Iterator[None]:
     except (BotoCoreError, ClientError) as error:
         _errors.print(f"The AWS engine refused or did not answer: {error}", style="red", markup=False, highlight=False)
         raise typer.Exit(1) from error
-    except KeyboardInterrupt as error:
-        _say("Interrupted.")
-        raise typer.Exit(_INTERRUPTED) from error
 
 
 def main(arguments: Sequence[str] | None = None, *, program: str = "python -m local") -> None:

@@ -24,6 +24,7 @@ from local.errors import (
     StateDirectoryError,
     StopError,
 )
+from local.interruption import kept_back
 from local.processes import ProcessRecord
 from local.simulator_process import start_simulator, wait_for_simulator
 from local.state import CloudState, StateDirectory, shown
@@ -105,9 +106,10 @@ def start(
     port: int = 0,
     alert_email: str | None = None,
     deployer: Deployer = deployment,
+    owner: str | None = None,
     report: Report = lambda _line: None,
 ) -> Cloud:
-    """Brings a cloud up; when it fails or is interrupted, nothing of it is left running.
+    """Bring a cloud up; when it fails, is interrupted or is killed, nothing of it is left running.
 
     Args:
         state_directory: belongs to this cloud alone; missing, empty, or the state directory of one that is down.
@@ -119,18 +121,21 @@ def start(
         port: of the engine; 0 for any free one.
         alert_email: an address that is subscribed to the alerts, and not confirmed yet; default: nobody.
         deployer: packs and deploys; default: ``sam build`` and ``sam deploy``.
-        report: told what happens, line by line.
+        owner: name of the command that the cloud ends with, however that ends; default: it outlives its command.
+        report: gets what happens, line by line.
 
     Raises:
         LocalCloudError: a subclass that says what to do.
     """
     directory = StateDirectory(state_place(state_directory))
     secret = None if credentials is None else _read_credentials(credentials)
-    with _claimed(directory, report) as started:
+    state = CloudState(region=region, owner=processes.this_process(owner or "up"))
+    with _claimed(directory, state, report) as started:
         return _start(
             directory,
             started,
-            region=region,
+            state,
+            outlives=owner is None,
             library=str(library),
             media=media,
             gopro_api_base_url=gopro_api_base_url,
@@ -160,7 +165,7 @@ def stop(state_directory: Path, *, keep_logs: bool = False, report: Report = lam
     with _plain_words(directory):
         if not directory.is_in_use():
             return False
-        with directory.held():
+        with directory.held(), kept_back():
             was_up, damage = _what_is_up(directory)
             _end(directory, directory.recorded_processes())
             left = directory.remove(keep_logs=keep_logs)
@@ -187,48 +192,117 @@ def load(state_directory: Path) -> Cloud:
         state = directory.read() if directory.is_in_use() else None
     if state is None:
         raise NotRunningError(f"No local cloud is up (state in {shown(directory.path)}): {directory.command('up')}")
-    for process in state.processes:
-        if not processes.is_running(process):
-            log = directory.log(process.name)
-            raise NotRunningError(f"The {process.name} has ended (log: {log}): {directory.renewal}")
-    if not state.is_complete:
-        raise NotRunningError(f"The local cloud is still coming up, or was interrupted: {directory.renewal}")
+    for reason in _unusable(directory, state):
+        raise NotRunningError(reason)
     return _cloud(directory, state)
 
 
+def _unusable(directory: StateDirectory, state: CloudState) -> Iterator[str]:
+    """Yield why nothing can be done with the cloud, the most telling reason first."""
+    place, anew = shown(directory.path), directory.command("up")
+    ended = {process.name for process in state.processes} - {process.name for process in _alive(state)}
+    owner = state.owner
+    if owner is not None and not processes.is_running(owner):
+        yield f"`{owner.name}`, which the local cloud in {place} belonged to, has ended. Start one anew: {anew}"
+    if owner is not None and not state.is_complete:
+        yield f"The local cloud in {place} is still coming up (process {owner.pid}). Wait until it is up"
+    if not state.is_complete:
+        yield f"The local cloud in {place} was interrupted while it came up. Start it anew: {anew}"
+    if "engine" in ended:
+        yield f"{_loss(directory)} (log: {shown(directory.log('engine'))}). Start a new, empty one: {anew}"
+    for name in sorted(ended):
+        yield (
+            f"The {name} of the local cloud in {place} has ended (log: {shown(directory.log(name))}). The archive is "
+            f"on its engine until you start a new, empty cloud: {directory.renewal}"
+        )
+
+
 @contextmanager
-def running(*, state_directory: Path, report: Report = lambda _line: None, **options: Any) -> Iterator[Cloud]:
-    """A cloud for the length of a ``with`` block; the options are those of :func:`start`."""
-    cloud = start(state_directory=state_directory, report=report, **options)
+def running(
+    *,
+    state_directory: Path,
+    owner: str,
+    keep_logs_of_failure: bool = False,
+    report: Report = lambda _line: None,
+    **options: Any,
+) -> Iterator[Cloud]:
+    """Yield a cloud for the length of a ``with`` block, or of this process if that is killed.
+
+    Args:
+        state_directory: of the cloud.
+        owner: name of the command that this is.
+        keep_logs_of_failure: leave the log files, to be looked at, when the block raises.
+        report: gets what happens, line by line.
+        options: further ones of :func:`start`.
+
+    Raises:
+        LocalCloudError: a subclass that says what to do.
+    """
+    cloud = start(state_directory=state_directory, owner=owner, report=report, **options)
+    keep_logs = keep_logs_of_failure
     try:
         yield cloud
+        keep_logs = False
     finally:
-        stop(state_directory, report=report)
+        stop(state_directory, keep_logs=keep_logs, report=report)
 
 
 @contextmanager
-def _claimed(directory: StateDirectory, report: Report) -> Iterator[list[ProcessRecord]]:
-    """Readies the directory, and ends whatever is added to the list when what follows fails or is interrupted."""
+def _claimed(directory: StateDirectory, state: CloudState, report: Report) -> Iterator[list[ProcessRecord]]:
+    """Ready the directory, and end whatever is added to the list when what follows fails or is interrupted."""
     started: list[ProcessRecord] = []
     with _plain_words(directory), directory.claimed() as is_taken_over:
-        _refuse_second_cloud(directory)
-        directory.prepare()
+        before = _refuse_second_cloud(directory)
+        directory.refuse_foreign_files()
+        if before is not None:
+            _clear_away(directory, before, report)
+        directory.prepare(state)
         if is_taken_over:
             report(f"{shown(directory.path)} held what an older version left: its certificate stays in use")
         try:
             yield started
         except BaseException:
-            _end(directory, started)
+            with kept_back():
+                _end(directory, started)
             raise
 
 
-def _refuse_second_cloud(directory: StateDirectory) -> None:
+def _refuse_second_cloud(directory: StateDirectory) -> CloudState | None:
+    """Return what a cloud has left that is in nobody's use any more; None when there is nothing."""
     before = directory.read()
-    if before is not None and any(processes.is_running(process) for process in before.processes):
+    if before is None:
+        return None
+    if before.owner is not None and processes.is_running(before.owner):
+        raise AlreadyRunningError(directory.occupied_by(before.owner))
+    if before.owner is None and "engine" in (process.name for process in _alive(before)):
         raise AlreadyRunningError(
             f"A local cloud is up already ({before.endpoint_url}, state in {shown(directory.path)}). "
             f"Use it, or end it first: {directory.command('down')}"
         )
+    return before
+
+
+def _clear_away(directory: StateDirectory, before: CloudState, report: Report) -> None:
+    with kept_back():
+        _end(directory, before.processes)
+    if before.owner is not None:
+        report(
+            f"`{before.owner.name}` (process {before.owner.pid}) has ended without cleaning up: what it left in "
+            f"{shown(directory.path)} is removed"
+        )
+    elif before.is_complete:
+        report(f"{_loss(directory)}. A new, empty one is started")
+
+
+def _loss(directory: StateDirectory) -> str:
+    return (
+        f"The AWS engine of the local cloud in {shown(directory.path)} has ended, and all that it held is gone: the "
+        "archive, its records and the mails"
+    )
+
+
+def _alive(state: CloudState) -> list[ProcessRecord]:
+    return [process for process in state.processes if processes.is_running(process)]
 
 
 @contextmanager
@@ -247,8 +321,9 @@ def _plain_words(directory: StateDirectory) -> Iterator[None]:
 def _start(
     directory: StateDirectory,
     started: list[ProcessRecord],
+    state: CloudState,
     *,
-    region: str,
+    outlives: bool,
     library: str,
     media: Path | None,
     gopro_api_base_url: str | None,
@@ -258,9 +333,8 @@ def _start(
     deployer: Deployer,
     report: Report,
 ) -> Cloud:
+    region = state.region
     trust = ensure_trust(directory.trust)
-    state = CloudState(region=region)
-
     engine = start_engine(directory, trust, region=region, port=port)
     started.append(engine.process)
     state = replace(state.with_process(engine.process), endpoint_url=engine.endpoint_url)
@@ -302,7 +376,12 @@ def _start(
         cloud.client("secretsmanager").put_secret_value(
             SecretId=cloud.outputs["CredentialsSecretArn"], SecretString=json.dumps(secret)
         )
+    if outlives:
+        state = replace(state, owner=None)
     directory.write(state)
+    if outlives:
+        for process in started:
+            processes.let_outlive(process)
     return cloud
 
 

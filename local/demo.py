@@ -40,13 +40,15 @@ def show(*, state_directory: Path, media: Path | None, region: str, screen: Cons
     def report(line: str) -> None:
         progress_screen.print(line, markup=False, highlight=False)
 
-    here = cloud.start(state_directory=state_directory, media=media, region=region, report=report)
-    keep_logs = True
-    try:
+    with cloud.running(
+        state_directory=state_directory,
+        owner="demo",
+        keep_logs_of_failure=True,
+        media=media,
+        region=region,
+        report=report,
+    ) as here:
         _sync_and_prove(here, screen, progress_screen)
-        keep_logs = False
-    finally:
-        cloud.stop(state_directory, keep_logs=keep_logs, report=report)
 
 
 def _sync_and_prove(here: Cloud, screen: Console, progress_screen: Console) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from local.engine.environment import DEFAULT_REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
 from local.errors import DeploymentError
+from local.lifeline import LIFELINE_VARIABLE, bound, lifeline
 from local.plain_files import open_log, replace_plain
 from local.state import REPOSITORY, StateDirectory
 
@@ -113,10 +114,11 @@ def _sam(
     replace_plain(configuration, b"version = 0.1\n")
     command = [str(_BIN / "sam"), *arguments, "--config-file", str(configuration)]
     log = directory.log(name)
-    with open_log(log) as output:
+    with open_log(log) as output, lifeline() as far_end:
         process = subprocess.Popen(
-            command,
-            env=dict(environment),
+            bound(command),
+            env={**environment, LIFELINE_VARIABLE: str(far_end)},
+            pass_fds=[far_end],
             cwd=working_directory,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -1,4 +1,4 @@
-"""Background processes that outlive the command that started them, and ending exactly those."""
+"""Background processes, which end with the command that started them or outlive it, and ending exactly those."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local.lifeline import LIFELINE_VARIABLE, Lifeline
 from local.plain_files import open_log
 
 # In the environment of each process of ours, and of what it starts: its record's mark.
@@ -23,6 +24,8 @@ _PROC = Path("/proc/self")
 
 # What this very process started: its parent has to collect it once it has ended.
 _children: dict[int, subprocess.Popen[bytes]] = {}
+# What ends them when this very process does, by their number.
+_lifelines: dict[int, Lifeline] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,30 +70,56 @@ def start_in_background(
     log: Path,
     inherited_sockets: Sequence[int] = (),
 ) -> ProcessRecord:
-    """Starts a process that leads a group of its own: a Ctrl-C in the terminal does not reach it, nor its children.
+    """Start a process that leads a group of its own: a Ctrl-C in the terminal does not reach it, nor its children.
+
+    If it calls :func:`local.lifeline.end_with_starter`, it ends with this process unless :func:`let_outlive` says
+    otherwise.
 
     Args:
         name: for messages.
         arguments: the program and its arguments.
-        environment: all of it, but for the mark.
+        environment: all of it, but for the mark and the lifeline.
         directory: where it runs.
         log: gets its output.
         inherited_sockets: file descriptors that it keeps open.
     """
     mark = secrets.token_hex(8)
-    with open_log(log) as output:
-        process = subprocess.Popen(
-            arguments,
-            env={**environment, MARK_VARIABLE: mark},
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            pass_fds=inherited_sockets,
-            start_new_session=True,
-        )
+    line = Lifeline()
+    try:
+        with open_log(log) as output:
+            process = subprocess.Popen(
+                arguments,
+                env={**environment, MARK_VARIABLE: mark, LIFELINE_VARIABLE: str(line.far_end)},
+                cwd=directory,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=[*inherited_sockets, line.far_end],
+                start_new_session=True,
+            )
+    except BaseException:
+        line.close()
+        raise
+    finally:
+        line.close_far_end()
     _children[process.pid] = process
+    _lifelines[process.pid] = line
     return ProcessRecord(name=name, pid=process.pid, started=_start_time(process.pid) or "", mark=mark)
+
+
+def let_outlive(record: ProcessRecord) -> None:
+    """Let a process that this one has started go on when this one ends."""
+    if line := _lifelines.pop(record.pid, None):
+        line.release()
+
+
+def this_process(name: str) -> ProcessRecord:
+    """Return the record of the process that asks.
+
+    Args:
+        name: for messages.
+    """
+    return ProcessRecord(name=name, pid=os.getpid(), started=_start_time(os.getpid()) or "")
 
 
 def is_running(record: ProcessRecord) -> bool:
@@ -189,3 +218,5 @@ def _reap(pid: int) -> None:
     child = _children.get(pid)
     if child is not None and child.poll() is not None:
         del _children[pid]
+        if line := _lifelines.pop(pid, None):
+            line.close()

@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from local.engine.environment import DEFAULT_REGION
 from local.errors import AlreadyRunningError, DamagedStateError, ForeignFilesError, NoStateDirectoryError
 from local.hints import local_command
 from local.plain_files import read_plain, replace_plain
-from local.processes import ProcessRecord
+from local.processes import ProcessRecord, is_running
 from local.state_contents import MARKER, MARKER_TEXT, STATE_FILE, foreign_entries, is_free, is_marked, remove_ours
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -45,6 +45,8 @@ class CloudState:
         gopro_api_base_url: of the simulator, or of what ``--gopro-api-base-url`` named.
         simulator_url: None when no simulator was started.
         outputs: of the stack; empty until it is deployed.
+        owner: the command that the cloud ends with, such as a demo or an ``up`` that is not done yet; None when the
+            cloud has outlived its command.
     """
 
     processes: tuple[ProcessRecord, ...] = ()
@@ -53,6 +55,7 @@ class CloudState:
     gopro_api_base_url: str = ""
     simulator_url: str | None = None
     outputs: dict[str, str] = field(default_factory=dict)
+    owner: ProcessRecord | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -72,6 +75,7 @@ class CloudState:
             "gopro_api_base_url": self.gopro_api_base_url,
             "simulator_url": self.simulator_url,
             "outputs": self.outputs,
+            "owner": None if self.owner is None else self.owner.to_json(),
         }
 
     @classmethod
@@ -82,7 +86,8 @@ class CloudState:
             ValueError: it is something else.
         """
         if isinstance(document, dict):
-            document = {"region": DEFAULT_REGION, **document}  # versions that knew no other wrote none
+            # Versions that knew no other region, and no owner, wrote none.
+            document = {"region": DEFAULT_REGION, "owner": None, **document}
         match document:
             case {
                 "processes": list(processes),
@@ -91,6 +96,7 @@ class CloudState:
                 "gopro_api_base_url": str(gopro_api_base_url),
                 "simulator_url": str() | None as simulator_url,
                 "outputs": dict(outputs),
+                "owner": owner,
             } if all(isinstance(value, str) for value in outputs.values()):
                 return cls(
                     processes=tuple(map(ProcessRecord.from_json, processes)),
@@ -99,6 +105,7 @@ class CloudState:
                     gopro_api_base_url=gopro_api_base_url,
                     simulator_url=simulator_url,
                     outputs=outputs,
+                    owner=None if owner is None else ProcessRecord.from_json(owner),
                 )
         raise ValueError("it does not hold what `up` writes")
 
@@ -141,6 +148,13 @@ class StateDirectory:
     def renewal(self) -> str:
         """What to type for another cloud in place of this one."""
         return f"{self.command('down')}, then {self.command('up')}"
+
+    def occupied_by(self, owner: ProcessRecord) -> str:
+        """Return what to say while the command runs that the cloud belongs to."""
+        return (
+            f"`{owner.name}` is running in another terminal (process {owner.pid}, state in {shown(self.path)}). "
+            f"Wait until it has ended, or end it: kill {owner.pid}"
+        )
 
     def is_in_use(self) -> bool:
         """Whether there is anything to take down or to look at.
@@ -195,16 +209,13 @@ class StateDirectory:
         finally:
             os.close(descriptor)
 
-    def prepare(self) -> None:
-        """Removes what the last cloud left, and makes the directories, readable by their owner only.
-
-        Logs and credentials lie there. The state file is the first that is written and the last that is removed:
-        what is made for the time of a cloud lies in the directory only as long as that file does.
+    def refuse_foreign_files(self) -> None:
+        """Return if the folder holds nothing but what is ours.
 
         Raises:
-            ForeignFilesError: it holds something that is not ours; nothing was changed.
+            ForeignFilesError: it holds something else.
             NoStateDirectoryError: it is no state directory.
-            OSError: it cannot be written.
+            OSError: it cannot be read.
         """
         self._require_marker()
         if foreign := foreign_entries(self.path):
@@ -212,9 +223,25 @@ class StateDirectory:
                 f"{shown(self.path)} holds what no local cloud has written: {self.names(foreign)}. Nothing was started "
                 "or changed. Move that elsewhere, or choose another folder with --state-dir"
             )
+
+    def prepare(self, state: CloudState) -> None:
+        """Remove what the last cloud left, and make the directories, readable by their owner only.
+
+        Logs and credentials lie there. The state file is the first that is written and the last that is removed:
+        what is made for the time of a cloud lies in the directory only as long as that file does.
+
+        Args:
+            state: of the cloud that is about to start.
+
+        Raises:
+            ForeignFilesError: it holds something that is not ours; nothing was changed.
+            NoStateDirectoryError: it is no state directory.
+            OSError: it cannot be written.
+        """
+        self.refuse_foreign_files()
         remove_ours(self.path, kept={_TRUST})
         self.path.chmod(0o700)
-        self.write(CloudState())
+        self.write(state)
         for directory in (self.temporary, self.path / _LOGS):
             directory.mkdir()
 
@@ -296,10 +323,17 @@ class StateDirectory:
         try:
             fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise AlreadyRunningError(
-                f"The local cloud in {shown(self.path)} is being brought up or taken down by another command. "
-                "Wait until that one has ended, or interrupt it"
-            ) from error
+            raise AlreadyRunningError(self._held_by()) from error
+
+    def _held_by(self) -> str:
+        with suppress(DamagedStateError, OSError):
+            state = self.read()
+            if state is not None and state.owner is not None and is_running(state.owner):
+                return self.occupied_by(state.owner)
+        return (
+            f"The local cloud in {shown(self.path)} is being brought up or taken down by another command. Wait until "
+            "that one has ended, or interrupt it"
+        )
 
     def _write_marker(self) -> None:
         marker = self.path / MARKER

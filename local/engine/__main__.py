@@ -32,12 +32,14 @@ from local.engine import (
 )
 from local.engine.environment import LISTENING_SOCKET_VARIABLE
 from local.engine.patching import assert_pinned_versions
+from local.lifeline import end_with_starter
 
 _KEEP_ALIVE_SECONDS = 75
 
 
 def main() -> None:
     """Closes the gaps, then serves until SIGTERM or SIGINT."""
+    end_with_starter()
     assert_pinned_versions()
     # The interpreter logs each failed state with its whole syntax tree; the execution's history says the same, better.
     logging.getLogger("moto").setLevel(logging.CRITICAL)

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from local.lifeline import end_with_starter
 from local.simulator import Library, Settings, Simulator, demo_library, real_file_item
 from local.simulator.json_shape import from_json
 
@@ -20,6 +21,7 @@ _EXIT_BAD_INPUT = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the simulator; returns the exit code: 0 after a signal, 2 for bad arguments or files."""
     options = _parser().parse_args(arguments)
+    end_with_starter()
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())

@@ -214,7 +214,7 @@ class Stack:
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The stack, deployed once for all tests of one process."""
     deployer, directory = PlainDeployment(packages(tmp_path_factory)), tmp_path_factory.mktemp("cloud")
-    with local_cloud.running(state_directory=directory, region=REGION, deployer=deployer) as cloud:
+    with local_cloud.running(owner="test", state_directory=directory, region=REGION, deployer=deployer) as cloud:
         assert cloud.simulator_url is not None
         yield Stack(cloud=cloud, gopro=SimulatorAdmin(cloud.simulator_url))
 

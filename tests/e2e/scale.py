@@ -263,7 +263,7 @@ def new_account(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     monkeypatch.setattr(engine_process, "engine_environment", with_few_places)
     deployer, directory = PlainDeployment(packages(tmp_path_factory)), tmp_path_factory.mktemp("new-account")
-    with local_cloud.running(state_directory=directory, region=REGION, deployer=deployer) as cloud:
+    with local_cloud.running(owner="test", state_directory=directory, region=REGION, deployer=deployer) as cloud:
         assert cloud.simulator_url is not None
         yield Stack(cloud=cloud, gopro=SimulatorAdmin(cloud.simulator_url))
 

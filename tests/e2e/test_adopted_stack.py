@@ -31,7 +31,7 @@ parameter_overrides = ["Environment=local"]
 def test_what_a_deleted_stack_has_left_is_adopted_and_no_video_is_copied_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with local_cloud.running(state_directory=tmp_path / "cloud") as cloud:
+    with local_cloud.running(owner="test", state_directory=tmp_path / "cloud") as cloud:
         assert cloud.simulator_url is not None
         stack = Stack(cloud=cloud, gopro=SimulatorAdmin(cloud.simulator_url))
         stack.put_library(video("first", "GX010001.MP4"), video("second", "GX010002.MP4", chapters=2))

@@ -59,7 +59,7 @@ def test_what_sam_deploys_works_and_is_what_all_other_tests_run_on(tmp_path_fact
     directory = StateDirectory(tmp_path_factory.mktemp("cloud"))
     quick = PlainDeployment(packages(tmp_path_factory))
     # A region that has to be opted in, which are those that AWS treats most strictly.
-    with local_cloud.running(state_directory=directory.path, region="eu-south-1") as cloud:
+    with local_cloud.running(owner="test", state_directory=directory.path, region="eu-south-1") as cloud:
         assert cloud.simulator_url is not None
         stack = Stack(cloud=cloud, gopro=SimulatorAdmin(cloud.simulator_url))
         stack.put_library(video("m1"))

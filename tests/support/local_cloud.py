@@ -36,6 +36,8 @@ WRITTEN_BY_A_CLOUD = (
     "trust/engine.key",
 )
 
+_MARK = "of a fake machine"
+
 
 class FakeMachine:
     """Stands for the engine, the simulator and sam, and for the processes of the machine.
@@ -49,6 +51,7 @@ class FakeMachine:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.alive: set[ProcessRecord] = set()
+        self._really_runs = processes.is_running
         self.started: list[str] = []
         self.fails_at: dict[str, BaseException] = {}
         self.meanwhile: dict[str, Callable[[], object]] = {}
@@ -63,7 +66,11 @@ class FakeMachine:
         monkeypatch.setattr(Cloud, "client", lambda _cloud, _service: self)
 
     def is_running(self, record: ProcessRecord) -> bool:
-        return record in self.alive
+        return record in self.alive if record.mark == _MARK else self._really_runs(record)
+
+    def end(self, name: str) -> None:
+        """End the process of that name from outside, as a person or the system does."""
+        self.alive = {record for record in self.alive if record.name != name}
 
     def stop(self, record: ProcessRecord) -> None:
         self.alive.discard(record)
@@ -108,7 +115,7 @@ class FakeMachine:
 
     def _start(self, name: str) -> ProcessRecord:
         self.started.append(name)
-        record = ProcessRecord(name=name, pid=1000 + len(self.started), started="1", mark="mark")
+        record = ProcessRecord(name=name, pid=1000 + len(self.started), started="1", mark=_MARK)
         self.alive.add(record)
         return record
 

@@ -32,7 +32,7 @@ def show(*, state_directory: Path, file: Path, report: Callable[[str], None]) ->
         WidgetError: the dashboard has something that the picture does not know.
         QueryError: a log widget asks for something that is not understood.
     """
-    with cloud.running(state_directory=state_directory, report=report) as here:
+    with cloud.running(state_directory=state_directory, owner="make docs", report=report) as here:
         readings = live_through(here, NIGHTS, report=report)
         body = _dashboard(here)
         queries = [widget["properties"]["query"] for widget in body["widgets"] if widget["type"] == "log"]

@@ -26,7 +26,7 @@ from local.aws_client import shared_client
 from local.engine.certificate import ensure_trust
 from local.engine.environment import DEFAULT_REGION
 from local.engine_process import start_engine, wait_until_ready
-from local.state import StateDirectory
+from local.state import CloudState, StateDirectory
 
 AS_PUBLISHED = os.environ.get("LOCAL_ENGINE_AS_PUBLISHED") == "1"
 _ACCOUNT = "000000000000"
@@ -96,7 +96,7 @@ class Engine:
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     directory = StateDirectory(tmp_path_factory.mktemp("engine"))
     with directory.claimed():
-        directory.prepare()
+        directory.prepare(CloudState())
     trust = ensure_trust(directory.trust)
     module = "tests.integration.engine.as_published" if AS_PUBLISHED else "local.engine"
     started = start_engine(directory, trust, region=DEFAULT_REGION, module=module)

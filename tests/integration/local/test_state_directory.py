@@ -91,7 +91,7 @@ def test_down_after_a_crash_spares_the_process_that_was_given_the_number_since(
     record = ProcessRecord(name="engine", pid=somebody_elses.pid, started="another time", mark="another's")
     directory = StateDirectory(state)
     with directory.claimed():
-        directory.prepare()
+        directory.prepare(CloudState())
         directory.write(CloudState(processes=(record,)))
     if is_damaged:
         (state / "state.json").write_text(json.dumps({"processes": [record.to_json()]}), encoding="utf-8")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -47,7 +49,7 @@ def _left_behind(state_directory: Path, state: CloudState) -> None:
     """Makes a state directory as a cloud leaves it that did not go down."""
     directory = StateDirectory(state_directory)
     with directory.claimed():
-        directory.prepare()
+        directory.prepare(CloudState())
         directory.write(state)
 
 
@@ -85,11 +87,122 @@ def test_a_cloud_that_was_never_started_is_not_running(tmp_path: Path) -> None:
         cloud.load(tmp_path)
 
 
-def test_a_cloud_whose_engine_has_ended_is_not_running(tmp_path: Path) -> None:
-    _left_behind(tmp_path, CloudState(processes=(_DEAD,), outputs={"a": "b"}))
+def test_a_cloud_whose_engine_has_ended_is_not_running_and_what_is_lost_is_said(
+    machine: FakeMachine, tmp_path: Path
+) -> None:
+    cloud.start(state_directory=tmp_path)
+    machine.end("engine")
 
-    with pytest.raises(NotRunningError, match="The engine has ended"):
+    with pytest.raises(NotRunningError, match=r"engine .* has ended, and all that it held is gone: the archive") as why:
         cloud.load(tmp_path)
+
+    assert str(why.value).endswith(f"local up --state-dir {tmp_path}")
+
+
+def test_a_cloud_whose_simulator_has_ended_is_not_running_but_its_archive_is_not_called_lost(
+    machine: FakeMachine, tmp_path: Path
+) -> None:
+    cloud.start(state_directory=tmp_path)
+    machine.end("simulator")
+
+    with pytest.raises(NotRunningError, match=r"The simulator .* has ended .* The archive is on its engine until"):
+        cloud.load(tmp_path)
+    with pytest.raises(AlreadyRunningError, match="is up already"):
+        cloud.start(state_directory=tmp_path)
+
+
+def test_up_after_the_engine_has_ended_says_what_is_lost_and_starts_anew(machine: FakeMachine, tmp_path: Path) -> None:
+    cloud.start(state_directory=tmp_path)
+    plant(tmp_path / "tmp", {"part of an object": b"big"})
+    machine.end("engine")
+    said: list[str] = []
+
+    cloud.start(state_directory=tmp_path, report=said.append)
+
+    assert re.search(r"engine .* has ended, and all that it held is gone: the archive, .* A new, empty one", said[0])
+    assert sorted(process.name for process in machine.alive) == ["engine", "simulator"]
+    assert files(tmp_path) == list(WRITTEN_BY_A_CLOUD)
+    assert cloud.load(tmp_path)
+
+
+def _kill_owner(state_directory: Path) -> None:
+    """Leave the state of a cloud whose command was killed: no process can have its number."""
+    state = json.loads((state_directory / "state.json").read_text(encoding="utf-8"))
+    state["owner"]["pid"] = _DEAD.pid
+    (state_directory / "state.json").write_text(json.dumps(state), encoding="utf-8")
+
+
+@pytest.mark.parametrize("are_alive", [True, False], ids=["its processes run", "its processes have ended"])
+def test_what_a_killed_command_left_is_cleared_away_by_the_next_one_and_that_is_said(
+    machine: FakeMachine, tmp_path: Path, are_alive: bool
+) -> None:
+    cloud.start(state_directory=tmp_path, owner="demo")
+    _kill_owner(tmp_path)
+    plant(tmp_path, {"build": {"old.py": b""}, "tmp": {"part of an object": b"big"}})
+    before = set(machine.alive)
+    if not are_alive:
+        machine.alive.clear()
+    said: list[str] = []
+
+    with cloud.running(state_directory=tmp_path, owner="demo", report=said.append):
+        assert "`demo` (process " in said[0]
+        assert "has ended without cleaning up" in said[0]
+        assert not before & machine.alive
+        assert files(tmp_path) == list(WRITTEN_BY_A_CLOUD)
+
+    assert machine.alive == set()
+    assert files(tmp_path) == _AFTER_DOWN
+
+
+def test_what_a_killed_command_left_is_taken_down_by_down(machine: FakeMachine, tmp_path: Path) -> None:
+    cloud.start(state_directory=tmp_path, owner="demo")
+    _kill_owner(tmp_path)
+    with pytest.raises(NotRunningError, match=r"`demo`, which the local cloud in .* belonged to, has ended"):
+        cloud.load(tmp_path)
+
+    assert cloud.stop(tmp_path) is True
+
+    assert machine.alive == set()
+    assert files(tmp_path) == _AFTER_DOWN
+
+
+def test_what_a_killed_command_left_among_foreign_files_is_left_alone(machine: FakeMachine, tmp_path: Path) -> None:
+    cloud.start(state_directory=tmp_path, owner="demo")
+    _kill_owner(tmp_path)
+    plant(tmp_path, {"notes.txt": b"1"})
+    before, alive = contents(tmp_path), set(machine.alive)
+
+    with pytest.raises(ForeignFilesError, match="Nothing was started or changed"):
+        cloud.start(state_directory=tmp_path)
+
+    assert (contents(tmp_path), machine.alive) == (before, alive)
+
+
+def test_a_command_that_still_runs_is_named_and_nothing_of_it_is_touched(machine: FakeMachine, tmp_path: Path) -> None:
+    cloud.start(state_directory=tmp_path, owner="demo")
+    before, alive = contents(tmp_path), set(machine.alive)
+
+    with pytest.raises(
+        AlreadyRunningError, match=rf"`demo` is running .* \(process {os.getpid()}, .* kill {os.getpid()}"
+    ):
+        cloud.start(state_directory=tmp_path)
+
+    assert (contents(tmp_path), machine.alive) == (before, alive)
+
+
+def test_a_cloud_that_is_coming_up_is_not_called_interrupted(machine: FakeMachine, tmp_path: Path) -> None:
+    asked: list[NotRunningError] = []
+
+    def meanwhile() -> None:
+        with pytest.raises(NotRunningError, match=f"is still coming up .process {os.getpid()}.") as refusal:
+            cloud.load(tmp_path)
+        asked.append(refusal.value)
+
+    machine.meanwhile["deploy"] = meanwhile
+    cloud.start(state_directory=tmp_path)
+
+    assert len(asked) == 1
+    assert cloud.load(tmp_path)
 
 
 def test_a_cloud_that_was_interrupted_while_it_came_up_is_not_running(tmp_path: Path) -> None:
@@ -278,7 +391,7 @@ def test_two_commands_at_the_same_moment_do_not_share_a_state_directory(machine:
 
     def meanwhile() -> None:
         for action in (cloud.stop, _start):
-            with pytest.raises(AlreadyRunningError, match="another command") as refusal:
+            with pytest.raises(AlreadyRunningError, match="`up` is running in another terminal") as refusal:
                 action(tmp_path)
             refused.append(refusal.value)
 

@@ -57,20 +57,20 @@ def test_a_cloud_without_outputs_is_not_complete() -> None:
 
 
 def test_others_cannot_read_the_directory(directory: StateDirectory) -> None:
-    directory.prepare()
+    directory.prepare(CloudState())
 
     assert directory.path.stat().st_mode & 0o077 == 0
 
 
 def test_the_state_file_is_there_before_anything_that_goes_with_it(directory: StateDirectory) -> None:
-    directory.prepare()
+    directory.prepare(CloudState())
 
     assert directory.read() == CloudState()
     assert foreign_entries(directory.path) == []
 
 
 def test_removing_keeps_only_what_shells_may_still_use(directory: StateDirectory) -> None:
-    directory.prepare()
+    directory.prepare(CloudState())
     plant(directory.trust, {"ca-bundle.pem": b"trusted"})
 
     assert directory.remove() == []
@@ -79,7 +79,7 @@ def test_removing_keeps_only_what_shells_may_still_use(directory: StateDirectory
 
 
 def test_logs_can_be_kept_to_be_looked_at(directory: StateDirectory) -> None:
-    directory.prepare()
+    directory.prepare(CloudState())
     directory.log("engine").write_text("it failed", encoding="utf-8")
 
     directory.remove(keep_logs=True)
@@ -93,7 +93,7 @@ def test_nothing_is_written_or_removed_without_a_marker(tmp_path: Path, action: 
     directory, before = StateDirectory(tmp_path / "photos"), contents(tmp_path)
 
     with pytest.raises(NoStateDirectoryError, match="photos is no state directory"):
-        directory.write(CloudState()) if action == "write" else getattr(directory, action)()
+        getattr(directory, action)(*([] if action == "remove" else [CloudState()]))
 
     assert contents(tmp_path) == before
 
