@@ -249,7 +249,7 @@ def running(
 
 @contextmanager
 def _claimed(directory: StateDirectory, state: CloudState, report: Report) -> Iterator[list[ProcessRecord]]:
-    """Ready the directory, and end whatever is added to the list when what follows fails or is interrupted."""
+    """Ready the directory; when what follows fails or is interrupted, end what is in the list, and keep logs alone."""
     started: list[ProcessRecord] = []
     with _plain_words(directory), directory.claimed() as is_taken_over:
         before = _refuse_second_cloud(directory)
@@ -264,6 +264,8 @@ def _claimed(directory: StateDirectory, state: CloudState, report: Report) -> It
         except BaseException:
             with kept_back():
                 _end(directory, started)
+                with suppress(OSError):  # what has failed matters more; the next cloud tries it again
+                    directory.remove(keep_logs=True)
             raise
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from local.cloud import Cloud
+from local.interruption import kept_back
 from local.progress import Progress, ProgressWatch
 
 # Watching must not slow down what is watched: at most this share of the time goes into looking.
@@ -123,7 +124,7 @@ def _run_and_successors(
                 watch.go_on_with(arn)
             ended = _follow(client, arn, watch, follow, sleep)
         except BaseException:
-            with suppress(ClientError):  # it may have ended meanwhile; what interrupted us is what matters
+            with kept_back(), suppress(ClientError):  # it may have ended meanwhile; what interrupted us is what matters
                 client.stop_execution(executionArn=arn, error="Interrupted", cause="Stopped by `gopro-sync local`")
             raise
         yield ended

@@ -1,11 +1,13 @@
 """``python -m docs.tools.dashboard FILE.png``: what ``make docs`` does once matplotlib is installed.
 
-Exit codes: 0 drawn; 1 it did not work, and stderr says why; 2 wrong usage; 130 interrupted.
+Exit codes: 0 drawn; 1 it did not work, and stderr says why; 2 wrong usage; 130 interrupted (129 terminal lost, 143
+terminated).
 """
 
 from __future__ import annotations
 
-import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
@@ -16,9 +18,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from docs.tools.dashboard.widgets import WidgetError
 from docs.tools.logs_insights import QueryError
 from local.errors import LocalCloudError
+from local.interruption import interruptible
 from local.state import REPOSITORY
 
-_INTERRUPTED: Final = 130
 # Of a cloud that lives for the picture only: not where the shell, by its variable, has another one.
 _STATE_DIRECTORY: Final = REPOSITORY / ".local" / "dashboard"
 
@@ -46,20 +48,20 @@ def draw(
     # Whatever else wants this module need not have what draws.
     from docs.tools.dashboard.show import show  # noqa: PLC0415
 
-    # Set here, since a script's background jobs ignore SIGINT: an interruption takes the cloud down.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    try:
+    with interruptible(_say), _errors_in_one_line(file):
         show(state_directory=_STATE_DIRECTORY, file=file, report=_say)
+
+
+@contextmanager
+def _errors_in_one_line(file: Path) -> Iterator[None]:
+    try:
+        yield
     except (LocalCloudError, WidgetError, QueryError) as error:
         _fail(str(error))
     except (BotoCoreError, ClientError) as error:
         _fail(f"The AWS engine refused or did not answer: {error}")
     except OSError as error:
         _fail(f"{file} could not be drawn: {error}")
-    except KeyboardInterrupt:
-        _say("Interrupted.")
-        raise typer.Exit(_INTERRUPTED) from None
 
 
 def _say(line: str) -> None:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -44,18 +44,22 @@ def _ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, said
 
 
+def _wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _SECONDS_TO_GET_TO_WORK
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_real_cloud_writes_what_is_its_own_and_goes_without_a_trace_of_it(state: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     up = _local("up", state, elsewhere)
-    deadline = time.monotonic() + _SECONDS_TO_GET_TO_WORK
-    while not (state / "logs" / "engine.log").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    _wait_until((state / "logs" / "engine.log").exists)
     for command in ("up", "down"):
         code, said = _ended(_local(command, state, elsewhere))
-        assert (code, "another command" in said) == (1, True)
+        assert (code, "another terminal" in said) == (1, True)
     assert _ended(up)[0] == 0
     assert foreign_entries(state) == []
     assert files(elsewhere) == []
@@ -81,6 +85,35 @@ def test_a_real_cloud_writes_what_is_its_own_and_goes_without_a_trace_of_it(stat
         "trust/engine.crt",
         "trust/engine.key",
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_a_demo_that_is_killed_leaves_no_process_and_the_next_command_clears_its_files_away(
+    state: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    demo = _local("demo", state, elsewhere)
+    try:
+        _wait_until(lambda: any("sam build" in line for line in _processes_that_name(state)))
+        started = StateDirectory(state).recorded_processes()
+        assert [record.name for record in started] == ["engine", "simulator"]
+    finally:
+        demo.kill()
+        _ended(demo)
+
+    _wait_until(lambda: not any(map(processes.is_running, started)))
+    _wait_until(lambda: not _processes_that_name(state))  # sam, too
+    code, said = _ended(_local("run", state, elsewhere))
+    assert (code, f"`demo`, which the local cloud in {state} belonged to, has ended" in said) == (1, True)
+    code, said = _ended(_local("down", state, elsewhere))
+    assert (code, said) == (0, "Down.\n")
+    assert files(state) == ["LOCAL-CLOUD.txt", "trust/ca-bundle.pem", "trust/engine.crt", "trust/engine.key"]
+
+
+def _processes_that_name(folder: Path) -> list[str]:
+    lines = subprocess.run(["ps", "-eww", "-o", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return [line for line in lines if str(folder) in line]
 
 
 @pytest.mark.parametrize("is_damaged", [False, True], ids=["well-formed", "damaged"])

@@ -424,6 +424,7 @@ def test_a_cloud_that_fails_on_its_way_up_leaves_no_process(
         cloud.start(state_directory=tmp_path)
 
     assert machine.alive == set()
+    assert [file for file in files(tmp_path) if not file.startswith("logs/")] == _AFTER_DOWN
     cloud.stop(tmp_path)
     assert files(tmp_path) == _AFTER_DOWN
 
