@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from botocore.exceptions import BotoCoreError
+
 from local import deployment, processes
 from local.aws_client import shared_client
 from local.engine.certificate import TRUST_VARIABLES, Trust, ensure_trust
@@ -195,6 +197,20 @@ def load(state_directory: Path) -> Cloud:
     for reason in _unusable(directory, state):
         raise NotRunningError(reason)
     return _cloud(directory, state)
+
+
+@contextmanager
+def needed(cloud: Cloud) -> Iterator[None]:
+    """Say so if a call in the ``with`` block fails because a part of the cloud has ended meanwhile.
+
+    Raises:
+        NotRunningError: a part of it has ended.
+    """
+    try:
+        yield
+    except (BotoCoreError, OSError):
+        load(cloud.state_directory)
+        raise
 
 
 def _unusable(directory: StateDirectory, state: CloudState) -> Iterator[str]:

@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from local.cloud import Cloud
+from local.cloud import Cloud, needed
 from local.interruption import kept_back
 from local.progress import Progress, ProgressWatch
 
@@ -75,6 +75,9 @@ def run(
         run_input: the execution's input.
         follow: told how far it is, several times a second.
         sleep: waits that many seconds.
+
+    Raises:
+        NotRunningError: a part of the cloud has ended meanwhile.
     """
     return next(_run_and_successors(cloud, run_input, follow, sleep))
 
@@ -114,21 +117,30 @@ def _run_and_successors(
 ) -> Iterator[Execution]:
     client = cloud.client("stepfunctions")
     machine = cloud.outputs["StateMachineArn"]
-    arn: str | None = client.start_execution(stateMachineArn=machine, input=json.dumps(run_input))["executionArn"]
-    watch = None
-    while arn is not None:
-        try:
+    with needed(cloud):
+        arn: str | None = client.start_execution(stateMachineArn=machine, input=json.dumps(run_input))["executionArn"]
+        watch = None
+        while arn is not None:
             if watch is None:
                 watch = ProgressWatch(cloud, execution_arn=arn)
             else:
                 watch.go_on_with(arn)
-            ended = _follow(client, arn, watch, follow, sleep)
-        except BaseException:
-            with kept_back(), suppress(ClientError):  # it may have ended meanwhile; what interrupted us is what matters
-                client.stop_execution(executionArn=arn, error="Interrupted", cause="Stopped by `gopro-sync local`")
-            raise
-        yield ended
-        arn = _successor(client, ended)
+            ended = _followed_to_its_end(client, arn, watch, follow, sleep)
+            yield ended
+            arn = _successor(client, ended)
+
+
+def _followed_to_its_end(
+    client: Any, arn: str, watch: ProgressWatch, follow: Callable[[Progress], None], sleep: Callable[[float], None]
+) -> Execution:
+    """Follow an execution to its end; whatever interrupts this stops the execution."""
+    try:
+        return _follow(client, arn, watch, follow, sleep)
+    except BaseException:
+        # It may have ended meanwhile, or the engine; what interrupted us is what matters.
+        with kept_back(), suppress(ClientError, BotoCoreError):
+            client.stop_execution(executionArn=arn, error="Interrupted", cause="Stopped by `gopro-sync local`")
+        raise
 
 
 def _successor(client: Any, ended: Execution) -> str | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -583,3 +584,14 @@ def test_a_credentials_file_that_is_no_json_object_is_refused_before_anything_is
 
     assert "fake-access-token" not in str(refusal.value)
     assert not (tmp_path / "state").exists()
+
+
+def test_a_call_that_fails_because_the_engine_has_ended_says_so(machine: FakeMachine, tmp_path: Path) -> None:
+    here = cloud.start(state_directory=tmp_path)
+
+    with pytest.raises(EndpointConnectionError), cloud.needed(here):
+        raise EndpointConnectionError(endpoint_url=here.endpoint_url)  # the engine runs: it is something else
+
+    machine.end("engine")
+    with pytest.raises(NotRunningError, match="has ended, and all that it held is gone"), cloud.needed(here):
+        raise EndpointConnectionError(endpoint_url=here.endpoint_url)
