@@ -12,6 +12,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.cloud import Cloud, needed
+from local.errors import NotRunningError
 from local.interruption import kept_back
 from local.progress import Progress, ProgressWatch
 
@@ -119,25 +120,34 @@ def _run_and_successors(
     machine = cloud.outputs["StateMachineArn"]
     with needed(cloud):
         arn: str | None = client.start_execution(stateMachineArn=machine, input=json.dumps(run_input))["executionArn"]
-        watch = None
-        while arn is not None:
-            if watch is None:
-                watch = ProgressWatch(cloud, execution_arn=arn)
-            else:
-                watch.go_on_with(arn)
-            ended = _followed_to_its_end(client, arn, watch, follow, sleep)
-            yield ended
+    watch = None
+    while arn is not None:
+        if watch is None:
+            watch = ProgressWatch(cloud, execution_arn=arn)
+        else:
+            watch.go_on_with(arn)
+        ended = _followed_to_its_end(cloud, client, arn, watch, follow, sleep)
+        yield ended
+        with needed(cloud):
             arn = _successor(client, ended)
 
 
 def _followed_to_its_end(
-    client: Any, arn: str, watch: ProgressWatch, follow: Callable[[Progress], None], sleep: Callable[[float], None]
+    cloud: Cloud,
+    client: Any,
+    arn: str,
+    watch: ProgressWatch,
+    follow: Callable[[Progress], None],
+    sleep: Callable[[float], None],
 ) -> Execution:
     """Follow an execution to its end; whatever interrupts this stops the execution."""
     try:
-        return _follow(client, arn, watch, follow, sleep)
+        with needed(cloud):
+            return _follow(client, arn, watch, follow, sleep)
+    except NotRunningError:  # nobody is there to be asked to stop it
+        raise
     except BaseException:
-        # It may have ended meanwhile, or the engine; what interrupted us is what matters.
+        # It may have ended meanwhile; what interrupted us is what matters.
         with kept_back(), suppress(ClientError, BotoCoreError):
             client.stop_execution(executionArn=arn, error="Interrupted", cause="Stopped by `gopro-sync local`")
         raise
