@@ -126,7 +126,7 @@ def _run_and_successors(
             watch = ProgressWatch(cloud, execution_arn=arn)
         else:
             watch.go_on_with(arn)
-        ended = _followed_to_its_end(cloud, client, arn, watch, follow, sleep)
+        ended = _followed_to_its_end(cloud, client, arn, watch, follow=follow, sleep=sleep)
         yield ended
         with needed(cloud):
             arn = _successor(client, ended)
@@ -137,6 +137,7 @@ def _followed_to_its_end(
     client: Any,
     arn: str,
     watch: ProgressWatch,
+    *,
     follow: Callable[[Progress], None],
     sleep: Callable[[float], None],
 ) -> Execution:
