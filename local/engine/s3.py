@@ -1,4 +1,4 @@
-"""S3: whole-object checksums, and what the engine as published forgets or does not refuse.
+"""S3: whole-object checksums, and what the engine as published forgets or does not refuse; ``s3_bodies`` beside it.
 
 * CRC64NVME of a multipart object is a checksum of checksums there; on S3 it is that of the whole object.
 * Without a declared algorithm it has no checksum at all; S3 computes CRC64NVME by itself and says so.
@@ -10,9 +10,8 @@
 # ruff: noqa: SLF001  # a patch has to use the engine's private names
 from __future__ import annotations
 
-import base64
-import struct
 import sys
+import threading
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
@@ -24,7 +23,10 @@ from ministack import app
 from ministack.services import s3
 
 from local.aws_chunked import CHECKSUM_HEADER, AwsChunkedBody, BodyRefusedError, PlainBody, is_trailed
+from local.engine import s3_bodies
 from local.engine.patching import replace
+from local.engine.s3_bodies import PartBeingJoined, RefusedBodyError
+from local.engine.stored_bytes import StoredBytes
 
 # An answer of the engine's S3: status, headers, body.
 Answer = tuple[int, dict[str, str], bytes]
@@ -33,11 +35,15 @@ _SMALLEST_PART_BYTES = 5 * 1024 * 1024
 _TYPE_HEADER = "x-amz-checksum-type"
 _BUCKET_KEY_HEADER = "x-amz-server-side-encryption-bucket-key-enabled"
 
+# Its `body` is that of the object which this very thread completes an upload to.
+_completion = threading.local()
+
 
 def apply() -> None:
     """Replaces the handlers of the four operations that move a video, and the reading of their bodies."""
     replace(app, "_decode_aws_chunked_body", _checking_frames(app._decode_aws_chunked_body))
     replace(app, "_incomplete_request_body_response", _naming_refusal(app._incomplete_request_body_response))
+    s3_bodies.apply()
     replace(s3, "_crc64nvme", checksums.crc64nvme)
     replace(s3, "_bucket_default_sse_headers", _with_bucket_key(s3._bucket_default_sse_headers))
     replace(s3, "_SSE_STORED_HEADERS", (*s3._SSE_STORED_HEADERS, _BUCKET_KEY_HEADER))
@@ -45,14 +51,6 @@ def apply() -> None:
     replace(s3, "_put_object", _reporting_checksum(s3._put_object))
     replace(s3, "_create_multipart_upload", _keeping_tags(s3._create_multipart_upload))
     replace(s3, "_complete_multipart_upload", _completing(s3._complete_multipart_upload))
-
-
-class _RefusedBodyError(app._IncompleteRequestBody):  # type: ignore[misc]  # the engine has no types
-    """What the engine catches, with what S3 says."""
-
-    def __init__(self, refused: BodyRefusedError) -> None:
-        super().__init__(refused.code)
-        self.refused = refused
 
 
 def _checking_frames(stock: Callable[..., bytes]) -> Callable[..., bytes]:
@@ -66,7 +64,7 @@ def _checking_frames(stock: Callable[..., bytes]) -> Callable[..., bytes]:
                 while framed.readinto(block):
                     pass
         except BodyRefusedError as refused:
-            raise _RefusedBodyError(refused) from refused
+            raise RefusedBodyError(refused) from refused
         return stock(body, headers)
 
     return decode
@@ -77,9 +75,9 @@ def _naming_refusal(stock: Callable[..., Answer | None]) -> Callable[..., Answer
 
     def answer(*request: Any) -> Answer | None:
         told, error = stock(*request), sys.exception()
-        if told is None or not isinstance(error, _RefusedBodyError):
+        if told is None or not isinstance(error, RefusedBodyError):
             return told
-        return _refusal(error.refused.code, "The body is not as it was announced", "", status=error.refused.status)
+        return _refusal(error.refused.code, error.message, "", status=error.refused.status)
 
     return answer
 
@@ -87,9 +85,12 @@ def _naming_refusal(stock: Callable[..., Answer | None]) -> Callable[..., Answer
 def _with_whole_object_checksum(stock: Callable[..., str | None]) -> Callable[..., str | None]:
     """Every object that is stored passes here, with its record still open."""
 
-    def record(bucket: str, key: str, prior: object, stored: dict[str, Any], data: bytes) -> str | None:
+    def record(bucket: str, key: str, prior: object, stored: dict[str, Any], data: bytes | StoredBytes) -> str | None:
+        completed: StoredBytes | None = getattr(_completion, "body", None)
+        if completed is not None:
+            stored["body"], stored["size"], data = completed, len(completed), completed
         if not stored.get("checksums") or "CRC64NVME" in stored["checksums"]:
-            stored["checksums"] = {"CRC64NVME": _encoded(checksums.crc64nvme(data))}
+            stored["checksums"] = {"CRC64NVME": s3._compute_s3_checksum("CRC64NVME", data)}
             stored["checksum_type"] = "FULL_OBJECT"
         return stock(bucket, key, prior, stored, data)
 
@@ -130,15 +131,16 @@ def _completing(stock: Callable[..., Answer]) -> Callable[..., Answer]:
         if upload is None:  # unknown, or completed before: the engine answers both as S3 does
             return stock(bucket, key, body, query, headers)
         parts = [upload["parts"][number]["body"] for number in _part_numbers(body) if number in upload["parts"]]
+        whole = StoredBytes.joined(parts)
         if any(len(part) < _SMALLEST_PART_BYTES for part in parts[:-1]):
             message = "Your proposed upload is smaller than the minimum allowed size"
             return _refusal("EntityTooSmall", message, f"/{bucket}/{key}")
         # Compared here: the engine would compare it with its checksum of checksums.
         claimed = headers.pop(CHECKSUM_HEADER, None)
-        if claimed is not None and claimed != _encoded(_crc64nvme_of(parts)):
+        if claimed is not None and claimed != s3._compute_s3_checksum("CRC64NVME", whole):
             message = "The CRC64NVME you specified did not match the calculated checksum."
             return _refusal("BadDigest", message, f"/{bucket}/{key}")
-        answer = stock(bucket, key, body, query, headers)
+        answer = _without_joining(stock, whole, upload, bucket, key, body, query, headers)
         if answer[0] != 200:
             return answer
         stored = s3._buckets[bucket]["objects"][key]
@@ -149,6 +151,18 @@ def _completing(stock: Callable[..., Answer]) -> Callable[..., Answer]:
         return completed
 
     return complete
+
+
+def _without_joining(stock: Callable[..., Answer], whole: StoredBytes, upload: dict[str, Any], *request: Any) -> Answer:
+    """Let the engine complete an upload without its parts' bytes; a refusal leaves the upload as it was."""
+    parts = upload["parts"]
+    upload["parts"] = {number: {**part, "body": PartBeingJoined(part["body"])} for number, part in parts.items()}
+    _completion.body = whole
+    try:
+        return stock(*request)
+    finally:
+        _completion.body = None
+        upload["parts"] = parts
 
 
 def _with_bucket_key(stock: Callable[[str], dict[str, str]]) -> Callable[[str], dict[str, str]]:
@@ -167,17 +181,6 @@ def _part_numbers(completion: bytes) -> list[int]:
     except ParseError:  # the engine refuses it
         return []
     return sorted(int(element.text or 0) for element in root.iter() if _local_name(element) == "PartNumber")
-
-
-def _crc64nvme_of(parts: list[bytes]) -> int:
-    value = 0
-    for part in parts:
-        value = checksums.crc64nvme(part, value)
-    return value
-
-
-def _encoded(checksum: int) -> str:
-    return base64.b64encode(struct.pack(">Q", checksum)).decode()
 
 
 def _checksum_headers(stored: dict[str, Any]) -> dict[str, str]:

@@ -14,6 +14,7 @@ import json
 import os
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,8 @@ class Engine:
 
     endpoint_url: str
     ca_bundle: Path
+    pid: int
+    temporary: Path
 
     def client(self, service: str, *, region: str = DEFAULT_REGION, **credentials: str) -> Any:
         """A client as root, or with the given credentials."""
@@ -94,15 +97,32 @@ class Engine:
 
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    directory = StateDirectory(tmp_path_factory.mktemp("engine"))
+    module = "tests.integration.engine.as_published" if AS_PUBLISHED else "local.engine"
+    with running_engine(tmp_path_factory.mktemp("engine"), module) as started:
+        yield started
+
+
+@contextmanager
+def running_engine(folder: Path, module: str) -> Iterator[Engine]:
+    """An engine for the length of a ``with`` block.
+
+    Args:
+        folder: its state directory, which is empty.
+        module: what it runs.
+    """
+    directory = StateDirectory(folder)
     with directory.claimed():
         directory.prepare(CloudState())
     trust = ensure_trust(directory.trust)
-    module = "tests.integration.engine.as_published" if AS_PUBLISHED else "local.engine"
     started = start_engine(directory, trust, region=DEFAULT_REGION, module=module)
     try:
         wait_until_ready(started, directory, trust)
-        yield Engine(endpoint_url=started.endpoint_url, ca_bundle=trust.ca_bundle)
+        yield Engine(
+            endpoint_url=started.endpoint_url,
+            ca_bundle=trust.ca_bundle,
+            pid=started.process.pid,
+            temporary=directory.temporary,
+        )
     finally:
         processes.stop(started.process)
 

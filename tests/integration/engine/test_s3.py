@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from local.aws_client import make_client
 from local.engine.environment import DEFAULT_REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
-from tests.integration.engine.conftest import Engine
+from tests.integration.engine.conftest import AS_PUBLISHED, Engine, running_engine
 from tests.support.trailed_requests import CHECKSUM_HEADER, CONTENT, REFUSALS, Trailed, crc64nvme
 
 _MIB = 1024 * 1024
@@ -60,6 +63,20 @@ class Upload:
     def head(self) -> dict[str, Any]:
         answer: dict[str, Any] = self.s3.head_object(**self.where, ChecksumMode="ENABLED")
         return answer
+
+
+@pytest.fixture(
+    scope="module", params=["large bodies in files"] if AS_PUBLISHED else ["large bodies in files", "all in files"]
+)
+def engine(
+    request: pytest.FixtureRequest, engine: Engine, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engine]:
+    """The engine of all tests, and one that keeps small bodies as it keeps large ones."""
+    if request.param != "all in files":
+        yield engine
+        return
+    with running_engine(tmp_path_factory.mktemp("engine"), "tests.integration.engine.all_in_files") as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -281,3 +298,25 @@ def test_a_piece_is_read_of_the_object_that_is_meant_and_of_no_other(engine: Eng
     assert s3.get_object(**where, IfMatch=etag, Range="bytes=7-9")["Body"].read() == b"789"
     with pytest.raises(ClientError, match=r"PreconditionFailed|412"):
         s3.get_object(**where, IfMatch='"another"', Range="bytes=7-9")
+
+
+@pytest.mark.gap
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="peak memory is read from /proc")
+def test_memory_does_not_grow_with_the_object(engine: Engine) -> None:
+    status, part, count = Path(f"/proc/{engine.pid}/status"), os.urandom(8 * _MIB), 8
+
+    def megabytes(field: str) -> float:
+        return int(re.search(rf"{field}:\s+(\d+) kB", status.read_text())[1]) / 1000  # type: ignore[index]
+
+    Path(f"/proc/{engine.pid}/clear_refs").write_text("5")  # the peak begins anew; see proc_pid_clear_refs(5)
+    before = megabytes("VmRSS")
+    upload = Upload(engine)
+    upload.send(*[part] * count)
+    upload.complete()
+    body: Any = upload.s3.get_object(**upload.where)["Body"]
+    crc = 0
+    for block in body.iter_chunks(_MIB):
+        crc = checksums.crc64nvme(block, crc)
+
+    assert crc == checksums.crc64nvme(part * count)
+    assert megabytes("VmHWM") - before < 20  # the object has 67
