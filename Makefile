@@ -50,8 +50,8 @@ least-privilege: setup ## Take each permission away in turn; renews docs/least-p
 	@rm -f .least-privilege.rows
 
 .PHONY: big-file
-big-file: setup ## 3 GB through several invocations on the local cloud (minutes, 6.5 GB of memory)
-	@python -m pytest -q -s tests/e2e/big_file.py
+big-file: setup ## One file of GB=12 gigabytes through the local cloud and back; says first what it needs
+	@PYTHONPATH=src python -m tests.e2e.big_file "$(or $(GB),12)"
 
 .PHONY: scale
 scale: setup ## Runs of 1,000 and 2,500 videos, ten ways to fail, a throttled night, a full account (half an hour)

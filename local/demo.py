@@ -11,6 +11,7 @@ from rich.table import Table
 
 from local import cloud
 from local.cloud import Cloud
+from local.disk_space import require_space
 from local.errors import DemoError
 from local.explanation import explain
 from local.progress_display import live_bytes, live_progress
@@ -20,6 +21,8 @@ from local.verification import CheckedFile, SkippedItem, checked_files, skipped_
 
 _SHOWN_DIGITS = 12
 _READING_BACK = "Reading every object back from S3, to compare it with its source"
+# What the built-in library, the functions' packages and the logs take.
+_SPACE_WITHOUT_MEDIA_BYTES = 500_000_000
 
 
 def show(*, state_directory: Path, media: Path | None, region: str, screen: Console, progress_screen: Console) -> None:
@@ -34,8 +37,9 @@ def show(*, state_directory: Path, media: Path | None, region: str, screen: Cons
 
     Raises:
         DemoError: not every video was archived with the source's bytes, or the second run was not idle.
-        LocalCloudError: the cloud did not come up.
+        LocalCloudError: the cloud did not come up, or the disk has no room for the archive.
     """
+    require_space(state_directory, _SPACE_WITHOUT_MEDIA_BYTES + (media.stat().st_size if media else 0))
 
     def report(line: str) -> None:
         progress_screen.print(line, markup=False, highlight=False)
@@ -55,8 +59,8 @@ def _sync_and_prove(here: Cloud, screen: Console, progress_screen: Console) -> N
     admin = SimulatorAdmin(here.gopro_api_base_url)
     first = _run(here, progress_screen)
     archived = (first.output or {}).get("bytes_transferred")
-    with live_bytes(progress_screen, _READING_BACK, total_bytes=archived) as on_read:
-        files = list(checked_files(here, admin, first, on_read=on_read))
+    with live_bytes(progress_screen, _READING_BACK, total_bytes=archived) as on_bytes:
+        files = list(checked_files(here, admin, first, on_bytes=on_bytes))
     _print_table(screen, files, skipped_items(admin))
     if not first.every_video_archived:
         explain(here, first, progress_screen)

@@ -59,5 +59,9 @@ class RunInputError(LocalCloudError):
     """The file given by ``--input`` cannot be used."""
 
 
+class DiskSpaceError(LocalCloudError):
+    """The disk has not enough room for what was asked for."""
+
+
 class DemoError(LocalCloudError):
     """The demonstration did not show what it promises."""

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
+from botocore.exceptions import HTTPClientError, IncompleteReadError
 
 from local.cloud import Cloud
 from local.running import Execution
 from local.simulator import Library, SimulatedItem, SimulatorAdmin
 
 _BLOCK_BYTES = 1024 * 1024
+_PIECE_BYTES = 64 * _BLOCK_BYTES
+_MOST_BREAKS_WITHOUT_A_BYTE = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,14 @@ class CheckedFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadObject:
+    """What an object turned out to be when all of it was read."""
+
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SkippedItem:
     """An item of the simulator's library that is not ours to archive."""
 
@@ -66,15 +77,15 @@ def checked_files(
     admin: SimulatorAdmin,
     execution: Execution,
     *,
-    on_read: Callable[[int], None] = lambda _count: None,
+    on_bytes: Callable[[int], None] = lambda _count: None,
 ) -> Iterator[CheckedFile]:
-    """Reads back every file that should be in the archive.
+    """Read back every file that should be in the archive.
 
     Args:
         cloud: whose archive.
         admin: of the simulator.
         execution: the run that archived them; its history tells the speeds.
-        on_read: called with the number of bytes of each block that was read back.
+        on_bytes: called with the number of bytes that were read since it was called last.
     """
     speeds = _speeds(cloud, execution)
     for item in _items(admin):
@@ -85,17 +96,49 @@ def checked_files(
         for number, _chapter in enumerate(item.chapters, start=1):
             source = admin.source(item.media_id, number)
             key = files.get(number)
-            size_bytes, sha256 = (source.size_bytes, None) if key is None else _read_back(cloud, key, on_read)
+            read = None if key is None else _read_back(cloud, key, on_bytes)
             yield CheckedFile(
                 filename=_name(item),
                 item_number=number,
                 status=record.get("status", "MISSING"),
                 s3_key=key,
-                size_bytes=size_bytes,
+                size_bytes=source.size_bytes if read is None else read.size_bytes,
                 megabytes_per_second=speeds.get(item.media_id),
-                sha256=sha256,
-                matches=(size_bytes, sha256) == (source.size_bytes, source.sha256),
+                sha256=None if read is None else read.sha256,
+                matches=read == ReadObject(size_bytes=source.size_bytes, sha256=source.sha256),
             )
+
+
+def read_object(s3: Any, *, bucket: str, key: str, on_bytes: Callable[[int], None] = lambda _count: None) -> ReadObject:
+    """Read all of an object, range by range; a connection that breaks is resumed where it broke.
+
+    Args:
+        s3: client.
+        bucket: where the object is.
+        key: of the object.
+        on_bytes: called with the number of bytes that were read since it was called last.
+
+    Raises:
+        ClientError: the object is not there, is refused, or was replaced meanwhile.
+        HTTPClientError: connections break again and again, without a byte in between.
+        IncompleteReadError: likewise.
+    """
+    where = {"Bucket": bucket, "Key": key}
+    head = s3.head_object(**where)
+    digest, position, breaks = hashlib.sha256(), 0, 0
+    while position < head["ContentLength"]:
+        last = min(position + _PIECE_BYTES, head["ContentLength"]) - 1
+        try:
+            answer = s3.get_object(**where, IfMatch=head["ETag"], Range=f"bytes={position}-{last}")
+            for block in answer["Body"].iter_chunks(_BLOCK_BYTES):
+                digest.update(block)
+                position, breaks = position + len(block), 0
+                on_bytes(len(block))
+        except (HTTPClientError, IncompleteReadError):
+            breaks += 1
+            if breaks > _MOST_BREAKS_WITHOUT_A_BYTE:
+                raise
+    return ReadObject(size_bytes=position, sha256=digest.hexdigest())
 
 
 def _items(admin: SimulatorAdmin) -> list[SimulatedItem]:
@@ -123,14 +166,8 @@ def _tracker_record(cloud: Cloud, media_id: str) -> dict[str, Any]:
     return {name: deserializer.deserialize(value) for name, value in item.items()}
 
 
-def _read_back(cloud: Cloud, key: str, on_read: Callable[[int], None]) -> tuple[int, str]:
-    body = cloud.client("s3").get_object(Bucket=cloud.outputs["ArchiveBucketName"], Key=key)["Body"]
-    digest, size_bytes = hashlib.sha256(), 0
-    for block in body.iter_chunks(_BLOCK_BYTES):
-        digest.update(block)
-        size_bytes += len(block)
-        on_read(len(block))
-    return size_bytes, digest.hexdigest()
+def _read_back(cloud: Cloud, key: str, on_bytes: Callable[[int], None]) -> ReadObject:
+    return read_object(cloud.client("s3"), bucket=cloud.outputs["ArchiveBucketName"], key=key, on_bytes=on_bytes)
 
 
 def _speeds(cloud: Cloud, execution: Execution) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 
 from local.simulator.clock import SimulatorClock
 from local.simulator.content import DigestCache, s3_etag_of, sha256_of
@@ -12,6 +13,9 @@ from local.simulator.recording import RequestLog
 from local.simulator.settings import Settings
 from local.simulator.signing import UrlSigner
 from local.simulator.tokens import Account, TokenIssuer
+
+# The MD5 of a file of this size takes seconds, and that of a large one longer than clients wait for an answer.
+_SLOW_TO_HASH_BYTES = 1024**3
 
 
 class SimulatedCloud:
@@ -40,6 +44,14 @@ class SimulatedCloud:
         if part_size_bytes is None:
             return f'"opaque-{hashlib.sha256(repr(file).encode()).hexdigest()[:32]}"'
         return self._etags.get(file, lambda: s3_etag_of(file.open(), part_size_bytes))
+
+    def compute_slow_etags(self) -> None:
+        """Compute the ETags of large files, so that the first request for one does not have to wait for it."""
+        for item in self.library.stated_items():
+            for chapter in item.chapters:
+                with suppress(OSError, EOFError):  # said when it is served
+                    if chapter.open().size_bytes >= _SLOW_TO_HASH_BYTES:
+                        self.etag(chapter)
 
     def sha256(self, file: SourceFile) -> str:
         """Returns the SHA-256 of a file, from its own bytes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -96,6 +97,7 @@ class Simulator:
     def __enter__(self) -> Self:
         self._cdn_server.start()
         self._api_server.start()
+        threading.Thread(target=self._cloud.compute_slow_etags, daemon=True).start()
         return self
 
     def __exit__(

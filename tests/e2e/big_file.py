@@ -1,88 +1,199 @@
-"""A file of 3 GB that does not fit into one invocation, nor into four: `make big-file`, minutes, some GB of memory.
+"""One file of real size through the local cloud and back: ``make big-file GB=12``.
 
-Not among the tests that pytest finds by itself, for what it costs. The downloader's time limit is lowered to a minute,
-and GoPro's connections to a speed at which each worker can send one part in it.
+    python -m tests.e2e.big_file GB
+
+It says before it begins how much disk and time it needs, and prints at the end what it took: time, disk, and the peak
+memory of each process. The file itself needs no disk: the simulator computes it. The downloader's time limit is
+lowered, so that a file of some gigabytes takes several invocations.
+
+Exit codes: 0 the bytes that were read back are the source's; 1 they are not, or it could not be tried; 2 wrong usage;
+130 interrupted.
 """
 
 from __future__ import annotations
 
-import hashlib
+import argparse
 import json
+import math
+import signal
+import sys
 import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import pytest
+from rich.console import Console
 
+from local import cloud as local_cloud
 from local import running
-from local.progress import Progress
-from local.simulator import SimulatedItem, SourceFile
-from tests.e2e.conftest import Stack
+from local.cloud import Cloud
+from local.disk_space import free_bytes, in_gigabytes, require_space
+from local.engine.stored_bytes import StoredFile
+from local.errors import LocalCloudError
+from local.explanation import explain
+from local.progress_display import live_progress
+from local.simulator import Library, SimulatedItem, SimulatorAdmin, SourceFile
+from local.simulator.content import GeneratedContent
+from local.state import StateDirectory, default_state_directory
+from local.verification import read_object
+from tests.support.peak_memory import PeakMemory
+from tests.support.plain_deployment import PlainDeployment
 
-SIZE_BYTES = 3 * 1000 * 1000 * 1000
-TIME_LIMIT_SECONDS = 60
-BYTES_PER_SECOND_AND_CONNECTION = 3_000_000  # a part of 47 MB in 16 s
-LEAST_INVOCATIONS = 5
-READ_AT_ONCE_BYTES = 64 * 1024 * 1024
+_GIGABYTE = 1_000_000_000
+_TIME_LIMIT_SECONDS = 60
+_MOST_GIGABYTES = 5_000  # S3's largest object has 5 TB
+# Beside the file: packages, logs, and what the disk should have left.
+_SPACE_BESIDE_BYTES = 500_000_000
+# Bringing the cloud up and down, on a machine that does nothing else.
+_SECONDS_BESIDE = 40
+_SAMPLE_BYTES = 128 * 1024 * 1024
+# How much longer a byte takes from the simulator through function and engine, and back, than into a file.
+_WAY_THERE_AND_BACK = 5.0
+_SECONDS_BETWEEN_LINES = 5.0
 
 
-@pytest.mark.timeout(1800)
-def test_a_file_that_takes_several_invocations_arrives_whole(stack: Stack) -> None:
-    source_file = SourceFile(size_bytes=SIZE_BYTES, seed="big")
-    stack.put_library(SimulatedItem(media_id="m1", filename="GX010001.MP4", chapters=(source_file,)))
-    stack.gopro.set_settings(cdn_bytes_per_second=BYTES_PER_SECOND_AND_CONNECTION)
-    lambdas, downloader = stack.cloud.client("lambda"), stack.output("VideoDownloaderFunctionName")
-    as_deployed = lambdas.get_function_configuration(FunctionName=downloader)["Timeout"]
-    lambdas.update_function_configuration(FunctionName=downloader, Timeout=TIME_LIMIT_SECONDS)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Archive a file, read it back, and print what it took; return the exit code."""
+    size_bytes = _size_bytes(arguments)
+    screen = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
-        execution = running.run(stack.cloud, {}, follow=said_now_and_then())
-    finally:
-        lambdas.update_function_configuration(FunctionName=downloader, Timeout=as_deployed)
-        stack.gopro.set_settings(cdn_bytes_per_second=None)
-
-    statuses = answered_statuses(stack, execution.arn)
-    source, (key,) = stack.gopro.source("m1"), stack.object_keys()
-    sha256 = sha256_in_s3(stack, key)
-    print(f"{SIZE_BYTES} bytes, {len(statuses)} invocations, {execution.duration_seconds:.0f} s, SHA-256 {sha256}")
-    assert execution.every_video_archived
-    assert stack.statuses() == {"m1": "COMPLETED"}
-    assert len(statuses) >= LEAST_INVOCATIONS
-    assert statuses == ["IN_PROGRESS"] * (len(statuses) - 1) + ["COMPLETED"]
-    assert sha256 == source.sha256
-    assert "Uploads" not in stack.cloud.client("s3").list_multipart_uploads(Bucket=stack.output("ArchiveBucketName"))
+        return 0 if _archive_and_read_back(size_bytes, default_state_directory() / "big-file", screen) else 1
+    except LocalCloudError as error:
+        screen.print(str(error))
+        return 1
+    except KeyboardInterrupt:
+        screen.print("Interrupted; what was written is gone again.")
+        return 130
 
 
-def said_now_and_then() -> Any:
-    """Return what prints how far the run is, every ten seconds."""
-    said_at = time.monotonic()
-
-    def say(progress: Progress) -> None:
-        nonlocal said_at
-        if time.monotonic() - said_at >= 10:
-            said_at = time.monotonic()
-            print(f"{progress.seconds:5.0f} s: {progress.moved_bytes / SIZE_BYTES:4.0%}", flush=True)
-
-    return say
+def _size_bytes(arguments: Sequence[str] | None) -> int:
+    parser = argparse.ArgumentParser(prog="make big-file", description="Archive one large file on the local cloud.")
+    parser.add_argument("gigabytes", metavar="GB", type=_gigabytes, help="size of the file; a number from 1")
+    return int(parser.parse_args(arguments).gigabytes * _GIGABYTE)
 
 
-def answered_statuses(stack: Stack, execution_arn: str) -> list[str]:
-    """Return what the invocations of the downloader answered to the state machine, in order."""
-    sfn = stack.cloud.client("stepfunctions")
+def _gigabytes(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 1 <= number <= _MOST_GIGABYTES:  # also false for what is no number
+        raise argparse.ArgumentTypeError(f"GB={text}: it must be a number from 1 to {_MOST_GIGABYTES}, such as GB=12")
+    return number
+
+
+def _archive_and_read_back(size_bytes: int, folder: Path, screen: Console) -> bool:
+    """Say what it needs, do it, say what it took; return whether the bytes are the source's."""
+    needed_bytes = size_bytes + _SPACE_BESIDE_BYTES
+    require_space(folder, needed_bytes)
+    with TemporaryDirectory() as beside:
+        seconds = _SECONDS_BESIDE + size_bytes / _bytes_per_second(Path(beside))
+        screen.print(
+            f"One file of {in_gigabytes(size_bytes)}: needs {in_gigabytes(needed_bytes)} of disk in {folder} "
+            f"({in_gigabytes(free_bytes(folder))} are free) and about {_minutes(seconds)}; all of it is removed again."
+        )
+        library = Path(beside) / "library.json"
+        source = SourceFile(size_bytes=size_bytes, seed="big")
+        item = SimulatedItem(media_id="big", filename="GX010001.MP4", chapters=(source,))
+        library.write_text(json.dumps(Library([item]).to_json()), encoding="utf-8")
+        with local_cloud.running(
+            state_directory=folder,
+            library=str(library),
+            deployer=PlainDeployment(Path(beside) / "packages"),
+            report=screen.print,
+        ) as cloud:
+            return _measure(cloud, size_bytes, screen)
+
+
+def _bytes_per_second(folder: Path) -> float:
+    """Estimate how fast the file moves there and back, from what this machine writes into a file."""
+    blocks = GeneratedContent(seed="sample", size_bytes=_SAMPLE_BYTES).blocks(0, _SAMPLE_BYTES)
+
+    def readinto(block: memoryview) -> int:
+        piece = next(blocks, memoryview(b""))[: len(block)]
+        block[: len(piece)] = piece
+        return len(piece)
+
+    started = time.monotonic()
+    size_bytes = StoredFile(folder, readinto).size_bytes
+    return size_bytes / (time.monotonic() - started) / _WAY_THERE_AND_BACK
+
+
+def _measure(cloud: Cloud, size_bytes: int, screen: Console) -> bool:
+    state = StateDirectory(cloud.state_directory).read()
+    assert state is not None
+    with PeakMemory({process.name: process.pid for process in state.processes}) as memory:
+        lambdas = cloud.client("lambda")
+        lambdas.update_function_configuration(
+            FunctionName=cloud.outputs["VideoDownloaderFunctionName"], Timeout=_TIME_LIMIT_SECONDS
+        )
+        with live_progress(screen) as follow:
+            execution = running.run(cloud, {}, follow=follow)
+        if not execution.every_video_archived:
+            explain(cloud, execution, screen)
+            return False
+        s3, bucket = cloud.client("s3"), cloud.outputs["ArchiveBucketName"]
+        (found,) = s3.list_objects_v2(Bucket=bucket, Prefix="gopro-videos/")["Contents"]
+        began = time.monotonic()
+        read = read_object(s3, bucket=bucket, key=found["Key"], on_bytes=_lines(size_bytes, screen))
+        read_seconds = time.monotonic() - began
+        assert cloud.simulator_url is not None
+        is_equal = read.sha256 == SimulatorAdmin(cloud.simulator_url).source("big").sha256
+        on_disk = _bytes_in(cloud.state_directory)
+    screen.print(f"archived   {_rate(size_bytes, execution.duration_seconds)}, {_invocations(cloud, execution.arn)}")
+    screen.print(f"read back  {_rate(read.size_bytes, read_seconds)}")
+    screen.print(f"disk       {in_gigabytes(on_disk)} in {cloud.state_directory}, until it is removed")
+    for name, peak in sorted(memory.peaks.items()):
+        of_whom = "largest function" if name == "engine's children" else name
+        before = f", {memory.before[name] / 1e6:,.0f} MB before the run" if name in memory.before else ""
+        screen.print(f"memory     {peak / 1e6:,.0f} MB at most{before}: {of_whom}")
+    screen.print(f"SHA-256    {read.sha256}: {'the same as the source' if is_equal else 'NOT that of the source'}")
+    return is_equal
+
+
+def _lines(size_bytes: int, screen: Console) -> Callable[[int], None]:
+    """Return what prints how much was read back, now and then."""
+    started = shown_at = time.monotonic()
+    done = 0
+
+    def show(count: int) -> None:
+        nonlocal done, shown_at
+        done += count
+        now = time.monotonic()
+        if now - shown_at >= _SECONDS_BETWEEN_LINES or done == size_bytes:
+            shown_at = now
+            part = f"{done / 1e6:,.1f} of {size_bytes / 1e6:,.1f} MB"
+            screen.print(f"{now - started:5.0f} s  reading back: {part}")
+
+    return show
+
+
+def _invocations(cloud: Cloud, execution_arn: str) -> str:
+    """Return in how many invocations of the downloader the file went."""
+    sfn = cloud.client("stepfunctions")
     (map_run,) = sfn.list_map_runs(executionArn=execution_arn)["mapRuns"]
     (child,) = sfn.list_executions(mapRunArn=map_run["mapRunArn"])["executions"]
     pages = sfn.get_paginator("get_execution_history").paginate(executionArn=child["executionArn"])
-    return [
-        json.loads(event["taskSucceededEventDetails"]["output"])["Payload"]["status"]
-        for page in pages
-        for event in page["events"]
-        if event["type"] == "TaskSucceeded"
-    ]
+    events: list[dict[str, Any]] = [event for page in pages for event in page["events"]]
+    count = sum(event["type"] == "TaskSucceeded" for event in events)
+    return f"{count} invocation{'s' * (count != 1)} of at most {_TIME_LIMIT_SECONDS} s"
 
 
-def sha256_in_s3(stack: Stack, key: str) -> str:
-    """Return the SHA-256 of an object, which is read piece by piece: the engine holds what it sends in memory."""
-    s3, digest = stack.cloud.client("s3"), hashlib.sha256()
-    for first_byte in range(0, SIZE_BYTES, READ_AT_ONCE_BYTES):
-        piece = f"bytes={first_byte}-{first_byte + READ_AT_ONCE_BYTES - 1}"
-        body = s3.get_object(Bucket=stack.output("ArchiveBucketName"), Key=key, Range=piece)["Body"]
-        digest.update(body.read())
-    return digest.hexdigest()
+def _bytes_in(folder: Path) -> int:
+    return sum(file.stat().st_blocks * 512 for file in folder.rglob("*") if file.is_file() and not file.is_symlink())
+
+
+def _rate(size_bytes: int, seconds: float) -> str:
+    return f"{in_gigabytes(size_bytes)} in {seconds:,.0f} s, {size_bytes / seconds / 1e6:,.0f} MB/s"
+
+
+def _minutes(seconds: float) -> str:
+    minutes = math.ceil(seconds / 60)
+    return f"{minutes} minute{'s' * (minutes != 1)}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
