@@ -51,7 +51,7 @@ least-privilege: setup ## Take each permission away in turn; renews docs/least-p
 
 .PHONY: big-file
 big-file: setup ## One file of GB=12 gigabytes through the local cloud and back; says first what it needs
-	@PYTHONPATH=src python -m tests.e2e.big_file "$(or $(GB),12)"
+	@python -m tests.e2e.big_file "$(or $(GB),12)"
 
 .PHONY: scale
 scale: setup ## Runs of 1,000 and 2,500 videos, ten ways to fail, a throttled night, a full account (half an hour)

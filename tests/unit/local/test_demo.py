@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from rich.console import Console
 
 from local import cloud, demo
 from local.cloud import Cloud
-from local.errors import AlreadyRunningError, DemoError
+from local.errors import AlreadyRunningError, DemoError, DiskSpaceError
 from local.running import Execution
 from local.verification import CheckedFile, SkippedItem
 
@@ -30,10 +32,10 @@ class Theatre:
         self.screen = Console(file=io.StringIO(), width=160)
         self._directory = directory
 
-    def show(self) -> str:
+    def show(self, media: Path | None = None) -> str:
         demo.show(
             state_directory=self._directory,
-            media=None,
+            media=media,
             region="us-east-1",
             screen=self.screen,
             progress_screen=self.screen,
@@ -163,6 +165,19 @@ def test_the_cloud_is_taken_down_after_a_success_without_leaving_logs(theatre: T
     theatre.show()
 
     assert theatre.stopped == [False]
+
+
+def test_a_disk_without_room_for_the_media_is_said_before_anything_is_begun(
+    theatre: Theatre, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    media = tmp_path / "GX010001.MP4"
+    with media.open("wb") as file:
+        file.truncate(3 * 1024**3)  # takes no room itself
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=3_000_000_000))
+
+    with pytest.raises(DiskSpaceError, match=r"needs 3\.7 GB of disk .* 3\.0 GB are free"):
+        theatre.show(media)
+    assert theatre.stopped == []
 
 
 def test_a_cloud_that_is_already_up_is_left_alone(theatre: Theatre) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from local.simulator import Library, Settings, SimulatedItem, SourceFile, cloud
 from local.simulator.content import (
     BLOCK_BYTES,
     Content,
@@ -108,3 +109,20 @@ def test_a_digest_is_computed_once() -> None:
 
     assert [cache.get("key", compute), cache.get("key", compute)] == ["digest", "digest"]
     assert len(calls) == 1
+
+
+def test_the_etag_of_a_large_file_is_there_before_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[int] = []
+
+    def etag(content: Content, _part_bytes: int) -> str:
+        hashed.append(content.size_bytes)
+        return '"e-1"'
+
+    monkeypatch.setattr(cloud, "_SLOW_TO_HASH_BYTES", 1000)
+    monkeypatch.setattr(cloud, "s3_etag_of", etag)
+    small, large = SourceFile(size_bytes=999, seed="s"), SourceFile(size_bytes=1000, seed="l")
+    simulated = cloud.SimulatedCloud(Library([SimulatedItem(media_id="m", chapters=(small, large))]), Settings())
+
+    simulated.compute_slow_etags()
+
+    assert (hashed, simulated.etag(large), hashed) == ([1000], '"e-1"', [1000])
