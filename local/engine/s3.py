@@ -40,7 +40,7 @@ _completion = threading.local()
 
 
 def apply() -> None:
-    """Replaces the handlers of the four operations that move a video, and the reading of their bodies."""
+    """Replace the handlers of the four operations that move a video, and the reading of their bodies."""
     replace(app, "_decode_aws_chunked_body", _checking_frames(app._decode_aws_chunked_body))
     replace(app, "_incomplete_request_body_response", _naming_refusal(app._incomplete_request_body_response))
     s3_bodies.apply()
@@ -71,12 +71,12 @@ def _checking_frames(stock: Callable[..., bytes]) -> Callable[..., bytes]:
 
 
 def _naming_refusal(stock: Callable[..., Answer | None]) -> Callable[..., Answer | None]:
-    """The engine asks for the answer while it handles the error, which it does not hand over."""
+    """Name the error that the engine is handling when it asks for this answer: it does not hand it over."""
 
     def answer(*request: Any) -> Answer | None:
-        told, error = stock(*request), sys.exception()
-        if told is None or not isinstance(error, RefusedBodyError):
-            return told
+        as_published, error = stock(*request), sys.exception()
+        if as_published is None or not isinstance(error, RefusedBodyError):
+            return as_published
         return _refusal(error.refused.code, error.message, "", status=error.refused.status)
 
     return answer

@@ -223,7 +223,7 @@ def _folder() -> Path:
 
 
 def _seeing_no_form(stock: Callable[..., Any]) -> Callable[..., Any]:
-    """A large upload is no form, whatever its type says: what a request asks for is not looked for in its body."""
+    """Hide a large upload where a request is taken for a form: it is none, whatever its type says."""
 
     def look(*request: Any) -> Any:
         return stock(*(b"" if isinstance(value, StoredBytes) else value for value in request))

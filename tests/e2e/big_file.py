@@ -49,7 +49,7 @@ _SPACE_BESIDE_BYTES = 500_000_000
 _SECONDS_BESIDE = 40
 _SAMPLE_BYTES = 128 * 1024 * 1024
 # How much longer a byte takes from the simulator through function and engine, and back, than into a file.
-_WAY_THERE_AND_BACK = 5.0
+_WAY_THERE_AND_BACK = 10.0
 _SECONDS_BETWEEN_LINES = 5.0
 
 
