@@ -75,6 +75,7 @@ class S3Fault:
     effect: Effect = "refuse"
     status: int = 500
     code: str = "InternalError"
+    message: str = "no"
     count: int = 1
     skip: int = 0
     seconds: float = 0.0
@@ -298,8 +299,9 @@ class _S3Handler(LoopbackHandler, BaseHTTPRequestHandler):
             status, headers, answer = self._act(operation, body)
         except _RefusedError as refused:
             status, headers = refused.status, dict(self.fault.headers if self.fault else {})
-            told = f"<Error><Code>{refused.code}</Code><Message>no</Message></Error>"
-            answer = told.encode() if refused.code else b""
+            message = escape(self.fault.message if self.fault else "no")
+            document = f"<Error><Code>{refused.code}</Code><Message>{message}</Message></Error>"
+            answer = document.encode() if refused.code else b""
         self.s3.watch(operation, "acted")
         if self.fault and self.fault.effect == "lose_answer":
             self.close_connection = True

@@ -198,7 +198,8 @@ def _refusals(stream: io.BufferedIOBase) -> Iterator[None]:
         _logger.warning("An upload cannot be kept in %s: %s", _folder(), error.strerror)
         _read_to_the_end(stream)
         message = f"The local cloud cannot keep the body in {_folder()}: {error.strerror}"
-        raise RefusedBodyError(BodyRefusedError(500, "InternalError"), message) from error
+        # S3 knows no full disk. A code that says "later" would have the run try again for many minutes.
+        raise RefusedBodyError(BodyRefusedError(400, "InvalidRequest"), message) from error
 
 
 def _read_to_the_end(stream: io.BufferedIOBase) -> None:

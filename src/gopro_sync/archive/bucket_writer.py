@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import unescape
 from typing import TYPE_CHECKING, Any, Final, TypedDict, cast
 from urllib.parse import urlencode
 
@@ -405,8 +406,13 @@ def _check(operation: str, answer: urllib3.BaseHTTPResponse, *turns: Turn) -> No
     if answer.status == 200 and b"<Error>" not in answer.data:
         return
     code = re.search(rb"<Code>([A-Za-z0-9.]{1,60})</Code>", answer.data)
+    # Of all elements only these two: others repeat the request, with its signature and token.
+    message = re.search(rb"<Message>([^<]{1,400})", answer.data) if code else None
     read: Any = {
-        "Error": {"Code": code[1].decode() if code else str(answer.status)},
+        "Error": {
+            "Code": code[1].decode() if code else str(answer.status),
+            "Message": unescape(message[1].decode(errors="replace")) if message else "",
+        },
         "ResponseMetadata": {
             "HTTPStatusCode": answer.status,
             "HTTPHeaders": {name.lower(): value for name, value in answer.headers.items()},

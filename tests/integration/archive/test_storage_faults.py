@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,14 @@ import pytest
 from gopro_sync.archive import bucket_writer as multipart_upload
 from gopro_sync.archive.engine import OpenUpload, TransferOutcome
 from gopro_sync.archive.retries import ATTEMPTS
-from gopro_sync.errors import AccessDeniedError, ConfigurationError, GoProSyncError, IntegrityError, StorageError
+from gopro_sync.errors import (
+    AccessDeniedError,
+    ConfigurationError,
+    GoProSyncError,
+    IntegrityError,
+    RequestRefusedError,
+    StorageError,
+)
 from local.s3_server import Effect, Operation, S3Fault, S3Object
 from tests.integration.archive.conftest import FALLBACK_KEY, KEY, Bench
 from tests.support.s3_server import TransferS3
@@ -86,6 +94,21 @@ def interrupted_upload(bench: Bench) -> OpenUpload:
 def test_access_denied_says_so_and_is_not_tried_again(bench: Bench, operation: Operation) -> None:
     bench.s3.faults = [S3Fault(operation=operation, status=403, code="AccessDenied", count=99)]
     with pytest.raises(AccessDeniedError, match=f"AccessDenied: S3 refused {operation}, which needs s3:"):
+        bench.transfer()
+    assert bench.slept == []
+
+
+@pytest.mark.parametrize(
+    ("fixture", "operation"),
+    [("bench", "CreateMultipartUpload"), ("bench", "UploadPart"), ("small_bench", "PutObject")],
+)
+def test_a_final_refusal_is_told_in_s3s_own_words(
+    fixture: str, operation: Operation, request: pytest.FixtureRequest
+) -> None:
+    bench: Bench = request.getfixturevalue(fixture)
+    words = "The store's disk is full & nothing <more> fits"
+    bench.s3.faults = [S3Fault(operation=operation, status=400, code="InvalidRequest", message=words, count=99)]
+    with pytest.raises(RequestRefusedError, match=re.escape(f"(InvalidRequest: {words})")):
         bench.transfer()
     assert bench.slept == []
 

@@ -167,6 +167,6 @@ def test_what_does_not_fit_on_the_disk_is_refused_in_one_sentence(engine: Engine
         answer = urllib3.PoolManager(ca_certs=str(engine.ca_bundle)).request("PUT", url, body=noise(2 * _MIB))
     finally:
         resource.prlimit(engine.pid, resource.RLIMIT_FSIZE, (soft, hard))
-    assert (answer.status, b"<Code>InternalError</Code>" in answer.data) == (500, True)
+    assert (answer.status, b"<Code>InvalidRequest</Code>" in answer.data) == (400, True)
     assert f"cannot keep the body in {engine.temporary}".encode() in answer.data
     assert comes_true(lambda: kept() == 0)
