@@ -9,6 +9,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from io import BytesIO
 from urllib.parse import urlsplit
 
 import pytest
@@ -72,6 +73,15 @@ def test_an_object_of_several_parts_is_read_whole_and_in_pieces(engine: Engine) 
     assert upload.pool.request("GET", second).data == parts[1]
     digests = b"".join(hashlib.md5(part, usedforsecurity=False).digest() for part in parts)
     assert whole["ETag"] == f'"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-3"'
+
+
+def test_a_tool_that_moves_parts_at_once_gets_back_what_it_sent(engine: Engine) -> None:
+    """boto3's transfers, which the AWS CLI makes, too: parts of 8 MiB with a checksum each, read in ranges."""
+    s3, where, content, read = engine.client("s3"), {"Bucket": engine.bucket(), "Key": "k"}, noise(17 * _MIB), BytesIO()
+    s3.upload_fileobj(BytesIO(content), **where)
+    s3.download_fileobj(**where, Fileobj=read)
+    assert s3.head_object(**where)["ETag"].endswith('-3"')
+    assert read.getvalue() == content
 
 
 def test_copies_hold_the_same_bytes_and_outlive_their_source(engine: Engine, kept: Callable[[], int]) -> None:
