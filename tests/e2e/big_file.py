@@ -100,6 +100,7 @@ def _archive_and_read_back(size_bytes: int, folder: Path, screen: Console) -> bo
         item = SimulatedItem(media_id="big", filename="GX010001.MP4", chapters=(source,))
         library.write_text(json.dumps(Library([item]).to_json()), encoding="utf-8")
         with local_cloud.running(
+            owner="make big-file",
             state_directory=folder,
             library=str(library),
             deployer=PlainDeployment(Path(beside) / "packages"),
