@@ -11,14 +11,16 @@ import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
+from typer.core import TyperGroup
 
 from local import cloud as local_cloud
 from local import demo as demonstration
+from local import fault_commands, gopro_commands
 from local import mails as alert_mails
 from local.alert_email import is_alert_email
 from local.engine.environment import DEFAULT_REGION
@@ -30,8 +32,9 @@ from local.regions import unusable_because
 from local.run_input_file import read_run_input
 from local.running import is_all_archived
 from local.running import run_with_successors as run_state_machine
-from local.state import STATE_DIRECTORY_VARIABLE, default_state_directory
 from local.state import StateDirectory as CloudDirectory
+from local.state import default_state_directory
+from local.state_option import StateDirectory
 
 # Wide enough for the longest S3 key in a table; a narrow terminal folds.
 _WIDTH_WITHOUT_TERMINAL = 160
@@ -49,24 +52,6 @@ app = typer.Typer(
 _errors = Console(stderr=True, soft_wrap=True)
 
 
-def _folder(name: str) -> Path:
-    # An empty name would be the current folder, which is nobody's wish: it comes of a shell variable that is not set.
-    if not name:
-        raise typer.BadParameter("an empty name names no folder")
-    return Path(name)
-
-
-StateDirectory = Annotated[
-    Path | None,
-    typer.Option(
-        "--state-dir",
-        metavar="FOLDER",
-        parser=_folder,
-        show_default=".local/ at the repository's root",
-        envvar=STATE_DIRECTORY_VARIABLE,
-        help="Where ports, process numbers and logs are kept, and nothing else may be; one cloud per folder.",
-    ),
-]
 MediaFile = Annotated[
     Path | None,
     typer.Option(
@@ -146,7 +131,7 @@ def up(
         if alert_email is None:
             _say("Nobody is told of failures: no e-mail address is subscribed (up --alert-email ADDRESS)")
         else:
-            alert_mails.confirm(cloud, alert_email)
+            alert_mails.confirm(cloud)
             _say(f"Alerts go to {alert_email}; its confirmation link was opened here (on AWS, its owner has to)")
         _say(f"Up. State and logs: {cloud.state_directory}")
         here = CloudDirectory(cloud.state_directory)
@@ -203,6 +188,10 @@ def env(*, state_directory: StateDirectory = None) -> None:
 @app.command()
 def mails(
     *,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Open each confirmation link first, as the owners of the addresses would.")
+    ] = False,
+    last: Annotated[int | None, typer.Option("--last", min=1, help="Only so many of the latest. Default: all.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list, for scripts.")] = False,
     state_directory: StateDirectory = None,
 ) -> None:
@@ -211,8 +200,12 @@ def mails(
     Without an address (`up --alert-email`) nobody would have; what was published is printed all the same.
     """
     with _readable_errors():
-        received = alert_mails.read(local_cloud.load(state_directory or default_state_directory()))
-        typer.echo(alert_mails.as_json(received) if as_json else alert_mails.as_text(received))
+        cloud = local_cloud.load(state_directory or default_state_directory())
+        if confirm:
+            confirmed = alert_mails.confirm(cloud)
+            _say(f"Confirmed: {', '.join(confirmed)}" if confirmed else "No address waits for its confirmation.")
+        received = alert_mails.read(cloud)
+        typer.echo(alert_mails.as_json(received, last=last) if as_json else alert_mails.as_text(received, last=last))
 
 
 @app.command()
@@ -267,6 +260,23 @@ def _errors_in_one_line() -> Iterator[None]:
     except (BotoCoreError, ClientError) as error:
         _errors.print(f"The AWS engine refused or did not answer: {error}", style="red", markup=False, highlight=False)
         raise typer.Exit(1) from error
+
+
+class _EndingAsHere(TyperGroup):
+    """Commands of another module, which end like those of this one."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        with _readable_errors():
+            return super().invoke(ctx)
+
+
+class _FaultGroup(_EndingAsHere, fault_commands.FaultGroup):
+    """The commands of faults."""
+
+
+app.add_typer(fault_commands.app, name="fault", cls=_FaultGroup)
+app.add_typer(gopro_commands.app, name="gopro", cls=_EndingAsHere)
 
 
 def main(arguments: Sequence[str] | None = None, *, program: str = "python -m local") -> None:

@@ -63,5 +63,17 @@ class DiskSpaceError(LocalCloudError):
     """The disk has not enough room for what was asked for."""
 
 
+class NoSimulatorError(LocalCloudError):
+    """The cloud uses a GoPro server that has no switches."""
+
+
+class SimulatorRefusalError(LocalCloudError):
+    """The simulator does not take what it was given."""
+
+
+class UnknownVideoError(LocalCloudError):
+    """What names a video names none at the simulated GoPro, or more than one."""
+
+
 class DemoError(LocalCloudError):
     """The demonstration did not show what it promises."""

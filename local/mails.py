@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import ssl
 import unicodedata
 import urllib.error
@@ -36,6 +35,7 @@ class Mails:
         dropped: older mails that are no longer kept.
         confirmed: the addresses that would get a mail now.
         unconfirmed: the addresses whose owners have not opened their confirmation link.
+        confirm_command: what to type to open it for them.
     """
 
     display_name: str
@@ -43,6 +43,7 @@ class Mails:
     dropped: int
     confirmed: tuple[str, ...]
     unconfirmed: tuple[str, ...]
+    confirm_command: str
 
 
 def read(cloud: Cloud) -> Mails:
@@ -63,34 +64,51 @@ def read(cloud: Cloud) -> Mails:
         dropped=contents.dropped,
         confirmed=tuple(found["Endpoint"] for found in subscriptions if found["Endpoint"] not in pending),
         unconfirmed=tuple(pending),
+        confirm_command=f"{StateDirectory(cloud.state_directory).command('mails')} --confirm",
     )
 
 
-def confirm(cloud: Cloud, address: str) -> None:
-    """Opens the link in the address's confirmation mail, as its owner would.
+def confirm(cloud: Cloud) -> tuple[str, ...]:
+    """Open the link in each confirmation mail that has not been answered, as the owners of the addresses would.
+
+    Returns:
+        The addresses that are confirmed by it.
 
     Raises:
         NotRunningError: the engine does not answer.
     """
-    links = _confirmation_links(read(cloud).mails, address)
-    if links:
-        token = parse_qs(urlsplit(links[-1]).query)["Token"][0]
+    received = read(cloud)
+    links = {address: _confirmation_links(received.mails, address) for address in received.unconfirmed}
+    opened = {address: found[-1] for address, found in links.items() if found}
+    for link in opened.values():
+        token = parse_qs(urlsplit(link).query)["Token"][0]
         cloud.client("sns").confirm_subscription(TopicArn=cloud.outputs["AlertsTopicArn"], Token=token)
+    return tuple(opened)
 
 
-def as_text(mails: Mails) -> str:
-    """The mails as an e-mail program shows them; above them, why some or all would have reached nobody."""
+def as_text(mails: Mails, *, last: int | None = None) -> str:
+    """Return the mails as an e-mail program shows them; above them, why some or all would have reached nobody.
+
+    Args:
+        mails: which.
+        last: only so many of the latest; None for all.
+    """
     if not mails.mails:
         return "No mail."
     shown = [
         f"--- Mail {number} of {len(mails.mails)} ---\n\n{_as_text(mail, mails.display_name)}"
         for number, mail in enumerate(mails.mails, start=1)
     ]
-    return "\n\n".join([*_remarks(mails), *shown])
+    return "\n\n".join([*_remarks(mails), *shown[-(last or 0) :]])
 
 
-def as_json(mails: Mails) -> str:
-    """The mails as one JSON list of objects; the names of their fields stay."""
+def as_json(mails: Mails, *, last: int | None = None) -> str:
+    """Return the mails as one JSON list of objects; the names of their fields stay.
+
+    Args:
+        mails: which.
+        last: only so many of the latest; None for all.
+    """
     documents = [
         {
             "message_id": mail.message_id,
@@ -100,7 +118,7 @@ def as_json(mails: Mails) -> str:
             "text": mail.text,
             "message": mail.message,
         }
-        for mail in mails.mails
+        for mail in mails.mails[-(last or 0) :]
     ]
     return json.dumps(documents, indent=2)
 
@@ -133,9 +151,7 @@ def _why_nobody(mails: Mails) -> str:
             "Subscribe one:  take this cloud down, and up again with --alert-email you@example.com"
         )
     why = f"the confirmation link has not been opened by {', '.join(mails.unconfirmed)}."
-    links = _confirmation_links(mails.mails, mails.unconfirmed[0])
-    how = "Open it, with the variables that `env` prints:"
-    return f"{why}\n{how}  curl {shlex.quote(links[-1])}" if links else why
+    return f"{why}\nOpen it:  {mails.confirm_command}"
 
 
 def _as_text(mail: Mail, display_name: str) -> str:

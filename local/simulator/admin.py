@@ -7,15 +7,24 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
-from local.simulator.faults import Endpoint, Fault
+from local.simulator.faults import Endpoint, Fault, FaultName
 from local.simulator.json_shape import to_json
 from local.simulator.library import Library, SimulatedItem
 from local.simulator.recording import RecordedRequest
 
 _TIMEOUT_SECONDS = 300.0  # the SHA-256 of a 20 GB source takes a while
+
+
+class Expirable(StrEnum):
+    """What the simulated GoPro gives, and can make worthless."""
+
+    URLS = "urls"
+    ACCESS_TOKENS = "access_tokens"
+    REFRESH_TOKENS = "refresh_tokens"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +63,14 @@ class SimulatorAdmin:
     def set_faults(self, *faults: Fault) -> None:
         """Switches these faults on and all others off."""
         self._call("PUT", "faults", {"faults": [to_json(fault) for fault in faults]})
+
+    def add_faults(self, *faults: Fault) -> None:
+        """Switch these faults on beside those that are on; one that is on already starts anew."""
+        self._call("POST", "faults", {"faults": [to_json(fault) for fault in faults]})
+
+    def remove_faults(self, name: FaultName) -> None:
+        """Switch all faults of that name off."""
+        self._call("DELETE", f"faults/{name}")
 
     def faults(self) -> list[dict[str, Any]]:
         """Returns the faults that are switched on, each with its ``hits``."""
@@ -116,7 +133,7 @@ class SimulatorAdmin:
         """Lets signed URLs and tokens age at once."""
         self._call("POST", "clock", {"advance_seconds": seconds})
 
-    def expire(self, what: Literal["urls", "access_tokens", "refresh_tokens"]) -> None:
+    def expire(self, what: Expirable | Literal["urls", "access_tokens", "refresh_tokens"]) -> None:
         """Makes all that were issued so far worthless."""
         self._call("POST", "expire", {"what": what})
 

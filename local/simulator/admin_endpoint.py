@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from urllib.parse import unquote
 
 from local.simulator.cloud import SimulatedCloud
 from local.simulator.download_descriptor import chapter_filename
-from local.simulator.faults import Fault
+from local.simulator.faults import Fault, FaultName
 from local.simulator.http_messages import Answer, Request, json_answer
 from local.simulator.json_shape import from_json
 from local.simulator.library import Library, SimulatedItem
@@ -32,6 +33,8 @@ class AdminEndpoint:
             ("GET", "health"): lambda _: {"status": "ok"},
             ("GET", "faults"): lambda _: {"faults": cloud.faults.to_json()},
             ("PUT", "faults"): self._put_faults,
+            ("POST", "faults"): self._add_faults,
+            **{("DELETE", f"faults/{name}"): partial(self._remove_faults, name) for name in FaultName},
             ("GET", "settings"): lambda _: asdict(cloud.settings),
             ("PUT", "settings"): self._put_settings,
             ("GET", "library"): lambda _: cloud.library.to_json(),
@@ -60,6 +63,14 @@ class AdminEndpoint:
 
     def _put_faults(self, request: Request) -> object:
         self._cloud.faults.replace(from_json(_FaultsDocument, json.loads(request.body), "body").faults)
+        return {"faults": self._cloud.faults.to_json()}
+
+    def _add_faults(self, request: Request) -> object:
+        self._cloud.faults.add(from_json(_FaultsDocument, json.loads(request.body), "body").faults)
+        return {"faults": self._cloud.faults.to_json()}
+
+    def _remove_faults(self, name: FaultName, _request: Request) -> object:
+        self._cloud.faults.remove(name)
         return {"faults": self._cloud.faults.to_json()}
 
     def _put_settings(self, request: Request) -> object:

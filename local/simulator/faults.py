@@ -2,97 +2,141 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Self
 
 from local.simulator.json_shape import to_json
 
 
 class Endpoint(StrEnum):
-    """Where a request goes, as far as faults and records tell."""
+    """Where a request goes, as far as faults and records tell, with what is asked for there."""
 
-    SEARCH = "search"
-    MEDIA = "media"
-    DOWNLOAD = "download"
-    USER = "user"
-    TOKEN = "token"  # noqa: S105 - the name of an endpoint
-    ZIP = "zip"
-    CDN = "cdn"
-    MUTATION = "mutation"
-    UNKNOWN = "unknown"
+    description: str
+
+    def __new__(cls, value: str, description: str = "") -> Self:
+        """Make a member; none can do without a description."""
+        if not description:
+            raise TypeError(f"{value} has no description")
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.description = description
+        return member
+
+    SEARCH = "search", "the listing of the library"
+    MEDIA = "media", "one item's record"
+    DOWNLOAD = "download", "the list of an item's files, with their signed URLs"
+    USER = "user", "the account's totals"
+    TOKEN = "token", "the renewal of the login"
+    ZIP = "zip", "all originals of an item in one archive"
+    CDN = "cdn", "the files themselves"
+    MUTATION = "mutation", "any change to the library, which is always refused"
+    UNKNOWN = "unknown", "whatever there is not"
 
 
 class FaultName(StrEnum):
-    """What goes wrong; the endpoints where it can happen are in `POSSIBLE_ENDPOINTS`."""
+    """What goes wrong; the endpoints where it can happen are in `POSSIBLE_ENDPOINTS`.
 
-    THROTTLED = "throttled"
-    SERVER_ERROR = "server_error"
-    NOT_FOUND = "not_found"
-    BLOCK_PAGE = "block_page"
-    REDIRECT = "redirect"
-    CONNECTION_RESET = "connection_reset"
-    STALL = "stall"
-    EMPTY_BODY = "empty_body"
-    HTML_PAGE = "html_page"
-    ODD_BODY = "odd_body"
-    REPLY_LOST = "reply_lost"
+    Attributes:
+        description: what GoPro does then, in one sentence.
+        parameters: the fields of a `Fault` that change it, beside those that say which requests it strikes.
+    """
 
-    DEAD_TOKEN = "dead_token"  # noqa: S105 - the name of a fault
-    TOKEN_BLACKLISTED = "token_blacklisted"  # noqa: S105 - the name of a fault
-    INVALID_GRANT = "invalid_grant"
-    INVALID_CLIENT = "invalid_client"
+    description: str
+    parameters: frozenset[str]
 
-    SHORT_PAGE = "short_page"
-    OVERLAPPING_PAGES = "overlapping_pages"
-    SHIFTING_PAGES = "shifting_pages"
-    TIES_SHUFFLED = "ties_shuffled"
-    GHOSTS_COUNTED = "ghosts_counted"
-    ITEM_LISTED_TWICE = "item_listed_twice"
-    DEEP_PAGES_REFUSED = "deep_pages_refused"
-    EMPTY_WITHOUT_LIST = "empty_without_list"
-    TOTAL_TOO_SMALL = "total_too_small"
-    TOTAL_ABSENT = "total_absent"
-    ODD_ROW = "odd_row"
-    ITEM_INSERTED = "item_inserted"
-    ITEM_DELETED = "item_deleted"
-    WRONG_SIZE = "wrong_size"
-    NUMBERS_AS_STRINGS = "numbers_as_strings"
-    NULLS_ABSENT = "nulls_absent"
-    OVERSIZED_BODY = "oversized_body"
+    def __new__(cls, value: str, description: str = "", *parameters: str) -> Self:
+        """Make a member; none can do without a description."""
+        if not description:
+            raise TypeError(f"{value} has no description")
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.description = description
+        member.parameters = frozenset(parameters)
+        return member
 
-    MISSING_SOURCE = "missing_source"
-    FEWER_SOURCES = "fewer_sources"
-    UNAVAILABLE_SOURCE = "unavailable_source"
-    EMPTY_SOURCE_URL = "empty_source_url"
-    DERIVED_FIRST = "derived_first"
-    SAME_SIZE_PROXY = "same_size_proxy"
-    EMPTY_FILENAME = "empty_filename"
-    AVAILABLE_ABSENT = "available_absent"
-    FOREIGN_URL = "foreign_url"
-    ODD_URL = "odd_url"
-    NUMBERS_ABSENT = "numbers_absent"
-    NUMBERS_FROM_ZERO = "numbers_from_zero"
-    LABELS_RESPELT = "labels_respelt"
-    SOURCE_LISTED_TWICE = "source_listed_twice"
-    ODD_VARIATION = "odd_variation"
+    THROTTLED = "throttled", "Answers 429: too many requests.", "status", "retry_after"
+    SERVER_ERROR = "server_error", "Answers 500: it has failed inside.", "status", "retry_after"
+    NOT_FOUND = "not_found", "Answers 404, as if there were no such thing.", "status", "retry_after"
+    BLOCK_PAGE = "block_page", "Answers 403 with the HTML page of a firewall.", "retry_after"
+    REDIRECT = "redirect", "Answers 302 with a link to another host.", "status", "location", "retry_after"
+    CONNECTION_RESET = "connection_reset", "Hangs up without an answer; on the CDN also amid a body.", "size_bytes"
+    STALL = (
+        "stall",
+        "Stays silent for an hour, then hangs up; on the CDN also amid a body.",
+        "delay_seconds",
+        "size_bytes",
+    )
+    EMPTY_BODY = "empty_body", "Answers 200 with nothing in it.", "status", "retry_after"
+    HTML_PAGE = "html_page", "Answers 200 with the HTML page of a maintenance.", "status", "retry_after"
+    ODD_BODY = "odd_body", "Answers 200 with a text of your own.", "text", "status", "retry_after"
+    REPLY_LOST = "reply_lost", "Does what it was asked to do, and hangs up instead of answering."
 
-    RANGE_IGNORED = "range_ignored"
-    SHORT_BODY = "short_body"
-    ETAG_CHANGED = "etag_changed"
-    TOTAL_CHANGED = "total_changed"
-    WRONG_RANGE = "wrong_range"
-    EXPIRED = "expired"
-    CORRUPT_BODY = "corrupt_body"
-    LONGER_BODY = "longer_body"
-    ODD_HEADERS = "odd_headers"
-    SLOW = "slow"
-    DRIP = "drip"
-    UNSTATED_LENGTH = "unstated_length"
-    UNKNOWN_TOTAL = "unknown_total"
-    WIDER_RANGE = "wider_range"
+    DEAD_TOKEN = "dead_token", "Refuses the access token.", "status"
+    TOKEN_BLACKLISTED = "token_blacklisted", "Refuses to renew the login: the refresh token is blacklisted.", "status"
+    INVALID_GRANT = "invalid_grant", "Refuses to renew the login: the refresh token is not valid.", "status"
+    INVALID_CLIENT = "invalid_client", "Refuses to renew the login: the client is not known.", "status"
+
+    SHORT_PAGE = "short_page", "Lists fewer items on a page than there are for it.", "rows"
+    OVERLAPPING_PAGES = (
+        "overlapping_pages",
+        "Lists items of one page again on the next, in the place of others.",
+        "rows",
+    )
+    SHIFTING_PAGES = (
+        "shifting_pages",
+        "Begins each page earlier than it should, after items of the page before.",
+        "rows",
+    )
+    TIES_SHUFFLED = "ties_shuffled", "Lists items of the same time in another order at each request."
+    GHOSTS_COUNTED = "ghosts_counted", "Counts items that it never lists.", "rows"
+    ITEM_LISTED_TWICE = "item_listed_twice", "Lists and counts the newest item twice."
+    DEEP_PAGES_REFUSED = "deep_pages_refused", "Answers 500 for pages deep in the listing.", "rows", "status"
+    EMPTY_WITHOUT_LIST = "empty_without_list", "Leaves the list of items out where it is empty."
+    TOTAL_TOO_SMALL = "total_too_small", "Counts fewer items than it lists.", "rows"
+    TOTAL_ABSENT = "total_absent", "Does not say how many items there are."
+    ODD_ROW = "odd_row", "Lists something that is no item: null, or JSON of your own.", "text"
+    ITEM_INSERTED = "item_inserted", "Gets a new video at the moment when it lists."
+    ITEM_DELETED = "item_deleted", "Loses its newest item at the moment when it lists."
+    WRONG_SIZE = "wrong_size", "States a size for each item that is not its files'.", "size_bytes"
+    NUMBERS_AS_STRINGS = "numbers_as_strings", "Lists numbers as text."
+    NULLS_ABSENT = "nulls_absent", "Leaves fields out that have no value."
+    OVERSIZED_BODY = "oversized_body", "Answers with megabytes of blanks before the listing.", "size_bytes"
+
+    MISSING_SOURCE = "missing_source", "Offers no camera original, only smaller copies."
+    FEWER_SOURCES = "fewer_sources", "Does not offer the last chapter."
+    UNAVAILABLE_SOURCE = "unavailable_source", "Says that the camera original is not available."
+    EMPTY_SOURCE_URL = "empty_source_url", "Gives no URL for the camera original."
+    DERIVED_FIRST = "derived_first", "Offers smaller copies before the camera original."
+    SAME_SIZE_PROXY = "same_size_proxy", "Offers a copy with as many pixels as the camera original."
+    EMPTY_FILENAME = "empty_filename", "Gives no file name."
+    AVAILABLE_ABSENT = "available_absent", "Does not say whether a file is available."
+    FOREIGN_URL = "foreign_url", "Gives a URL of another host for the camera original.", "location"
+    ODD_URL = "odd_url", "Gives URLs whose signature ends with a text of your own.", "text"
+    NUMBERS_ABSENT = "numbers_absent", "Does not number the chapters."
+    NUMBERS_FROM_ZERO = "numbers_from_zero", "Numbers the chapters from 0."
+    LABELS_RESPELT = "labels_respelt", "Calls the camera original SOURCE instead of source."
+    SOURCE_LISTED_TWICE = "source_listed_twice", "Offers each camera original twice."
+    ODD_VARIATION = "odd_variation", "Offers something that is no file: null, or JSON of your own.", "text"
+
+    RANGE_IGNORED = "range_ignored", "Answers with the whole file where a part was asked for."
+    SHORT_BODY = "short_body", "Hangs up before the end of a body, by default in the middle.", "size_bytes"
+    ETAG_CHANGED = "etag_changed", "States the ETag of another file."
+    TOTAL_CHANGED = "total_changed", "States a size of the file that it has not.", "size_bytes"
+    WRONG_RANGE = "wrong_range", "Answers with other bytes than those that were asked for.", "size_bytes"
+    EXPIRED = "expired", "Answers 403, as for a signed URL that has expired."
+    CORRUPT_BODY = "corrupt_body", "Changes the first byte of a body."
+    LONGER_BODY = "longer_body", "Sends more bytes than it has announced.", "size_bytes"
+    ODD_HEADERS = "odd_headers", "Answers with headers of your own.", "headers"
+    SLOW = "slow", "Sends 64 KiB a second, or what --bytes says.", "size_bytes"
+    DRIP = "drip", "Sends one byte every ten seconds, or every --delay.", "delay_seconds"
+    UNSTATED_LENGTH = "unstated_length", "Does not say how long the whole file is, and sends it in chunks."
+    UNKNOWN_TOTAL = "unknown_total", "Does not say with a part how long the whole file is."
+    WIDER_RANGE = "wider_range", "Answers with more of the file than was asked for."
 
 
 ANYWHERE = frozenset(
@@ -181,6 +225,20 @@ _GROUPS: tuple[tuple[frozenset[FaultName], frozenset[Endpoint]], ...] = (
     (CDN_FAULTS, frozenset({Endpoint.CDN})),
 )
 POSSIBLE_ENDPOINTS = {name: endpoints for names, endpoints in _GROUPS for name in names}
+# Where a request is known to be about one video, one chapter or one page of the listing.
+SCOPED_ENDPOINTS = {
+    "media_id": frozenset({Endpoint.MEDIA, Endpoint.DOWNLOAD, Endpoint.CDN}),
+    "item_number": frozenset({Endpoint.CDN}),
+    "page": frozenset({Endpoint.SEARCH}),
+}
+# Without these, nothing would go wrong, or nothing that the name promises.
+REQUIRED_PARAMETERS = {
+    FaultName.ODD_BODY: "text",
+    FaultName.ODD_URL: "text",
+    FaultName.FOREIGN_URL: "location",
+    FaultName.ODD_HEADERS: "headers",
+}
+_JSON_TEXTS = frozenset({FaultName.ODD_ROW, FaultName.ODD_VARIATION})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,11 +312,23 @@ class Fault:
         if self.endpoint is not None:
             object.__setattr__(self, "endpoint", Endpoint(self.endpoint))
             if self.endpoint not in POSSIBLE_ENDPOINTS[self.name]:
-                raise ValueError(f"{self.name} cannot happen at endpoint {self.endpoint}")
+                possible = ", ".join(one for one in Endpoint if one in POSSIBLE_ENDPOINTS[self.name])
+                raise ValueError(f"{self.name} cannot happen at {self.endpoint}, only at {possible}")
         if not 0 <= self.probability <= 1:
             raise ValueError("probability must be between 0 and 1")
         if min(self.skip, self.count or 0, self.size_bytes or 0, self.rows or 0) < 0:
             raise ValueError("skip, count, size_bytes and rows cannot be negative")
+        if self.name in _JSON_TEXTS and self.text is not None:
+            _require_json(self.text)
+
+    @property
+    def endpoints(self) -> frozenset[Endpoint]:
+        """Where it can strike, its scope considered; nowhere if that contradicts itself."""
+        possible = frozenset({self.endpoint}) if self.endpoint else POSSIBLE_ENDPOINTS[self.name]
+        for scope, endpoints in SCOPED_ENDPOINTS.items():
+            if getattr(self, scope) is not None:
+                possible &= endpoints
+        return possible
 
     def concerns(self, scope: FaultScope) -> bool:
         """Says whether the fault can strike this request."""
@@ -279,6 +349,13 @@ class Fault:
         return smallest is None or rows > smallest
 
 
+def _require_json(text: str) -> None:
+    try:
+        json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"the text is not JSON: {error}") from error
+
+
 class FaultBoard:
     """The faults that are switched on, and how often each has struck."""
 
@@ -291,6 +368,18 @@ class FaultBoard:
         armed = [_ArmedFault(fault) for fault in faults]
         with self._lock:
             self._armed = armed
+
+    def add(self, faults: Iterable[Fault]) -> None:
+        """Switch these faults on beside the others; one that is on already starts anew."""
+        armed = [_ArmedFault(fault) for fault in faults]
+        added = [one.fault for one in armed]
+        with self._lock:
+            self._armed = [one for one in self._armed if one.fault not in added] + armed
+
+    def remove(self, name: FaultName) -> None:
+        """Switch all faults of that name off."""
+        with self._lock:
+            self._armed = [one for one in self._armed if one.fault.name != name]
 
     def to_json(self) -> list[dict[str, object]]:
         """Returns the faults that are switched on, each with its ``hits``."""

@@ -190,11 +190,16 @@ class Library:
         with self._lock:
             return list(self._stated.values())
 
+    @property
+    def series_count(self) -> int:
+        """How many items of the series there are."""
+        with self._lock:
+            return len(self._series) - len(self._gone_from_series)
+
     def stored_bytes(self) -> int:
         """Returns the size of all camera originals together."""
         with self._lock:
-            in_series = len(self._series) - len(self._gone_from_series)
-            return sum(item.size_bytes for item in self._stated.values()) + in_series * self._series.size_bytes
+            return sum(item.size_bytes for item in self._stated.values()) + self.series_count * self._series.size_bytes
 
     def get(self, media_id: str) -> SimulatedItem | None:
         """Returns an item, or None when there is none (any more)."""

@@ -122,7 +122,7 @@ def test_a_subscription_that_waits_for_its_owner_is_listed_as_such(topic: Topic)
         return str(topic.sns.list_subscriptions_by_topic(TopicArn=topic.arn)["Subscriptions"][0]["SubscriptionArn"])
 
     before = listed()
-    mails.confirm(topic.cloud, "me@example.com")
+    mails.confirm(topic.cloud)
 
     assert (before, listed()) == ("PendingConfirmation", arn)
     assert topic.subscribe("me@example.com") == arn, "who is confirmed is not asked again"
@@ -161,7 +161,7 @@ def test_a_queue_that_listens_is_no_person(engine: Engine, topic: Topic) -> None
 @pytest.mark.gap
 def test_an_alarm_sends_a_readable_mail_and_json_to_programs(engine: Engine, topic: Topic) -> None:
     topic.subscribe("me@example.com")
-    mails.confirm(topic.cloud, "me@example.com")
+    mails.confirm(topic.cloud)
     name, client = f"Alarm-{uuid4().hex[:12]}", engine.client("cloudwatch")
     client.put_metric_alarm(
         AlarmName=name,

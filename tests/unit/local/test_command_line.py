@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,12 @@ _COMMANDS = (
     ("run",),
     ("env",),
     ("mails",),
+    ("fault", "on", "slow"),
+    ("fault", "off", "--all"),
+    ("fault", "show"),
+    ("gopro", "film"),
+    ("gopro", "expire", "urls"),
+    ("gopro", "forward", "1"),
     ("down",),
 )
 
@@ -240,7 +247,14 @@ _MAIL = Mail(
 
 
 def _holds(monkeypatch: pytest.MonkeyPatch, *kept: Mail) -> None:
-    held = Mails(display_name="GoPro Sync", mails=kept, dropped=0, confirmed=(), unconfirmed=())
+    held = Mails(
+        display_name="GoPro Sync",
+        mails=kept,
+        dropped=0,
+        confirmed=(),
+        unconfirmed=(),
+        confirm_command="mails --confirm",
+    )
     monkeypatch.setattr(mails, "read", lambda _cloud: held)
 
 
@@ -265,6 +279,33 @@ def test_mails_as_json_prints_the_list_alone(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.usefixtures("here")
+def test_mails_prints_only_the_latest_if_that_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    _holds(monkeypatch, *(replace(_MAIL, to=("me@example.com",), subject=f"Night {night}") for night in (1, 2, 3)))
+
+    text, listed = _run("mails", "--last", "2").stdout, _run("mails", "--last", "2", "--json").stdout
+
+    assert re.findall(r"Subject: (.*)", text) == ["Night 2", "Night 3"]
+    assert text.startswith("--- Mail 2 of 3 ---")
+    assert [mail["subject"] for mail in json.loads(listed)] == ["Night 2", "Night 3"]
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("confirmed", "said"), [(("me@example.com",), "Confirmed: me@example.com"), ((), "No address")]
+)
+def test_mails_opens_the_confirmation_links_before_it_prints(
+    monkeypatch: pytest.MonkeyPatch, confirmed: tuple[str, ...], said: str
+) -> None:
+    _holds(monkeypatch)
+    monkeypatch.setattr(mails, "confirm", lambda _cloud: confirmed)
+
+    result = _run("mails", "--confirm")
+
+    assert (result.exit_code, result.stdout) == (0, "No mail.\n")
+    assert result.stderr.startswith(said)
+
+
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(("options", "printed"), [((), "No mail.\n"), (("--json",), "[]\n")])
 def test_no_mail_is_no_error(monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], printed: str) -> None:
     _holds(monkeypatch)
@@ -274,17 +315,17 @@ def test_no_mail_is_no_error(monkeypatch: pytest.MonkeyPatch, options: tuple[str
     assert (result.exit_code, result.stdout) == (0, printed)
 
 
-def _starts(monkeypatch: pytest.MonkeyPatch, here: Cloud) -> tuple[dict[str, Any], list[str]]:
-    """What the start was asked for, and whose confirmation link was opened."""
+def _starts(monkeypatch: pytest.MonkeyPatch, here: Cloud) -> tuple[dict[str, Any], list[Cloud]]:
+    """What the start was asked for, and where the confirmation link was opened."""
     asked: dict[str, Any] = {}
-    opened: list[str] = []
+    opened: list[Cloud] = []
 
     def start(**options: Any) -> Cloud:
         asked.update(options)
         return here
 
     monkeypatch.setattr(cloud, "start", start)
-    monkeypatch.setattr(mails, "confirm", lambda _cloud, address: opened.append(address))
+    monkeypatch.setattr(mails, "confirm", opened.append)
     return asked, opened
 
 
@@ -294,7 +335,7 @@ def test_up_with_an_address_subscribes_and_confirms_it(monkeypatch: pytest.Monke
     result = _run("up", "--alert-email", "me@example.com")
 
     assert result.exit_code == 0
-    assert (asked["alert_email"], opened) == ("me@example.com", ["me@example.com"])
+    assert (asked["alert_email"], opened) == ("me@example.com", [here])
     assert "Alerts go to me@example.com" in result.stderr
 
 

@@ -22,7 +22,14 @@ _MAIL = Mail(
 
 
 def mails(*kept: Mail, **fields: object) -> Mails:
-    empty = Mails(display_name="GoPro Sync", mails=kept, dropped=0, confirmed=("me@example.com",), unconfirmed=())
+    empty = Mails(
+        display_name="GoPro Sync",
+        mails=kept,
+        dropped=0,
+        confirmed=("me@example.com",),
+        unconfirmed=(),
+        confirm_command="./gopro-sync local mails --confirm",
+    )
     return replace(empty, **fields)  # type: ignore[arg-type]  # what each test changes
 
 
@@ -82,7 +89,7 @@ def test_an_address_that_is_not_confirmed_is_told_from_no_address() -> None:
     assert text.startswith(
         "Nobody would have received 1 of these 2 mails: the confirmation link has not been opened by you@example.com.\n"
     )
-    assert "  curl 'https://127.0.0.1:4566/?Action=ConfirmSubscription&Token=1'\n" in text
+    assert "\nOpen it:  ./gopro-sync local mails --confirm\n" in text
     assert "--alert-email" not in text
     assert "To: nobody (published, but you@example.com had not confirmed)\n" in text
 

@@ -73,7 +73,7 @@ def test_a_mistake_in_a_library_file_is_named(document: object, words: str) -> N
     [
         ({}, "lacks name"),
         ({"name": "short_pgae"}, "'short_pgae' is not a valid FaultName"),
-        ({"name": "short_page", "endpoint": "cdn"}, "short_page cannot happen at endpoint cdn"),
+        ({"name": "short_page", "endpoint": "cdn"}, "short_page cannot happen at cdn, only at search"),
         ({"name": "throttled", "probability": 2}, "probability"),
         ({"name": "throttled", "count": -1}, "cannot be negative"),
     ],

@@ -19,6 +19,16 @@ def test_every_fault_can_happen_somewhere() -> None:
     assert set(POSSIBLE_ENDPOINTS) == set(FaultName)
 
 
+def test_every_fault_and_endpoint_says_what_it_is() -> None:
+    assert all(name.description.endswith(".") for name in FaultName)
+    assert all(endpoint.description for endpoint in Endpoint)
+
+
+def test_a_fault_that_contradicts_itself_can_strike_nowhere() -> None:
+    assert Fault(FaultName.SHORT_PAGE, media_id="a").endpoints == frozenset()
+    assert Fault(FaultName.THROTTLED, item_number=2).endpoints == {Endpoint.CDN}
+
+
 def test_the_next_n_requests_after_some_that_are_spared() -> None:
     assert strikes(Fault(FaultName.THROTTLED, skip=1, count=2), CDN, times=5) == [False, True, True, False, False]
 

@@ -1,0 +1,109 @@
+"""``local gopro``: what happens at the simulated GoPro while a cloud is up, beside what goes wrong there."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from local.simulated_gopro import library_of, shown_item, simulated_gopro
+from local.simulator import Library, SimulatedItem, SourceFile, real_file_item
+from local.simulator.admin import Expirable
+from local.state_option import StateDirectory
+
+_MEGABYTE: Final = 1_000_000
+_SECONDS_PER_HOUR: Final = 3600
+_CAMERA_NUMBER: Final = re.compile(r"[A-Z]{2}\d{2}(\d{4})\.", re.ASCII)
+_HIGHEST_CAMERA_NUMBER: Final = 9999
+_EXPIRED: Final = {
+    Expirable.URLS: "Every signed URL that GoPro has given so far is refused.",
+    Expirable.ACCESS_TOKENS: "Every access token that GoPro has given so far is refused.",
+    Expirable.REFRESH_TOKENS: "Every refresh token that GoPro has given so far is refused.",
+}
+
+app = typer.Typer(
+    help="Let something happen at GoPro while a cloud is up: a new video, a login or a link that has run out.",
+    no_args_is_help=True,
+)
+
+
+def _expirable(text: str) -> Expirable:
+    try:
+        return Expirable(text.strip().lower().replace("-", "_"))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(Expirable)}") from None
+
+
+@app.command()
+def film(
+    *,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Of the video. Default: the camera's next one.")
+    ] = None,
+    megabytes: Annotated[float, typer.Option("--mb", min=0.001, max=100_000, help="Size of each chapter.")] = 10.0,
+    chapters: Annotated[int, typer.Option("--chapters", min=1, max=99, help="How many files it consists of.")] = 1,
+    media: Annotated[
+        Path | None,
+        typer.Option(
+            "--media", exists=True, dir_okay=False, readable=True, help="A real file instead, by its own name."
+        ),
+    ] = None,
+    state_directory: StateDirectory = None,
+) -> None:
+    """Add a video, as if it had been uploaded just now; the next run archives it."""
+    with simulated_gopro(state_directory) as gopro:
+        library = library_of(gopro)
+        item = _new_item(name or _next_name(library), int(megabytes * _MEGABYTE), chapters)
+        if media is not None:
+            item = real_file_item(media)
+        gopro.add_item(item)
+        typer.echo(f"At GoPro now: {shown_item(item)}, {item.size_bytes / _MEGABYTE:,.1f} MB")
+
+
+@app.command()
+def expire(
+    *,
+    what: Annotated[Expirable, typer.Argument(metavar="|".join(Expirable), parser=_expirable)],
+    state_directory: StateDirectory = None,
+) -> None:
+    """Let all that GoPro has given of a kind run out: signed URLs, or the tokens of the login.
+
+    What `up` puts into the secret is an access token: once it has run out, runs fail until the next `up`.
+    """
+    with simulated_gopro(state_directory) as gopro:
+        gopro.expire(what)
+        typer.echo(_EXPIRED[what])
+
+
+@app.command()
+def forward(
+    *,
+    hours: Annotated[float, typer.Argument(metavar="HOURS", min=0, max=1_000_000)],
+    state_directory: StateDirectory = None,
+) -> None:
+    """Put GoPro's clock forward, so that signed URLs and tokens age; the rest of the cloud keeps its time."""
+    with simulated_gopro(state_directory) as gopro:
+        gopro.advance_clock(hours * _SECONDS_PER_HOUR)
+        typer.echo(f"GoPro's clock was put forward by {hours:g} h.")
+
+
+def _new_item(filename: str, size_bytes: int, chapters: int) -> SimulatedItem:
+    media_id = secrets.token_hex(12)
+    return SimulatedItem(
+        media_id=media_id,
+        filename=filename,
+        created_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        chapters=tuple(
+            SourceFile(size_bytes=size_bytes, seed=f"{media_id}/{number}") for number in range(1, chapters + 1)
+        ),
+    )
+
+
+def _next_name(library: Library) -> str:
+    names = (_CAMERA_NUMBER.match(item.filename or "") for item in library.stated_items())
+    highest = max((int(match[1]) for match in names if match), default=0)
+    return f"GX01{highest % _HIGHEST_CAMERA_NUMBER + 1:04d}.MP4"
