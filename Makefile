@@ -93,10 +93,11 @@ bench: setup ## Measure the transfer engine beside its peers (about ten minutes)
 # --- documents -------------------------------------------------------------------------------------------------------
 
 .PHONY: docs
-docs: docs-check ## Draw the documents' pictures again; the dashboard from seven nights on a local cloud (two minutes)
+docs: docs-check ## Draw the pictures and play the session of docs/local-cloud.md again, on local clouds (four minutes)
 	@python -m docs.tools.flow_picture docs/flow.svg
 	@python -m docs.tools.state_machine_picture docs/state-machine.md
 	@python -m docs.tools.dashboard docs/dashboard.png
+	@python -m docs.tools.rehearsal
 
 .PHONY: docs-check
 docs-check: setup ## Whether the dashboard can be drawn; installs matplotlib, which nothing else needs (seconds)
