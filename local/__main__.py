@@ -26,6 +26,7 @@ from local.alert_email import is_alert_email
 from local.engine.environment import DEFAULT_REGION
 from local.errors import LocalCloudError
 from local.explanation import explain
+from local.hints import local_command
 from local.interruption import interruptible
 from local.progress_display import live_progress
 from local.regions import unusable_because
@@ -137,6 +138,10 @@ def up(
         here = CloudDirectory(cloud.state_directory)
         _say(f"Next:  {here.command('run')}              sync once")
         _say(f"       {here.command('mails')}            read what a person would have received")
+        if cloud.simulator_url is not None:
+            _say(
+                f"       {local_command('fault', 'list')}       all that can go wrong at GoPro, to rehearse a bad night"
+            )
         _say(f'       eval "$({here.command("env")})"    lead aws, boto3 and other S3 tools here')
         _say(f"       {here.command('down')}             end it")
 

@@ -25,6 +25,7 @@ from local.simulator import Endpoint, Fault, FaultName, Library, SimulatorAdmin
 from local.simulator.faults import REQUIRED_PARAMETERS
 from local.state_option import StateDirectory
 
+_LIST = "\n".join(["", *list_lines(), ""])
 _HEADER = re.compile(r"[\w-]+:.*", re.ASCII | re.DOTALL)
 
 
@@ -32,18 +33,18 @@ class FaultGroup(TyperGroup):
     """Commands whose help ends with all that can go wrong."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Print the help."""
+        """Write the help."""
         super().format_help(ctx, formatter)
-        list_faults()
+        formatter.write(_LIST)
 
 
 class _FaultCommand(TyperCommand):
     """A command whose help ends with all that can go wrong."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Print the help."""
+        """Write the help."""
         super().format_help(ctx, formatter)
-        list_faults()
+        formatter.write(_LIST)
 
 
 app = typer.Typer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from datetime import UTC, datetime
@@ -72,11 +73,22 @@ def expire(
 ) -> None:
     """Let all that GoPro has given of a kind run out: signed URLs, or the tokens of the login.
 
-    What `up` puts into the secret is an access token: once it has run out, runs fail until the next `up`.
+    What `up` puts into the secret is an access token: once it has run out, runs fail until another is put there
+    (`gopro sign-in`).
     """
     with simulated_gopro(state_directory) as gopro:
         gopro.expire(what)
         typer.echo(_EXPIRED[what])
+
+
+@app.command("sign-in")
+def sign_in(*, state_directory: StateDirectory = None) -> None:
+    """Sign in anew, as in a browser: print the credential for `./gopro-sync credentials set --stdin`.
+
+    It opens nothing but this simulator.
+    """
+    with simulated_gopro(state_directory) as gopro:
+        typer.echo(json.dumps(gopro.sign_in()))
 
 
 @app.command()

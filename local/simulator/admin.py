@@ -137,6 +137,10 @@ class SimulatorAdmin:
         """Makes all that were issued so far worthless."""
         self._call("POST", "expire", {"what": what})
 
+    def sign_in(self) -> dict[str, str]:
+        """Sign in anew, and return what a browser's session gives: the JSON object to put into the secret."""
+        return dict(self._call("POST", "sign-in", {}))
+
     def _call(self, method: str, name: str, document: object = None) -> Any:
         body = None if document is None else json.dumps(document).encode()
         request = urllib.request.Request(self._base_url + name, data=body, method=method)  # noqa: S310 - a loopback address

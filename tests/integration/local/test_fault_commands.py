@@ -260,6 +260,16 @@ def test_a_login_runs_out(simulator: Simulator, command: tuple[str, ...]) -> Non
     assert (before, _listing(simulator).status_code) == (200, 401)
 
 
+def test_who_signs_in_anew_gets_a_credential_that_works(simulator: Simulator) -> None:
+    _printed("gopro", "expire", "access_tokens")
+
+    credential = json.loads(_local("gopro", "sign-in").stdout)
+
+    assert credential.keys() == simulator.credential.keys()
+    headers = {"Accept": ACCEPT, "Authorization": f"Bearer {credential['auth_token']}"}
+    assert httpx.get(f"{simulator.api_url}/media/search", headers=headers, trust_env=False).status_code == 200
+
+
 def test_only_what_gopro_gives_can_run_out() -> None:
     result = _local("gopro", "expire", "patience")
 

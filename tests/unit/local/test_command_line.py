@@ -86,6 +86,7 @@ _COMMANDS = (
     ("fault", "show"),
     ("gopro", "film"),
     ("gopro", "expire", "urls"),
+    ("gopro", "sign-in"),
     ("gopro", "forward", "1"),
     ("down",),
 )
