@@ -32,7 +32,7 @@ class Endpoint(StrEnum):
     DOWNLOAD = "download", "the list of an item's files, with their signed URLs"
     USER = "user", "the account's totals"
     TOKEN = "token", "the renewal of the login"
-    ZIP = "zip", "all originals of an item in one archive"
+    ZIP = "zip", "all originals of an item in one archive, which no run asks for"
     CDN = "cdn", "the files themselves"
     MUTATION = "mutation", "any change to the library, which is always refused"
     UNKNOWN = "unknown", "whatever there is not"
