@@ -8,7 +8,7 @@ import unicodedata
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime, formataddr
 from typing import Final
@@ -95,11 +95,12 @@ def as_text(mails: Mails, *, last: int | None = None) -> str:
     """
     if not mails.mails:
         return "No mail."
+    numbered = list(enumerate(mails.mails, start=1))[-(last or 0) :]
     shown = [
         f"--- Mail {number} of {len(mails.mails)} ---\n\n{_as_text(mail, mails.display_name)}"
-        for number, mail in enumerate(mails.mails, start=1)
+        for number, mail in numbered
     ]
-    return "\n\n".join([*_remarks(mails), *shown[-(last or 0) :]])
+    return "\n\n".join([*_remarks(replace(mails, mails=tuple(mail for _, mail in numbered))), *shown])
 
 
 def as_json(mails: Mails, *, last: int | None = None) -> str:

@@ -102,6 +102,12 @@ def test_mails_from_before_an_address_was_confirmed_are_counted_apart() -> None:
     )
 
 
+def test_what_is_said_above_the_latest_mails_is_true_of_them() -> None:
+    text = as_text(mails(replace(_MAIL, to=()), _MAIL), last=1)
+
+    assert text.startswith("--- Mail 2 of 2 ---\n")
+
+
 def test_a_single_mail_is_not_called_mails() -> None:
     assert as_text(mails(replace(_MAIL, to=()), confirmed=())).startswith("Nobody would have received this mail: ")
 
