@@ -273,7 +273,7 @@ def forecast_cost(
     },
 )
 def run_local_cloud(context: typer.Context) -> None:
-    """Run the cloud on your machine, to try everything without AWS: up, run, mails, env, down, demo."""
+    """Run the cloud on your machine, to try all without AWS: up, run, mails, fault, gopro, env, down, demo."""
     local_cloud.run(context.args)
 
 

@@ -58,9 +58,9 @@ def _ends_with(monkeypatch: pytest.MonkeyPatch, *outputs: dict[str, Any]) -> lis
     return inputs
 
 
-@pytest.mark.parametrize("command", ["run", "env", "mails"])
+@pytest.mark.parametrize("command", ["run", "env", "mails", "fault on slow", "fault show", "gopro film"])
 def test_a_command_that_needs_a_cloud_says_how_to_get_one(tmp_path: Path, command: str) -> None:
-    result = _run(command, "--state-dir", str(tmp_path))
+    result = _run(*command.split(), "--state-dir", str(tmp_path))
 
     assert result.exit_code == 1
     assert " local up --state-dir" in result.stderr
