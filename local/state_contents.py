@@ -26,8 +26,8 @@ from local.plain_files import read_plain
 
 MARKER: Final = "LOCAL-CLOUD.txt"
 STATE_FILE: Final = "state.json"
-# Where demo and dashboard have clouds of their own, in the default directory of all others.
-NESTED: Final = frozenset({"demo", "dashboard"})
+# Where demo, dashboard and rehearsal have clouds of their own, in the default directory of all others.
+NESTED: Final = frozenset({"demo", "dashboard", "rehearsal"})
 OUR_FOLDERS: Final = frozenset({"build", "tmp", "sam", "logs", "trust"})
 
 _SIGNATURE: Final = "gopro-s3-sync: state directory of a local cloud\n"
@@ -59,7 +59,7 @@ def is_free(folder: Path) -> bool:
     """Whether the folder may become a state directory: it is missing, empty, or holds what is ours beyond doubt.
 
     That is what versions without a marker left behind after ``down``: the engine's certificate, by its content, and the
-    folders of demo and dashboard, if the same is true for them or they have a marker.
+    folders that are `NESTED`, if the same is true for them or they have a marker.
     """
     try:
         entries = list(folder.iterdir())

@@ -33,7 +33,7 @@ PAGE: Final = REPOSITORY / "docs" / "local-cloud.md"
 _BEGIN: Final = "<!-- This session is made by `make docs`: docs/tools/rehearsal.py -->\n```console\n"
 _END: Final = "```\n<!-- End of the session -->\n"
 # Of a cloud that lives for the page only: not where the shell, by its variable, has another one.
-_STATE_DIRECTORY: Final = REPOSITORY / ".local" / "rehearsal"
+STATE_DIRECTORY: Final = REPOSITORY / ".local" / "rehearsal"
 _SECONDS_PER_COMMAND: Final = 300.0
 _POLL_SECONDS: Final = 0.5
 _PASSED_ON: Final = ("PATH", "HOME", "LANG", "TMPDIR")
@@ -126,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     page = PAGE.read_text(encoding="utf-8")
     try:
-        session = played(STEPS, state_directory=_STATE_DIRECTORY, report=lambda line: print(line, file=sys.stderr))
+        session = played(STEPS, state_directory=STATE_DIRECTORY, report=lambda line: print(line, file=sys.stderr))
     except RehearsalError as error:
         print(error, file=sys.stderr)
         return 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from docs.tools.rehearsal import commands_of, session_of, stable, with_session
+from docs.tools.rehearsal import STATE_DIRECTORY, commands_of, session_of, stable, with_session
+from local.state_contents import NESTED
 
 PAGE = """# Page
 
@@ -20,6 +21,10 @@ def test_the_session_of_a_page_is_replaced_and_nothing_else() -> None:
 
     assert session_of(page) == "$ new\nprinted\n"
     assert page.replace("$ new\nprinted\n", "$ old\n") == PAGE
+
+
+def test_its_cloud_is_in_nobodys_way_beside_the_others() -> None:
+    assert STATE_DIRECTORY.name in NESTED
 
 
 def test_commands_are_told_from_what_they_print() -> None:

@@ -224,7 +224,7 @@ def test_what_versions_without_a_marker_left_is_free(tmp_path: Path) -> None:
     _with_old_trust(tmp_path / "after down")
     _with_old_trust(tmp_path / "after demo" / "demo")
     _with_old_trust(_with_old_trust(tmp_path / "after both") / "demo")
-    plant(tmp_path / "after a new demo", {"demo": _MARKED, "dashboard": {}})
+    plant(tmp_path / "after a new demo", {"demo": _MARKED, "dashboard": {}, "rehearsal": _MARKED})
 
     assert [folder.name for folder in tmp_path.iterdir() if not is_free(folder)] == []
 
