@@ -27,7 +27,7 @@ from local.plain_files import read_plain
 MARKER: Final = "LOCAL-CLOUD.txt"
 STATE_FILE: Final = "state.json"
 # Where demo, dashboard and rehearsal have clouds of their own, in the default directory of all others.
-NESTED: Final = frozenset({"demo", "dashboard", "rehearsal"})
+NESTED: Final = frozenset({"demo", "big-file", "dashboard", "rehearsal"})
 OUR_FOLDERS: Final = frozenset({"build", "tmp", "sam", "logs", "trust"})
 
 _SIGNATURE: Final = "gopro-s3-sync: state directory of a local cloud\n"
