@@ -23,11 +23,12 @@ from gopro_sync_cli import cost, credential_input
 from gopro_sync_cli.accept import Acceptance
 from gopro_sync_cli.adopt import REPOSITORY, Adopt
 from gopro_sync_cli.adoption import AdoptionError
+from gopro_sync_cli.credential_place import API_BASE_URL_VARIABLE
 from gopro_sync_cli.credential_update import open_update
 from gopro_sync_cli.interruption import Interruptions
 from gopro_sync_cli.rebuild import open_rebuild
 from gopro_sync_cli.redrive import CLIENT_CONFIG, Redrive, RedriveError, archived_of
-from gopro_sync_cli.stack import stack_outputs
+from gopro_sync_cli.stack import DEFAULT_STACK_NAME, STACK_VARIABLE, find_stack
 
 app = typer.Typer(
     help="""What an operator of gopro-s3-sync does by hand. AWS credentials come from the environment or the profile, as
@@ -44,23 +45,49 @@ app.add_typer(credentials_app, name="credentials")
 _output = Console(soft_wrap=True)
 _errors = Console(stderr=True, soft_wrap=True)
 
+
+def _not_empty(value: str | None) -> str | None:
+    # It comes of a shell variable that is not set, and would mean something else than was meant.
+    if value == "":
+        raise typer.BadParameter("an empty name names nothing")
+    return value
+
+
+_StackName = Annotated[
+    str,
+    typer.Option("--stack-name", help="The deployed stack.", envvar=STACK_VARIABLE, callback=_not_empty),
+]
 _SecretId = Annotated[
-    str, typer.Option("--secret-id", help="Name or ARN: the stack's output CredentialsSecretArn.", show_default=True)
+    str | None,
+    typer.Option("--secret-id", help="Name or ARN of the secret, instead of the stack's own.", callback=_not_empty),
 ]
 _Region = Annotated[
-    str | None, typer.Option("--region", help="AWS region; without it, that of the ARN or of your AWS configuration.")
+    str | None,
+    typer.Option(
+        "--region",
+        help="AWS region; without it, that of the ARN or of your AWS configuration.",
+        envvar=["AWS_REGION", "AWS_DEFAULT_REGION"],
+        callback=_not_empty,
+    ),
 ]
 _ApiBaseUrl = Annotated[
-    str, typer.Option("--gopro-api-base-url", help="Where the GoPro API is.", envvar="GOPRO_API_BASE_URL")
+    str | None,
+    typer.Option(
+        "--gopro-api-base-url",
+        help="Where the GoPro API is; without it, where the stack says. A different one is refused.",
+        envvar=API_BASE_URL_VARIABLE,
+        callback=_not_empty,
+    ),
 ]
 
 
 @credentials_app.command("set")
 def set_credentials(
     *,
-    secret_id: _SecretId = "gopro/credentials",  # noqa: S107 - the name of the secret, not its value
+    stack_name: _StackName = DEFAULT_STACK_NAME,
+    secret_id: _SecretId = None,
     region: _Region = None,
-    gopro_api_base_url: _ApiBaseUrl = "https://api.gopro.com",
+    gopro_api_base_url: _ApiBaseUrl = None,
     stdin: Annotated[bool, typer.Option("--stdin", help="Read one JSON object instead of asking.")] = False,
     another_account: Annotated[
         bool,
@@ -76,9 +103,11 @@ def set_credentials(
     "client_id": ..., "client_secret": ...}, or {"refresh_token": ..., "client_id": ..., "client_secret": ...}, or
     {"auth_token": ...}. It is never an argument, since other programs can read those.
     """
-    given = credential_input.read(sys.stdin) if stdin else credential_input.ask()
-    with open_update(secret_id, region=region, gopro_api_base_url=gopro_api_base_url) as update:
-        stored = update.store(given, is_another_account=another_account)
+    piped = credential_input.read(sys.stdin) if stdin else None
+    with open_update(
+        stack_name=stack_name, secret_id=secret_id, region=region, gopro_api_base_url=gopro_api_base_url
+    ) as update:
+        stored = update.store(piped or credential_input.ask(), is_another_account=another_account)
     _output.print(f"Stored. {_description(stored)}", highlight=False)
     _output.print("The next run uses it; nothing else is to be done.", highlight=False)
 
@@ -86,12 +115,15 @@ def set_credentials(
 @credentials_app.command("check")
 def check_credentials(
     *,
-    secret_id: _SecretId = "gopro/credentials",  # noqa: S107 - the name of the secret, not its value
+    stack_name: _StackName = DEFAULT_STACK_NAME,
+    secret_id: _SecretId = None,
     region: _Region = None,
-    gopro_api_base_url: _ApiBaseUrl = "https://api.gopro.com",
+    gopro_api_base_url: _ApiBaseUrl = None,
 ) -> None:
     """Say what the secret holds and whether GoPro accepts its session. Changes nothing."""
-    with open_update(secret_id, region=region, gopro_api_base_url=gopro_api_base_url) as update:
+    with open_update(
+        stack_name=stack_name, secret_id=secret_id, region=region, gopro_api_base_url=gopro_api_base_url
+    ) as update:
         stored = update.check()
     _output.print(f"GoPro accepts the session. {_description(stored)}", highlight=False)
 
@@ -99,7 +131,7 @@ def check_credentials(
 @app.command("redrive")
 def redrive_failed_videos(
     *,
-    stack_name: Annotated[str, typer.Option("--stack-name", help="The deployed stack.")] = "gopro-s3-sync",
+    stack_name: _StackName = DEFAULT_STACK_NAME,
     region: _Region = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
@@ -115,7 +147,8 @@ def redrive_failed_videos(
     """
     with Interruptions() as interruptions:
         cloudformation = boto3.client("cloudformation", region_name=region)
-        outputs = stack_outputs(cloudformation, stack_name, "DeadLetterQueueUrl", "StateMachineArn", "TrackerTableName")
+        needed = ("DeadLetterQueueUrl", "StateMachineArn", "TrackerTableName")
+        outputs = find_stack(cloudformation, stack_name, *needed).outputs
         dynamodb = boto3.client("dynamodb", region_name=region, config=CLIENT_CONFIG)
         redrive = Redrive(
             boto3.client("sqs", region_name=region, config=CLIENT_CONFIG),
@@ -139,7 +172,7 @@ def accept_incomplete_videos(
         list[str], typer.Argument(metavar="ID...", help="The videos' media ids, as the notice names them.")
     ],
     *,
-    stack_name: Annotated[str, typer.Option("--stack-name", help="The deployed stack.")] = "gopro-s3-sync",
+    stack_name: _StackName = DEFAULT_STACK_NAME,
     region: _Region = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
@@ -154,7 +187,7 @@ def accept_incomplete_videos(
     """
     with Interruptions():
         session = boto3.Session(region_name=region)
-        outputs = stack_outputs(session.client("cloudformation"), stack_name, "TrackerTableName")
+        outputs = find_stack(session.client("cloudformation"), stack_name, "TrackerTableName").outputs
         acceptance = Acceptance(
             session.client("dynamodb"),
             outputs["TrackerTableName"],
@@ -168,9 +201,9 @@ def accept_incomplete_videos(
 @app.command("rebuild")
 def rebuild_records(
     *,
-    stack_name: Annotated[str, typer.Option("--stack-name", help="The deployed stack.")] = "gopro-s3-sync",
+    stack_name: _StackName = DEFAULT_STACK_NAME,
     region: _Region = None,
-    gopro_api_base_url: _ApiBaseUrl = "https://api.gopro.com",
+    gopro_api_base_url: _ApiBaseUrl = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
     gopro_has_none: Annotated[
         bool,

@@ -28,8 +28,9 @@ from gopro_sync.table.rebuilding import Confirmation, RebuiltRecord, write_rebui
 from gopro_sync.table.tracker import Lookup, Tracker
 from gopro_sync.values.timestamps import now_utc
 from gopro_sync_cli.bucket_inventory import ASKED_AT_ONCE, Inventory, take_inventory
+from gopro_sync_cli.credential_place import gopro_of_stack
 from gopro_sync_cli.rebuild_plan import Plan, is_of_another_library, plan_records
-from gopro_sync_cli.stack import stack_outputs
+from gopro_sync_cli.stack import find_stack
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -244,14 +245,14 @@ class _Writes:
 
 @contextmanager
 def open_rebuild(
-    stack_name: str, *, region: str | None, gopro_api_base_url: str, output: Console, errors: Console
+    stack_name: str, *, region: str | None, gopro_api_base_url: str | None, output: Console, errors: Console
 ) -> Iterator[Rebuild]:
     """Make the clients, and close them afterwards.
 
     Args:
         stack_name: the deployed stack.
         region: where it is; None takes that of the AWS configuration.
-        gopro_api_base_url: where the GoPro API is.
+        gopro_api_base_url: where the GoPro API is said to be; None takes what the stack says.
         output: takes what is done.
         errors: takes what goes wrong, and how far it is.
 
@@ -260,9 +261,10 @@ def open_rebuild(
         BotoCoreError: no region or no AWS credentials can be found.
     """
     session = boto3.Session(region_name=region)
-    outputs = stack_outputs(
+    stack = find_stack(
         session.client("cloudformation"), stack_name, "ArchiveBucketName", "TrackerTableName", "CredentialsSecretArn"
     )
+    outputs, base_url = stack.outputs, gopro_of_stack(stack, gopro_api_base_url)
     s3 = session.client("s3", config=_CLIENT_CONFIG)
     secret = CredentialStore(session.client("secretsmanager"), outputs["CredentialsSecretArn"])
     with open_http_client() as http:
@@ -271,7 +273,7 @@ def open_rebuild(
             writer=BucketWriter(s3=s3, http=storage_pool(workers=1), bucket=outputs["ArchiveBucketName"]),
             dynamodb=session.client("dynamodb", config=_CLIENT_CONFIG),
             table_name=outputs["TrackerTableName"],
-            gopro=GoProClient(http, secret.load().credentials.session(), base_url=gopro_api_base_url),
+            gopro=GoProClient(http, secret.load().credentials.session(), base_url=base_url),
         )
         yield Rebuild(
             places, caller=lambda: session.client("sts").get_caller_identity()["Arn"], output=output, errors=errors

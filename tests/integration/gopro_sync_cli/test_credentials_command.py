@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -16,10 +17,11 @@ import pytest
 from moto import mock_aws
 from typer.testing import CliRunner, Result
 
-from gopro_sync.errors import GoProSyncError
+from gopro_sync.errors import ConfigurationError, GoProSyncError
 from gopro_sync.gopro.session.credentials import Credentials, CredentialStore
 from gopro_sync_cli import __main__ as command_line
 from local.simulator import Library, Simulator
+from tests.support.deployed_stacks import Account, described_stack
 
 ROOT = Path(__file__).parents[3]
 CLIENT = {"client_id": "fake-client-id", "client_secret": "fake-client-secret"}
@@ -27,16 +29,20 @@ LOGIN = {"username": "camera-owner@example.com", "password": "not-a-real-passwor
 
 
 class Setting:
-    """GoPro, an empty secret, and the command."""
+    """GoPro, a deployed stack with an empty secret, and the command."""
 
-    def __init__(self, simulator: Simulator) -> None:
+    def __init__(self, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
         self.simulator = simulator
         self.client = boto3.client("secretsmanager", region_name="eu-central-1")
         self.arn = self.client.create_secret(Name="gopro/credentials")["ARN"]
+        self.deployed = [described_stack("gopro-s3-sync", secret=self.arn, gopro=simulator.api_url)]
+        monkeypatch.setattr(boto3, "Session", lambda region_name=None: SimpleNamespace(client=self._client))
+
+    def _client(self, service: str) -> Any:
+        return {"secretsmanager": self.client, "cloudformation": Account(*self.deployed)}[service]
 
     def run(self, *arguments: str, text: str = "") -> Result:
-        options = ["--secret-id", self.arn, "--gopro-api-base-url", self.simulator.api_url]
-        return CliRunner().invoke(command_line.app, ["credentials", *arguments, *options], input=text)
+        return CliRunner().invoke(command_line.app, ["credentials", *arguments, "--region", "eu-central-1"], input=text)
 
     def stored(self) -> dict[str, Any]:
         # Without the label moto answers with the version that was put without labels last; AWS with the current one.
@@ -46,9 +52,29 @@ class Setting:
 
 
 @pytest.fixture
-def setting() -> Iterator[Setting]:
+def setting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Setting]:
     with Simulator(Library([])) as simulator, mock_aws():
-        yield Setting(simulator)
+        yield Setting(simulator, monkeypatch)
+
+
+def test_a_simulators_token_does_not_get_to_the_real_gopro_by_an_address_that_is_left_in_the_environment(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = setting.simulator.credential["auth_token"]
+    monkeypatch.setenv("GOPRO_API_BASE_URL", "https://api.gopro.com")
+    result = setting.run("set", "--stdin", text=json.dumps({"auth_token": token}))
+    assert isinstance(result.exception, ConfigurationError)
+    assert "nothing was sent" in result.exception.message
+    monkeypatch.delenv("GOPRO_API_BASE_URL")
+    assert setting.run("set", "--stdin", text=json.dumps({"auth_token": token})).exit_code == 0
+
+
+def test_a_person_is_not_asked_for_a_credential_before_it_is_known_where_it_goes(setting: Setting) -> None:
+    setting.deployed = [described_stack("film", secret=setting.arn)]
+    result = setting.run("set", text="1\n" + "\n".join(LOGIN.values()) + "\n")
+    assert isinstance(result.exception, ConfigurationError)
+    assert "there is film" in result.exception.message
+    assert "How does this stack sign in" not in result.output
 
 
 def test_a_login_is_asked_for_and_stored_with_the_session_that_it_gave(setting: Setting) -> None:
