@@ -6,7 +6,7 @@ Exit codes: 0 done; 1 it did not work, and stderr says why; 2 wrong usage; 130 i
 from __future__ import annotations
 
 import json
-import shlex
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +21,7 @@ from local import cloud as local_cloud
 from local import demo as demonstration
 from local import mails as alert_mails
 from local.alert_email import is_alert_email
+from local.aws_cli_version import aws_cli_warning
 from local.engine.environment import DEFAULT_REGION
 from local.errors import LocalCloudError
 from local.explanation import explain
@@ -28,6 +29,7 @@ from local.progress_display import live_progress
 from local.regions import unusable_because
 from local.run_input_file import read_run_input
 from local.running import run as run_state_machine
+from local.shell_environment import shell_lines
 from local.state import STATE_DIRECTORY_VARIABLE, default_state_directory
 from local.state import StateDirectory as CloudDirectory
 
@@ -183,15 +185,18 @@ def run(
 
 @app.command()
 def env(*, state_directory: StateDirectory = None) -> None:
-    """Print `export NAME=value` lines that lead aws, boto3 and other S3 tools to this cloud.
+    """Print `export NAME=value` lines that lead aws, boto3, ./gopro-sync and other S3 tools to this cloud.
 
-    The stack's outputs come as GOPRO_SYNC_<OUTPUT_NAME>. Trusted certificates stay trusted: the bundle holds them all,
-    and stays where it is after `down`.
+    The stack's outputs come as GOPRO_SYNC_<OUTPUT_NAME>. Variables that would lead elsewhere, such as AWS_PROFILE, are
+    unset first; an aws command that is too old to be led here is warned of on stderr. Trusted certificates stay
+    trusted: the bundle holds them all, and stays where it is after `down`.
     """
     with _readable_errors():
         cloud = local_cloud.load(state_directory or default_state_directory())
-        for name, value in cloud.environment().items():
-            typer.echo(f"export {name}={shlex.quote(value)}")
+        for line in shell_lines(cloud, os.environ):
+            typer.echo(line)
+        if warning := aws_cli_warning(os.environ):
+            _say(warning)
 
 
 @app.command()

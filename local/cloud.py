@@ -82,13 +82,15 @@ class Cloud:
         outputs = {f"GOPRO_SYNC_{_upper_snake(name)}": value for name, value in self.outputs.items()}
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",  # else the line above means nothing
             "AWS_ACCESS_KEY_ID": ROOT_ACCESS_KEY_ID,
             "AWS_SECRET_ACCESS_KEY": ROOT_SECRET_ACCESS_KEY,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             # The bundle holds all that this machine trusted before, too, so that other programs are not disturbed.
             **{variable: str(self.ca_bundle) for variable in TRUST_VARIABLES},
-            "GOPRO_SYNC_API_BASE_URL": self.gopro_api_base_url,
+            "GOPRO_API_BASE_URL": self.gopro_api_base_url,
+            "GOPRO_SYNC_STACK": deployment.STACK_NAME,
             **outputs,
         }
 

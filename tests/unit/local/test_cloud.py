@@ -71,6 +71,8 @@ def test_the_environment_leads_to_the_engine_and_names_the_stacks_outputs(tmp_pa
     environment = _cloud(tmp_path).environment()
 
     assert environment["AWS_ENDPOINT_URL"] == "https://127.0.0.1:4566"
+    assert environment["GOPRO_API_BASE_URL"] == "http://127.0.0.1:4001"
+    assert environment["GOPRO_SYNC_STACK"] == "gopro-sync-local"
     assert environment["GOPRO_SYNC_ARCHIVE_BUCKET_NAME"] == "bucket"
     assert environment["GOPRO_SYNC_DEAD_LETTER_QUEUE_URL"] == "https://queue"
 

@@ -149,12 +149,35 @@ def test_down_of_a_damaged_cloud_says_what_it_could_not_do(machine: FakeMachine,
     assert _run("down", "--state-dir", str(tmp_path)).stderr == "Nothing was up.\n"
 
 
+@pytest.fixture
+def aws_cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder that alone is on the PATH, for an `aws`."""
+    for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("aws_cli")
 def test_env_prints_lines_that_a_shell_can_read(here: Cloud) -> None:
     lines = _run("env").stdout.splitlines()
 
     exported = dict(shlex.split(line)[1].split("=", 1) for line in lines)
     assert all(line.startswith("export ") for line in lines)
     assert exported == here.environment()
+
+
+@pytest.mark.usefixtures("here")
+def test_env_warns_of_an_old_aws_command_beside_what_a_shell_evaluates(aws_cli: Path) -> None:
+    quiet = _run("env")
+    assert quiet.stderr == ""
+    (aws_cli / "aws").write_text("#!/bin/sh\necho aws-cli/1.22.34 Python/3.10.12 botocore/1.27.96\n")
+    (aws_cli / "aws").chmod(0o755)
+
+    warned = _run("env")
+
+    assert warned.stdout == quiet.stdout
+    assert f"{aws_cli / 'aws'} is version 1.22.34, which ignores AWS_ENDPOINT_URL" in warned.stderr
 
 
 @pytest.mark.usefixtures("here")
