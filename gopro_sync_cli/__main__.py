@@ -6,12 +6,12 @@ Exit codes: 0 done; 1 it did not work, and stderr says why; 2 wrong usage; 130 i
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Annotated
 
 import boto3
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from gopro_sync.cost.model import Deployment
@@ -23,6 +23,7 @@ from gopro_sync_cli import cost, credential_input
 from gopro_sync_cli.accept import Acceptance
 from gopro_sync_cli.adopt import REPOSITORY, Adopt
 from gopro_sync_cli.adoption import AdoptionError
+from gopro_sync_cli.command_end import ended_in_words
 from gopro_sync_cli.credential_place import API_BASE_URL_VARIABLE
 from gopro_sync_cli.credential_update import open_update
 from gopro_sync_cli.interruption import Interruptions
@@ -53,6 +54,12 @@ def _not_empty(value: str | None) -> str | None:
     return value
 
 
+def _region(value: str | None) -> str | None:
+    # The SDK reads the second variable only, AWS's CLI both, and the first of them first:
+    # https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html
+    return _not_empty(value) or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or None
+
+
 _StackName = Annotated[
     str,
     typer.Option("--stack-name", help="The deployed stack.", envvar=STACK_VARIABLE, callback=_not_empty),
@@ -65,9 +72,8 @@ _Region = Annotated[
     str | None,
     typer.Option(
         "--region",
-        help="AWS region; without it, that of the ARN or of your AWS configuration.",
-        envvar=["AWS_REGION", "AWS_DEFAULT_REGION"],
-        callback=_not_empty,
+        help="AWS region; without it, AWS_REGION, AWS_DEFAULT_REGION or your AWS configuration says it.",
+        callback=_region,
     ),
 ]
 _ApiBaseUrl = Annotated[
@@ -236,7 +242,12 @@ def adopt_what_was_kept(
         str, typer.Option("--config-env", help="The section of samconfig.toml that the stack is deployed with.")
     ] = "default",
     region: Annotated[
-        str | None, typer.Option("--region", help="AWS region; without it, samconfig.toml's or your configuration's.")
+        str | None,
+        typer.Option(
+            "--region",
+            help="AWS region; without it, samconfig.toml's or your configuration's.",
+            callback=_not_empty,
+        ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     deploy: Annotated[bool, typer.Option("--deploy", help="Deploy afterwards (make deploy).")] = False,
@@ -302,16 +313,17 @@ def _description(credentials: Credentials) -> str:
 
 
 def main() -> None:
-    """Run, and turn errors that an operator can mend into one line."""
-    try:
-        app(prog_name="gopro-sync")
-    except GoProSyncError as error:
-        # Without the remedy, which is that of a run.
-        _errors.print(f"gopro-sync: {error.message}", highlight=False, markup=False)
-        raise SystemExit(1) from None
-    except (BotoCoreError, ClientError, RedriveError, AdoptionError, credential_input.InputError) as error:
-        _errors.print(f"gopro-sync: {error}", highlight=False, markup=False)
-        raise SystemExit(1) from None
+    """Run, and turn whatever goes wrong into one line."""
+    with ended_in_words("gopro-sync"):
+        try:
+            app(prog_name="gopro-sync")
+        except GoProSyncError as error:
+            # Without the remedy, which is that of a run.
+            _errors.print(f"gopro-sync: {error.message}", highlight=False, markup=False)
+            raise SystemExit(1) from None
+        except (RedriveError, AdoptionError, credential_input.InputError) as error:
+            _errors.print(f"gopro-sync: {error}", highlight=False, markup=False)
+            raise SystemExit(1) from None
 
 
 if __name__ == "__main__":

@@ -39,14 +39,14 @@ def ask() -> Credentials:
     return Credentials.parse(json.dumps(fields))
 
 
-def read(stream: TextIO) -> Credentials:
+def read(stream: TextIO | None) -> Credentials:
     """Reads one JSON object.
 
     Raises:
         InputError: nothing, or more than a secret may hold.
         ConfigurationError: not JSON, not an object, or no credential in it.
     """
-    text = stream.read(_LONGEST_INPUT + 1)
+    text = "" if stream is None else stream.read(_LONGEST_INPUT + 1)  # None: it was closed before the start
     if not text.strip():
         raise InputError("There is nothing on standard input.")
     if len(text) > _LONGEST_INPUT:
