@@ -17,6 +17,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from gopro_sync_cli.command_end import ended_in_words
 from local import cloud as local_cloud
 from local import demo as demonstration
 from local import mails as alert_mails
@@ -30,7 +31,7 @@ from local.regions import unusable_because
 from local.run_input_file import read_run_input
 from local.running import run as run_state_machine
 from local.shell_environment import shell_lines
-from local.state import STATE_DIRECTORY_VARIABLE, default_state_directory
+from local.state import STATE_DIRECTORY_VARIABLE, default_state_directory, shown
 from local.state import StateDirectory as CloudDirectory
 
 _INTERRUPTED = 130
@@ -67,10 +68,26 @@ StateDirectory = Annotated[
         help="Where ports, process numbers and logs are kept, and nothing else may be; one cloud per folder.",
     ),
 ]
+
+
+def _media(path: Path | None) -> Path | None:
+    # It is read again and again, in pieces, by another process.
+    if path is not None and not path.is_file():
+        raise typer.BadParameter(f"{shown(path)} is no plain file")
+    if path is not None and not path.stat().st_size:
+        raise typer.BadParameter(f"{shown(path)} is empty (or no file on a disk): there is nothing to archive")
+    return path
+
+
 MediaFile = Annotated[
     Path | None,
     typer.Option(
-        "--media", exists=True, dir_okay=False, readable=True, help="One more real file for the simulator to serve."
+        "--media",
+        exists=True,
+        dir_okay=False,
+        readable=True,
+        callback=_media,
+        help="One more real file for the simulator to serve.",
     ),
 ]
 
@@ -269,4 +286,5 @@ def _readable_errors() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    app(prog_name="python -m local")
+    with ended_in_words("python -m local"):
+        app(prog_name="python -m local")

@@ -55,6 +55,10 @@ class CredentialsFileError(LocalCloudError):
     """The file given by ``--credentials`` cannot be used."""
 
 
+class LibraryFileError(LocalCloudError):
+    """The file given by ``--library`` cannot be used."""
+
+
 class RunInputError(LocalCloudError):
     """The file given by ``--input`` cannot be used."""
 

@@ -19,6 +19,7 @@ from local.engine.mailbox import Mail
 from local.mails import Mails
 from local.running import Execution
 from tests.support.folder_tree import contents, plant
+from tests.support.full_disk import full_disk
 from tests.support.local_cloud import FakeMachine
 
 
@@ -358,6 +359,85 @@ def test_a_region_that_cannot_be_is_refused_before_anything_is_started(
     assert result.exit_code == 2
     assert said in " ".join(result.stderr.replace("│", " ").split())
     assert (machine.started, (tmp_path / "new").exists()) == ([], False)
+
+
+_NO_FILES = {
+    "empty": b"",
+    "not text": b"\xff\xfe\x00",
+    "half": b'{"items": [',
+    "a list": b"[1]",
+    "deep": b"[" * 100_000,
+    "a long number": b"9" * 5000,
+}
+
+
+@pytest.mark.parametrize(
+    ("option", "content"),
+    [(option, content) for option in ("--library", "--credentials") for content in _NO_FILES.values()]
+    + [("--library", b'{"items": [{"id": "x"}]}')],
+)
+def test_a_file_that_cannot_be_used_is_named_in_one_line_before_anything_is_started(
+    machine: FakeMachine, tmp_path: Path, option: str, content: bytes
+) -> None:
+    file = tmp_path / "given.json"
+    file.write_bytes(content)
+
+    result = _run("up", option, str(file), "--state-dir", str(tmp_path / "new"))
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith(str(file))
+    assert result.stderr.count("\n") == 1
+    assert (machine.started, (tmp_path / "new").exists()) == ([], False)
+
+
+@pytest.mark.parametrize("given", ["/nonexistent/library.json", "", "."])
+def test_a_library_that_is_no_file_is_refused(machine: FakeMachine, tmp_path: Path, given: str) -> None:
+    result = _run("up", "--library", given, "--state-dir", str(tmp_path / "new"))
+
+    assert (result.exit_code, machine.started) == (1, [])
+    assert "cannot be read: " in result.stderr
+
+
+@pytest.mark.parametrize("command", ["up", "demo"])
+@pytest.mark.parametrize("given", ["missing", "folder", "empty", "/dev/null", "/proc/self/mem"])
+def test_media_that_is_no_file_with_something_in_it_is_wrong_usage(
+    machine: FakeMachine, tmp_path: Path, command: str, given: str
+) -> None:
+    plant(tmp_path, {"folder": {}, "empty": b""})
+
+    result = _run(command, "--media", str(tmp_path / given), "--state-dir", str(tmp_path / "new"))
+
+    assert (result.exit_code, machine.started) == (2, [])
+    assert "--media" in result.stderr
+
+
+@pytest.mark.parametrize("command", _COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("place", ["/proc/self", "/proc/self/x", "/sys/x", "/dev/x"])
+def test_folders_of_the_system_are_no_place_for_a_state_directory(
+    machine: FakeMachine, command: tuple[str, ...], place: str
+) -> None:
+    result = _run(*command, "--state-dir", place)
+
+    assert (result.exit_code, machine.started) == (1, [])
+    assert "which is the system's own" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_name_that_is_too_long_is_not_shown_whole(tmp_path: Path) -> None:
+    result = _run("env", "--state-dir", str(tmp_path / ("x" * 5000)))
+
+    assert result.exit_code == 1
+    assert "File name too long" in result.stderr
+    assert len(result.stderr) < 500
+
+
+def test_a_full_disk_is_said_in_one_sentence(machine: FakeMachine, tmp_path: Path) -> None:
+    with full_disk():
+        result = _run("up", "--state-dir", str(tmp_path / "new"))
+
+    assert (result.exit_code, machine.started) == (1, [])
+    assert result.stderr.startswith(f"No space left on the device of {tmp_path / 'new'}")
+    assert result.stderr.count("\n") == 1
 
 
 def test_a_wrong_option_is_wrong_usage() -> None:
