@@ -34,7 +34,7 @@ from local.state_place import state_place
 
 # https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
 _LARGEST_SECRET_BYTES = 65_536
-_A_SECRET = 'a credential is one JSON object, such as {"auth_token": "..."}'
+_WHAT_IT_HOLDS = 'a credential is one JSON object, such as {"auth_token": "..."}'
 _LARGEST_LIBRARY_BYTES = 256 * 1024 * 1024
 
 # What a started cloud tells the person who waits for it, line by line.
@@ -364,9 +364,9 @@ def _read_credentials(path: Path) -> dict[str, Any]:
     try:
         secret = read_json(path, largest_bytes=_LARGEST_SECRET_BYTES)
     except JsonFileError as error:
-        raise CredentialsFileError(f"{shown(path)} {error}; {_A_SECRET}") from error
+        raise CredentialsFileError(f"{shown(path)} {error}; {_WHAT_IT_HOLDS}") from error
     if not isinstance(secret, dict):
-        raise CredentialsFileError(f"{shown(path)} holds something else; {_A_SECRET}")
+        raise CredentialsFileError(f"{shown(path)} holds something else; {_WHAT_IT_HOLDS}")
     return secret
 
 

@@ -333,7 +333,7 @@ def test_a_process_is_ended_even_if_the_disk_is_too_full_to_write_that_it_runs(
 
     monkeypatch.setattr(StateDirectory, "write", write_until_full)
 
-    with pytest.raises(StateDirectoryError, match="No space left on the device of .*Free some"):
+    with pytest.raises(StateDirectoryError, match=r"No space left on the device of .*Free some"):
         cloud.start(state_directory=tmp_path)
 
     assert (len(machine.started), len(written)) == (started, started)
