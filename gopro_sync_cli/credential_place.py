@@ -6,6 +6,7 @@ that the stack's functions use; where one is typed or left in the environment, i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +19,6 @@ from gopro_sync.gopro.http import is_on_this_machine
 from gopro_sync_cli.stack import (
     DeployedStack,
     find_stack,
-    find_stack_of_secret,
     place_of,
     shown_names,
     stacks_of_ours,
@@ -64,10 +64,9 @@ def find_credential_place(
     owner = _owner(cloudformation, secret_id, is_address_known=gopro_api_base_url is not None)
     if owner is not None:
         return CredentialPlace(secret_id=secret_id, gopro_api_base_url=gopro_of_stack(owner, gopro_api_base_url))
-    if gopro_api_base_url is None:
-        raise ConfigurationError(_no_owner(cloudformation, secret_id))
-    _refuse_mixture(gopro_api_base_url, cloudformation.meta.endpoint_url)
-    return CredentialPlace(secret_id=secret_id, gopro_api_base_url=gopro_api_base_url)
+    url = gopro_api_base_url or ""
+    _refuse_mixture(url, cloudformation.meta.endpoint_url)
+    return CredentialPlace(secret_id=secret_id, gopro_api_base_url=url)
 
 
 def gopro_of_stack(stack: DeployedStack, given: str | None) -> str:
@@ -97,9 +96,13 @@ def gopro_of_stack(stack: DeployedStack, given: str | None) -> str:
 
 
 def _owner(cloudformation: CloudFormationClient, secret_id: str, *, is_address_known: bool) -> DeployedStack | None:
-    """Return the stack of a secret; None if it is none's, or if stacks are hidden and need not be known."""
+    """Return the stack of a secret; None if there is none yet, or stacks may not be seen, and it need not be known.
+
+    Raises:
+        ConfigurationError: the secret is not of any stack that there is, or its stack has to be known and cannot be.
+    """
     try:
-        return find_stack_of_secret(cloudformation, secret_id)
+        ours = stacks_of_ours(cloudformation)
     except ClientError as error:
         if code_of(error) not in _DENIED:
             raise
@@ -109,15 +112,18 @@ def _owner(cloudformation: CloudFormationClient, secret_id: str, *, is_address_k
             "These AWS credentials may not look up the stack of the secret (cloudformation:DescribeStacks), and so not "
             f"which GoPro it is for: allow it, or {_BOTH}"
         ) from error
+    owner = next((stack for stack in ours if stack.has_secret(secret_id)), None)
+    if owner is None and (ours or not is_address_known):
+        raise ConfigurationError(_no_owner(ours, secret_id, place_of(cloudformation)))
+    return owner
 
 
-def _no_owner(cloudformation: CloudFormationClient, secret_id: str) -> str:
-    ours = [f"{stack.name} with {stack.outputs[_SECRET_OUTPUT]}" for stack in stacks_of_ours(cloudformation)]
-    there = f"; there is {shown_names(ours)}" if ours else ", and there is no such stack"
-    return (
-        f"No stack of this system {place_of(cloudformation)} has the secret {secret_id!r}{there}: leave --secret-id "
-        f"out, or {_BOTH}"
-    )
+def _no_owner(ours: Sequence[DeployedStack], secret_id: str, place: str) -> str:
+    missing = f"No stack of this system {place} has the secret {secret_id!r}"
+    if not ours:
+        return f"{missing}, and there is no such stack: deploy one first (make deploy), or {_BOTH}"
+    there = [f"{stack.name} with {stack.outputs[_SECRET_OUTPUT]}" for stack in ours]
+    return f"{missing}; there is {shown_names(there)}: leave --secret-id out, and name the stack with --stack-name"
 
 
 def _refuse_mixture(gopro_api_base_url: str, aws_endpoint_url: str) -> None:

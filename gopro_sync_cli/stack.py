@@ -79,16 +79,6 @@ def find_stack(cloudformation: CloudFormationClient, stack_name: str, *needed: s
     return found
 
 
-def find_stack_of_secret(cloudformation: CloudFormationClient, secret_id: str) -> DeployedStack | None:
-    """Return the stack of this system that a secret belongs to; None if it is none's.
-
-    Args:
-        cloudformation: the client.
-        secret_id: name or ARN of the secret.
-    """
-    return next((stack for stack in stacks_of_ours(cloudformation) if stack.has_secret(secret_id)), None)
-
-
 def stacks_of_ours(cloudformation: CloudFormationClient) -> list[DeployedStack]:
     """Return every stack of this system in the client's account and region."""
     return [stack for stack in map(_deployed, _described(cloudformation)) if stack.is_ours]

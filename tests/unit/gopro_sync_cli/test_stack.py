@@ -104,11 +104,15 @@ def test_no_address_is_guessed_where_the_stack_does_not_say_one() -> None:
     assert place(old, given=GOPRO).gopro_api_base_url == GOPRO
 
 
-def test_a_secret_of_no_stack_needs_an_address_and_names_the_secrets_that_there_are() -> None:
-    account = Account(stack("film"))
-    message = refused(account, secret_id="gopro/credentials-dev")
+@pytest.mark.parametrize("given", [None, GOPRO])
+def test_a_secret_that_is_not_of_the_stacks_there_are_is_refused_with_those_that_are(given: str | None) -> None:
+    message = refused(Account(stack("film")), secret_id="gopro/credentials-dev", given=given)
     assert f"in eu-central-1 has the secret 'gopro/credentials-dev'; there is film with {SECRET}" in message
-    assert place(account, secret_id="by-hand", given=GOPRO).gopro_api_base_url == GOPRO
+
+
+def test_before_there_is_a_stack_a_secret_needs_an_address() -> None:
+    assert "no such stack: deploy one first (make deploy)" in refused(Account(), secret_id="by-hand")
+    assert place(Account(), secret_id="by-hand", given=GOPRO).gopro_api_base_url == GOPRO
 
 
 @pytest.mark.parametrize(("aws", "gopro"), [(LOCAL_AWS, GOPRO), (AWS, SIMULATOR)])
