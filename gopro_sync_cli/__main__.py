@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 it did not work, and stderr says why; 2 wrong usage; 130 i
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from typing import Annotated
@@ -314,6 +315,8 @@ def _description(credentials: Credentials) -> str:
 
 def main() -> None:
     """Run, and turn whatever goes wrong into one line."""
+    # The functions' code logs for CloudWatch, as JSON on standard output, where a person looks for what was asked for.
+    logging.disable()
     with ended_in_words("gopro-sync"):
         try:
             app(prog_name="gopro-sync")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import io
+import logging
 import os
 import re
 import stat
@@ -13,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from gopro_sync.telemetry.logs import logger
+from gopro_sync_cli import __main__ as command_line
 from gopro_sync_cli.command_end import ended_in_words
 
 ROOT = Path(__file__).parents[3]
@@ -111,3 +115,17 @@ def test_output_that_cannot_be_written_ends_without_a_trace(redirected: str, cod
         check=False,
     )
     assert (ended.returncode, ended.stderr) == (code, said)
+
+
+def test_the_lines_that_functions_log_for_cloudwatch_are_not_shown_to_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.StringIO()
+    logged = logging.StreamHandler(written)
+    shared = logging.getLogger("gopro-sync")
+    monkeypatch.setattr(logging.root.manager, "disable", logging.NOTSET)  # and so again afterwards
+    monkeypatch.setattr(command_line, "app", lambda **_: logger.warning("Once more"))
+    shared.addHandler(logged)
+    try:
+        command_line.main()
+    finally:
+        shared.removeHandler(logged)
+    assert written.getvalue() == ""
