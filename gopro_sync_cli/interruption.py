@@ -9,11 +9,17 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final, Self
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from gopro_sync_cli.exit_codes import ExitCode
+
+_CODES: Final = {
+    signal.SIGINT: ExitCode.INTERRUPTED,
+    signal.SIGTERM: ExitCode.TERMINATED,
+    signal.SIGHUP: ExitCode.TERMINAL_LOST,
+}
 
 
 class Interruptions:
-    """Turns each of the three signals into a SystemExit with 128 plus its number, as shells count it.
+    """Turn each of the three signals into a SystemExit with 128 plus its number, as shells count it.
 
     Use as a context manager, in the main thread. A signal that is ignored (nohup, a script's background job) stays so.
     """
@@ -21,10 +27,10 @@ class Interruptions:
     def __init__(self) -> None:
         self._handlers_before: dict[signal.Signals, Any] = {}
         self._are_kept_back = False
-        self._first: int | None = None
+        self._first: signal.Signals | None = None
 
     def __enter__(self) -> Self:
-        for number in _SIGNALS:
+        for number in _CODES:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._handlers_before[number] = signal.signal(number, self._receive)
         return self
@@ -34,7 +40,7 @@ class Interruptions:
             signal.signal(number, handler)
         if isinstance(error, OSError) and error.errno == errno.EIO:
             # What was said did not reach the terminal any more: it is lost, only its signal is still on its way.
-            raise SystemExit(128 + signal.SIGHUP) from error
+            raise SystemExit(ExitCode.TERMINAL_LOST) from error
 
     @contextmanager
     def kept_back(self) -> Iterator[None]:
@@ -63,10 +69,10 @@ class Interruptions:
             SystemExit: there was one.
         """
         if self._first is not None:
-            raise SystemExit(128 + self._first)
+            raise SystemExit(_CODES[self._first])
 
     def _receive(self, number: int, _frame: FrameType | None) -> None:
         if self._first is None:
-            self._first = number
+            self._first = signal.Signals(number)
         if not self._are_kept_back:
             self.take_effect()

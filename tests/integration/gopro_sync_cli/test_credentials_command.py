@@ -16,9 +16,10 @@ import pytest
 from moto import mock_aws
 from typer.testing import CliRunner, Result
 
-from gopro_sync.errors import GoProSyncError
+from gopro_sync.gopro.http import RetryPolicy
 from gopro_sync.gopro.session.credentials import Credentials, CredentialStore
 from gopro_sync_cli import __main__ as command_line
+from gopro_sync_cli import credential_update
 from local.simulator import Library, Simulator
 
 ROOT = Path(__file__).parents[3]
@@ -31,11 +32,12 @@ class Setting:
 
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
+        self.api_url = simulator.api_url
         self.client = boto3.client("secretsmanager", region_name="eu-central-1")
         self.arn = self.client.create_secret(Name="gopro/credentials")["ARN"]
 
     def run(self, *arguments: str, text: str = "") -> Result:
-        options = ["--secret-id", self.arn, "--gopro-api-base-url", self.simulator.api_url]
+        options = ["--secret-id", self.arn, "--gopro-api-base-url", self.api_url]
         return CliRunner().invoke(command_line.app, ["credentials", *arguments, *options], input=text)
 
     def stored(self) -> dict[str, Any]:
@@ -113,26 +115,30 @@ def test_that_another_account_is_meant_is_written_by_its_own_option_only(setting
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("given", "message", "code"),
     [
-        ({**LOGIN, "password": "fake-wrong"}, "GoPro refuses the e-mail address and password"),
-        ({**LOGIN, "client_secret": "fake-wrong"}, "client_id and client_secret"),
-        ({"username": "me@example.com", "password": "fake-wrong"}, "lacks client_id and client_secret"),
-        ({"auth_token": "fake-wrong"}, "GoPro does not accept this token. Nothing was stored"),
-        ({"auth_token": "fake-wrong\n"}, "line break"),
+        ({**LOGIN, "password": "fake-wrong"}, "GoPro refuses the e-mail address and password", 3),
+        ({**LOGIN, "client_secret": "fake-wrong"}, "client_id and client_secret", 1),
+        ({"username": "me@example.com", "password": "fake-wrong"}, "lacks client_id and client_secret", 1),
+        ({"auth_token": "fake-wrong"}, "GoPro does not accept this token. Nothing was stored", 3),
+        ({"auth_token": "fake-wrong\n"}, "line break", 1),
         (
             {"refresh_token": "fake-wrong", "client_id": "fake-client-id", "client_secret": "fake-client-secret"},
             "refresh token",
+            3,
         ),
-        ({}, "holds no credential"),
+        ({}, "holds no credential", 2),
     ],
 )
-def test_what_gopro_does_not_accept_is_not_stored(setting: Setting, given: dict[str, str], message: str) -> None:
+def test_what_gopro_does_not_accept_is_not_stored(
+    setting: Setting, given: dict[str, str], message: str, code: int
+) -> None:
     setting.client.put_secret_value(SecretId=setting.arn, SecretString=json.dumps({"auth_token": "old"}))
     result = setting.run("set", "--stdin", text=json.dumps(given))
-    assert isinstance(result.exception, GoProSyncError)
-    assert message in result.exception.message
-    assert "fake-wrong" not in str(result.exception)
+    assert result.exit_code == code
+    said = result.output + getattr(result.exception, "message", "")
+    assert message in said
+    assert "fake-wrong" not in said
     assert setting.stored() == {"auth_token": "old"}
 
 
@@ -141,7 +147,20 @@ def test_check_says_whether_gopro_accepts_what_is_stored(setting: Setting) -> No
     setting.client.put_secret_value(SecretId=setting.arn, SecretString=json.dumps({"auth_token": token}))
     assert "GoPro accepts the session" in setting.run("check").output
     setting.client.put_secret_value(SecretId=setting.arn, SecretString=json.dumps({"auth_token": "fake-wrong"}))
-    assert isinstance(setting.run("check").exception, GoProSyncError)
+    assert setting.run("check").exit_code == 3
+
+
+def test_a_check_that_gopro_does_not_answer_is_told_from_one_that_it_refuses(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credential_update, "_PATIENCE", RetryPolicy(attempts=1, longest_pause_seconds=0))
+    setting.client.put_secret_value(SecretId=setting.arn, SecretString=json.dumps({"auth_token": "fake"}))
+    setting.api_url = "http://127.0.0.1:9"  # nobody listens there
+
+    result = setting.run("check")
+
+    assert result.exit_code == 4
+    assert "gopro-sync: " in result.stderr
 
 
 def test_the_command_as_it_is_typed_says_what_is_wrong_in_one_line() -> None:
@@ -154,7 +173,7 @@ def test_the_command_as_it_is_typed_says_what_is_wrong_in_one_line() -> None:
         text=True,
         check=False,
     )
-    assert (result.returncode, result.stdout) == (1, "")
+    assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == "gopro-sync: There is nothing on standard input.\n"
 
 
