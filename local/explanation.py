@@ -1,26 +1,32 @@
-"""Telling a person why a run was not what they wanted."""
+"""Tell a person what came of a run."""
 
 from __future__ import annotations
 
-from rich.console import Console
+from collections.abc import Iterator
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from gopro_sync_cli.exit_codes import ExitCode
+from gopro_sync_cli.terminal_output import VerbatimConsole
 from local.cloud import Cloud
 from local.running import Execution, failed_videos
 
 
-def explain(cloud: Cloud, execution: Execution, screen: Console) -> None:
-    """Says what ended the execution, and what the tracker knows of each video that failed in it."""
-    ended = (
-        "Not every video was archived" if execution.status == "SUCCEEDED" else f"The execution ended {execution.status}"
-    )
-    screen.print(f"{ended}.", style="bold red")
-    if execution.error:
-        screen.print(f"{execution.error}: {execution.cause or 'no cause was given'}", markup=False, highlight=False)
-    for video in failed_videos(cloud, execution):
-        screen.print(
-            f"  {video.filename} ({video.media_id}): {video.error}: {video.message}", markup=False, highlight=False
-        )
-    deferred = (execution.output or {}).get("deferred", 0)
-    if deferred:
-        screen.print(f"  {deferred} videos are left for the next run", highlight=False)
-    screen.print(f"  {execution.arn}", markup=False, highlight=False)
+def explain(cloud: Cloud, execution: Execution, screen: VerbatimConsole) -> None:
+    """Print the verdict, and of a run that was not good what the tracker has of each video that failed in it."""
+    verdict = execution.verdict
+    screen.print(verdict.headline, style=verdict.colour)
+    for line in verdict.lines:
+        screen.print(f"  {line}")
+    if verdict.code is not ExitCode.DONE:
+        for line in _failed(cloud, execution):
+            screen.print(f"  {line}")
+        screen.print(f"  {execution.arn}")
+
+
+def _failed(cloud: Cloud, execution: Execution) -> Iterator[str]:
+    try:
+        for video in failed_videos(cloud, execution):
+            yield f"{video.filename} ({video.media_id}): {video.error}: {video.message}"
+    except (BotoCoreError, ClientError) as error:
+        yield f"Which videos failed could not be read from the table: {error}"

@@ -50,7 +50,7 @@ def _ends_with(monkeypatch: pytest.MonkeyPatch, output: dict[str, Any]) -> list[
         return Execution(arn="arn", status="SUCCEEDED", output=output, error=None, cause=None, duration_seconds=1)
 
     monkeypatch.setattr(command_line, "run_state_machine", run)
-    monkeypatch.setattr(command_line, "explain", lambda *_: None)
+    monkeypatch.setattr("local.explanation.failed_videos", lambda *_: iter(()))
     return inputs
 
 
@@ -171,13 +171,26 @@ def test_run_prints_the_output_as_json_and_exits_0_when_every_video_was_archived
 
 
 @pytest.mark.usefixtures("here")
-def test_run_exits_1_when_a_video_was_not_archived(monkeypatch: pytest.MonkeyPatch) -> None:
-    _ends_with(monkeypatch, {"synced": 3, "failed": 1, "deferred": 0})
+@pytest.mark.parametrize(
+    ("output", "code", "says"),
+    [
+        ({"synced": 3, "failed": 1, "deferred": 0, "failures": {"IntegrityError": 1}}, 3, "1 video failed"),
+        ({"synced": 3, "failed": 0, "deferred": 2}, 0, "2 videos left for the next run"),
+        ({"synced": 0, "failed": 0, "deferred": 0, "postponed": 4}, 0, "4 videos postponed"),
+        ({"synced": 3, "failed": 0, "deferred": 0, "listing_gap": {"stated": 9, "shown": 7}}, 4, "GoPro counts 9"),
+        ({"status": "DRY_RUN", "videos": 7, "bytes": 5_000_000}, 0, "a run would archive 7 videos, 5.0 MB"),
+    ],
+)
+def test_run_ends_with_the_code_of_what_came_of_it_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, output: dict[str, Any], code: int, says: str
+) -> None:
+    _ends_with(monkeypatch, output)
 
     result = _run("run")
 
-    assert result.exit_code == 1
-    assert json.loads(result.stdout)["failed"] == 1
+    assert result.exit_code == code
+    assert json.loads(result.stdout) == output
+    assert says in result.stderr
 
 
 @pytest.mark.usefixtures("here")
@@ -198,7 +211,7 @@ def test_run_refuses_an_input_that_is_no_json_object(tmp_path: Path, content: st
 
     result = _run("run", "--input", str(file))
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert problem in result.stderr
 
 
