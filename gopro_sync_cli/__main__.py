@@ -98,15 +98,10 @@ def set_credentials(
 
     It is never an argument, since other programs can read those.
     """  # noqa: D301 - the help keeps the lines of a paragraph that begins with this character
-    try:
-        given = credential_input.read(sys.stdin) if stdin else credential_input.ask()
-    except credential_input.InputError as error:
-        _end(error, ExitCode.WRONG_USE)
-    with (
-        _as_a_check(*_GOPRO_SAYS_NO),
-        open_update(secret_id, region=region, gopro_api_base_url=gopro_api_base_url) as update,
-    ):
-        stored = update.store(given, is_another_account=another_account)
+    with Interruptions(), _as_a_check(*_GOPRO_SAYS_NO):
+        given = _given(stdin=stdin)
+        with open_update(secret_id, region=region, gopro_api_base_url=gopro_api_base_url) as update:
+            stored = update.store(given, is_another_account=another_account)
     _output.print(f"Stored. {_description(stored)}")
     _output.print("The next run uses it; nothing else is to be done.")
 
@@ -129,6 +124,7 @@ def check_credentials(
 ) -> None:
     """Say what the secret holds and whether GoPro accepts its session. Changes nothing."""
     with (
+        Interruptions(),
         _as_a_check(*_GOPRO_SAYS_NO),
         open_update(secret_id, region=region, gopro_api_base_url=gopro_api_base_url) as update,
     ):
@@ -326,6 +322,13 @@ def forecast_cost(
     if saving := cost.saving(forecast):
         _output.print(saving)
     _output.print(f"Prices looked up on {forecast.prices_date}; docs/cost.md has their sources.")
+
+
+def _given(*, stdin: bool) -> Credentials:
+    try:
+        return credential_input.read(sys.stdin) if stdin else credential_input.ask()
+    except credential_input.InputError as error:
+        _end(error, ExitCode.WRONG_USE)
 
 
 def _description(credentials: Credentials) -> str:

@@ -31,7 +31,7 @@ _WIDEST_HELP: Final = 120  # columns
 
 def shown(text: str) -> str:
     """Return the text with each character that a terminal would obey spelled out as Python would spell it."""
-    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), text)
+    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text.replace("\r\n", "\n"))
 
 
 class VerbatimConsole(Console):

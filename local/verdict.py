@@ -30,9 +30,9 @@ _BROKE: Final = frozenset(
 _INPUT_REFUSED: Final = "InvalidEventError"
 _COUNTED_BUT_NOT_READ: Final = "malformed"
 _LATER: Final = {
-    "not_ready": "GoPro is still at work on",
-    "unknown_state": "GoPro gives a state that is not known to",
-    "unknown_type": "GoPro gives a type that is not known to",
+    "not_ready": "GoPro is still at work on it",
+    "unknown_state": "its state is one that this version does not know",
+    "unknown_type": "its type is one that this version does not know",
 }
 _BYTES_PER_MEGABYTE: Final = 1e6
 
@@ -143,7 +143,8 @@ class _Run:
 
     def failures(self) -> Iterator[str]:
         if failed := self.count("failed"):
-            yield f"{_videos(failed)} failed, {_by_error(self.output.get('failures'))}; tried again automatically."
+            errors = _by_error(self.output.get("failures"))
+            yield f"{_videos(failed)} failed ({errors}); tried again automatically when due."
         if gone := self.count("gone"):
             names = self._named("gone_videos", "filename")
             yield f"{_videos(gone)} gone at GoPro before all of it was archived: {names}"
@@ -182,11 +183,11 @@ class _Run:
 
     def remarks(self) -> Iterator[str]:
         if filtered := self.count("filtered"):
-            yield f"{_videos(filtered)} not archived that this run was not asked for."
+            yield f"Left out, since this run was not asked for them: {_videos(filtered)}."
         skipped = self._skipped()
         for reason, words in _LATER.items():
             if count := skipped.get(reason, 0):
-                yield f"{words} {_items(count)} ({reason}): archived by a later run, if it can be."
+                yield f"Not archived yet, since {words}: {_items(count)} ({reason})."
         others = {reason: count for reason, count in skipped.items() if reason not in {*_LATER, _COUNTED_BUT_NOT_READ}}
         if others:
             yield f"Not videos of the camera: {', '.join(f'{count} {reason}' for reason, count in others.items())}."
@@ -209,7 +210,7 @@ def _named(rows: Sequence[Mapping[str, Any]], why: str) -> str:
 
 def _by_error(failures: object) -> str:
     counts = failures if isinstance(failures, Mapping) else {}
-    return ", ".join(f"{error} {count}" for error, count in counts.items()) or "for a reason that the run does not say"
+    return ", ".join(f"{error}: {count}" for error, count in counts.items()) or "the run does not say why"
 
 
 def _videos(count: int) -> str:

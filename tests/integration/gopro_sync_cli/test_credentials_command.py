@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import boto3
 import httpx
 import pytest
+import typer
 from moto import mock_aws
 from typer.testing import CliRunner, Result
 
@@ -188,3 +190,16 @@ def test_no_credential_can_be_an_argument() -> None:
     )
     assert result.returncode == 2
     assert "No such option: --password" in result.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_an_interruption_at_a_question_stores_nothing(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> str:
+        signal.raise_signal(number)
+        return "1"
+
+    monkeypatch.setattr(typer, "prompt", interrupted)
+
+    assert setting.run("set").exit_code == code

@@ -131,6 +131,7 @@ def test_what_may_be_in_a_name_stays() -> None:
     name = "Grüße, 日本語 🏂 \\x1b.MP4"
 
     assert shown(name) == name
+    assert shown("one\r\ntwo\n") == "one\ntwo\n"
 
 
 @pytest.mark.parametrize("app", [command_line.app, local_command_line.app], ids=["gopro-sync", "local"])

@@ -103,8 +103,11 @@ def test_what_could_not_be_checked_is_neither_archived_nor_failed(changes: dict[
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"failed": 1, "synced": 6, "failures": {"IntegrityError": 1}}, "1 video failed, IntegrityError 1"),
-        ({"failed": 2, "failures": {"A": 1, "B": 1}, "listing_gap": _GAP, "deferred": 3}, "2 videos failed, A 1, B 1"),
+        ({"failed": 1, "synced": 6, "failures": {"IntegrityError": 1}}, "1 video failed (IntegrityError: 1)"),
+        (
+            {"failed": 2, "failures": {"A": 1, "B": 1}, "listing_gap": _GAP, "deferred": 3},
+            "2 videos failed (A: 1, B: 1)",
+        ),
         ({"gone": 1, "gone_videos": _NAMED}, "m1 (GX.MP4)"),
         (
             {"unavailable": 1, "unavailable_videos": [{"media_id": "m9", "reason": "not_in_library"}]},
