@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
 
 from gopro_sync.errors import TrackerError
 from gopro_sync.table.acceptance import accept_incomplete, objection_to_accepting
 from gopro_sync.table.tracker import Tracker, TrackerRecord
 from gopro_sync.values.timestamps import now_utc
 from gopro_sync_cli.exit_codes import ExitCode
+from gopro_sync_cli.terminal_output import VerbatimConsole
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -37,8 +37,8 @@ class Acceptance:
         table_name: str,
         *,
         caller: Callable[[], str],
-        output: Console,
-        errors: Console,
+        output: VerbatimConsole,
+        errors: VerbatimConsole,
     ) -> None:
         self._dynamodb = dynamodb
         self._table_name = table_name

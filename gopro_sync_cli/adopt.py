@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import boto3
 import typer
-from rich.console import Console
 
 from gopro_sync.errors import ConfigurationError
 from gopro_sync_cli.adoption import Adoption, AdoptionError, Plan, Step
@@ -21,7 +20,7 @@ from gopro_sync_cli.exit_codes import ExitCode
 from gopro_sync_cli.kept import Account, Found
 from gopro_sync_cli.sam_profile import read_profile
 from gopro_sync_cli.template import KeptResource, Template
-from gopro_sync_cli.terminal_output import working
+from gopro_sync_cli.terminal_output import VerbatimConsole, working
 
 REPOSITORY: Final = Path(__file__).parents[1]
 _IMPORTS: Final = frozenset({Step.IMPORT, Step.DELETE_FAILED_STACK_AND_IMPORT})
@@ -51,7 +50,9 @@ class Adopt:
         ConfigurationError: the profile cannot be used, or no region is known.
     """
 
-    def __init__(self, folder: Path, *, config_env: str, region: str | None, output: Console, errors: Console) -> None:
+    def __init__(
+        self, folder: Path, *, config_env: str, region: str | None, output: VerbatimConsole, errors: VerbatimConsole
+    ) -> None:
         self._folder = folder
         self._profile = read_profile(folder, config_env)
         self._config_env = config_env

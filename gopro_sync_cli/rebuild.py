@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 import boto3
 import typer
 from botocore.config import Config
-from rich.console import Console
 from rich.progress import Progress, TimeElapsedColumn
 
 from gopro_sync.archive.bucket_writer import BucketWriter, storage_pool
@@ -31,7 +30,7 @@ from gopro_sync_cli.bucket_inventory import ASKED_AT_ONCE, Inventory, take_inven
 from gopro_sync_cli.exit_codes import ExitCode
 from gopro_sync_cli.rebuild_plan import Plan, is_of_another_library, plan_records
 from gopro_sync_cli.stack import stack_outputs
-from gopro_sync_cli.terminal_output import VerbatimColumn
+from gopro_sync_cli.terminal_output import VerbatimColumn, VerbatimConsole
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -84,8 +83,8 @@ class Rebuild:
         places: Places,
         *,
         caller: Callable[[], str],
-        output: Console,
-        errors: Console,
+        output: VerbatimConsole,
+        errors: VerbatimConsole,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._places = places
@@ -243,7 +242,7 @@ class _Writes:
 
 @contextmanager
 def open_rebuild(
-    stack_name: str, *, region: str | None, gopro_api_base_url: str, output: Console, errors: Console
+    stack_name: str, *, region: str | None, gopro_api_base_url: str, output: VerbatimConsole, errors: VerbatimConsole
 ) -> Iterator[Rebuild]:
     """Make the clients, and close them afterwards.
 

@@ -23,7 +23,6 @@ import typer
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
-from rich.console import Console
 
 from gopro_sync.aws.answers import code_of
 from gopro_sync.errors import GoProSyncError
@@ -44,7 +43,7 @@ from gopro_sync_cli.exit_codes import ExitCode
 from gopro_sync_cli.held_messages import HIDDEN_SECONDS, HeldMessages, Remainder
 from gopro_sync_cli.interruption import Interruptions
 from gopro_sync_cli.stack import execution_arn
-from gopro_sync_cli.terminal_output import working
+from gopro_sync_cli.terminal_output import VerbatimConsole, working
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -101,8 +100,8 @@ class Redrive:
         state_machine_arn: str,
         archived: Callable[[Sequence[str]], Collection[str]],
         interruptions: Interruptions,
-        output: Console,
-        errors: Console,
+        output: VerbatimConsole,
+        errors: VerbatimConsole,
     ) -> None:
         self._sqs = sqs
         self._step_functions = step_functions

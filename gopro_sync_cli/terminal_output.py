@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TextIO
 
 import typer
 from rich.console import Console
@@ -43,7 +43,7 @@ class VerbatimConsole(Console):
         return super().render_str(shown(text), **asked)
 
 
-def output_console(file: io.TextIOBase | None = None, *, width: int | None = None) -> VerbatimConsole:
+def output_console(file: TextIO | None = None, *, width: int | None = None) -> VerbatimConsole:
     """Return the console for what was asked for: standard output.
 
     Args:
@@ -67,7 +67,7 @@ def print_document(text: str) -> None:
     typer.echo(text)
 
 
-def print_table(console: Console, table: Table) -> None:
+def print_table(console: VerbatimConsole, table: Table) -> None:
     """Print a table, none of whose cells is folded or cut; where the terminal is too narrow for it, a line for each.
 
     Args:
@@ -92,7 +92,7 @@ def print_table(console: Console, table: Table) -> None:
 
 
 @contextmanager
-def working(console: Console, text: str) -> Iterator[Callable[[str], None]]:
+def working(console: VerbatimConsole, text: str) -> Iterator[Callable[[str], None]]:
     """Show in a terminal that something is going on, and what; gives what is called with each later text."""
     with console.status(Text(shown(text))) as status:
         yield lambda later: status.update(Text(shown(later)))

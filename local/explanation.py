@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -10,23 +12,41 @@ from gopro_sync_cli.exit_codes import ExitCode
 from gopro_sync_cli.terminal_output import VerbatimConsole
 from local.cloud import Cloud
 from local.running import Execution, failed_videos
+from local.videos_left import videos_left
+
+_MOST_NAMED: Final = 20
 
 
 def explain(cloud: Cloud, execution: Execution, screen: VerbatimConsole) -> None:
-    """Print the verdict, and of a run that was not good what the tracker has of each video that failed in it."""
+    """Print the verdict, and name what failed in the run, or what it left, by what the tracker has of each video."""
     verdict = execution.verdict
     screen.print(verdict.headline, style=verdict.colour)
     for line in verdict.lines:
         screen.print(f"  {line}")
     if verdict.code is not ExitCode.DONE:
-        for line in _failed(cloud, execution):
+        for line in _read(_failed(cloud, execution)):
             screen.print(f"  {line}")
         screen.print(f"  {execution.arn}")
+    elif not verdict.is_all:
+        for line in _read(_left(cloud)):
+            screen.print(f"  {line}")
+
+
+def _read(lines: Iterable[str]) -> Iterator[str]:
+    try:
+        yield from lines
+    except (BotoCoreError, ClientError) as error:
+        yield f"Which videos these are could not be read from the table: {error}"
 
 
 def _failed(cloud: Cloud, execution: Execution) -> Iterator[str]:
-    try:
-        for video in failed_videos(cloud, execution):
-            yield f"{video.filename} ({video.media_id}): {video.error}: {video.message}"
-    except (BotoCoreError, ClientError) as error:
-        yield f"Which videos failed could not be read from the table: {error}"
+    for video in failed_videos(cloud, execution):
+        yield f"{video.filename} ({video.media_id}): {video.error}: {video.message}"
+
+
+def _left(cloud: Cloud) -> Iterator[str]:
+    videos = iter(videos_left(cloud))
+    for video in islice(videos, _MOST_NAMED):
+        yield str(video)
+    if more := sum(1 for _ in videos):
+        yield f"and {more:,} more"

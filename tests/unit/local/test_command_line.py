@@ -51,6 +51,7 @@ def _ends_with(monkeypatch: pytest.MonkeyPatch, output: dict[str, Any]) -> list[
 
     monkeypatch.setattr(command_line, "run_state_machine", run)
     monkeypatch.setattr("local.explanation.failed_videos", lambda *_: iter(()))
+    monkeypatch.setattr("local.explanation.videos_left", lambda _cloud: ())
     return inputs
 
 
