@@ -100,7 +100,7 @@ class Acceptance:
         self._errors.print(f"{media_id}: not accepted. {why}.")
 
     def _say(self, line: str) -> None:
-        self._output.print(line)
+        self._output.print_line(line)
 
 
 def _figures(record: TrackerRecord) -> str:

@@ -184,4 +184,4 @@ class Adopt:
         self._show(f"Waiting for {waited_for}")
 
     def _say(self, line: str) -> None:
-        self._output.print(line)
+        self._output.print_line(line)

@@ -150,7 +150,7 @@ class Rebuild:
 
     def _tell(self, inventory: Inventory, plan: Plan) -> None:
         for remark in plan.remarks:
-            self._errors.print(remark)
+            self._errors.print_line(remark)
         size_bytes = sum(found.file.size_bytes for found in inventory.found)
         self._say(
             f"In the bucket: {len(inventory.found)} chapters, {size_bytes / 1e9:.1f} GB; "
@@ -195,7 +195,7 @@ class Rebuild:
             yield lambda count: display.update(task, completed=count)
 
     def _say(self, line: str) -> None:
-        self._output.print(line)
+        self._output.print_line(line)
 
 
 class _Writes:

@@ -157,7 +157,7 @@ class Redrive:
         if not letters.videos:
             self._end_without_videos(held, letters)
         for error, count in Counter(video.error for video in letters.videos.values()).most_common():
-            self._say(f"  {count:5}  {_printable(error)}")
+            self._say(f"  {count:5}  {_shortened(error)}")
         if letters.end is End.ENOUGH:
             self._say(f"More than {MOST_VIDEOS:,} videos failed; the rest stays in the queue for the next redrive.")
         if letters.end is End.OUT_OF_TIME:
@@ -251,10 +251,10 @@ class Redrive:
             yield before_each_call
 
     def _say(self, line: str) -> None:
-        self._output.print(line)
+        self._output.print_line(line)
 
     def _warn(self, line: str) -> None:
-        self._errors.print(line)
+        self._errors.print_line(line)
 
     def _say_not_put_back(self, remainder: Remainder, seconds: int) -> None:
         self._warn(
@@ -318,7 +318,5 @@ def _counted(count: int, one: str, several: str) -> str:
     return f"{count:,} {one if count == 1 else several}"
 
 
-def _printable(text: str) -> str:
-    """Return what a terminal can be given: no control characters, and not too long."""
-    shown = "".join(character if character.isprintable() else "?" for character in text[:_LONGEST_ERROR_SHOWN])
-    return shown if len(text) <= _LONGEST_ERROR_SHOWN else f"{shown}..."
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_ERROR_SHOWN else f"{text[:_LONGEST_ERROR_SHOWN]}..."

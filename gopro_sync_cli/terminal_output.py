@@ -42,6 +42,10 @@ class VerbatimConsole(Console):
         asked: dict[str, Any] = options | {"emoji": False, "markup": False, "highlight": False, "highlighter": None}
         return super().render_str(shown(text), **asked)
 
+    def print_line(self, text: str, *, style: str | None = None) -> None:
+        """Print one line: a line feed in it, such as in a name that would forge a line of ours, is spelled out too."""
+        self.print(text.replace("\n", "\\n"), style=style)
+
 
 def output_console(file: TextIO | None = None, *, width: int | None = None) -> VerbatimConsole:
     """Return the console for what was asked for: standard output.
@@ -86,9 +90,10 @@ def print_table(console: VerbatimConsole, table: Table) -> None:
     headings = [column.header for column in table.columns]
     console.print(table.title or "")
     for row, cells in zip(table.rows, zip(*(column.cells for column in table.columns), strict=True), strict=True):
-        console.print(cells[0], style=row.style)
+        style = None if row.style is None else str(row.style)
+        console.print_line(str(cells[0]), style=style)
         for heading, cell in zip(headings[1:], cells[1:], strict=True):
-            console.print(f"  {heading}: {cell}", style=row.style)
+            console.print_line(f"  {heading}: {cell}", style=style)
 
 
 @contextmanager

@@ -127,7 +127,7 @@ def _print_table(screen: VerbatimConsole, files: Sequence[CheckedFile], skipped:
         )
     print_table(screen, table)
     for item in skipped:
-        screen.print(f" skipped: {item.filename}: {item.reason}")
+        screen.print_line(f" skipped: {item.filename}: {item.reason}")
 
 
 def _match(file: CheckedFile) -> str:

@@ -22,14 +22,14 @@ def explain(cloud: Cloud, execution: Execution, screen: VerbatimConsole) -> None
     verdict = execution.verdict
     screen.print(verdict.headline, style=verdict.colour)
     for line in verdict.lines:
-        screen.print(f"  {line}")
+        screen.print_line(f"  {line}")
     if verdict.code is not ExitCode.DONE:
         for line in _read(_failed(cloud, execution)):
-            screen.print(f"  {line}")
-        screen.print(f"  {execution.arn}")
+            screen.print_line(f"  {line}")
+        screen.print_line(f"  {execution.arn}")
     elif not verdict.is_all:
         for line in _read(_left(cloud)):
-            screen.print(f"  {line}")
+            screen.print_line(f"  {line}")
 
 
 def _read(lines: Iterable[str]) -> Iterator[str]:

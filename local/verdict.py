@@ -155,7 +155,8 @@ class _Run:
     def unchecked(self) -> Iterator[str]:
         gap = self.output.get("listing_gap")
         if isinstance(gap, Mapping):
-            yield f"GoPro counts {gap.get('stated')} items and shows {gap.get('shown')}: nobody knows the others."
+            stated, there = gap.get("stated"), gap.get("shown")
+            yield f"GoPro counts {stated} items and shows {there}: the others could not be checked."
         if count := self.count("unrecordable"):
             named = self._named("unrecordable_videos", "reason")
             yield f"{_videos(count)} left out, whose record cannot be written or read: {named}"

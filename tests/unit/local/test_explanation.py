@@ -49,12 +49,14 @@ def test_what_is_left_is_named_up_to_twenty(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_what_failed_is_named_with_its_error_and_the_execution(monkeypatch: pytest.MonkeyPatch) -> None:
-    failed = FailedVideo(media_id="m1", filename="[bold]\x1b[2J:secret:.MP4", error="IntegrityError", message="Why")
+    failed = FailedVideo(
+        media_id="m1", filename="[bold]\x1b[2J:secret:\nAll is archived.MP4", error="IntegrityError", message="Why"
+    )
     monkeypatch.setattr(explanation, "failed_videos", lambda *_: iter([failed]))
 
     lines = _explained({"failed": 1, "deferred": 0, "failures": {"IntegrityError": 1}})
 
-    assert "  [bold]\\x1b[2J:secret:.MP4 (m1): IntegrityError: Why" in lines
+    assert "  [bold]\\x1b[2J:secret:\\nAll is archived.MP4 (m1): IntegrityError: Why" in lines
     assert lines[-1].endswith(":execution:gopro-sync-orchestrator-local:secret:x")
 
 
