@@ -340,7 +340,7 @@ def _description(credentials: Credentials) -> str:
 
 @contextmanager
 def _as_a_check(*findings: type[Exception]) -> Iterator[None]:
-    """End with what a check has found, or with that it could not be made; anything else goes on leaving."""
+    """End with what a check has found, or with that it could not be made; any other error passes through."""
     try:
         yield
     except findings as error:

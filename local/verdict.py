@@ -139,7 +139,7 @@ class _Run:
             return "The library holds no video to archive."
         asked = total - self.count("filtered")
         whose = "" if asked == total else " that this run was asked for"
-        return f"All is archived: {_videos(asked)}{whose}, {now} in this run."
+        return f"Everything is archived: {_videos(asked)}{whose}, {now} of them in this run."
 
     def failures(self) -> Iterator[str]:
         if failed := self.count("failed"):
@@ -147,10 +147,10 @@ class _Run:
             yield f"{_videos(failed)} failed ({errors}); tried again automatically when due."
         if gone := self.count("gone"):
             names = self._named("gone_videos", "filename")
-            yield f"{_videos(gone)} gone at GoPro before all of it was archived: {names}"
+            yield f"{_videos_are(gone)} gone at GoPro, and not archived in full: {names}"
         refused = [row for row in self._rows("unavailable_videos") if row.get("reason") not in _LATER]
         if refused:
-            yield f"Asked for and not to be had: {_named(refused, 'reason')}"
+            yield f"Asked for, but not available: {_named(refused, 'reason')}"
 
     def unchecked(self) -> Iterator[str]:
         gap = self.output.get("listing_gap")
@@ -159,7 +159,7 @@ class _Run:
             yield f"GoPro counts {stated} items and shows {there}: the others could not be checked."
         if count := self.count("unrecordable"):
             named = self._named("unrecordable_videos", "reason")
-            yield f"{_videos(count)} left out, whose record cannot be written or read: {named}"
+            yield f"{_videos_are(count)} left out, since the record cannot be written or read: {named}"
         if count := self._skipped().get(_COUNTED_BUT_NOT_READ, 0):
             yield f"{_items(count)} of the listing cannot be read (malformed)."
 
@@ -168,19 +168,20 @@ class _Run:
         # A dry run calls remaining what a run calls deferred.
         left = self.count("deferred") + self.count("remaining") - held
         if held:
-            yield f"{_videos(held)} being archived by another run at this moment."
+            yield f"{_videos_are(held)} being archived by another run."
         if left > 0:
-            yield f"{_videos(left)} left for the next run: this one had no more time, or may not take more."
+            yield f"{_videos_are(left)} left for the next run: this one had no more time, or may not take more."
         if postponed := self.count("postponed"):
             yield (
-                f"{_videos(postponed)} postponed: failed in an earlier run, and tried again automatically when due. "
-                'A run with the input {"redrive": true} tries them now.'
+                f"{_videos_are(postponed)} postponed after a failure in an earlier run, and tried again when due. "
+                'A run with the input {"redrive": true} does so now.'
             )
-        if count := self.count("waiting_in_vain"):
+        if self.count("waiting_in_vain"):
             named = self._named("waiting_in_vain_videos", "type")
-            yield f"{_items(count)} waiting in vain, of a type that is not known: {named}"
+            yield f"Waiting for too long, of a type that this version does not know: {named}"
         if count := self.count("found_without_record"):
-            yield f"{_videos(count)} in the bucket without a record: ./gopro-sync rebuild writes the records again."
+            missing = f"{_videos_are(count)} in the bucket but not in the table"
+            yield f"{missing}: ./gopro-sync rebuild writes the records again."
 
     def remarks(self) -> Iterator[str]:
         if filtered := self.count("filtered"):
@@ -216,6 +217,10 @@ def _by_error(failures: object) -> str:
 
 def _videos(count: int) -> str:
     return f"{count:,} video{'' if count == 1 else 's'}"
+
+
+def _videos_are(count: int) -> str:
+    return f"{_videos(count)} {'is' if count == 1 else 'are'}"
 
 
 def _items(count: int) -> str:

@@ -138,9 +138,9 @@ def test_what_gopro_does_not_accept_is_not_stored(
     setting.client.put_secret_value(SecretId=setting.arn, SecretString=json.dumps({"auth_token": "old"}))
     result = setting.run("set", "--stdin", text=json.dumps(given))
     assert result.exit_code == code
-    said = result.output + getattr(result.exception, "message", "")
-    assert message in said
-    assert "fake-wrong" not in said
+    printed = result.output + getattr(result.exception, "message", "")
+    assert message in printed
+    assert "fake-wrong" not in printed
     assert setting.stored() == {"auth_token": "old"}
 
 

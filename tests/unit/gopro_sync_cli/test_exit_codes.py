@@ -44,10 +44,10 @@ def test_the_documents_show_the_table_of_the_code() -> None:
     ],
 )
 def test_every_command_with_codes_of_its_own_names_them_in_its_help(app: Any, command: tuple[str, ...]) -> None:
-    told = CliRunner().invoke(app, [*command, "--help"]).stdout.split("Exit codes:")[1]
+    table = CliRunner().invoke(app, [*command, "--help"]).stdout.split("Exit codes:")[1]
 
     for code in (ExitCode.DONE, ExitCode.CANNOT_RUN, ExitCode.WRONG_USE, ExitCode.INTERRUPTED):
-        assert re.search(rf"^ +{code}  \S", told, re.MULTILINE), code
+        assert re.search(rf"^ +{code}  \S", table, re.MULTILINE), code
 
 
 @pytest.mark.parametrize(

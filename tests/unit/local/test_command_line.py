@@ -176,8 +176,8 @@ def test_run_prints_the_output_as_json_and_exits_0_when_every_video_was_archived
     ("output", "code", "says"),
     [
         ({"synced": 3, "failed": 1, "deferred": 0, "failures": {"IntegrityError": 1}}, 3, "1 video failed"),
-        ({"synced": 3, "failed": 0, "deferred": 2}, 0, "2 videos left for the next run"),
-        ({"synced": 0, "failed": 0, "deferred": 0, "postponed": 4}, 0, "4 videos postponed"),
+        ({"synced": 3, "failed": 0, "deferred": 2}, 0, "2 videos are left for the next run"),
+        ({"synced": 0, "failed": 0, "deferred": 0, "postponed": 4}, 0, "4 videos are postponed"),
         ({"synced": 3, "failed": 0, "deferred": 0, "listing_gap": {"stated": 9, "shown": 7}}, 4, "GoPro counts 9"),
         ({"status": "DRY_RUN", "videos": 7, "bytes": 5_000_000}, 0, "a run would archive 7 videos, 5.0 MB"),
     ],

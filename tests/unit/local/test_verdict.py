@@ -34,7 +34,7 @@ def test_the_run_that_readme_shows_has_archived_everything() -> None:
     verdict = _of()
 
     assert (verdict.code, verdict.colour) == (ExitCode.DONE, "green")
-    assert verdict.headline == "All is archived: 7 videos, 7 in this run."
+    assert verdict.headline == "Everything is archived: 7 videos, 7 of them in this run."
 
 
 def test_a_run_with_nothing_to_do_has_archived_everything_too() -> None:
@@ -53,10 +53,10 @@ def test_an_empty_library_is_no_failure() -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"synced": 4, "deferred": 3}, "3 videos left for the next run"),
-        ({"synced": 4, "deferred": 3, "held_by_another_run": 3}, "3 videos being archived by another run"),
-        ({"synced": 6, "deferred": 1, "held_by_another_run": 1}, "1 video being archived by another run"),
-        ({"total_found": 8, "postponed": 1}, "1 video postponed"),
+        ({"synced": 4, "deferred": 3}, "3 videos are left for the next run"),
+        ({"synced": 4, "deferred": 3, "held_by_another_run": 3}, "3 videos are being archived by another run"),
+        ({"synced": 6, "deferred": 1, "held_by_another_run": 1}, "1 video is being archived by another run"),
+        ({"total_found": 8, "postponed": 1}, "1 video is postponed"),
         ({"waiting_in_vain": 1, "waiting_in_vain_videos": _NAMED}, "m1 (Hologram)"),
         ({"found_without_record": 2}, "./gopro-sync rebuild"),
     ],
@@ -132,7 +132,7 @@ def test_a_run_that_was_asked_for_some_videos_says_that_it_has_these() -> None:
     verdict = _of(total_found=7, synced=2, new_count=2, filtered=5)
 
     assert (verdict.code, verdict.colour) == (ExitCode.DONE, "green")
-    assert verdict.headline == "All is archived: 2 videos that this run was asked for, 2 in this run."
+    assert verdict.headline == "Everything is archived: 2 videos that this run was asked for, 2 of them in this run."
 
 
 @pytest.mark.parametrize(
