@@ -17,7 +17,7 @@ from typing import Any, Final, NoReturn, TextIO
 import typer
 from rich.console import Console
 from rich.progress import TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 from typer.core import TyperGroup
 
@@ -106,8 +106,8 @@ def working(console: VerbatimConsole, text: str) -> Iterator[Callable[[str], Non
 class VerbatimColumn(TextColumn):
     """A column of a progress display that shows its text as it is."""
 
-    def __init__(self, text_format: str) -> None:
-        super().__init__(text_format, markup=False)
+    def __init__(self, text_format: str, *, table_column: Column | None = None) -> None:
+        super().__init__(text_format, markup=False, table_column=table_column)
 
     def render(self, task: Any) -> Text:
         """Return the text for this moment."""
