@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from enum import IntEnum, unique
 from typing import Final, Self
 
+_SIGNALLED: Final = 128
+
 
 @unique
 class ExitCode(IntEnum):
@@ -26,6 +28,11 @@ class ExitCode(IntEnum):
         member._value_ = number
         member.meaning = meaning
         return member
+
+    @classmethod
+    def of_signal(cls, number: int) -> Self:
+        """Return the code of a command that a signal has ended: 128 plus its number, as shells count."""
+        return next(code for code in cls if code == _SIGNALLED + number)
 
     DONE = 0, "all that was due is archived, or what was asked for is done; what waits for a later run is named"
     CANNOT_RUN = 1, "it cannot run, or you did not say yes: stderr says why"

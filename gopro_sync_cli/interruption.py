@@ -11,11 +11,7 @@ from typing import Any, Final, Self
 
 from gopro_sync_cli.exit_codes import ExitCode
 
-_CODES: Final = {
-    signal.SIGINT: ExitCode.INTERRUPTED,
-    signal.SIGTERM: ExitCode.TERMINATED,
-    signal.SIGHUP: ExitCode.TERMINAL_LOST,
-}
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interruptions:
@@ -27,10 +23,10 @@ class Interruptions:
     def __init__(self) -> None:
         self._handlers_before: dict[signal.Signals, Any] = {}
         self._are_kept_back = False
-        self._first: signal.Signals | None = None
+        self._first: int | None = None
 
     def __enter__(self) -> Self:
-        for number in _CODES:
+        for number in _SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._handlers_before[number] = signal.signal(number, self._receive)
         return self
@@ -69,10 +65,10 @@ class Interruptions:
             SystemExit: there was one.
         """
         if self._first is not None:
-            raise SystemExit(_CODES[self._first])
+            raise SystemExit(ExitCode.of_signal(self._first))
 
     def _receive(self, number: int, _frame: FrameType | None) -> None:
         if self._first is None:
-            self._first = signal.Signals(number)
+            self._first = number
         if not self._are_kept_back:
             self.take_effect()
