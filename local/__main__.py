@@ -1,7 +1,4 @@
-"""``python -m local``: the cloud on your machine.
-
-Exit codes: 0 done; 1 it did not work, and stderr says why; 2 wrong usage; 130 interrupted.
-"""
+"""``python -m local``: the cloud on your machine. Its exit codes stand in `gopro_sync_cli/exit_codes.py`."""
 
 from __future__ import annotations
 
@@ -15,9 +12,10 @@ from typing import Annotated
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
 
 from gopro_sync_cli.command_end import ended_in_words
+from gopro_sync_cli.exit_codes import ExitCode, exit_codes
+from gopro_sync_cli.terminal_output import error_console, new_command_line, output_console, print_document
 from local import cloud as local_cloud
 from local import demo as demonstration
 from local import mails as alert_mails
@@ -34,20 +32,12 @@ from local.shell_environment import shell_lines
 from local.state import STATE_DIRECTORY_VARIABLE, default_state_directory, shown
 from local.state import StateDirectory as CloudDirectory
 
-_INTERRUPTED = 130
-# Wide enough for the longest S3 key in a table; a narrow terminal folds.
-_WIDTH_WITHOUT_TERMINAL = 160
-
-app = typer.Typer(
-    help="""The cloud on your machine: an AWS engine with this repository's real template deployed, and a GoPro Cloud
-    simulator. Nothing leaves 127.0.0.1.
-
-    Exit codes: 0 done; 1 it did not work, and stderr says why; 2 wrong usage; 130 interrupted.""",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+app = new_command_line(
+    "The cloud on your machine: an AWS engine with this repository's real template deployed, and a GoPro Cloud "
+    f"simulator. Nothing leaves 127.0.0.1.\n\n{exit_codes()}"
 )
-_errors = Console(stderr=True, soft_wrap=True)
+_output = output_console()
+_errors = error_console()
 
 
 def _folder(name: str) -> Path:
@@ -173,7 +163,18 @@ def up(
         _say(f"       {here.command('down')}             end it")
 
 
-@app.command()
+@app.command(
+    epilog=exit_codes(
+        {
+            ExitCode.DONE: "all that was due is archived; what waits for a later run, or is another run's, is named",
+            ExitCode.CANNOT_RUN: "the run could not do its work: no cloud is up, or GoPro accepts no login",
+            ExitCode.FAILED: "a video failed, or is gone, or was asked for and is not to be had; or the run broke",
+            ExitCode.NOT_CHECKED: "nothing failed, and what GoPro counts but does not show could not be checked, or "
+            "what has no record that can be written or read",
+            ExitCode.INTERRUPTED: "interrupted; Ctrl-C stops the execution",
+        }
+    )
+)
 def run(
     *,
     input_file: Annotated[
@@ -184,20 +185,16 @@ def run(
     ] = None,
     state_directory: StateDirectory = None,
 ) -> None:
-    """Start the state machine, show its progress, print its output as JSON on stdout.
-
-    Exit code 0 only if it succeeded and every video that should be archived was. Ctrl-C stops the execution.
-    """
+    """Start the state machine, show its progress, print its output as JSON on stdout, and on stderr what came of it."""
     with _readable_errors():
         cloud = local_cloud.load(state_directory or default_state_directory())
         run_input = {} if input_file is None else read_run_input(input_file)
         with live_progress(_errors) as follow:
             execution = run_state_machine(cloud, run_input, follow=follow)
         if execution.output is not None:
-            typer.echo(json.dumps(execution.output, indent=2))
-        if not execution.every_video_archived:
-            explain(cloud, execution, _errors)
-            raise typer.Exit(1)
+            print_document(json.dumps(execution.output, indent=2))
+        explain(cloud, execution, _errors)
+        raise typer.Exit(execution.verdict.code)
 
 
 @app.command()
@@ -211,7 +208,7 @@ def env(*, state_directory: StateDirectory = None) -> None:
     with _readable_errors():
         cloud = local_cloud.load(state_directory or default_state_directory())
         for line in shell_lines(cloud, os.environ):
-            typer.echo(line)
+            print_document(line)
         if warning := aws_cli_warning(os.environ):
             _say(warning)
 
@@ -228,7 +225,7 @@ def mails(
     """
     with _readable_errors():
         received = alert_mails.read(local_cloud.load(state_directory or default_state_directory()))
-        typer.echo(alert_mails.as_json(received) if as_json else alert_mails.as_text(received))
+        print_document(alert_mails.as_json(received) if as_json else alert_mails.as_text(received))
 
 
 @app.command()
@@ -242,29 +239,29 @@ def down(*, state_directory: StateDirectory = None) -> None:
         _say("Down." if was_up else "Nothing was up.")
 
 
-@app.command()
+@app.command(
+    epilog=exit_codes(
+        {
+            ExitCode.DONE: "every video is archived with a matching SHA-256, and the second sync transferred nothing",
+            ExitCode.FAILED: "a video is not archived, or not with the source's bytes",
+            ExitCode.NOT_CHECKED: "a file could not be compared with its source; all others match",
+        }
+    )
+)
 def demo(*, media: MediaFile = None, region: Region = DEFAULT_REGION, state_directory: StateDirectory = None) -> None:
-    """Bring a cloud up, sync a small library, prove every byte, sync again, take the cloud down.
-
-    Exit code 0 only if every video was archived with a matching SHA-256 and the second sync transferred nothing.
-    """
+    """Bring a cloud up, sync a small library, prove every byte, sync again, take the cloud down."""
     with _readable_errors():
         demonstration.show(
             state_directory=state_directory or default_state_directory() / "demo",
             media=media,
             region=region,
-            screen=_result_screen(),
+            screen=_output,
             progress_screen=_errors,
         )
 
 
-def _result_screen() -> Console:
-    screen = Console()
-    return screen if screen.is_terminal else Console(width=_WIDTH_WITHOUT_TERMINAL)
-
-
 def _say(line: str) -> None:
-    _errors.print(line, markup=False, highlight=False)
+    _errors.print(line)
 
 
 @contextmanager
@@ -275,14 +272,14 @@ def _readable_errors() -> Iterator[None]:
     try:
         yield
     except LocalCloudError as error:
-        _errors.print(str(error), style="red", markup=False, highlight=False)
-        raise typer.Exit(1) from error
+        _errors.print(str(error), style="yellow" if error.exit_code is ExitCode.NOT_CHECKED else "red")
+        raise typer.Exit(error.exit_code) from error
     except (BotoCoreError, ClientError) as error:
-        _errors.print(f"The AWS engine refused or did not answer: {error}", style="red", markup=False, highlight=False)
-        raise typer.Exit(1) from error
+        _errors.print(f"The AWS engine refused or did not answer: {error}", style="red")
+        raise typer.Exit(ExitCode.CANNOT_RUN) from error
     except KeyboardInterrupt as error:
         _say("Interrupted.")
-        raise typer.Exit(_INTERRUPTED) from error
+        raise typer.Exit(ExitCode.INTERRUPTED) from error
 
 
 if __name__ == "__main__":

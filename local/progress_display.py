@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
     TaskProgressColumn,
-    TextColumn,
     TimeElapsedColumn,
     TransferSpeedColumn,
 )
 from rich.progress import Progress as Bar
 
+from gopro_sync_cli.terminal_output import VerbatimColumn, VerbatimConsole
 from local.progress import Progress
 
 _MEGABYTE = 1_000_000
@@ -23,7 +22,7 @@ _SECONDS_BETWEEN_LINES = 5.0
 
 
 @contextmanager
-def live_progress(console: Console) -> Iterator[Callable[[Progress], None]]:
+def live_progress(console: VerbatimConsole) -> Iterator[Callable[[Progress], None]]:
     """Gives a function that shows a run's progress on the console each time it is called."""
     if console.is_terminal:
         with _bar(console) as show:
@@ -33,9 +32,9 @@ def live_progress(console: Console) -> Iterator[Callable[[Progress], None]]:
 
 
 @contextmanager
-def _bar(console: Console) -> Iterator[Callable[[Progress], None]]:
+def _bar(console: VerbatimConsole) -> Iterator[Callable[[Progress], None]]:
     columns = (
-        TextColumn("{task.description}"),
+        VerbatimColumn("{task.description}"),
         BarColumn(bar_width=20),
         TaskProgressColumn(),
         DownloadColumn(),
@@ -56,7 +55,7 @@ def _bar(console: Console) -> Iterator[Callable[[Progress], None]]:
         yield show
 
 
-def _lines(console: Console) -> Callable[[Progress], None]:
+def _lines(console: VerbatimConsole) -> Callable[[Progress], None]:
     shown: dict[str, object] = {"counts": None, "at": float("-inf")}
 
     def show(progress: Progress) -> None:
@@ -65,9 +64,7 @@ def _lines(console: Console) -> Callable[[Progress], None]:
             return
         shown.update(counts=counts, at=progress.seconds)
         moved, total = progress.moved_bytes / _MEGABYTE, progress.total_bytes / _MEGABYTE
-        console.print(
-            f"{progress.seconds:5.0f} s  {_words(progress)}  {moved:,.1f} of {total:,.1f} MB", highlight=False
-        )
+        console.print(f"{progress.seconds:5.0f} s  {_words(progress)}  {moved:,.1f} of {total:,.1f} MB")
 
     return show
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local.cloud import Cloud
 from local.running import Execution
@@ -30,6 +31,7 @@ class CheckedFile:
         megabytes_per_second: of the video's transfer, if the run's history tells.
         sha256: of the object's bytes as they were read back from S3.
         matches: whether they are the source's bytes.
+        not_compared: why nobody knows that: they could not be read back. None if they were.
     """
 
     filename: str
@@ -40,6 +42,7 @@ class CheckedFile:
     megabytes_per_second: float | None
     sha256: str | None
     matches: bool
+    not_compared: str | None = None
 
     @property
     def is_archived(self) -> bool:
@@ -78,7 +81,12 @@ def checked_files(cloud: Cloud, admin: SimulatorAdmin, execution: Execution) -> 
         for number, _chapter in enumerate(item.chapters, start=1):
             source = admin.source(item.media_id, number)
             key = files.get(number)
-            size_bytes, sha256 = (source.size_bytes, None) if key is None else _read_back(cloud, key)
+            size_bytes, sha256, not_compared = source.size_bytes, None, None
+            try:
+                if key is not None:
+                    size_bytes, sha256 = _read_back(cloud, key)
+            except (BotoCoreError, ClientError) as error:
+                not_compared = str(error)
             yield CheckedFile(
                 filename=_name(item),
                 item_number=number,
@@ -88,6 +96,7 @@ def checked_files(cloud: Cloud, admin: SimulatorAdmin, execution: Execution) -> 
                 megabytes_per_second=speeds.get(item.media_id),
                 sha256=sha256,
                 matches=(size_bytes, sha256) == (source.size_bytes, source.sha256),
+                not_compared=not_compared,
             )
 
 

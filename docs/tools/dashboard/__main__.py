@@ -1,6 +1,6 @@
 """``python -m docs.tools.dashboard FILE.png``: what ``make docs`` does once matplotlib is installed.
 
-Exit codes: 0 drawn; 1 it did not work, and stderr says why; 2 wrong usage; 130 interrupted.
+Its exit codes stand in `gopro_sync_cli/exit_codes.py`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from docs.tools.dashboard.widgets import WidgetError
 from docs.tools.logs_insights import QueryError
+from gopro_sync_cli.exit_codes import ExitCode
 from local.errors import LocalCloudError
 from local.state import REPOSITORY
 
-_INTERRUPTED: Final = 130
 # Of a cloud that lives for the picture only: not where the shell, by its variable, has another one.
 _STATE_DIRECTORY: Final = REPOSITORY / ".local" / "dashboard"
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 def _in_a_folder(file: Path) -> Path:
@@ -59,7 +59,7 @@ def draw(
         _fail(f"{file} could not be drawn: {error}")
     except KeyboardInterrupt:
         _say("Interrupted.")
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
 def _say(line: str) -> None:
@@ -68,7 +68,7 @@ def _say(line: str) -> None:
 
 def _fail(line: str) -> NoReturn:
     _say(line)
-    raise typer.Exit(1)
+    raise typer.Exit(ExitCode.CANNOT_RUN)
 
 
 if __name__ == "__main__":

@@ -51,7 +51,8 @@ def _ends_with(monkeypatch: pytest.MonkeyPatch, output: dict[str, Any]) -> list[
         return Execution(arn="arn", status="SUCCEEDED", output=output, error=None, cause=None, duration_seconds=1)
 
     monkeypatch.setattr(command_line, "run_state_machine", run)
-    monkeypatch.setattr(command_line, "explain", lambda *_: None)
+    monkeypatch.setattr("local.explanation.failed_videos", lambda *_: iter(()))
+    monkeypatch.setattr("local.explanation.videos_left", lambda _cloud: ())
     return inputs
 
 
@@ -195,13 +196,26 @@ def test_run_prints_the_output_as_json_and_exits_0_when_every_video_was_archived
 
 
 @pytest.mark.usefixtures("here")
-def test_run_exits_1_when_a_video_was_not_archived(monkeypatch: pytest.MonkeyPatch) -> None:
-    _ends_with(monkeypatch, {"synced": 3, "failed": 1, "deferred": 0})
+@pytest.mark.parametrize(
+    ("output", "code", "says"),
+    [
+        ({"synced": 3, "failed": 1, "deferred": 0, "failures": {"IntegrityError": 1}}, 3, "1 video failed"),
+        ({"synced": 3, "failed": 0, "deferred": 2}, 0, "2 videos are left for the next run"),
+        ({"synced": 0, "failed": 0, "deferred": 0, "postponed": 4}, 0, "4 videos are postponed"),
+        ({"synced": 3, "failed": 0, "deferred": 0, "listing_gap": {"stated": 9, "shown": 7}}, 4, "GoPro counts 9"),
+        ({"status": "DRY_RUN", "videos": 7, "bytes": 5_000_000}, 0, "a run would archive 7 videos, 5.0 MB"),
+    ],
+)
+def test_run_ends_with_the_code_of_what_came_of_it_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, output: dict[str, Any], code: int, says: str
+) -> None:
+    _ends_with(monkeypatch, output)
 
     result = _run("run")
 
-    assert result.exit_code == 1
-    assert json.loads(result.stdout)["failed"] == 1
+    assert result.exit_code == code
+    assert json.loads(result.stdout) == output
+    assert says in result.stderr
 
 
 @pytest.mark.usefixtures("here")
@@ -222,7 +236,7 @@ def test_run_refuses_an_input_that_is_no_json_object(tmp_path: Path, content: st
 
     result = _run("run", "--input", str(file))
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert problem in result.stderr
 
 
@@ -375,6 +389,7 @@ _NO_FILES = {
     ("option", "content"),
     [(option, content) for option in ("--library", "--credentials") for content in _NO_FILES.values()]
     + [("--library", b'{"items": [{"id": "x"}]}')],
+    ids=[*_NO_FILES, *(f"secret {name}" for name in _NO_FILES), "of others"],
 )
 def test_a_file_that_cannot_be_used_is_named_in_one_line_before_anything_is_started(
     machine: FakeMachine, tmp_path: Path, option: str, content: bytes
@@ -384,7 +399,7 @@ def test_a_file_that_cannot_be_used_is_named_in_one_line_before_anything_is_star
 
     result = _run("up", option, str(file), "--state-dir", str(tmp_path / "new"))
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stderr.startswith(str(file))
     assert result.stderr.count("\n") == 1
     assert (machine.started, (tmp_path / "new").exists()) == ([], False)
@@ -394,7 +409,7 @@ def test_a_file_that_cannot_be_used_is_named_in_one_line_before_anything_is_star
 def test_a_library_that_is_no_file_is_refused(machine: FakeMachine, tmp_path: Path, given: str) -> None:
     result = _run("up", "--library", given, "--state-dir", str(tmp_path / "new"))
 
-    assert (result.exit_code, machine.started) == (1, [])
+    assert (result.exit_code, machine.started) == (2, [])
     assert "cannot be read: " in result.stderr
 
 

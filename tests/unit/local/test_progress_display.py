@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 
-from rich.console import Console
-
+from gopro_sync_cli.terminal_output import output_console
 from local.progress import Progress
 from local.progress_display import live_progress
 
@@ -24,7 +23,7 @@ def _progress(*, seconds: float, completed: int = 0, failed: int = 0, moved_byte
 
 def _shown(*looks: Progress) -> list[str]:
     output = io.StringIO()
-    with live_progress(Console(file=output, width=200)) as show:
+    with live_progress(output_console(output, width=200)) as show:
         for look in looks:
             show(look)
     return output.getvalue().splitlines()
