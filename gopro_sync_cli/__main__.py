@@ -1,67 +1,120 @@
-"""``./gopro-sync``: what an operator does by hand.
-
-Exit codes: 0 done; 1 it did not work, and stderr says why; 2 wrong usage; 130 interrupted.
-"""
+"""``./gopro-sync``: what an operator does by hand. Its exit codes stand in `exit_codes.py`."""
 
 from __future__ import annotations
 
 import json
+import logging
+import os
 import sys
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, NoReturn
 
 import boto3
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
 
 from gopro_sync.cost.model import Deployment
 from gopro_sync.cost.prices import load_prices
-from gopro_sync.errors import GoProSyncError
+from gopro_sync.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    GoProSyncError,
+    RetryableError,
+    SessionRefusedError,
+)
 from gopro_sync.gopro.session.credentials import CredentialMode, Credentials
 from gopro_sync.values.timestamps import iso_utc
 from gopro_sync_cli import cost, credential_input, local_cloud
 from gopro_sync_cli.accept import Acceptance
 from gopro_sync_cli.adopt import REPOSITORY, Adopt
 from gopro_sync_cli.adoption import AdoptionError
+from gopro_sync_cli.aws_errors import plain_words
+from gopro_sync_cli.command_end import ended_in_words
+from gopro_sync_cli.credential_place import API_BASE_URL_VARIABLE
 from gopro_sync_cli.credential_update import open_update
+from gopro_sync_cli.exit_codes import ExitCode, exit_codes
 from gopro_sync_cli.interruption import Interruptions
 from gopro_sync_cli.rebuild import open_rebuild
-from gopro_sync_cli.redrive import CLIENT_CONFIG, Redrive, RedriveError, archived_of
-from gopro_sync_cli.stack import stack_outputs
+from gopro_sync_cli.redrive import CLIENT_CONFIG, Redrive, RedriveError, StartUnknownError, archived_of
+from gopro_sync_cli.stack import DEFAULT_STACK_NAME, STACK_VARIABLE, find_stack
+from gopro_sync_cli.terminal_output import (
+    error_console,
+    new_command_line,
+    output_console,
+    print_document,
+    print_table,
+)
 from gopro_sync_cli.typed import typed_program
 
-app = typer.Typer(
-    help="""What an operator of gopro-s3-sync does by hand. AWS credentials come from the environment or the profile, as
-    with the aws command.
-
-    Exit codes: 0 done; 1 it did not work, and stderr says why; 2 wrong usage; 130 interrupted.""",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,  # they show the values of variables
+app = new_command_line(
+    "What an operator of gopro-s3-sync does by hand. AWS credentials come from the environment or the profile, as with "
+    f"the aws command.\n\n{exit_codes()}"
 )
-credentials_app = typer.Typer(help="The GoPro credentials in AWS Secrets Manager.", no_args_is_help=True)
+credentials_app = new_command_line("The GoPro credentials in AWS Secrets Manager.")
 app.add_typer(credentials_app, name="credentials")
 
-_output = Console(soft_wrap=True)
-_errors = Console(stderr=True, soft_wrap=True)
+_output = output_console()
+_errors = error_console()
+_GOPRO_SAYS_NO = (AuthenticationError, SessionRefusedError)
 
+
+def _not_empty(value: str | None) -> str | None:
+    # It comes of a shell variable that is not set, and would mean something else than was meant.
+    if value == "":
+        raise typer.BadParameter("an empty name names nothing")
+    return value
+
+
+def _region(value: str | None) -> str | None:
+    # The SDK reads the second variable only, AWS's CLI both, and the first of them first:
+    # https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html
+    return _not_empty(value) or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or None
+
+
+_StackName = Annotated[
+    str,
+    typer.Option("--stack-name", help="The deployed stack.", envvar=STACK_VARIABLE, callback=_not_empty),
+]
 _SecretId = Annotated[
-    str, typer.Option("--secret-id", help="Name or ARN: the stack's output CredentialsSecretArn.", show_default=True)
+    str | None,
+    typer.Option("--secret-id", help="Name or ARN of the secret, instead of the stack's own.", callback=_not_empty),
 ]
 _Region = Annotated[
-    str | None, typer.Option("--region", help="AWS region; without it, that of the ARN or of your AWS configuration.")
+    str | None,
+    typer.Option(
+        "--region",
+        help="AWS region; without it, AWS_REGION, AWS_DEFAULT_REGION or your AWS configuration says it.",
+        callback=_region,
+    ),
 ]
 _ApiBaseUrl = Annotated[
-    str, typer.Option("--gopro-api-base-url", help="Where the GoPro API is.", envvar="GOPRO_API_BASE_URL")
+    str | None,
+    typer.Option(
+        "--gopro-api-base-url",
+        help="Where the GoPro API is; without it, where the stack says. A different one is refused.",
+        envvar=API_BASE_URL_VARIABLE,
+        callback=_not_empty,
+    ),
 ]
 
 
-@credentials_app.command("set")
+@credentials_app.command(
+    "set",
+    epilog=exit_codes(
+        {
+            ExitCode.DONE: "it is stored",
+            ExitCode.FAILED: "GoPro does not accept it, and nothing was stored",
+            ExitCode.NOT_CHECKED: "GoPro or AWS could not be asked, and nothing was stored",
+        }
+    ),
+)
 def set_credentials(
     *,
-    secret_id: _SecretId = "gopro/credentials",  # noqa: S107 - the name of the secret, not its value
+    stack_name: _StackName = DEFAULT_STACK_NAME,
+    secret_id: _SecretId = None,
     region: _Region = None,
-    gopro_api_base_url: _ApiBaseUrl = "https://api.gopro.com",
+    gopro_api_base_url: _ApiBaseUrl = None,
     stdin: Annotated[bool, typer.Option("--stdin", help="Read one JSON object instead of asking.")] = False,
     another_account: Annotated[
         bool,
@@ -73,34 +126,70 @@ def set_credentials(
 ) -> None:
     """Put a credential into the secret, once GoPro has accepted it.
 
-    Asks for it without showing it, or reads it from standard input with --stdin: {"username": ..., "password": ...,
-    "client_id": ..., "client_secret": ...}, or {"refresh_token": ..., "client_id": ..., "client_secret": ...}, or
-    {"auth_token": ...}. It is never an argument, since other programs can read those.
-    """
-    given = credential_input.read(sys.stdin) if stdin else credential_input.ask()
-    with open_update(secret_id, region=region, gopro_api_base_url=gopro_api_base_url) as update:
-        stored = update.store(given, is_another_account=another_account)
-    _output.print(f"Stored. {_description(stored)}", highlight=False)
-    _output.print("The next run uses it; nothing else is to be done.", highlight=False)
+    Asks for it without showing it, or reads one of these from standard input with --stdin:
+
+    \b
+    {"username": ..., "password": ..., "client_id": ..., "client_secret": ...}
+    {"refresh_token": ..., "client_id": ..., "client_secret": ...}
+    {"auth_token": ...}
+
+    It is never an argument, since other programs can read those.
+    """  # noqa: D301 - the help keeps the lines of a paragraph that begins with this character
+    with Interruptions(), _as_a_check(*_GOPRO_SAYS_NO):
+        piped = _piped() if stdin else None
+        with open_update(
+            stack_name=stack_name, secret_id=secret_id, region=region, gopro_api_base_url=gopro_api_base_url
+        ) as update:
+            stored = update.store(piped or _asked(), is_another_account=another_account)
+    _output.print(f"Stored. {_description(stored)}")
+    _output.print("The next run uses it; nothing else is to be done.")
 
 
-@credentials_app.command("check")
+@credentials_app.command(
+    "check",
+    epilog=exit_codes(
+        {
+            ExitCode.DONE: "GoPro accepts the session",
+            ExitCode.FAILED: "GoPro does not accept the session, or there is none yet",
+            ExitCode.NOT_CHECKED: "GoPro or AWS could not be asked",
+        }
+    ),
+)
 def check_credentials(
     *,
-    secret_id: _SecretId = "gopro/credentials",  # noqa: S107 - the name of the secret, not its value
+    stack_name: _StackName = DEFAULT_STACK_NAME,
+    secret_id: _SecretId = None,
     region: _Region = None,
-    gopro_api_base_url: _ApiBaseUrl = "https://api.gopro.com",
+    gopro_api_base_url: _ApiBaseUrl = None,
 ) -> None:
     """Say what the secret holds and whether GoPro accepts its session. Changes nothing."""
-    with open_update(secret_id, region=region, gopro_api_base_url=gopro_api_base_url) as update:
+    with (
+        Interruptions(),
+        _as_a_check(*_GOPRO_SAYS_NO),
+        open_update(
+            stack_name=stack_name, secret_id=secret_id, region=region, gopro_api_base_url=gopro_api_base_url
+        ) as update,
+    ):
         stored = update.check()
-    _output.print(f"GoPro accepts the session. {_description(stored)}", highlight=False)
+    _output.print(f"GoPro accepts the session. {_description(stored)}")
 
 
-@app.command("redrive")
+@app.command(
+    "redrive",
+    epilog=exit_codes(
+        {
+            ExitCode.DONE: "a run was started, or there is no failed video",
+            ExitCode.FAILED: None,
+            ExitCode.NOT_CHECKED: (
+                "no video can be tried now, but the queue may hold some: run it again in 2 minutes; or "
+                "nobody knows whether a run was started"
+            ),
+        }
+    ),
+)
 def redrive_failed_videos(
     *,
-    stack_name: Annotated[str, typer.Option("--stack-name", help="The deployed stack.")] = "gopro-s3-sync",
+    stack_name: _StackName = DEFAULT_STACK_NAME,
     region: _Region = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
@@ -109,14 +198,11 @@ def redrive_failed_videos(
     Takes the messages of videos that are archived by now out of the queue, shows what else lies there, asks, and starts
     one run for these videos (1,000 at most). Everything else stays in the queue, whatever ends the command: run it
     again when the run is over.
-
-    Exit codes: 0 a run was started, or there is no failed video; 1 it did not work, and stderr says why, or you did not
-    say yes; 2 wrong usage, or no terminal to ask on; 4 no failed video can be tried now, but the queue may hold some:
-    run it again in 2 minutes; 130 interrupted (129 terminal lost, 143 terminated).
     """
     with Interruptions() as interruptions:
         cloudformation = boto3.client("cloudformation", region_name=region)
-        outputs = stack_outputs(cloudformation, stack_name, "DeadLetterQueueUrl", "StateMachineArn", "TrackerTableName")
+        needed = ("DeadLetterQueueUrl", "StateMachineArn", "TrackerTableName")
+        outputs = find_stack(cloudformation, stack_name, *needed).outputs
         dynamodb = boto3.client("dynamodb", region_name=region, config=CLIENT_CONFIG)
         redrive = Redrive(
             boto3.client("sqs", region_name=region, config=CLIENT_CONFIG),
@@ -134,13 +220,22 @@ def redrive_failed_videos(
             redrive.ask_and_try()
 
 
-@app.command("accept")
+@app.command(
+    "accept",
+    epilog=exit_codes(
+        {
+            ExitCode.DONE: "all of them are accepted",
+            ExitCode.FAILED: "one is not accepted, and stderr says why",
+            ExitCode.NOT_CHECKED: None,
+        }
+    ),
+)
 def accept_incomplete_videos(
     media_ids: Annotated[
         list[str], typer.Argument(metavar="ID...", help="The videos' media ids, as the notice names them.")
     ],
     *,
-    stack_name: Annotated[str, typer.Option("--stack-name", help="The deployed stack.")] = "gopro-s3-sync",
+    stack_name: _StackName = DEFAULT_STACK_NAME,
     region: _Region = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
@@ -149,13 +244,10 @@ def accept_incomplete_videos(
     For videos of which some files are archived and that failed with IncompleteSourceError, SourceMissingError,
     SourceLostError, ItemRefusedError or MediaGoneError, once you have looked on gopro.com: they are not tried any more.
     The record keeps who accepted them, when, and how many bytes; nothing is deleted.
-
-    Exit codes: 0 they are accepted; 1 one is not, and stderr says why, or you did not say yes; 2 wrong usage, or no
-    terminal to ask on; 130 interrupted (129 terminal lost, 143 terminated).
     """
     with Interruptions():
         session = boto3.Session(region_name=region)
-        outputs = stack_outputs(session.client("cloudformation"), stack_name, "TrackerTableName")
+        outputs = find_stack(session.client("cloudformation"), stack_name, "TrackerTableName").outputs
         acceptance = Acceptance(
             session.client("dynamodb"),
             outputs["TrackerTableName"],
@@ -166,12 +258,21 @@ def accept_incomplete_videos(
         acceptance.accept(media_ids, asks=not yes)
 
 
-@app.command("rebuild")
+@app.command(
+    "rebuild",
+    epilog=exit_codes(
+        {
+            ExitCode.DONE: "the records are written, or none is missing",
+            ExitCode.FAILED: "a record could not be written",
+            ExitCode.NOT_CHECKED: "a record that is there could not be read, and was left as it is",
+        }
+    ),
+)
 def rebuild_records(
     *,
-    stack_name: Annotated[str, typer.Option("--stack-name", help="The deployed stack.")] = "gopro-s3-sync",
+    stack_name: _StackName = DEFAULT_STACK_NAME,
     region: _Region = None,
-    gopro_api_base_url: _ApiBaseUrl = "https://api.gopro.com",
+    gopro_api_base_url: _ApiBaseUrl = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
     gopro_has_none: Annotated[
         bool,
@@ -184,9 +285,6 @@ def rebuild_records(
     the listing confirms its files, or GoPro does not list it any more; of any other the next run fetches what is
     missing, and nothing again. No object is changed, and no record that is COMPLETED, or that a run is at work on. It
     can be repeated at any time, and goes on where it was interrupted.
-
-    Exit codes: 0 the records are written, or none is missing; 1 it did not work, and stderr says why; 2 wrong usage;
-    130 interrupted (129 terminal lost, 143 terminated).
     """
     with (
         Interruptions(),
@@ -197,14 +295,28 @@ def rebuild_records(
         it.run(is_dry_run=dry_run, gopro_has_none=gopro_has_none)
 
 
-@app.command("adopt")
+@app.command(
+    "adopt",
+    epilog=exit_codes(
+        {
+            ExitCode.DONE: "they are in the stack, or nothing was kept; with --check: a deployment can go ahead",
+            ExitCode.FAILED: "the import or the deployment failed; with --check: a deployment would fail",
+            ExitCode.NOT_CHECKED: "with --check: AWS could not be asked",
+        }
+    ),
+)
 def adopt_what_was_kept(
     *,
     config_env: Annotated[
         str, typer.Option("--config-env", help="The section of samconfig.toml that the stack is deployed with.")
     ] = "default",
     region: Annotated[
-        str | None, typer.Option("--region", help="AWS region; without it, samconfig.toml's or your configuration's.")
+        str | None,
+        typer.Option(
+            "--region",
+            help="AWS region; without it, samconfig.toml's or your configuration's.",
+            callback=_not_empty,
+        ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     deploy: Annotated[bool, typer.Option("--deploy", help="Deploy afterwards (make deploy).")] = False,
@@ -220,14 +332,12 @@ def adopt_what_was_kept(
 
     With --check it says nothing where a deployment can go ahead, and else why not: something was kept, the stack is
     another system's, or another Environment's; make deploy does so first.
-
-    Exit codes: 0 they are in the stack, or there is nothing to adopt; 1 it did not work, and stderr says why, or you
-    did not say yes; 2 wrong usage, or no terminal to ask on; 130 interrupted (129 terminal lost, 143 terminated).
     """
     with Interruptions():
         adoption = Adopt(REPOSITORY, config_env=config_env, region=region, output=_output, errors=_errors)
         if check:
-            adoption.check()
+            with _as_a_check(AdoptionError, ConfigurationError):
+                adoption.check()
         else:
             adoption.run(yes=yes, deploy=deploy)
 
@@ -253,13 +363,31 @@ def forecast_cost(
         gb_per_month=gb_per_month, video_gb=video_gb, months=months, deployment=deployment, prices=load_prices()
     )
     if as_json:
-        _output.print(json.dumps(cost.as_record(forecast)), highlight=False, markup=False)
+        print_document(json.dumps(cost.as_record(forecast)))
         return
-    _output.print(cost.by_service(forecast))
-    _output.print(cost.growth(forecast))
+    for table in (cost.by_service(forecast), cost.growth(forecast)):
+        print_table(_output, table)
     if saving := cost.saving(forecast):
-        _output.print(saving, highlight=False)
-    _output.print(f"Prices looked up on {forecast.prices_date}; docs/cost.md has their sources.", highlight=False)
+        _output.print(saving)
+    _output.print(f"Prices looked up on {forecast.prices_date}; docs/cost.md has their sources.")
+
+
+def _piped() -> Credentials:
+    with _wrong_use():
+        return credential_input.read(sys.stdin)
+
+
+def _asked() -> Credentials:
+    with _wrong_use():
+        return credential_input.ask()
+
+
+@contextmanager
+def _wrong_use() -> Iterator[None]:
+    try:
+        yield
+    except credential_input.InputError as error:
+        _end(error, ExitCode.WRONG_USE)
 
 
 @app.command(
@@ -284,24 +412,44 @@ def _description(credentials: Credentials) -> str:
     return f"The session lasts until {end}, and is renewed by itself ({credentials.mode})."
 
 
+@contextmanager
+def _as_a_check(*findings: type[Exception]) -> Iterator[None]:
+    """End with what a check has found, or with that it could not be made; any other error passes through."""
+    try:
+        yield
+    except findings as error:
+        _end(error, ExitCode.FAILED)
+    except (RetryableError, BotoCoreError, ClientError) as error:
+        _end(error, ExitCode.NOT_CHECKED)
+
+
+def _end(error: Exception, code: ExitCode) -> NoReturn:
+    # The remedy of one of our errors is that of a run.
+    words = error.message if isinstance(error, GoProSyncError) else plain_words(error) or str(error)
+    _errors.print(f"gopro-sync: {words}")
+    raise SystemExit(code) from None
+
+
 def main() -> None:
-    """Run, and turn errors that an operator can mend into one line."""
+    """Run, and turn whatever goes wrong into one line."""
+    # The functions' code logs for CloudWatch, as JSON on standard output, where a person looks for what was asked for.
+    logging.disable()
+    try:
+        with ended_in_words("gopro-sync"):
+            _run()
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _run() -> None:
     try:
         app(prog_name=typed_program())
-    except GoProSyncError as error:
-        # Without the remedy, which is that of a run.
-        _errors.print(f"gopro-sync: {error.message}", highlight=False, markup=False)
-        raise SystemExit(1) from None
-    except (
-        BotoCoreError,
-        ClientError,
-        RedriveError,
-        AdoptionError,
-        credential_input.InputError,
-        local_cloud.NoCheckoutError,
-    ) as error:
-        _errors.print(f"gopro-sync: {error}", highlight=False, markup=False)
-        raise SystemExit(1) from None
+    except StartUnknownError as error:
+        _end(error, ExitCode.NOT_CHECKED)
+    except AdoptionError as error:
+        _end(error, ExitCode.FAILED)
+    except (GoProSyncError, RedriveError, local_cloud.NoCheckoutError) as error:
+        _end(error, ExitCode.CANNOT_RUN)
 
 
 if __name__ == "__main__":

@@ -5,21 +5,19 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
 
 from gopro_sync.errors import TrackerError
 from gopro_sync.table.acceptance import accept_incomplete, objection_to_accepting
 from gopro_sync.table.tracker import Tracker, TrackerRecord
 from gopro_sync.values.timestamps import now_utc
+from gopro_sync_cli.exit_codes import ExitCode
+from gopro_sync_cli.terminal_output import VerbatimConsole
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-_REFUSED: Final = 1
-_CANNOT_ASK: Final = 2
 
 
 class Acceptance:
@@ -39,8 +37,8 @@ class Acceptance:
         table_name: str,
         *,
         caller: Callable[[], str],
-        output: Console,
-        errors: Console,
+        output: VerbatimConsole,
+        errors: VerbatimConsole,
     ) -> None:
         self._dynamodb = dynamodb
         self._table_name = table_name
@@ -56,7 +54,7 @@ class Acceptance:
             asks: whether a person is asked before.
 
         Raises:
-            typer.Exit: with 1 if one was not accepted or the answer is no, with 2 if there is nobody to ask.
+            typer.Exit: one was not accepted, the answer is no, or there is nobody to ask.
             GoProSyncError: what the tracker raises.
         """
         wanted = list(dict.fromkeys(media_ids))
@@ -70,20 +68,19 @@ class Acceptance:
         if found and asks:
             self._ask(found)
         if not self._accept_all(found) or len(found) < len(wanted):
-            raise typer.Exit(_REFUSED)
+            raise typer.Exit(ExitCode.FAILED)
 
     def _ask(self, records: Sequence[TrackerRecord]) -> None:
         for record in records:
             self._say(f"{record.video.media_id} ({record.video.filename}): {_figures(record)}")
         if sys.stdin is None or not sys.stdin.isatty():
             self._errors.print(
-                "Nothing was accepted: there is no terminal to ask on. With --yes it is done without asking.",
-                highlight=False,
+                "Nothing was accepted: there is no terminal to ask on. With --yes it is done without asking."
             )
-            raise typer.Exit(_CANNOT_ASK)
+            raise typer.Exit(ExitCode.WRONG_USE)
         videos = "this video" if len(records) == 1 else f"these {len(records)} videos"
         if not typer.confirm(f"Call {videos} archived, and look for the rest no more?"):
-            raise typer.Exit(_REFUSED)
+            raise typer.Exit(ExitCode.CANNOT_RUN)
 
     def _accept_all(self, records: Sequence[TrackerRecord]) -> bool:
         accepted_by = self._caller() if records else ""
@@ -100,10 +97,10 @@ class Acceptance:
         return all_accepted
 
     def _refuse(self, media_id: str, why: str) -> None:
-        self._errors.print(f"{media_id}: not accepted. {why}.", highlight=False, markup=False)
+        self._errors.print(f"{media_id}: not accepted. {why}.")
 
     def _say(self, line: str) -> None:
-        self._output.print(line, highlight=False, markup=False)
+        self._output.print_line(line)
 
 
 def _figures(record: TrackerRecord) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess  # nosec B404 - runs make, with arguments that are all in this file
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +13,16 @@ from typing import Any, Final
 
 import boto3
 import typer
-from rich.console import Console
-from rich.status import Status
 
 from gopro_sync.errors import ConfigurationError
 from gopro_sync_cli.adoption import Adoption, AdoptionError, Plan, Step
+from gopro_sync_cli.exit_codes import ExitCode
 from gopro_sync_cli.kept import Account, Found
 from gopro_sync_cli.sam_profile import read_profile
 from gopro_sync_cli.template import KeptResource, Template
+from gopro_sync_cli.terminal_output import VerbatimConsole, working
 
 REPOSITORY: Final = Path(__file__).parents[1]
-_REFUSED: Final = 1
-_CANNOT_ASK: Final = 2
 _IMPORTS: Final = frozenset({Step.IMPORT, Step.DELETE_FAILED_STACK_AND_IMPORT})
 
 
@@ -52,14 +50,16 @@ class Adopt:
         ConfigurationError: the profile cannot be used, or no region is known.
     """
 
-    def __init__(self, folder: Path, *, config_env: str, region: str | None, output: Console, errors: Console) -> None:
+    def __init__(
+        self, folder: Path, *, config_env: str, region: str | None, output: VerbatimConsole, errors: VerbatimConsole
+    ) -> None:
         self._folder = folder
         self._profile = read_profile(folder, config_env)
         self._config_env = config_env
         self._command = ["make", "deploy", f"PROFILE={config_env}"]
         self._output = output
         self._errors = errors
-        self._status: Status | None = None
+        self._show: Callable[[str], None] = lambda _text: None
         if self._profile.stack_name is None:
             raise ConfigurationError(f"The profile {config_env!r} of samconfig.toml names no stack")
         self._stack_name = self._profile.stack_name
@@ -146,12 +146,11 @@ class Adopt:
     def _ask(self) -> None:
         if sys.stdin is None or not sys.stdin.isatty():
             self._errors.print(
-                "Nothing was done: there is no terminal to ask on. With --yes it is adopted without asking.",
-                highlight=False,
+                "Nothing was done: there is no terminal to ask on. With --yes it is adopted without asking."
             )
-            raise typer.Exit(_CANNOT_ASK)
+            raise typer.Exit(ExitCode.WRONG_USE)
         if not typer.confirm("Adopt it now?"):
-            raise typer.Exit(_REFUSED)
+            raise typer.Exit(ExitCode.CANNOT_RUN)
 
     def _deploy_or_say(self, *, deploy: bool) -> None:
         if not deploy:
@@ -178,12 +177,11 @@ class Adopt:
 
     @contextmanager
     def _working(self) -> Iterator[None]:
-        with self._errors.status("Looking at what is there") as self._status:
+        with working(self._errors, "Looking at what is there") as self._show:
             yield
 
     def _show_progress(self, waited_for: str) -> None:
-        if self._status is not None:
-            self._status.update(f"Waiting for {waited_for}")
+        self._show(f"Waiting for {waited_for}")
 
     def _say(self, line: str) -> None:
-        self._output.print(line, highlight=False, markup=False)
+        self._output.print_line(line)

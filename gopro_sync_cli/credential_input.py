@@ -7,7 +7,9 @@ from typing import TextIO
 
 import typer
 
+from gopro_sync.errors import ConfigurationError
 from gopro_sync.gopro.session.credentials import Credentials
+from gopro_sync_cli.terminal_output import output_console
 
 _KINDS = {
     "1": ("e-mail address and password (renews itself)", ("username", "password", "client_id", "client_secret")),
@@ -23,32 +25,38 @@ class InputError(Exception):
 
 
 def ask() -> Credentials:
-    """Asks for the kind and then for its fields, without showing the secret ones.
+    """Ask for the kind and then for its fields, without showing the secret ones.
 
     Raises:
-        InputError: no such kind.
-        ConfigurationError: what was typed cannot be a credential.
+        InputError: no such kind, or what was typed cannot be a credential.
     """
-    typer.echo("How does this stack sign in to GoPro?")
+    screen = output_console()
+    screen.print("How does this stack sign in to GoPro?")
     for number, (description, _) in _KINDS.items():
-        typer.echo(f"  {number}  {description}")
+        screen.print(f"  {number}  {description}")
     kind = _KINDS.get(typer.prompt("Number").strip())
     if kind is None:
         raise InputError("That is none of the numbers.")
     fields = {name: typer.prompt(name, hide_input=name not in _SHOWN).strip() for name in kind[1]}
-    return Credentials.parse(json.dumps(fields))
+    return _parsed(json.dumps(fields))
 
 
-def read(stream: TextIO) -> Credentials:
-    """Reads one JSON object.
+def read(stream: TextIO | None) -> Credentials:
+    """Read one JSON object.
 
     Raises:
-        InputError: nothing, or more than a secret may hold.
-        ConfigurationError: not JSON, not an object, or no credential in it.
+        InputError: nothing, more than a secret may hold, not JSON, not an object, or no credential in it.
     """
-    text = stream.read(_LONGEST_INPUT + 1)
+    text = "" if stream is None else stream.read(_LONGEST_INPUT + 1)  # None: it was closed before the start
     if not text.strip():
         raise InputError("There is nothing on standard input.")
     if len(text) > _LONGEST_INPUT:
         raise InputError(f"There is more on standard input than a secret may hold ({_LONGEST_INPUT} characters).")
-    return Credentials.parse(text)
+    return _parsed(text)
+
+
+def _parsed(text: str) -> Credentials:
+    try:
+        return Credentials.parse(text)
+    except ConfigurationError as error:
+        raise InputError(error.message) from error

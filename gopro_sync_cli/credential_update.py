@@ -19,6 +19,7 @@ from gopro_sync.gopro.session.credentials import CredentialMode, Credentials, Cr
 from gopro_sync.gopro.session.sign_in import SignIn
 from gopro_sync.gopro.session.tokens import TokenEndpoint
 from gopro_sync.values.timestamps import iso_utc, now_utc
+from gopro_sync_cli.credential_place import find_credential_place
 
 # The life of the browser's cookie, as clients measured it; GoPro often ends the token in it sooner.
 _LONGEST_LIFE_OF_A_PASTED_TOKEN: Final = timedelta(days=7)
@@ -109,18 +110,33 @@ class CredentialUpdate:
 
 
 @contextmanager
-def open_update(secret_id: str, *, region: str | None, gopro_api_base_url: str) -> Iterator[CredentialUpdate]:
-    """Makes the clients, and closes them afterwards.
+def open_update(
+    *, stack_name: str, secret_id: str | None, region: str | None, gopro_api_base_url: str | None
+) -> Iterator[CredentialUpdate]:
+    """Make the clients, and close them afterwards.
 
     Args:
-        secret_id: name or ARN of the secret.
-        region: where it is; None takes that of the ARN, or of the AWS configuration.
-        gopro_api_base_url: where the GoPro API is.
+        stack_name: the stack whose secret it is, unless ``secret_id`` names another one's.
+        secret_id: name or ARN of the secret; None takes the stack's.
+        region: where they are, unless an ARN says it; None takes that of the AWS configuration.
+        gopro_api_base_url: where the GoPro API is said to be; None takes what the stack says.
 
     Raises:
+        ConfigurationError: there is no such stack or secret, or it is not sure which GoPro it belongs to.
         BotoCoreError: no region or no AWS credentials can be found.
     """
-    of_arn = secret_id.split(":")[3] if secret_id.startswith("arn:") and secret_id.count(":") >= 6 else None
-    client = boto3.client("secretsmanager", region_name=region or of_arn)
+    session = boto3.Session(region_name=_region_of_arn(secret_id or "") or region)
+    place = find_credential_place(
+        session.client("cloudformation"),
+        stack_name=stack_name,
+        secret_id=secret_id,
+        gopro_api_base_url=gopro_api_base_url,
+    )
+    store = CredentialStore(session.client("secretsmanager"), place.secret_id)
     with open_http_client() as http:
-        yield CredentialUpdate(CredentialStore(client, secret_id), http, gopro_api_base_url=gopro_api_base_url)
+        yield CredentialUpdate(store, http, gopro_api_base_url=place.gopro_api_base_url)
+
+
+def _region_of_arn(secret_id: str) -> str | None:
+    # arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME
+    return secret_id.split(":")[3] if secret_id.startswith("arn:") and secret_id.count(":") >= 6 else None

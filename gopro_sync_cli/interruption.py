@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final, Self
 
+from gopro_sync_cli.exit_codes import ExitCode
+
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interruptions:
-    """Turns each of the three signals into a SystemExit with 128 plus its number, as shells count it.
+    """Turn each of the three signals into a SystemExit with 128 plus its number, as shells count it.
 
     Use as a context manager, in the main thread. A signal that is ignored (nohup, a script's background job) stays so.
     """
@@ -34,7 +36,7 @@ class Interruptions:
             signal.signal(number, handler)
         if isinstance(error, OSError) and error.errno == errno.EIO:
             # What was said did not reach the terminal any more: it is lost, only its signal is still on its way.
-            raise SystemExit(128 + signal.SIGHUP) from error
+            raise SystemExit(ExitCode.TERMINAL_LOST) from error
 
     @contextmanager
     def kept_back(self) -> Iterator[None]:
@@ -63,7 +65,7 @@ class Interruptions:
             SystemExit: there was one.
         """
         if self._first is not None:
-            raise SystemExit(128 + self._first)
+            raise SystemExit(ExitCode.of_signal(self._first))
 
     def _receive(self, number: int, _frame: FrameType | None) -> None:
         if self._first is None:

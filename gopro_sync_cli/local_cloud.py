@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Sequence
 from typing import NoReturn
 
+from gopro_sync_cli.exit_codes import ExitCode
 from gopro_sync_cli.typed import typed_program
 
 
@@ -31,4 +32,4 @@ def run(arguments: Sequence[str]) -> NoReturn:
             "is missing here); in the checkout's folder, type: ./gopro-sync local up"
         ) from error
     command_line.main(arguments, program=f"{typed_program()} local")
-    raise SystemExit(0)
+    raise SystemExit(ExitCode.DONE)

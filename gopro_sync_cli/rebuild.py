@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Final
 import boto3
 import typer
 from botocore.config import Config
-from rich.console import Console
-from rich.progress import Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, TimeElapsedColumn
 
 from gopro_sync.archive.bucket_writer import BucketWriter, storage_pool
 from gopro_sync.errors import ConfigurationError, RequestRefusedError, SessionRefusedError, TrackerError
@@ -28,8 +27,11 @@ from gopro_sync.table.rebuilding import Confirmation, RebuiltRecord, write_rebui
 from gopro_sync.table.tracker import Lookup, Tracker
 from gopro_sync.values.timestamps import now_utc
 from gopro_sync_cli.bucket_inventory import ASKED_AT_ONCE, Inventory, take_inventory
+from gopro_sync_cli.credential_place import gopro_of_stack
+from gopro_sync_cli.exit_codes import ExitCode
 from gopro_sync_cli.rebuild_plan import Plan, is_of_another_library, plan_records
-from gopro_sync_cli.stack import stack_outputs
+from gopro_sync_cli.stack import find_stack
+from gopro_sync_cli.terminal_output import VerbatimColumn, VerbatimConsole
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -41,7 +43,6 @@ _CLIENT_CONFIG: Final = Config(
     read_timeout=20,
     max_pool_connections=ASKED_AT_ONCE,
 )
-_NOT_ALL: Final = 1
 # A person waits, and can end it at any time.
 _PATIENCE: Final = timedelta(hours=12)
 # By then it is not DynamoDB's pace that keeps a record: it waits up to 10 s before each.
@@ -83,8 +84,8 @@ class Rebuild:
         places: Places,
         *,
         caller: Callable[[], str],
-        output: Console,
-        errors: Console,
+        output: VerbatimConsole,
+        errors: VerbatimConsole,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._places = places
@@ -101,7 +102,7 @@ class Rebuild:
             gopro_has_none: whether a person says that GoPro does not have any of the videos any more.
 
         Raises:
-            typer.Exit: with 1 if a record could not be written, or GoPro lists none of the videos.
+            typer.Exit: a record could not be written or read, or GoPro lists none of the videos.
             GoProSyncError: what S3, the tracker and GoPro raise; what was written by then is right.
         """
         self._check_session()
@@ -111,16 +112,18 @@ class Rebuild:
             self._errors.print(
                 "Nothing was written: GoPro lists not one of the videos in the bucket. If the secret holds the "
                 "credential of another GoPro account, put the right one in; if GoPro does not have these videos any "
-                "more, run it again with --gopro-has-none.",
-                highlight=False,
+                "more, run it again with --gopro-has-none."
             )
-            raise typer.Exit(_NOT_ALL)
-        plan = plan_records(inventory, listing, self._look_up(inventory), now=now_utc())
+            raise typer.Exit(ExitCode.CANNOT_RUN)
+        lookup = self._look_up(inventory)
+        plan = plan_records(inventory, listing, lookup, now=now_utc())
         self._tell(inventory, plan)
         if is_dry_run:
             self._say("Nothing was written: this was a dry run.")
-            return
-        self._write(plan.records)
+        else:
+            self._write(plan.records)
+        if lookup.unreadable:
+            raise typer.Exit(ExitCode.NOT_CHECKED)
 
     def _check_session(self) -> None:
         # Before the bucket is read, which may take minutes.
@@ -148,7 +151,7 @@ class Rebuild:
 
     def _tell(self, inventory: Inventory, plan: Plan) -> None:
         for remark in plan.remarks:
-            self._errors.print(remark, highlight=False, markup=False)
+            self._errors.print_line(remark)
         size_bytes = sum(found.file.size_bytes for found in inventory.found)
         self._say(
             f"In the bucket: {len(inventory.found)} chapters, {size_bytes / 1e9:.1f} GB; "
@@ -173,31 +176,27 @@ class Rebuild:
             try:
                 outcome = in_batches("write records", work.media_ids, work.send, patience)
             except SystemExit:
-                self._errors.print(
-                    "Interrupted. What was written is right; run it again for the rest.", highlight=False
-                )
+                self._errors.print("Interrupted. What was written is right; run it again for the rest.")
                 raise
         self._say(f"Written: {work.written} records.")
         if work.overtaken:
             self._say(f"Left as a run has meanwhile written them: {work.overtaken} records.")
         for media_id, reason in outcome.refused.items():
-            self._errors.print(f"{media_id}: not written. {reason}.", highlight=False, markup=False)
+            self._errors.print(f"{media_id}: not written. {reason}.")
         if outcome.left:
-            self._errors.print(
-                f"{len(outcome.left)} records are left: {outcome.trouble}", highlight=False, markup=False
-            )
+            self._errors.print(f"{len(outcome.left)} records are left: {outcome.trouble}")
         if outcome.refused or outcome.left:
-            raise typer.Exit(_NOT_ALL)
+            raise typer.Exit(ExitCode.FAILED)
 
     @contextmanager
     def _progress(self, what: str) -> Iterator[Callable[[int], None]]:
-        columns = (TextColumn("{task.completed:.0f}"), TextColumn("{task.description}"), TimeElapsedColumn())
+        columns = (VerbatimColumn("{task.completed:.0f}"), VerbatimColumn("{task.description}"), TimeElapsedColumn())
         with Progress(*columns, console=self._errors, transient=True, disable=not self._errors.is_terminal) as display:
             task = display.add_task(what, total=None)
             yield lambda count: display.update(task, completed=count)
 
     def _say(self, line: str) -> None:
-        self._output.print(line, highlight=False, markup=False)
+        self._output.print_line(line)
 
 
 class _Writes:
@@ -244,14 +243,19 @@ class _Writes:
 
 @contextmanager
 def open_rebuild(
-    stack_name: str, *, region: str | None, gopro_api_base_url: str, output: Console, errors: Console
+    stack_name: str,
+    *,
+    region: str | None,
+    gopro_api_base_url: str | None,
+    output: VerbatimConsole,
+    errors: VerbatimConsole,
 ) -> Iterator[Rebuild]:
     """Make the clients, and close them afterwards.
 
     Args:
         stack_name: the deployed stack.
         region: where it is; None takes that of the AWS configuration.
-        gopro_api_base_url: where the GoPro API is.
+        gopro_api_base_url: where the GoPro API is said to be; None takes what the stack says.
         output: takes what is done.
         errors: takes what goes wrong, and how far it is.
 
@@ -260,9 +264,10 @@ def open_rebuild(
         BotoCoreError: no region or no AWS credentials can be found.
     """
     session = boto3.Session(region_name=region)
-    outputs = stack_outputs(
+    stack = find_stack(
         session.client("cloudformation"), stack_name, "ArchiveBucketName", "TrackerTableName", "CredentialsSecretArn"
     )
+    outputs, base_url = stack.outputs, gopro_of_stack(stack, gopro_api_base_url)
     s3 = session.client("s3", config=_CLIENT_CONFIG)
     secret = CredentialStore(session.client("secretsmanager"), outputs["CredentialsSecretArn"])
     with open_http_client() as http:
@@ -271,7 +276,7 @@ def open_rebuild(
             writer=BucketWriter(s3=s3, http=storage_pool(workers=1), bucket=outputs["ArchiveBucketName"]),
             dynamodb=session.client("dynamodb", config=_CLIENT_CONFIG),
             table_name=outputs["TrackerTableName"],
-            gopro=GoProClient(http, secret.load().credentials.session(), base_url=gopro_api_base_url),
+            gopro=GoProClient(http, secret.load().credentials.session(), base_url=base_url),
         )
         yield Rebuild(
             places, caller=lambda: session.client("sts").get_caller_identity()["Arn"], output=output, errors=errors

@@ -23,7 +23,6 @@ import typer
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
-from rich.console import Console
 
 from gopro_sync.aws.answers import code_of
 from gopro_sync.errors import GoProSyncError
@@ -40,9 +39,11 @@ from gopro_sync_cli.dead_letters import (
     look_through,
     media_ids_of,
 )
+from gopro_sync_cli.exit_codes import ExitCode
 from gopro_sync_cli.held_messages import HIDDEN_SECONDS, HeldMessages, Remainder
 from gopro_sync_cli.interruption import Interruptions
 from gopro_sync_cli.stack import execution_arn
+from gopro_sync_cli.terminal_output import VerbatimConsole, working
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -53,9 +54,6 @@ if TYPE_CHECKING:
 CLIENT_CONFIG: Final = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 2})
 # Far less than the messages are hidden for.
 _PATIENCE_WITH_TABLE: Final = timedelta(seconds=20)
-_REFUSED: Final = 1
-_CANNOT_ASK: Final = 2
-_MAY_HOLD_MORE: Final = 4
 _LONGEST_ERROR_SHOWN: Final = 100  # characters
 _LEFT_ALONE: Final = {
     NotOurs.NO_FAILED_VIDEO: (
@@ -72,7 +70,11 @@ _HARMLESS: Final = "harmless: a video that is in the archive is not copied again
 
 
 class RedriveError(Exception):
-    """The videos are not tried, or it is not known whether they are; the message says which, and what to do."""
+    """The videos are not tried; the message says why, and what to do."""
+
+
+class StartUnknownError(RedriveError):
+    """It is not known whether the videos are tried; the message says how to find out."""
 
 
 class Redrive:
@@ -98,8 +100,8 @@ class Redrive:
         state_machine_arn: str,
         archived: Callable[[Sequence[str]], Collection[str]],
         interruptions: Interruptions,
-        output: Console,
-        errors: Console,
+        output: VerbatimConsole,
+        errors: VerbatimConsole,
     ) -> None:
         self._sqs = sqs
         self._step_functions = step_functions
@@ -121,9 +123,9 @@ class Redrive:
             shown = self._look_through(held)
         if sys.stdin is None or not sys.stdin.isatty():
             self._warn("Nothing was started: there is no terminal to ask on. With --yes they are tried without asking.")
-            raise typer.Exit(_CANNOT_ASK)
+            raise typer.Exit(ExitCode.WRONG_USE)
         if not typer.confirm(f"Try {_counted(len(media_ids_of(shown.videos)), 'video', 'videos')} now?"):
-            raise typer.Exit(_REFUSED)
+            raise typer.Exit(ExitCode.CANNOT_RUN)
         with self._holding() as held:
             self._try(held, self._find_again(held, shown))
 
@@ -132,7 +134,8 @@ class Redrive:
 
         Raises:
             typer.Exit: there is nothing to try.
-            RedriveError: nothing was started, or it is not known whether it was.
+            RedriveError: nothing was started.
+            StartUnknownError: it is not known whether a run was.
         """
         with self._holding() as held:
             self._try(held, self._look_through(held).videos)
@@ -154,7 +157,7 @@ class Redrive:
         if not letters.videos:
             self._end_without_videos(held, letters)
         for error, count in Counter(video.error for video in letters.videos.values()).most_common():
-            self._say(f"  {count:5}  {_printable(error)}")
+            self._say(f"  {count:5}  {_shortened(error)}")
         if letters.end is End.ENOUGH:
             self._say(f"More than {MOST_VIDEOS:,} videos failed; the rest stays in the queue for the next redrive.")
         if letters.end is End.OUT_OF_TIME:
@@ -190,7 +193,7 @@ class Redrive:
     def _end_without_videos(self, held: HeldMessages, letters: DeadLetters) -> NoReturn:
         if letters.end is End.OUT_OF_TIME:
             self._say(f"No failed video was seen in {LOOKING_SECONDS} seconds; the queue was not seen to its end.")
-            raise typer.Exit(_MAY_HOLD_MORE)
+            raise typer.Exit(ExitCode.NOT_CHECKED)
         try:
             others = held.count_of_others()
         except (BotoCoreError, ClientError) as error:
@@ -198,14 +201,14 @@ class Redrive:
                 "No failed video was received. Whether somebody else holds some could not be asked, which takes "
                 f"sqs:GetQueueAttributes: {error}"
             )
-            raise typer.Exit(_MAY_HOLD_MORE) from error
+            raise typer.Exit(ExitCode.NOT_CHECKED) from error
         if others:
             self._say(
                 f"No failed video was received, but SQS counts {_counted(others, 'more message', 'more messages')} "
                 "(approximately): another redrive is looking at them, or they were received or deleted a moment ago. "
                 f"What a redrive has received shows up again within {HIDDEN_SECONDS // 60} minutes."
             )
-            raise typer.Exit(_MAY_HOLD_MORE)
+            raise typer.Exit(ExitCode.NOT_CHECKED)
         self._say(f"The dead letter queue {'holds no failed video of this stack' if letters.not_ours else 'is empty'}.")
         raise typer.Exit
 
@@ -217,7 +220,7 @@ class Redrive:
         asked, found = len(media_ids_of(shown.videos)), len(media_ids_of(videos))
         if not videos:
             self._say(f"Nothing was started: {_GONE}.")
-            raise typer.Exit(_MAY_HOLD_MORE)
+            raise typer.Exit(ExitCode.NOT_CHECKED)
         if found < asked:
             self._say(f"{asked - found:,} of the {asked:,} videos are left out: {_GONE}.")
         return videos
@@ -239,19 +242,19 @@ class Redrive:
     @contextmanager
     def _progress(self) -> Iterator[Callable[[int], None]]:
         """Give what is to be called before each call: it shows how far it is, and ends there if that is asked for."""
-        with self._errors.status("Looking through the dead letter queue") as status:
+        with working(self._errors, "Looking through the dead letter queue") as show:
 
             def before_each_call(count: int) -> None:
                 self._interruptions.take_effect()
-                status.update(f"Looking through the dead letter queue: {_counted(count, 'message', 'messages')}")
+                show(f"Looking through the dead letter queue: {_counted(count, 'message', 'messages')}")
 
             yield before_each_call
 
     def _say(self, line: str) -> None:
-        self._output.print(line, highlight=False, markup=False)
+        self._output.print_line(line)
 
     def _warn(self, line: str) -> None:
-        self._errors.print(line, highlight=False, markup=False)
+        self._errors.print_line(line)
 
     def _say_not_put_back(self, remainder: Remainder, seconds: int) -> None:
         self._warn(
@@ -275,7 +278,7 @@ def start_run(step_functions: SFNClient, state_machine_arn: str, media_ids: Sequ
     """Start a run that tries exactly these videos, due or not; return the execution's ARN.
 
     Raises:
-        RedriveError: the answer was lost, so it is not known whether the run has started.
+        StartUnknownError: the answer was lost, so it is not known whether the run has started.
         ClientError: Step Functions refused; nothing was started.
     """
     # With a name of its own, what the SDK repeats when an answer is lost starts no second run.
@@ -290,7 +293,7 @@ def start_run(step_functions: SFNClient, state_machine_arn: str, media_ids: Sequ
             return arn
         if _is_refusal(error):
             raise
-        raise RedriveError(
+        raise StartUnknownError(
             f"Step Functions did not say whether it has started the run ({error}). It may have started as {arn}; aws "
             f"stepfunctions describe-execution --execution-arn {arn} tells. The messages stay in the queue; to try "
             f"them again is {_HARMLESS}"
@@ -315,7 +318,5 @@ def _counted(count: int, one: str, several: str) -> str:
     return f"{count:,} {one if count == 1 else several}"
 
 
-def _printable(text: str) -> str:
-    """Return what a terminal can be given: no control characters, and not too long."""
-    shown = "".join(character if character.isprintable() else "?" for character in text[:_LONGEST_ERROR_SHOWN])
-    return shown if len(text) <= _LONGEST_ERROR_SHOWN else f"{shown}..."
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_ERROR_SHOWN else f"{text[:_LONGEST_ERROR_SHOWN]}..."

@@ -1,13 +1,12 @@
 """``./gopro-sync local``, which is ``python -m local``: the cloud on your machine.
 
-Exit codes: 0 done; 1 it did not work, and stderr says why; 2 wrong usage; 130 interrupted (129 terminal lost, 143
-terminated).
+Its exit codes stand in `gopro_sync_cli/exit_codes.py`.
 """
 
 from __future__ import annotations
 
 import json
-import shlex
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,14 +14,17 @@ from typing import Annotated, Any
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
 from typer.core import TyperGroup
 
+from gopro_sync_cli.command_end import ended_in_words
+from gopro_sync_cli.exit_codes import ExitCode, exit_codes
+from gopro_sync_cli.terminal_output import error_console, new_command_line, output_console, print_document
 from local import cloud as local_cloud
 from local import demo as demonstration
 from local import fault_commands, gopro_commands
 from local import mails as alert_mails
 from local.alert_email import is_alert_email
+from local.aws_cli_version import aws_cli_warning
 from local.engine.environment import DEFAULT_REGION
 from local.errors import LocalCloudError
 from local.explanation import explain
@@ -31,32 +33,39 @@ from local.interruption import interruptible
 from local.progress_display import live_progress
 from local.regions import unusable_because
 from local.run_input_file import read_run_input
-from local.running import is_all_archived
 from local.running import run_with_successors as run_state_machine
+from local.shell_environment import shell_lines
 from local.state import StateDirectory as CloudDirectory
-from local.state import default_state_directory
+from local.state import default_state_directory, shown
 from local.state_option import StateDirectory
+from local.verdict import code_of_chain
 
-# Wide enough for the longest S3 key in a table; a narrow terminal folds.
-_WIDTH_WITHOUT_TERMINAL = 160
-
-app = typer.Typer(
-    help="""The cloud on your machine: an AWS engine with this repository's real template deployed, and a GoPro Cloud
-    simulator. Nothing leaves 127.0.0.1.
-
-    Exit codes: 0 done; 1 it did not work, and stderr says why; 2 wrong usage; 130 interrupted (129 terminal lost,
-    143 terminated).""",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+app = new_command_line(
+    "The cloud on your machine: an AWS engine with this repository's real template deployed, and a GoPro Cloud "
+    f"simulator. Nothing leaves 127.0.0.1.\n\n{exit_codes()}"
 )
-_errors = Console(stderr=True, soft_wrap=True)
+_output = output_console()
+_errors = error_console()
+
+
+def _media(path: Path | None) -> Path | None:
+    # It is read again and again, in pieces, by another process.
+    if path is not None and not path.is_file():
+        raise typer.BadParameter(f"{shown(path)} is no plain file")
+    if path is not None and not path.stat().st_size:
+        raise typer.BadParameter(f"{shown(path)} is empty (or no file on a disk): there is nothing to archive")
+    return path
 
 
 MediaFile = Annotated[
     Path | None,
     typer.Option(
-        "--media", exists=True, dir_okay=False, readable=True, help="One more real file for the simulator to serve."
+        "--media",
+        exists=True,
+        dir_okay=False,
+        readable=True,
+        callback=_media,
+        help="One more real file for the simulator to serve.",
     ),
 ]
 
@@ -146,7 +155,18 @@ def up(
         _say(f"       {here.command('down')}             end it")
 
 
-@app.command()
+@app.command(
+    epilog=exit_codes(
+        {
+            ExitCode.DONE: "all that was due is archived; what waits for a later run, or is another run's, is named",
+            ExitCode.CANNOT_RUN: "the run could not do its work: no cloud is up, or GoPro accepts no login",
+            ExitCode.FAILED: "a video failed, or is gone, or was asked for and is not to be had; or the run broke",
+            ExitCode.NOT_CHECKED: "nothing failed, and what GoPro counts but does not show could not be checked, or "
+            "what has no record that can be written or read",
+            ExitCode.INTERRUPTED: "interrupted; Ctrl-C stops the execution",
+        }
+    )
+)
 def run(
     *,
     input_file: Annotated[
@@ -157,11 +177,9 @@ def run(
     ] = None,
     state_directory: StateDirectory = None,
 ) -> None:
-    """Start the state machine, show its progress, print its output as JSON on stdout.
+    """Start the state machine, show its progress, print its output as JSON on stdout, and on stderr what came of it.
 
-    A run that leaves a backlog and starts the next run is followed to the last one: an output for each.
-
-    Exit code 0 only if it succeeded and every video that should be archived was. Ctrl-C stops the execution.
+    A run that leaves a backlog and starts the next run is followed to the last one: an output and a verdict for each.
     """
     with _readable_errors():
         cloud = local_cloud.load(state_directory or default_state_directory())
@@ -170,24 +188,25 @@ def run(
             executions = run_state_machine(cloud, run_input, follow=follow)
         for execution in executions:
             if execution.output is not None:
-                typer.echo(json.dumps(execution.output, indent=2))
-        if not is_all_archived(executions):
-            for execution in executions:
-                explain(cloud, execution, _errors)
-            raise typer.Exit(1)
+                print_document(json.dumps(execution.output, indent=2))
+            explain(cloud, execution, _errors)
+        raise typer.Exit(code_of_chain([execution.verdict for execution in executions]))
 
 
 @app.command()
 def env(*, state_directory: StateDirectory = None) -> None:
-    """Print `export NAME=value` lines that lead aws, boto3 and other S3 tools to this cloud.
+    """Print `export NAME=value` lines that lead aws, boto3, other S3 tools and `./gopro-sync` here.
 
-    The stack's outputs come as GOPRO_SYNC_<OUTPUT_NAME>. Trusted certificates stay trusted: the bundle holds them all,
-    and stays where it is after `down`.
+    The stack's outputs come as GOPRO_SYNC_<OUTPUT_NAME>. Variables that would lead elsewhere, such as AWS_PROFILE, are
+    unset first; stderr warns of an aws command that is too old to be led here. Trusted certificates stay trusted: the
+    bundle holds them all, and stays where it is after `down`.
     """
     with _readable_errors():
         cloud = local_cloud.load(state_directory or default_state_directory())
-        for name, value in cloud.environment().items():
-            typer.echo(f"export {name}={shlex.quote(value)}")
+        for line in shell_lines(cloud, os.environ):
+            print_document(line)
+        if warning := aws_cli_warning(os.environ):
+            _say(warning)
 
 
 @app.command()
@@ -210,7 +229,9 @@ def mails(
             confirmed = alert_mails.confirm(cloud)
             _say(f"Confirmed: {', '.join(confirmed)}" if confirmed else "No address waits for its confirmation.")
         received = alert_mails.read(cloud)
-        typer.echo(alert_mails.as_json(received, last=last) if as_json else alert_mails.as_text(received, last=last))
+        print_document(
+            alert_mails.as_json(received, last=last) if as_json else alert_mails.as_text(received, last=last)
+        )
 
 
 @app.command()
@@ -224,29 +245,29 @@ def down(*, state_directory: StateDirectory = None) -> None:
         _say("Down." if was_up else "Nothing was up.")
 
 
-@app.command()
+@app.command(
+    epilog=exit_codes(
+        {
+            ExitCode.DONE: "every video is archived with a matching SHA-256, and the second sync transferred nothing",
+            ExitCode.FAILED: "a video is not archived, or not with the source's bytes",
+            ExitCode.NOT_CHECKED: "a file could not be compared with its source; all others match",
+        }
+    )
+)
 def demo(*, media: MediaFile = None, region: Region = DEFAULT_REGION, state_directory: StateDirectory = None) -> None:
-    """Bring a cloud up, sync a small library, prove every byte, sync again, take the cloud down.
-
-    Exit code 0 only if every video was archived with a matching SHA-256 and the second sync transferred nothing.
-    """
+    """Bring a cloud up, sync a small library, prove every byte, sync again, take the cloud down."""
     with _readable_errors():
         demonstration.show(
             state_directory=state_directory or default_state_directory() / "demo",
             media=media,
             region=region,
-            screen=_result_screen(),
+            screen=_output,
             progress_screen=_errors,
         )
 
 
-def _result_screen() -> Console:
-    screen = Console()
-    return screen if screen.is_terminal else Console(width=_WIDTH_WITHOUT_TERMINAL)
-
-
 def _say(line: str) -> None:
-    _errors.print(line, markup=False, highlight=False)
+    _errors.print(line)
 
 
 @contextmanager
@@ -260,11 +281,11 @@ def _errors_in_one_line() -> Iterator[None]:
     try:
         yield
     except LocalCloudError as error:
-        _errors.print(str(error), style="red", markup=False, highlight=False)
-        raise typer.Exit(1) from error
+        _errors.print(str(error), style="yellow" if error.exit_code is ExitCode.NOT_CHECKED else "red")
+        raise typer.Exit(error.exit_code) from error
     except (BotoCoreError, ClientError) as error:
-        _errors.print(f"The AWS engine refused or did not answer: {error}", style="red", markup=False, highlight=False)
-        raise typer.Exit(1) from error
+        _errors.print(f"The AWS engine refused or did not answer: {error}", style="red")
+        raise typer.Exit(ExitCode.CANNOT_RUN) from error
 
 
 class _EndingAsHere(TyperGroup):
@@ -294,7 +315,8 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "python -m lo
     Raises:
         SystemExit: it has ended.
     """
-    app(args=arguments, prog_name=program)
+    with ended_in_words(program):
+        app(args=arguments, prog_name=program)
 
 
 if __name__ == "__main__":

@@ -22,15 +22,24 @@ from local.errors import (
     AlreadyRunningError,
     CredentialsFileError,
     DamagedStateError,
+    LibraryFileError,
     NotRunningError,
     StateDirectoryError,
     StopError,
 )
 from local.interruption import kept_back
+from local.json_file import JsonFileError, read_json
+from local.plain_files import NO_SPACE
 from local.processes import ProcessRecord
+from local.simulator import Library
 from local.simulator_process import start_simulator, wait_for_simulator
 from local.state import CloudState, StateDirectory, shown
 from local.state_place import state_place
+
+# https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
+_LARGEST_SECRET_BYTES = 65_536
+_WHAT_IT_HOLDS = 'a credential is one JSON object, such as {"auth_token": "..."}'
+_LARGEST_LIBRARY_BYTES = 256 * 1024 * 1024
 
 # What a started cloud tells the person who waits for it, line by line.
 Report = Callable[[str], None]
@@ -86,13 +95,15 @@ class Cloud:
         outputs = {f"GOPRO_SYNC_{_upper_snake(name)}": value for name, value in self.outputs.items()}
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",  # else the line above means nothing
             "AWS_ACCESS_KEY_ID": ROOT_ACCESS_KEY_ID,
             "AWS_SECRET_ACCESS_KEY": ROOT_SECRET_ACCESS_KEY,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             # The bundle holds all that this machine trusted before, too, so that other programs are not disturbed.
             **{variable: str(self.ca_bundle) for variable in TRUST_VARIABLES},
-            "GOPRO_SYNC_API_BASE_URL": self.gopro_api_base_url,
+            "GOPRO_API_BASE_URL": self.gopro_api_base_url,
+            "GOPRO_SYNC_STACK": deployment.STACK_NAME,
             **outputs,
         }
 
@@ -131,6 +142,8 @@ def start(
     """
     directory = StateDirectory(state_place(state_directory))
     secret = None if credentials is None else _read_credentials(credentials)
+    if gopro_api_base_url is None:
+        _check_library(library)
     state = CloudState(region=region, owner=processes.this_process(owner or "up"))
     with _claimed(directory, state, report) as started:
         return _start(
@@ -330,6 +343,11 @@ def _plain_words(directory: StateDirectory) -> Iterator[None]:
         yield
     except OSError as error:
         place = shown(directory.path if error.filename is None else Path(os.fsdecode(error.filename)))
+        if error.errno in NO_SPACE:
+            raise StateDirectoryError(
+                f"No space left on the device of {place}. Free some and run it again, or choose a folder on another "
+                "disk with --state-dir; what was there before is kept"
+            ) from error
         raise StateDirectoryError(
             f"The local cloud with its state in {shown(directory.path)} cannot go on: {error.strerror or error} "
             f"({place}). Mend that, or bring it up in another folder with --state-dir"
@@ -442,14 +460,24 @@ def _cloud(directory: StateDirectory, state: CloudState) -> Cloud:
 
 def _read_credentials(path: Path) -> dict[str, Any]:
     try:
-        secret = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CredentialsFileError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError:
-        secret = None  # said below, without the error, which would quote the secret
+        secret = read_json(path, largest_bytes=_LARGEST_SECRET_BYTES)
+    except JsonFileError as error:
+        raise CredentialsFileError(f"{shown(path)} {error}; {_WHAT_IT_HOLDS}") from error
     if not isinstance(secret, dict):
-        raise CredentialsFileError(f'{path} does not hold one JSON object, such as {{"auth_token": "..."}}')
+        raise CredentialsFileError(f"{shown(path)} holds something else; {_WHAT_IT_HOLDS}")
     return secret
+
+
+def _check_library(library: str | Path) -> None:
+    """Return if the simulator can serve it; it reads the file again itself."""
+    if str(library) == "demo":
+        return
+    path = Path(library)
+    try:
+        Library.from_json(read_json(path, largest_bytes=_LARGEST_LIBRARY_BYTES))
+    except (ValueError, RecursionError) as error:  # JsonFileError is one
+        says = str(error) if isinstance(error, JsonFileError) else f"holds no library: {error}"
+        raise LibraryFileError(f"{shown(path)} {says}") from error
 
 
 def _upper_snake(name: str) -> str:

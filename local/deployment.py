@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import platform
@@ -25,6 +26,7 @@ _BIN = REPOSITORY / ".venv" / "bin"
 _SHARED = REPOSITORY / ".aws-sam" / "local"
 _CACHE_INDEX = "build.toml"
 _LINES_SHOWN = 15
+_FULL_DISK = os.strerror(errno.ENOSPC)
 
 
 def build(directory: StateDirectory) -> None:
@@ -133,6 +135,11 @@ def _sam(
             raise
     if status != 0:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        if any(_FULL_DISK in line for line in lines):
+            raise DeploymentError(
+                f"No space left on the device that `sam {arguments[0]}` writes to ({directory.path} and "
+                f"{_SHARED}; its log is {log}). Free some and run it again; nothing of it was kept"
+            )
         telling = [line for line in lines if line.strip() and "Uploading to" not in line]
         shown = "\n  ".join(telling[-_LINES_SHOWN:])
         raise DeploymentError(f"`sam {arguments[0]}` failed; the whole log is {log}\n  {shown}")

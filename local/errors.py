@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from gopro_sync_cli.exit_codes import ExitCode
+
 
 class LocalCloudError(Exception):
-    """Base of the errors that ``gopro-sync local`` shows to a person instead of a stack trace."""
+    """Base of the errors that ``gopro-sync local`` shows to a person instead of a stack trace.
+
+    Attributes:
+        exit_code: how the command ends that meets it.
+    """
+
+    exit_code: ExitCode = ExitCode.CANNOT_RUN
 
 
 class AlreadyRunningError(LocalCloudError):
@@ -54,9 +62,19 @@ class DeploymentError(LocalCloudError):
 class CredentialsFileError(LocalCloudError):
     """The file given by ``--credentials`` cannot be used."""
 
+    exit_code = ExitCode.WRONG_USE
+
+
+class LibraryFileError(LocalCloudError):
+    """The file given by ``--library`` cannot be used."""
+
+    exit_code = ExitCode.WRONG_USE
+
 
 class RunInputError(LocalCloudError):
     """The file given by ``--input`` cannot be used."""
+
+    exit_code = ExitCode.WRONG_USE
 
 
 class DiskSpaceError(LocalCloudError):
@@ -76,4 +94,13 @@ class UnknownVideoError(LocalCloudError):
 
 
 class DemoError(LocalCloudError):
-    """The demonstration did not show what it promises."""
+    """The demonstration did not show what it promises.
+
+    Args:
+        message: what it did not show.
+        exit_code: whether that is a failure, or could not be checked.
+    """
+
+    def __init__(self, message: str, exit_code: ExitCode = ExitCode.FAILED) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code

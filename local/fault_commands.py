@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from gopro_sync_cli.terminal_output import new_command_line, output_console, print_document
 from local.fault_lines import (
     PARAMETER_OPTIONS,
     list_lines,
@@ -47,12 +48,11 @@ class _FaultCommand(TyperCommand):
         formatter.write(_LIST)
 
 
-app = typer.Typer(
-    help="""Let GoPro fail: switch faults of the simulator on and off while a cloud is up.
-
-    Those that are switched on add up. They last until `off` or `down`, or as often as --times says.""",
-    no_args_is_help=True,
+app = new_command_line(
+    "Let GoPro fail: switch faults of the simulator on and off while a cloud is up.\n\n"
+    "Those that are switched on add up. They last until `off` or `down`, or as often as --times says."
 )
+_output = output_console()
 
 
 def _fault_name(text: str) -> FaultName:
@@ -96,7 +96,7 @@ Names = Annotated[
 @app.command("list")
 def list_faults() -> None:
     """Print all that can go wrong, where, and what changes it; no cloud need be up."""
-    typer.echo("\n".join(list_lines()))
+    _output.print("\n".join(list_lines()))
 
 
 @app.command(cls=_FaultCommand)
@@ -181,7 +181,7 @@ def on(
         faults = [_fault(FaultName(name), {**given, "media_id": item and item.media_id}) for name in names]
         gopro.add_faults(*faults)
         for fault in faults:
-            typer.echo(f"On: {phrase(fault, _filenames(library))}: {fault.name.description}")
+            _output.print(f"On: {phrase(fault, _filenames(library))}: {fault.name.description}")
 
 
 @app.command()
@@ -200,9 +200,9 @@ def off(
         hits = _hits_by_name(gopro)
         for name in map(FaultName, names or [*hits]):
             gopro.remove_faults(name)
-            typer.echo(off_line(name, hits[name]) if name in hits else f"{name} was not on.")
+            _output.print(off_line(name, hits[name]) if name in hits else f"{name} was not on.")
         if every and not hits:
-            typer.echo("No fault was on.")
+            _output.print("No fault was on.")
 
 
 @app.command()
@@ -215,13 +215,13 @@ def show(
     with simulated_gopro(state_directory) as gopro:
         documents = gopro.faults()
         if as_json:
-            typer.echo(json.dumps(documents, indent=2))
+            print_document(json.dumps(documents, indent=2))
             return
         filenames = _filenames(library_of(gopro))
         for document in documents:
-            typer.echo(show_line(_fault_of(document), document["hits"], filenames))
+            _output.print(show_line(_fault_of(document), document["hits"], filenames))
         if not documents:
-            typer.echo("No fault is on.")
+            _output.print("No fault is on.")
 
 
 def _fault(name: FaultName, given: dict[str, Any]) -> Fault:

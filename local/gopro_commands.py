@@ -11,6 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
+from gopro_sync_cli.terminal_output import new_command_line, output_console, print_document
 from local.simulated_gopro import library_of, shown_item, simulated_gopro
 from local.simulator import Library, SimulatedItem, SourceFile, real_file_item
 from local.simulator.admin import Expirable
@@ -26,10 +27,10 @@ _EXPIRED: Final = {
     Expirable.REFRESH_TOKENS: "Every refresh token that GoPro has given so far is refused.",
 }
 
-app = typer.Typer(
-    help="Let something happen at GoPro while a cloud is up: a new video, a login or a link that has run out.",
-    no_args_is_help=True,
+app = new_command_line(
+    "Let something happen at GoPro while a cloud is up: a new video, a login or a link that has run out."
 )
+_output = output_console()
 
 
 def _expirable(text: str) -> Expirable:
@@ -62,7 +63,7 @@ def film(
         if media is not None:
             item = real_file_item(media)
         gopro.add_item(item)
-        typer.echo(f"At GoPro now: {shown_item(item)}, {item.size_bytes / _MEGABYTE:,.1f} MB")
+        _output.print(f"At GoPro now: {shown_item(item)}, {item.size_bytes / _MEGABYTE:,.1f} MB")
 
 
 @app.command()
@@ -78,7 +79,7 @@ def expire(
     """
     with simulated_gopro(state_directory) as gopro:
         gopro.expire(what)
-        typer.echo(_EXPIRED[what])
+        _output.print(_EXPIRED[what])
 
 
 @app.command("sign-in")
@@ -88,7 +89,7 @@ def sign_in(*, state_directory: StateDirectory = None) -> None:
     It opens nothing but this simulator.
     """
     with simulated_gopro(state_directory) as gopro:
-        typer.echo(json.dumps(gopro.sign_in()))
+        print_document(json.dumps(gopro.sign_in()))
 
 
 @app.command()
@@ -100,7 +101,7 @@ def forward(
     """Put GoPro's clock forward, so that signed URLs and tokens age; the rest of the cloud keeps its time."""
     with simulated_gopro(state_directory) as gopro:
         gopro.advance_clock(hours * _SECONDS_PER_HOUR)
-        typer.echo(f"GoPro's clock was put forward by {hours:g} h.")
+        _output.print(f"GoPro's clock was put forward by {hours:g} h.")
 
 
 def _new_item(filename: str, size_bytes: int, chapters: int) -> SimulatedItem:

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final
 
+from gopro_sync_cli.exit_codes import ExitCode
+
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _STDERR: Final = 2
 _PATIENCE: Final = (
@@ -52,12 +54,12 @@ def interruptible(say: Callable[[str], object]) -> Iterator[None]:
         cause = error.number if isinstance(error, Interruption) else signal.SIGINT
         if cause != signal.SIGHUP:  # after which nobody is there to read it
             say("Interrupted.")
-        raise SystemExit(128 + cause) from error
+        raise SystemExit(ExitCode.of_signal(cause)) from error
     except OSError as error:
         if error.errno != errno.EIO:
             raise
         # What was said did not reach the terminal any more: it is lost, only its signal is still on its way.
-        raise SystemExit(128 + signal.SIGHUP) from error
+        raise SystemExit(ExitCode.TERMINAL_LOST) from error
 
 
 @contextmanager

@@ -6,12 +6,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console, RenderableType
-from rich.progress import BarColumn, DownloadColumn, ProgressColumn, Task, TaskProgressColumn, TextColumn
+from rich.console import RenderableType
+from rich.progress import BarColumn, DownloadColumn, ProgressColumn, Task, TaskProgressColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Column
 from rich.text import Text
 
+from gopro_sync_cli.terminal_output import VerbatimColumn, VerbatimConsole, shown
 from local.progress import Progress, Wait
 
 _MEGABYTE = 1_000_000
@@ -26,7 +27,7 @@ _WIDE, _MIDDLING = 96, 64
 
 
 @contextmanager
-def live_progress(console: Console) -> Iterator[Callable[[Progress], None]]:
+def live_progress(console: VerbatimConsole) -> Iterator[Callable[[Progress], None]]:
     """Give a function that shows a run's progress on the console each time it is called."""
     if not _can_redraw(console):
         yield _lines(console)
@@ -50,7 +51,7 @@ def live_progress(console: Console) -> Iterator[Callable[[Progress], None]]:
 
 
 @contextmanager
-def live_bytes(console: Console, what: str, *, total_bytes: int | None) -> Iterator[Callable[[int], None]]:
+def live_bytes(console: VerbatimConsole, what: str, *, total_bytes: int | None) -> Iterator[Callable[[int], None]]:
     """Give a function that is called with each number of bytes that are done, and shows how many there are.
 
     Args:
@@ -59,7 +60,7 @@ def live_bytes(console: Console, what: str, *, total_bytes: int | None) -> Itera
         total_bytes: there are; None if nobody knows.
     """
     if not _can_redraw(console):
-        console.print(what, markup=False, highlight=False)
+        console.print(what)
         yield lambda _count: None
         return
     with _Bar(console) as bar:
@@ -67,14 +68,14 @@ def live_bytes(console: Console, what: str, *, total_bytes: int | None) -> Itera
         yield lambda count: bar.advance(task, count)
 
 
-def _can_redraw(console: Console) -> bool:
+def _can_redraw(console: VerbatimConsole) -> bool:
     return console.is_terminal and not console.is_dumb_terminal
 
 
 class _Bar(RichProgress):
     """One line with a bar, as wide as fits, and below it what the run waits for."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: VerbatimConsole) -> None:
         self.waits: tuple[Wait, ...] = ()
         super().__init__(*_columns(console.width), console=console, transient=True)
 
@@ -82,7 +83,7 @@ class _Bar(RichProgress):
         """Give rich what to draw."""
         yield self.make_tasks_table(self.tasks)
         for line in _first(self.waits):
-            yield Text(f"  waits: {line}", style="yellow", no_wrap=True, overflow="ellipsis")
+            yield Text(shown(f"  waits: {line}"), style="yellow", no_wrap=True, overflow="ellipsis")
 
 
 class _What(ProgressColumn):
@@ -90,7 +91,7 @@ class _What(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """Give rich what to draw."""
-        return Text(task.description, no_wrap=True, overflow="ellipsis")
+        return Text(shown(task.description), no_wrap=True, overflow="ellipsis")
 
 
 class _BytesDone(DownloadColumn):
@@ -107,7 +108,7 @@ def _columns(width: int) -> tuple[ProgressColumn, ...]:
     if width < _MIDDLING:
         return _What(), percent, bytes_done
     speed, left = (
-        TextColumn(f"{{task.fields[{name}]}}", table_column=Column(no_wrap=True)) for name in ("speed", "left")
+        VerbatimColumn(f"{{task.fields[{name}]}}", table_column=Column(no_wrap=True)) for name in ("speed", "left")
     )
     if width < _WIDE:
         return _What(), percent, bytes_done, speed, left
@@ -148,12 +149,12 @@ def _left_words(bytes_left: int, bytes_per_second: float) -> str:
 
 
 def _first(waits: Sequence[Wait]) -> list[str]:
-    shown = [wait.line for wait in waits[:_WAITS_SHOWN]]
-    more = len(waits) - len(shown)
-    return [*shown, *([f"and {more} more"] if more else [])]
+    first = [wait.line for wait in waits[:_WAITS_SHOWN]]
+    more = len(waits) - len(first)
+    return [*first, *([f"and {more} more"] if more else [])]
 
 
-def _lines(console: Console) -> Callable[[Progress], None]:
+def _lines(console: VerbatimConsole) -> Callable[[Progress], None]:
     last: Progress | None = None
     waited_before: set[str] = set()
     speed = _Speed()
@@ -171,8 +172,8 @@ def _lines(console: Console) -> Callable[[Progress], None]:
     return show
 
 
-def _print(console: Console, line: str) -> None:
-    console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
+def _print(console: VerbatimConsole, line: str) -> None:
+    console.print_line(line)
 
 
 def _is_news(shown: Progress, progress: Progress) -> bool:

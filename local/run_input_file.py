@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from local.errors import RunInputError
+from local.json_file import JsonFileError, read_json
 
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
 LARGEST_INPUT_BYTES: Final = 262_144
+_LARGEST_FILE_BYTES: Final = 4 * LARGEST_INPUT_BYTES  # with white space that is not sent
 
 
 def read_run_input(path: Path) -> dict[str, Any]:
@@ -19,12 +21,9 @@ def read_run_input(path: Path) -> dict[str, Any]:
         RunInputError: the file cannot be read, is not JSON, holds no object, or is larger than an execution's input.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        document = json.loads(text, parse_constant=_refuse)
-    except OSError as error:
-        raise RunInputError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise RunInputError(f"{path} is not JSON: {error}") from error
+        document = read_json(path, largest_bytes=_LARGEST_FILE_BYTES)
+    except JsonFileError as error:
+        raise RunInputError(f"{path} {error}") from error
     if not isinstance(document, dict):
         raise RunInputError(f"{path} must hold one JSON object, such as {{}}")
     size_bytes = len(json.dumps(document).encode())
@@ -34,7 +33,3 @@ def read_run_input(path: Path) -> dict[str, Any]:
             "at most: ask for fewer videos at once"
         )
     return document
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON number")

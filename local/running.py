@@ -15,6 +15,7 @@ from local.cloud import Cloud, needed
 from local.errors import NotRunningError
 from local.interruption import kept_back
 from local.progress import Progress, ProgressWatch
+from local.verdict import Verdict, verdict_of
 
 # Watching must not slow down what is watched: at most this share of the time goes into looking.
 _WATCHING_SHARE = 0.1
@@ -50,6 +51,11 @@ class Execution:
         if self.status != "SUCCEEDED" or self.output is None:
             return False
         return self.output.get("failed") == 0 and self.output.get("deferred") == 0
+
+    @property
+    def verdict(self) -> Verdict:
+        """What came of it, in words and as an exit code."""
+        return verdict_of(status=self.status, output=self.output, error=self.error, cause=self.cause)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

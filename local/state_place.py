@@ -13,6 +13,10 @@ from local.state import REPOSITORY, shown
 from local.state_contents import OUR_FOLDERS, is_marked
 
 _LOCAL = ".local"
+# The kernel's: folders that it makes up, and devices.
+_OF_THE_SYSTEM = (Path("/proc"), Path("/sys"), Path("/dev"))
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a file system for everybody, below a folder that is not
+_LONGEST_SHOWN = 300
 _ANOTHER_PLACE = "Choose a missing or empty folder with --state-dir"
 
 
@@ -31,12 +35,15 @@ def state_place(path: Path) -> Path:
             raise StateDirectoryError(f"{shown(place)} {refusal}. {_ANOTHER_PLACE}")
     except OSError as error:
         reason = "its links lead round in a circle" if error.errno == errno.ELOOP else error.strerror
-        raise StateDirectoryError(f"{shown(path)} cannot be a state directory: {reason}. {_ANOTHER_PLACE}") from error
+        name = shown(path)
+        name = name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}..."
+        raise StateDirectoryError(f"{name} cannot be a state directory: {reason}. {_ANOTHER_PLACE}") from error
     return place
 
 
 def _refusals(place: Path) -> Iterator[str]:
     yield from _refusals_by_position(place)
+    yield from _refusals_by_system(place)
     yield from _refusals_by_outer_cloud(place)
     yield from _refusals_by_kind(place)
 
@@ -50,6 +57,12 @@ def _refusals_by_position(place: Path) -> Iterator[str]:
             yield f"is a folder that {what} lies in"
     if place.is_relative_to(repository) and not place.is_relative_to(repository / _LOCAL):
         yield f"lies in this repository, which keeps its state directories in {_LOCAL}/ only"
+
+
+def _refusals_by_system(place: Path) -> Iterator[str]:
+    for folder in _OF_THE_SYSTEM:
+        if place.is_relative_to(folder) and not place.is_relative_to(_SHARED_MEMORY):
+            yield f"lies in {folder}, which is the system's own"
 
 
 def _refusals_by_outer_cloud(place: Path) -> Iterator[str]:

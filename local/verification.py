@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
-from botocore.exceptions import HTTPClientError, IncompleteReadError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
 
 from local.cloud import Cloud
 from local.running import Execution
@@ -33,6 +33,7 @@ class CheckedFile:
         megabytes_per_second: of the video's transfer, if the run's history tells.
         sha256: of the object's bytes as they were read back from S3.
         matches: whether they are the source's bytes.
+        not_compared: why nobody knows that: they could not be read back. None if they were.
     """
 
     filename: str
@@ -43,6 +44,7 @@ class CheckedFile:
     megabytes_per_second: float | None
     sha256: str | None
     matches: bool
+    not_compared: str | None = None
 
     @property
     def is_archived(self) -> bool:
@@ -96,7 +98,12 @@ def checked_files(
         for number, _chapter in enumerate(item.chapters, start=1):
             source = admin.source(item.media_id, number)
             key = files.get(number)
-            read = None if key is None else _read_back(cloud, key, on_bytes)
+            read, not_compared = None, None
+            try:
+                if key is not None:
+                    read = _read_back(cloud, key, on_bytes)
+            except (BotoCoreError, ClientError) as error:
+                not_compared = str(error)
             yield CheckedFile(
                 filename=_name(item),
                 item_number=number,
@@ -106,6 +113,7 @@ def checked_files(
                 megabytes_per_second=speeds.get(item.media_id),
                 sha256=None if read is None else read.sha256,
                 matches=read == ReadObject(size_bytes=source.size_bytes, sha256=source.sha256),
+                not_compared=not_compared,
             )
 
 

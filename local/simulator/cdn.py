@@ -120,7 +120,11 @@ class Cdn:
         file = file_at(item, address.label, address.item_number) if item and address else None
         if file is None:
             return html_answer(404, "Not Found")
-        return self._delivered(self._file_answer(request, file, struck), struck)
+        try:
+            answer = self._file_answer(request, file, struck)
+        except OSError:  # a real file was taken away, or may not be read any more
+            return html_answer(404, "Not Found")
+        return self._delivered(answer, struck)
 
     def _file_answer(self, request: Request, file: SourceFile, struck: _Struck) -> Answer:
         content = file.open()

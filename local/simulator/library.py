@@ -51,6 +51,13 @@ class SourceFile:
             return FileContent(self.path)
         return GeneratedContent(seed=str(self.seed), size_bytes=self.size_bytes)
 
+    def stated_bytes(self) -> int:
+        """Return the size that the listing states: 0 of a real file that was taken away meanwhile."""
+        try:
+            return self.open().size_bytes
+        except OSError:
+            return 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedItem:
@@ -106,7 +113,7 @@ class SimulatedItem:
     @property
     def size_bytes(self) -> int:
         """The sum over all chapters, as the listing states it."""
-        return sum(chapter.open().size_bytes for chapter in self.chapters)
+        return sum(chapter.stated_bytes() for chapter in self.chapters)
 
     @property
     def extension(self) -> str | None:

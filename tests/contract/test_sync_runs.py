@@ -58,6 +58,8 @@ class Cloud:
     """By media id; a video that is not named is archived at the first attempt."""
     already_synced: int = 0
     remaining: int = 0
+    leased: int | None = 0
+    """How many of the remaining another run is at work on; None as the function answered before it said so."""
     retry_count: int = 0
     failing: dict[str, TaskError] = field(default_factory=dict)
     """By the last part of the resource or the function's logical id: what it fails with, always."""
@@ -137,6 +139,7 @@ class Cloud:
             "new_count": len(self.media_ids),
             "already_synced": self.already_synced,
             "remaining": self.remaining,
+            **({} if self.leased is None else {"held_by_another_run": self.leased}),
             "postponed": 3,
             "filtered": 1,
             "skipped": {"photo": 2},
@@ -265,10 +268,12 @@ def test_all_new_videos_are_archived_and_the_run_says_so() -> None:
         "duration_seconds": 630,
         "total_found": 7,
         "already_synced": 4,
+        "archived_by_another_run": 0,
         "new_count": 3,
         "synced": 3,
         "failed": 0,
         "deferred": 0,
+        "held_by_another_run": 0,
         "postponed": 3,
         "filtered": 1,
         "bytes_transferred": 3 * SIZE_BYTES,
@@ -440,6 +445,63 @@ def test_videos_that_do_not_fit_into_the_run_are_deferred_and_not_failed() -> No
 
     assert output["status"] == "SUCCEEDED"
     assert (output["synced"], output["failed"], output["deferred"]) == (1, 0, 6)
+
+
+def by_another_run(status: str) -> Download:
+    return lambda _event: answer(status, by_another_run=True)
+
+
+def test_the_figures_of_two_runs_at_once_add_up() -> None:
+    """Both have found seven videos; the second comes to each of them while, or after, the first has it."""
+    videos = tuple("abcdefg")
+    first = Cloud(media_ids=videos, downloads={"g": by_another_run("COMPLETED")})
+    second = Cloud(
+        media_ids=videos[2:],
+        remaining=2,
+        leased=2,
+        downloads={
+            **dict.fromkeys("cd", by_another_run("COMPLETED")),
+            **dict.fromkeys("ef", by_another_run("DEFERRED")),
+        },
+    )
+
+    outputs = [cloud.run().output for cloud in (first, second)]
+
+    for output in outputs:
+        each = ("already_synced", "synced", "failed", "deferred", "unrecordable")  # postponed and filtered: see Cloud
+        assert sum(output[name] for name in each) == output["total_found"] == 7
+        assert output["new_count"] == output["synced"] + output["failed"] + max(0, output["deferred"] - 2)
+        assert output["status"] == "SUCCEEDED"
+    assert [output["synced"] for output in outputs] == [6, 1]
+    assert [output["archived_by_another_run"] for output in outputs] == [1, 2]
+    assert [output["held_by_another_run"] for output in outputs] == [0, 4]
+
+
+def test_what_another_run_is_at_work_on_is_no_backlog_that_stops() -> None:
+    cloud = Cloud(media_ids=("a",), remaining=5, leased=5, downloads={"a": by_another_run("DEFERRED")})
+
+    output = cloud.run(LINK).output
+
+    assert (output["deferred"], output["held_by_another_run"]) == (6, 6)
+    assert not cloud.sent_to("publish")
+    assert not cloud.sent_to("startExecution")
+
+
+def test_a_run_that_only_found_what_another_had_archived_goes_on_with_the_rest() -> None:
+    cloud = Cloud(media_ids=("a",), remaining=5, downloads={"a": by_another_run("COMPLETED")})
+
+    cloud.run()
+
+    assert cloud.sent_to("startExecution")
+    assert not cloud.sent_to("publish")
+
+
+def test_a_lister_and_a_downloader_of_the_version_before_are_understood() -> None:
+    cloud = Cloud(media_ids=("a", "b"), leased=None, downloads={"b": lambda _event: answer("DEFERRED")})
+
+    output = cloud.run().output
+
+    assert (output["synced"], output["deferred"], output["held_by_another_run"]) == (1, 1, 0)
 
 
 def test_a_video_waits_without_a_function_while_gopro_is_left_alone() -> None:

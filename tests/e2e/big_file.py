@@ -23,8 +23,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from rich.console import Console
-
+from gopro_sync_cli.terminal_output import VerbatimConsole, output_console
 from local import cloud as local_cloud
 from local import running
 from local.cloud import Cloud
@@ -56,7 +55,7 @@ _SECONDS_BETWEEN_LINES = 5.0
 def main(arguments: Sequence[str] | None = None) -> int:
     """Archive a file, read it back, and print what it took; return the exit code."""
     size_bytes = _size_bytes(arguments)
-    screen = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+    screen = output_console()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
@@ -85,7 +84,7 @@ def _gigabytes(text: str) -> float:
     return number
 
 
-def _archive_and_read_back(size_bytes: int, folder: Path, screen: Console) -> bool:
+def _archive_and_read_back(size_bytes: int, folder: Path, screen: VerbatimConsole) -> bool:
     """Say what it needs, do it, say what it took; return whether the bytes are the source's."""
     needed_bytes = size_bytes + _SPACE_BESIDE_BYTES
     require_space(folder, needed_bytes)
@@ -123,7 +122,7 @@ def _bytes_per_second(folder: Path) -> float:
     return size_bytes / (time.monotonic() - started) / _WAY_THERE_AND_BACK
 
 
-def _measure(cloud: Cloud, size_bytes: int, screen: Console) -> bool:
+def _measure(cloud: Cloud, size_bytes: int, screen: VerbatimConsole) -> bool:
     state = StateDirectory(cloud.state_directory).read()
     assert state is not None
     with PeakMemory({process.name: process.pid for process in state.processes}) as memory:
@@ -155,7 +154,7 @@ def _measure(cloud: Cloud, size_bytes: int, screen: Console) -> bool:
     return is_equal
 
 
-def _lines(size_bytes: int, screen: Console) -> Callable[[int], None]:
+def _lines(size_bytes: int, screen: VerbatimConsole) -> Callable[[int], None]:
     """Return what prints how much was read back, now and then."""
     started = shown_at = time.monotonic()
     done = 0

@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from gates.template import ROOT
 from gopro_sync.errors import ConfigurationError
 from gopro_sync_cli.adopt import Adopt
 from gopro_sync_cli.rebuild import open_rebuild
+from gopro_sync_cli.terminal_output import output_console
 from local import cloud as local_cloud
 from local import deployment
 from local.cloud import Cloud
@@ -49,7 +49,7 @@ def test_what_a_deleted_stack_has_left_is_adopted_and_no_video_is_copied_again(
             monkeypatch.setenv(name, value)
 
         def adopt() -> None:
-            said = Console(file=sys.stdout)
+            said = output_console(sys.stdout)
             Adopt(folder, config_env="default", region=None, output=said, errors=said).run(yes=True, deploy=False)
 
         adopt()
@@ -119,7 +119,7 @@ def _delete(cloud: Cloud) -> None:
 
 def _rebuild(cloud: Cloud) -> None:
     assert cloud.gopro_api_base_url is not None
-    said = Console(file=sys.stdout, soft_wrap=True)
+    said = output_console(sys.stdout)
     with open_rebuild(
         deployment.STACK_NAME, region=None, gopro_api_base_url=cloud.gopro_api_base_url, output=said, errors=said
     ) as command:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gopro_sync_cli.exit_codes import ExitCode
 from local import running
 from local.progress import Progress
 from local.simulator import Fault, SimulatedItem, SourceFile, demo_library
@@ -326,6 +328,24 @@ def test_without_permission_to_write_videos_the_run_fails_and_every_record_is_as
     assert plain is not None
     assert (plain["synced"], plain["postponed"], plain["failed"]) == (3, 1, 0)
     assert stack.run({"redrive": True}).every_video_archived
+
+
+@pytest.mark.slow
+def test_the_figures_of_two_runs_at_once_add_up(stack: Stack) -> None:
+    count = 12
+    stack.put_library(*(video(f"m{n}", f"GX0100{n:02}.MP4") for n in range(count)))
+
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        runs = list(threads.map(lambda _: stack.run(), range(2)))
+
+    outputs = [run.output or {} for run in runs]
+    assert sum(output["synced"] for output in outputs) == count
+    for output in outputs:
+        each = ("already_synced", "synced", "failed", "deferred", "postponed", "filtered", "unrecordable")
+        assert sum(output[name] for name in each) == output["total_found"] == count
+        assert output["deferred"] == output["held_by_another_run"]
+    assert [run.verdict.code for run in runs] == [ExitCode.DONE, ExitCode.DONE]
+    assert set(stack.statuses().values()) == {"COMPLETED"}
 
 
 @pytest.mark.slow

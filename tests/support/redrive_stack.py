@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any, Final
 
 from tests.support.sqs import Call, Clock, FakeSqs, Moment, Watch, refusal
@@ -73,13 +74,26 @@ class FakeCloudFormation:
         self._stacks = stacks
         self._clock = clock
         self._watch = watch
+        self.meta = SimpleNamespace(
+            region_name="eu-west-1", endpoint_url="https://cloudformation.eu-west-1.amazonaws.com"
+        )
 
     def describe_stacks(self, **asked: str) -> dict[str, Any]:
         with Call("DescribeStacks", self._clock, self._watch):
-            if asked["StackName"] not in self._stacks:
-                raise refusal("DescribeStacks", "ValidationError", f"Stack with id {asked['StackName']} does not exist")
-            outputs = self._stacks[asked["StackName"]]
-        return {"Stacks": [{"Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]}]}
+            name = asked.get("StackName")
+            if name is not None and name not in self._stacks:
+                raise refusal("DescribeStacks", "ValidationError", f"Stack with id {name} does not exist")
+            described = self._stacks if name is None else {name: self._stacks[name]}
+        return {
+            "Stacks": [
+                {
+                    "StackName": stack,
+                    "StackId": f"arn:aws:cloudformation:eu-west-1:123456789012:stack/{stack}/1",
+                    "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()],
+                }
+                for stack, outputs in described.items()
+            ]
+        }
 
 
 class FakeTable:

@@ -1,7 +1,6 @@
 """``python -m docs.tools.dashboard FILE.png``: what ``make docs`` does once matplotlib is installed.
 
-Exit codes: 0 drawn; 1 it did not work, and stderr says why; 2 wrong usage; 130 interrupted (129 terminal lost, 143
-terminated).
+Its exit codes stand in `gopro_sync_cli/exit_codes.py`.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from docs.tools.dashboard.widgets import WidgetError
 from docs.tools.logs_insights import QueryError
+from gopro_sync_cli.exit_codes import ExitCode
 from local.errors import LocalCloudError
 from local.interruption import interruptible
 from local.state import REPOSITORY
@@ -24,7 +24,7 @@ from local.state import REPOSITORY
 # Of a cloud that lives for the picture only: not where the shell, by its variable, has another one.
 _STATE_DIRECTORY: Final = REPOSITORY / ".local" / "dashboard"
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 def _in_a_folder(file: Path) -> Path:
@@ -70,7 +70,7 @@ def _say(line: str) -> None:
 
 def _fail(line: str) -> NoReturn:
     _say(line)
-    raise typer.Exit(1)
+    raise typer.Exit(ExitCode.CANNOT_RUN)
 
 
 if __name__ == "__main__":

@@ -108,6 +108,7 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         "new_count": len(found.videos),
         "already_synced": found.already_synced,
         "remaining": found.remaining,
+        "held_by_another_run": found.leased,
         "postponed": found.postponed,
         "filtered": found.filtered,
         "skipped": dict(found.skipped),
@@ -120,7 +121,7 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         **_unavailable(found),
     }
     logger.info("Library listed", extra={"event_type": EventType.LIBRARY_LISTED, **answer})
-    if found.remaining:
+    if found.remaining > found.leased:
         logger.warning(
             "Not every video fits into this run",
             extra={"event_type": EventType.RUN_LIMIT_REACHED, "max_videos": max_videos, "remaining": found.remaining},

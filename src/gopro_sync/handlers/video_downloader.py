@@ -146,6 +146,8 @@ def _answer(video: Video, result: VideoResult, *, partition: str) -> dict[str, A
         "throughput_mbps": round(megabits_per_second(result.bytes_sent, result.duration_seconds), 1),
         "chapters": len(result.files),
     }
+    if result.is_another_runs:
+        answer["by_another_run"] = True
     if result.reason is not None:
         answer["reason"] = result.reason
     if result.wait_seconds is not None:

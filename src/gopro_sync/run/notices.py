@@ -183,17 +183,20 @@ def _partial_subject(summary: JsonObject, environment: str) -> str:
 
 def _why_backlog_stopped(summary: JsonObject, backlog: Backlog) -> str:
     """Why the chain of runs ends here though work is left; empty if it goes on, or was not to."""
-    if not (backlog.continues and optional_count(summary, "deferred")):
+    # What another run is at work on is not left behind.
+    left = (optional_count(summary, "deferred") or 0) - (optional_count(summary, "held_by_another_run") or 0)
+    if not (backlog.continues and left > 0):
         return ""
     has_tried_some = backlog.redrives and bool(optional_count(summary, "failed"))
     if (
         required_count(summary, "synced") == 0
+        and not optional_count(summary, "archived_by_another_run")
         and not optional_count(summary, "bytes_unfinished")
         and not has_tried_some
     ):
         return (
             "The backlog does not go on by itself now: this run neither archived a video nor sent a part of one, and "
-            f"another would only repeat it. {_videos(summary, 'deferred')} left: the next scheduled run goes on. "
+            f"another would only repeat it. {number_of(left, 'video')} left: the next scheduled run goes on. "
             "What to do: nothing, where another run is at work on them at this moment; otherwise, if that ends like "
             "this one, see in the executions of its videos what the downloads answered (the address "
             "below; docs/troubleshooting.md says what to do about each error)."
@@ -201,7 +204,7 @@ def _why_backlog_stopped(summary: JsonObject, backlog: Backlog) -> str:
     if backlog.runs_of_day >= backlog.most_runs_a_day:
         return (
             f"The backlog does not go on by itself now: this was run {backlog.runs_of_day} of it within 24 hours, and "
-            f"{backlog.most_runs_a_day} are the most. {_videos(summary, 'deferred')} left: the next scheduled run "
+            f"{backlog.most_runs_a_day} are the most. {number_of(left, 'video')} left: the next scheduled run "
             "goes on. What to do: start a run to go on now. So many runs mean that each takes few "
             "videos: raise MaxVideosPerRun, or the input's max_videos."
         )

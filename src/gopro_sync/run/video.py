@@ -128,6 +128,7 @@ class VideoResult:
         reason: why the video was deferred, or has to wait.
         wait_seconds: for how long, if it has to wait.
         duration_seconds: how long this invocation took.
+        is_another_runs: whether another run has archived the video, or is at work on it, and not this one.
     """
 
     event: EventType
@@ -136,6 +137,7 @@ class VideoResult:
     reason: str | None = None
     wait_seconds: int | None = None
     duration_seconds: float = 0.0
+    is_another_runs: bool = False
 
     @property
     def status(self) -> VideoStatus:
@@ -220,9 +222,9 @@ class VideoTransfer:
             # By this run itself, if an earlier invocation could not say so any more: then it counts as this run's.
             is_own = claim.record.execution_id == self._owner
             event = EventType.VIDEO_DOWNLOAD_COMPLETE if is_own else EventType.VIDEO_ALREADY_ARCHIVED
-            return VideoResult(event=event, files=claim.record.files)
+            return VideoResult(event=event, files=claim.record.files, is_another_runs=not is_own)
         if claim.outcome is ClaimOutcome.HELD_BY_ANOTHER:
-            return VideoResult(event=EventType.VIDEO_DOWNLOAD_DEFERRED, reason=_HELD_BY_ANOTHER)
+            return VideoResult(event=EventType.VIDEO_DOWNLOAD_DEFERRED, reason=_HELD_BY_ANOTHER, is_another_runs=True)
         return self._result_of_claimed(video, claim.record)
 
     def _result_of_claimed(self, video: Video, record: TrackerRecord) -> VideoResult:

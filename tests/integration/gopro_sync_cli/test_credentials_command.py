@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import httpx
 import pytest
+import typer
 from moto import mock_aws
 from typer.testing import CliRunner, Result
 
-from gopro_sync.errors import GoProSyncError
+from gopro_sync.errors import ConfigurationError
+from gopro_sync.gopro.http import RetryPolicy
 from gopro_sync.gopro.session.credentials import Credentials, CredentialStore
 from gopro_sync_cli import __main__ as command_line
+from gopro_sync_cli import credential_update
 from local.simulator import Library, Simulator
+from tests.support.deployed_stacks import Account, described_stack
 
 ROOT = Path(__file__).parents[3]
 CLIENT = {"client_id": "fake-client-id", "client_secret": "fake-client-secret"}
@@ -27,16 +33,22 @@ LOGIN = {"username": "camera-owner@example.com", "password": "not-a-real-passwor
 
 
 class Setting:
-    """GoPro, an empty secret, and the command."""
+    """GoPro, a deployed stack with an empty secret, and the command."""
 
-    def __init__(self, simulator: Simulator) -> None:
+    def __init__(self, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
         self.simulator = simulator
+        self.api_url = simulator.api_url
         self.client = boto3.client("secretsmanager", region_name="eu-central-1")
         self.arn = self.client.create_secret(Name="gopro/credentials")["ARN"]
+        self.stack_name = "gopro-s3-sync"
+        monkeypatch.setattr(boto3, "Session", lambda region_name=None: SimpleNamespace(client=self._client))
+
+    def _client(self, service: str) -> Any:
+        deployed = described_stack(self.stack_name, secret=self.arn, gopro=self.api_url)
+        return {"secretsmanager": self.client, "cloudformation": Account(deployed)}[service]
 
     def run(self, *arguments: str, text: str = "") -> Result:
-        options = ["--secret-id", self.arn, "--gopro-api-base-url", self.simulator.api_url]
-        return CliRunner().invoke(command_line.app, ["credentials", *arguments, *options], input=text)
+        return CliRunner().invoke(command_line.app, ["credentials", *arguments, "--region", "eu-central-1"], input=text)
 
     def stored(self) -> dict[str, Any]:
         # Without the label moto answers with the version that was put without labels last; AWS with the current one.
@@ -46,9 +58,29 @@ class Setting:
 
 
 @pytest.fixture
-def setting() -> Iterator[Setting]:
+def setting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Setting]:
     with Simulator(Library([])) as simulator, mock_aws():
-        yield Setting(simulator)
+        yield Setting(simulator, monkeypatch)
+
+
+def test_a_simulators_token_does_not_get_to_the_real_gopro_by_an_address_that_is_left_in_the_environment(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = setting.simulator.credential["auth_token"]
+    monkeypatch.setenv("GOPRO_API_BASE_URL", "https://api.gopro.com")
+    result = setting.run("set", "--stdin", text=json.dumps({"auth_token": token}))
+    assert isinstance(result.exception, ConfigurationError)
+    assert "nothing was sent" in result.exception.message
+    monkeypatch.delenv("GOPRO_API_BASE_URL")
+    assert setting.run("set", "--stdin", text=json.dumps({"auth_token": token})).exit_code == 0
+
+
+def test_a_person_is_not_asked_for_a_credential_before_it_is_known_where_it_goes(setting: Setting) -> None:
+    setting.stack_name = "film"
+    result = setting.run("set", text="1\n" + "\n".join(LOGIN.values()) + "\n")
+    assert isinstance(result.exception, ConfigurationError)
+    assert "there is film" in result.exception.message
+    assert "How does this stack sign in" not in result.output
 
 
 def test_a_login_is_asked_for_and_stored_with_the_session_that_it_gave(setting: Setting) -> None:
@@ -113,26 +145,30 @@ def test_that_another_account_is_meant_is_written_by_its_own_option_only(setting
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("given", "message", "code"),
     [
-        ({**LOGIN, "password": "fake-wrong"}, "GoPro refuses the e-mail address and password"),
-        ({**LOGIN, "client_secret": "fake-wrong"}, "client_id and client_secret"),
-        ({"username": "me@example.com", "password": "fake-wrong"}, "lacks client_id and client_secret"),
-        ({"auth_token": "fake-wrong"}, "GoPro does not accept this token. Nothing was stored"),
-        ({"auth_token": "fake-wrong\n"}, "line break"),
+        ({**LOGIN, "password": "fake-wrong"}, "GoPro refuses the e-mail address and password", 3),
+        ({**LOGIN, "client_secret": "fake-wrong"}, "client_id and client_secret", 1),
+        ({"username": "me@example.com", "password": "fake-wrong"}, "lacks client_id and client_secret", 1),
+        ({"auth_token": "fake-wrong"}, "GoPro does not accept this token. Nothing was stored", 3),
+        ({"auth_token": "fake-wrong\n"}, "line break", 1),
         (
             {"refresh_token": "fake-wrong", "client_id": "fake-client-id", "client_secret": "fake-client-secret"},
             "refresh token",
+            3,
         ),
-        ({}, "holds no credential"),
+        ({}, "holds no credential", 2),
     ],
 )
-def test_what_gopro_does_not_accept_is_not_stored(setting: Setting, given: dict[str, str], message: str) -> None:
+def test_what_gopro_does_not_accept_is_not_stored(
+    setting: Setting, given: dict[str, str], message: str, code: int
+) -> None:
     setting.client.put_secret_value(SecretId=setting.arn, SecretString=json.dumps({"auth_token": "old"}))
     result = setting.run("set", "--stdin", text=json.dumps(given))
-    assert isinstance(result.exception, GoProSyncError)
-    assert message in result.exception.message
-    assert "fake-wrong" not in str(result.exception)
+    assert result.exit_code == code
+    printed = result.output + getattr(result.exception, "message", "")
+    assert message in printed
+    assert "fake-wrong" not in printed
     assert setting.stored() == {"auth_token": "old"}
 
 
@@ -141,7 +177,20 @@ def test_check_says_whether_gopro_accepts_what_is_stored(setting: Setting) -> No
     setting.client.put_secret_value(SecretId=setting.arn, SecretString=json.dumps({"auth_token": token}))
     assert "GoPro accepts the session" in setting.run("check").output
     setting.client.put_secret_value(SecretId=setting.arn, SecretString=json.dumps({"auth_token": "fake-wrong"}))
-    assert isinstance(setting.run("check").exception, GoProSyncError)
+    assert setting.run("check").exit_code == 3
+
+
+def test_a_check_that_gopro_does_not_answer_is_told_from_one_that_it_refuses(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credential_update, "_PATIENCE", RetryPolicy(attempts=1, longest_pause_seconds=0))
+    setting.client.put_secret_value(SecretId=setting.arn, SecretString=json.dumps({"auth_token": "fake"}))
+    setting.api_url = "http://127.0.0.1:9"  # nobody listens there
+
+    result = setting.run("check")
+
+    assert result.exit_code == 4
+    assert "gopro-sync: " in result.stderr
 
 
 def test_the_command_as_it_is_typed_says_what_is_wrong_in_one_line() -> None:
@@ -154,7 +203,7 @@ def test_the_command_as_it_is_typed_says_what_is_wrong_in_one_line() -> None:
         text=True,
         check=False,
     )
-    assert (result.returncode, result.stdout) == (1, "")
+    assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == "gopro-sync: There is nothing on standard input.\n"
 
 
@@ -169,3 +218,16 @@ def test_no_credential_can_be_an_argument() -> None:
     )
     assert result.returncode == 2
     assert "No such option: --password" in result.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_an_interruption_at_a_question_stores_nothing(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> str:
+        signal.raise_signal(number)
+        return "1"
+
+    monkeypatch.setattr(typer, "prompt", interrupted)
+
+    assert setting.run("set").exit_code == code

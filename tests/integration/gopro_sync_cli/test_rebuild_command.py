@@ -11,7 +11,6 @@ from typing import Any, Final, cast
 import pytest
 import typer
 from botocore.exceptions import ClientError
-from rich.console import Console
 
 from gopro_sync.archive.bucket_writer import BucketWriter, storage_pool
 from gopro_sync.archive.source import source_pool
@@ -19,6 +18,7 @@ from gopro_sync.errors import ConfigurationError
 from gopro_sync.gopro.http import open_http_client
 from gopro_sync.run.video import VideoStatus
 from gopro_sync_cli.rebuild import Places, Rebuild
+from gopro_sync_cli.terminal_output import output_console
 from local.simulator import Simulator
 from tests.integration.run.test_video_archiving import MIB, TABLE, World, recording
 from tests.support.lost_answers import LostAnswers
@@ -57,7 +57,7 @@ def world() -> Iterator[World]:
 
 def rebuild(world: World, *, is_dry_run: bool = False, gopro_has_none: bool = False, table: str = TABLE) -> str:
     """Run the command, and return what it says."""
-    said = Console(file=io.StringIO(), width=400)
+    said = output_console(io.StringIO(), width=400)
     places = Places(
         s3=cast("Any", Listing(world.s3)),
         writer=BucketWriter(s3=world.s3.client, http=world.storage_http, bucket="archive"),
@@ -246,7 +246,7 @@ def test_a_record_that_dynamodb_does_not_take_keeps_no_other_from_being_written(
 
     assert "m1: not written. DynamoDB does not take what UpdateItem was given" in said
     assert "Written: 1 records." in said
-    assert "exit code 1" in said
+    assert "exit code 3" in said
 
 
 def test_what_is_not_ours_is_named_and_left(world: World) -> None:

@@ -179,7 +179,7 @@ def test_off_wants_names_or_all(arguments: tuple[str, ...]) -> None:
 def test_a_video_that_is_not_there_is_an_error_that_says_what_is_there(option: tuple[str, str]) -> None:
     result = _local("fault", "on", "slow", *option)
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert f"'{option[1]}'" in result.stderr
     assert "  three  GX010456.MP4\n" in result.stderr
     assert "  nameless  (no name)\n" in result.stderr
@@ -189,7 +189,7 @@ def test_a_video_that_is_not_there_is_an_error_that_says_what_is_there(option: t
 def test_a_name_that_two_videos_have_is_an_error_that_says_their_ids() -> None:
     result = _local("fault", "on", "slow", "--file", "GX010001.MP4")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "--media-id one or --media-id again" in result.stderr
 
 

@@ -316,10 +316,23 @@ def test_another_run_leaves_a_leased_video_alone_and_takes_it_when_the_lease_is_
     taken = world.archive(world.discover(owner="run-2"), owner="run-2")
 
     assert held.status is VideoStatus.DEFERRED
-    assert held.reason == "another run is at work on it"
+    assert (held.reason, held.is_another_runs) == ("another run is at work on it", True)
     assert (elsewhere.videos, elsewhere.remaining) == ((), 1)
     assert taken.status is VideoStatus.COMPLETED
     world.assert_archived_whole()
+
+
+def test_of_two_runs_that_found_a_video_one_has_archived_it(world: World) -> None:
+    world.put(recording(MIB))
+    found = world.discover()
+
+    archived = world.archive(found, owner="run-1")
+    elsewhere = world.archive(found, owner="run-2")
+    repeated = world.archive(found, owner="run-1")
+
+    assert {archived.status, elsewhere.status, repeated.status} == {VideoStatus.COMPLETED}
+    assert [result.is_another_runs for result in (archived, elsewhere, repeated)] == [False, True, False]
+    assert [result.bytes_archived for result in (archived, elsewhere, repeated)] == [MIB, 0, MIB]
 
 
 def test_a_video_is_left_to_the_next_run_when_this_one_is_over(world: World) -> None:

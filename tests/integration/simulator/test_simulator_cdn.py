@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ import httpx
 import pytest
 
 from local.simulator import Endpoint, Fault, FaultName, Library, SimulatedItem, Simulator, SourceFile
+from tests.integration.simulator.conftest import ACCEPT
 
 SIZE = 3_000_000
 RANGE = {"Range": "bytes=1000-1999"}
@@ -306,3 +308,19 @@ def test_a_fault_of_one_chapter_leaves_the_others_alone(
     simulator.admin.set_faults(Fault(FaultName.SERVER_ERROR, media_id="chaptered", item_number=2))
     statuses = [cdn.get(source(api, "chaptered", number)["url"]).status_code for number in (1, 2, 3)]
     assert statuses == [200, 500, 200]
+
+
+def test_a_real_file_that_is_taken_away_is_missing_at_the_cdn_and_the_library_is_listed_all_the_same(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "clip.mp4"
+    file.write_bytes(b"x" * 1000)
+    library = Library([SimulatedItem(media_id="clip", chapters=(SourceFile(path=file),))])
+    with Simulator(library) as simulator:
+        headers = {"Accept": ACCEPT, "Authorization": f"Bearer {simulator.credential['auth_token']}"}
+        with httpx.Client(base_url=simulator.api_url, headers=headers, trust_env=False) as api:
+            address = str(source(api, "clip")["url"])
+            file.unlink()
+            listed = api.get("/media/search")
+        assert httpx.get(address, trust_env=False).status_code == 404
+    assert [row["id"] for row in listed.json()["_embedded"]["media"]] == ["clip"]

@@ -137,7 +137,7 @@ def test_what_is_no_incomplete_video_stays_as_it_is_and_the_others_are_accepted(
 
     result = setting.run("odd", "m1", "nobody")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert f"odd: not accepted. {says}" in result.output
     assert "nobody: not accepted. The tracker has no record of it." in result.output
     assert setting.record("odd") == before
@@ -159,7 +159,7 @@ def test_a_video_that_a_run_takes_meanwhile_is_left_to_it(setting: Setting) -> N
     setting.put("m1")
     setting.when_asked = lambda: setting.put("m1", status="IN_PROGRESS", lease_owner="run-2")
     result = setting.run("m1")
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "A run has changed the record meanwhile" in result.output
     assert setting.record("m1")["status"] == "IN_PROGRESS"
 

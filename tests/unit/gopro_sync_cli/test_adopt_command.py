@@ -105,7 +105,7 @@ class Setting:
     def refused(self, *arguments: str) -> str:
         """Run what is to be refused before anything is changed; return what is said."""
         result = self.run("--yes", *arguments)
-        assert result.exit_code == 1, result.output
+        assert result.exit_code == (3 if "--check" in arguments else 1), result.output
         assert self.account.writes == []
         return said(result)
 

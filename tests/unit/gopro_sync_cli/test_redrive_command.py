@@ -745,7 +745,12 @@ def test_messages_that_were_deleted_without_an_answer_are_not_said_to_be_hidden(
 def test_a_stack_that_does_not_exist_is_named(setting: Setting) -> None:
     result = setting.run("--stack-name", "elsewhere")
     assert result.exit_code == 1
-    assert "There is no stack 'elsewhere'" in said(result)
+    assert "There is no stack 'elsewhere' in eu-west-1 (account 123456789012)" in said(result)
+
+
+def test_the_stack_is_also_named_by_the_environment(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOPRO_SYNC_STACK", "elsewhere")
+    assert "There is no stack 'elsewhere'" in said(setting.run())
 
 
 @pytest.mark.parametrize("missing", ["DeadLetterQueueUrl", "StateMachineArn", "TrackerTableName"])

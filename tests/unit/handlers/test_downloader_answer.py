@@ -146,3 +146,12 @@ def test_an_item_of_an_unknown_form_is_archived_without_the_date(world: World) -
     answer = video_downloader.handler(EVENT, FakeLambdaContext())
     assert answer["statusCode"] == 200
     assert [video.uploaded_at for video in world.archived] == [None]
+
+
+@pytest.mark.parametrize("event", [EventType.VIDEO_ALREADY_ARCHIVED, EventType.VIDEO_DOWNLOAD_DEFERRED])
+def test_it_says_whether_a_video_is_another_runs(world: World, event: EventType) -> None:
+    world.result = VideoResult(event=event, is_another_runs=True)
+    assert video_downloader.handler(EVENT, FakeLambdaContext())["by_another_run"] is True
+
+    world.result = VideoResult(event=event)
+    assert "by_another_run" not in video_downloader.handler(EVENT, FakeLambdaContext())

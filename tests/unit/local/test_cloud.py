@@ -74,6 +74,8 @@ def test_the_environment_leads_to_the_engine_and_names_the_stacks_outputs(tmp_pa
     environment = _cloud(tmp_path).environment()
 
     assert environment["AWS_ENDPOINT_URL"] == "https://127.0.0.1:4566"
+    assert environment["GOPRO_API_BASE_URL"] == "http://127.0.0.1:4001"
+    assert environment["GOPRO_SYNC_STACK"] == "gopro-sync-local"
     assert environment["GOPRO_SYNC_ARCHIVE_BUCKET_NAME"] == "bucket"
     assert environment["GOPRO_SYNC_DEAD_LETTER_QUEUE_URL"] == "https://queue"
 
@@ -446,7 +448,7 @@ def test_a_process_is_ended_even_if_the_disk_is_too_full_to_write_that_it_runs(
 
     monkeypatch.setattr(StateDirectory, "write", write_until_full)
 
-    with pytest.raises(StateDirectoryError, match=r"File too large .*Mend that"):
+    with pytest.raises(StateDirectoryError, match=r"No space left on the device of .*Free some"):
         cloud.start(state_directory=tmp_path)
 
     assert (len(machine.started), len(written)) == (started, started)
@@ -454,7 +456,7 @@ def test_a_process_is_ended_even_if_the_disk_is_too_full_to_write_that_it_runs(
 
 
 def test_a_folder_on_a_full_disk_is_called_so_and_nothing_is_started(machine: FakeMachine, tmp_path: Path) -> None:
-    with full_disk(), pytest.raises(StateDirectoryError, match="File too large"):
+    with full_disk(), pytest.raises(StateDirectoryError, match="No space left on the device of"):
         cloud.start(state_directory=tmp_path)
 
     assert machine.started == []

@@ -20,6 +20,7 @@ from local.engine.mailbox import Mail
 from local.mails import Mails
 from local.running import Execution
 from tests.support.folder_tree import contents, plant
+from tests.support.full_disk import full_disk
 from tests.support.local_cloud import FakeMachine
 
 
@@ -54,7 +55,8 @@ def _ends_with(monkeypatch: pytest.MonkeyPatch, *outputs: dict[str, Any]) -> lis
         ]
 
     monkeypatch.setattr(command_line, "run_state_machine", run)
-    monkeypatch.setattr(command_line, "explain", lambda *_: None)
+    monkeypatch.setattr("local.explanation.failed_videos", lambda *_: iter(()))
+    monkeypatch.setattr("local.explanation.videos_left", lambda _cloud: ())
     return inputs
 
 
@@ -160,12 +162,35 @@ def test_down_of_a_damaged_cloud_says_what_it_could_not_do(machine: FakeMachine,
     assert _run("down", "--state-dir", str(tmp_path)).stderr == "Nothing was up.\n"
 
 
+@pytest.fixture
+def aws_cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder that alone is on the PATH, for an `aws`."""
+    for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("aws_cli")
 def test_env_prints_lines_that_a_shell_can_read(here: Cloud) -> None:
     lines = _run("env").stdout.splitlines()
 
     exported = dict(shlex.split(line)[1].split("=", 1) for line in lines)
     assert all(line.startswith("export ") for line in lines)
     assert exported == here.environment()
+
+
+@pytest.mark.usefixtures("here")
+def test_env_warns_of_an_old_aws_command_beside_what_a_shell_evaluates(aws_cli: Path) -> None:
+    quiet = _run("env")
+    assert quiet.stderr == ""
+    (aws_cli / "aws").write_text("#!/bin/sh\necho aws-cli/1.22.34 Python/3.10.12 botocore/1.27.96\n")
+    (aws_cli / "aws").chmod(0o755)
+
+    warned = _run("env")
+
+    assert warned.stdout == quiet.stdout
+    assert f"{aws_cli / 'aws'} is version 1.22.34, which ignores AWS_ENDPOINT_URL" in warned.stderr
 
 
 @pytest.mark.usefixtures("here")
@@ -182,17 +207,30 @@ def test_run_prints_the_output_as_json_and_exits_0_when_every_video_was_archived
 
 
 @pytest.mark.usefixtures("here")
-def test_run_exits_1_when_a_video_was_not_archived(monkeypatch: pytest.MonkeyPatch) -> None:
-    _ends_with(monkeypatch, {"synced": 3, "failed": 1, "deferred": 0})
+@pytest.mark.parametrize(
+    ("output", "code", "says"),
+    [
+        ({"synced": 3, "failed": 1, "deferred": 0, "failures": {"IntegrityError": 1}}, 3, "1 video failed"),
+        ({"synced": 3, "failed": 0, "deferred": 2}, 0, "2 videos are left for the next run"),
+        ({"synced": 0, "failed": 0, "deferred": 0, "postponed": 4}, 0, "4 videos are postponed"),
+        ({"synced": 3, "failed": 0, "deferred": 0, "listing_gap": {"stated": 9, "shown": 7}}, 4, "GoPro counts 9"),
+        ({"status": "DRY_RUN", "videos": 7, "bytes": 5_000_000}, 0, "a run would archive 7 videos, 5.0 MB"),
+    ],
+)
+def test_run_ends_with_the_code_of_what_came_of_it_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, output: dict[str, Any], code: int, says: str
+) -> None:
+    _ends_with(monkeypatch, output)
 
     result = _run("run")
 
-    assert result.exit_code == 1
-    assert json.loads(result.stdout)["failed"] == 1
+    assert result.exit_code == code
+    assert json.loads(result.stdout) == output
+    assert says in result.stderr
 
 
 @pytest.mark.usefixtures("here")
-@pytest.mark.parametrize(("failed", "exit_code"), [(0, 0), (1, 1)])
+@pytest.mark.parametrize(("failed", "exit_code"), [(0, 0), (1, 3)])
 def test_a_run_whose_backlog_is_drained_by_the_next_one_archived_everything_that_did_not_fail(
     monkeypatch: pytest.MonkeyPatch, failed: int, exit_code: int
 ) -> None:
@@ -222,7 +260,7 @@ def test_run_refuses_an_input_that_is_no_json_object(tmp_path: Path, content: st
 
     result = _run("run", "--input", str(file))
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert problem in result.stderr
 
 
@@ -393,6 +431,86 @@ def test_a_region_that_cannot_be_is_refused_before_anything_is_started(
     assert result.exit_code == 2
     assert said in " ".join(result.stderr.replace("│", " ").split())
     assert (machine.started, (tmp_path / "new").exists()) == ([], False)
+
+
+_NO_FILES = {
+    "empty": b"",
+    "not text": b"\xff\xfe\x00",
+    "half": b'{"items": [',
+    "a list": b"[1]",
+    "deep": b"[" * 100_000,
+    "a long number": b"9" * 5000,
+}
+
+
+@pytest.mark.parametrize(
+    ("option", "content"),
+    [(option, content) for option in ("--library", "--credentials") for content in _NO_FILES.values()]
+    + [("--library", b'{"items": [{"id": "x"}]}')],
+    ids=[*_NO_FILES, *(f"secret {name}" for name in _NO_FILES), "of others"],
+)
+def test_a_file_that_cannot_be_used_is_named_in_one_line_before_anything_is_started(
+    machine: FakeMachine, tmp_path: Path, option: str, content: bytes
+) -> None:
+    file = tmp_path / "given.json"
+    file.write_bytes(content)
+
+    result = _run("up", option, str(file), "--state-dir", str(tmp_path / "new"))
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith(str(file))
+    assert result.stderr.count("\n") == 1
+    assert (machine.started, (tmp_path / "new").exists()) == ([], False)
+
+
+@pytest.mark.parametrize("given", ["/nonexistent/library.json", "", "."])
+def test_a_library_that_is_no_file_is_refused(machine: FakeMachine, tmp_path: Path, given: str) -> None:
+    result = _run("up", "--library", given, "--state-dir", str(tmp_path / "new"))
+
+    assert (result.exit_code, machine.started) == (2, [])
+    assert "cannot be read: " in result.stderr
+
+
+@pytest.mark.parametrize("command", ["up", "demo"])
+@pytest.mark.parametrize("given", ["missing", "folder", "empty", "/dev/null", "/proc/self/mem"])
+def test_media_that_is_no_file_with_something_in_it_is_wrong_usage(
+    machine: FakeMachine, tmp_path: Path, command: str, given: str
+) -> None:
+    plant(tmp_path, {"folder": {}, "empty": b""})
+
+    result = _run(command, "--media", str(tmp_path / given), "--state-dir", str(tmp_path / "new"))
+
+    assert (result.exit_code, machine.started) == (2, [])
+    assert "--media" in result.stderr
+
+
+@pytest.mark.parametrize("command", _COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("place", ["/proc/self", "/proc/self/x", "/sys/x", "/dev/x"])
+def test_folders_of_the_system_are_no_place_for_a_state_directory(
+    machine: FakeMachine, command: tuple[str, ...], place: str
+) -> None:
+    result = _run(*command, "--state-dir", place)
+
+    assert (result.exit_code, machine.started) == (1, [])
+    assert "which is the system's own" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_name_that_is_too_long_is_not_shown_whole(tmp_path: Path) -> None:
+    result = _run("env", "--state-dir", str(tmp_path / ("x" * 5000)))
+
+    assert result.exit_code == 1
+    assert "File name too long" in result.stderr
+    assert len(result.stderr) < 500
+
+
+def test_a_full_disk_is_said_in_one_sentence(machine: FakeMachine, tmp_path: Path) -> None:
+    with full_disk():
+        result = _run("up", "--state-dir", str(tmp_path / "new"))
+
+    assert (result.exit_code, machine.started) == (1, [])
+    assert result.stderr.startswith(f"No space left on the device of {tmp_path / 'new'}")
+    assert result.stderr.count("\n") == 1
 
 
 def test_a_wrong_option_is_wrong_usage() -> None:

@@ -9,8 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from rich.console import Console
 
+from gopro_sync_cli.exit_codes import ExitCode
+from gopro_sync_cli.terminal_output import output_console
 from local import cloud, demo
 from local.cloud import Cloud
 from local.errors import AlreadyRunningError, DemoError, DiskSpaceError
@@ -29,7 +30,7 @@ class Theatre:
         self.cdn_requests: list[str] = []
         self.start_error: Exception | None = None
         self.stopped: list[bool] = []
-        self.screen = Console(file=io.StringIO(), width=160)
+        self.screen = output_console(io.StringIO(), width=160)
         self._directory = directory
 
     def show(self, media: Path | None = None) -> str:
@@ -137,6 +138,47 @@ def test_a_video_that_is_not_archived_fails_the_demonstration(theatre: Theatre, 
     with pytest.raises(DemoError, match=r"Not everything was archived: GX010127\.MP4"):
         theatre.show()
     assert theatre.stopped == [True]
+
+
+@pytest.mark.parametrize(
+    ("output", "code"),
+    [
+        ({"failed": 1, "deferred": 0, "failures": {"IntegrityError": 1}}, ExitCode.FAILED),
+        ({"failed": 0, "deferred": 0, "listing_gap": {"stated": 9, "shown": 7}}, ExitCode.NOT_CHECKED),
+        ({"failed": 0, "deferred": 1}, ExitCode.FAILED),
+    ],
+)
+def test_a_first_run_that_was_not_good_ends_the_demonstration_with_its_code(
+    theatre: Theatre, output: dict[str, Any], code: ExitCode
+) -> None:
+    theatre.outputs[0] = output
+
+    with pytest.raises(DemoError) as end:
+        theatre.show()
+
+    assert end.value.exit_code is code
+
+
+def test_a_file_that_could_not_be_read_back_is_no_failure_of_the_archive(theatre: Theatre) -> None:
+    unread = _file(filename="GX010002.MP4", sha256=None, matches=False, not_compared="IncompleteRead(7 bytes read)")
+    theatre.files = [_file(), unread]
+
+    with pytest.raises(DemoError, match=r"GX010002\.MP4: IncompleteRead\(7 bytes read\)") as end:
+        theatre.show()
+
+    assert end.value.exit_code is ExitCode.NOT_CHECKED
+    assert "every SHA-256" not in theatre.shown
+    assert "not read" in theatre.shown
+    assert "Second run: 0 new" in theatre.shown
+
+
+def test_a_file_that_could_not_be_read_back_hides_no_wrong_one(theatre: Theatre) -> None:
+    theatre.files = [_file(matches=False), _file(matches=False, not_compared="IncompleteRead")]
+
+    with pytest.raises(DemoError) as end:
+        theatre.show()
+
+    assert end.value.exit_code is ExitCode.FAILED
 
 
 def test_an_empty_archive_is_no_success(theatre: Theatre) -> None:

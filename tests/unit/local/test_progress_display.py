@@ -7,8 +7,8 @@ import re
 from dataclasses import replace
 
 import pytest
-from rich.console import Console
 
+from gopro_sync_cli.terminal_output import VerbatimConsole, output_console
 from local.progress import Progress, Wait
 from local.progress_display import live_bytes, live_progress
 
@@ -27,7 +27,7 @@ def _progress(*, seconds: float, completed: int = 0, failed: int = 0, moved_byte
 
 def _shown(*looks: Progress) -> list[str]:
     output = io.StringIO()
-    with live_progress(Console(file=output, width=200)) as show:
+    with live_progress(output_console(output, width=200)) as show:
         for look in looks:
             show(look)
     return output.getvalue().splitlines()
@@ -104,8 +104,8 @@ _LONG = replace(
 )
 
 
-def _terminal(width: int) -> Console:
-    return Console(
+def _terminal(width: int) -> VerbatimConsole:
+    return VerbatimConsole(
         file=io.StringIO(),
         soft_wrap=True,
         force_terminal=True,
@@ -179,7 +179,7 @@ def test_a_terminal_that_cannot_redraw_gets_lines(monkeypatch: pytest.MonkeyPatc
 
 def test_outside_a_terminal_counted_bytes_are_one_line() -> None:
     output = io.StringIO()
-    with live_bytes(Console(file=output, width=200), "Reading back", total_bytes=10) as count:
+    with live_bytes(output_console(output, width=200), "Reading back", total_bytes=10) as count:
         count(5)
         count(5)
 

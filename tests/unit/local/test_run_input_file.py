@@ -29,13 +29,15 @@ def test_the_object_in_the_file_is_the_input(tmp_path: Path) -> None:
         ("dry_run: true", "is not JSON"),
         (b"\xff\xfe{\x00}\x00", "is not JSON"),
         ('{"max_videos": NaN}', "NaN is no JSON number"),
-        ("[" * 100_000, "is not JSON"),
+        ("[" * 100_000, "is nested too deeply"),
+        ("9" * 5000, "holds too long a number"),
+        (b" " * 2_000_000, "holds more than the 1024 KiB"),
         ('[{"dry_run": true}]', "must hold one JSON object"),
         ("null", "must hold one JSON object"),
         ('"{}"', "must hold one JSON object"),
         (json.dumps({"filters": {"media_ids": ["x" * 300_000]}}), "293 KiB of input; Step Functions takes 256 KiB"),
     ],
-    ids=range(10),
+    ids=range(12),
 )
 def test_anything_else_is_refused_with_the_reason(tmp_path: Path, content: str | bytes, told: str) -> None:
     with pytest.raises(RunInputError, match=told):
