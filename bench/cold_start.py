@@ -95,7 +95,7 @@ def build_naive(folder: Path) -> Contender:
 
 
 def built_functions(build: Path) -> list[Contender]:
-    """Returns our functions, and the downloader with Powertools' Tracer if the package has the X-Ray SDK."""
+    """Return our functions, and the downloader with Powertools' Tracer if the package has the X-Ray SDK."""
     functions = [Contender(name=name, package=build / name, start=start) for name, start in _STARTS.items()]
     downloader = functions[-1]
     if (downloader.package / "aws_xray_sdk").is_dir():
@@ -105,7 +105,7 @@ def built_functions(build: Path) -> list[Contender]:
 
 
 def cpu_seconds(contender: Contender, tracing: Mapping[str, str]) -> float:
-    """Returns the CPU time, user and system, of one start."""
+    """Return the CPU time, user and system, of one start."""
     code = _MEASURED.format(package=str(contender.package), start=contender.start)
     # -I -S: nothing of this machine's site-packages; -B: as on Lambda, whose package folder cannot be written.
     result = subprocess.run(
@@ -121,7 +121,7 @@ def cpu_seconds(contender: Contender, tracing: Mapping[str, str]) -> float:
 
 
 def measure(contenders: Sequence[Contender], *, rounds: int) -> dict[str, dict[str, list[float]]]:
-    """Starts the contenders in turns; returns CPU seconds above the bare interpreter by tracing and name."""
+    """Start the contenders in turns; return CPU seconds above the bare interpreter by tracing and name."""
     bare = Contender(name="interpreter", package=Path("/nonexistent"), start="")
     seconds: dict[str, dict[str, list[float]]] = {
         tracing: {contender.name: [] for contender in contenders} for tracing in _TRACING
@@ -135,7 +135,7 @@ def measure(contenders: Sequence[Contender], *, rounds: int) -> dict[str, dict[s
 
 
 def summarize(seconds: Mapping[str, Mapping[str, Sequence[float]]]) -> list[dict[str, float | str]]:
-    """Returns one row per contender: its median, and its ratio to the naive start of the same round."""
+    """Return one row per contender: its median, and its ratio to the naive start of the same round."""
     rows: list[dict[str, float | str]] = []
     for tracing, of_contender in seconds.items():
         for name, values in of_contender.items():

@@ -37,7 +37,7 @@ class Cost:
 
 
 def measure(command: Sequence[str], *, environment: Mapping[str, str], cpus: set[int], log: Path) -> Cost:
-    """Runs a command to its end.
+    """Run a command to its end.
 
     Args:
         command: the program and its arguments.

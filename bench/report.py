@@ -89,12 +89,12 @@ class Target:
 
 
 def ratios(ours: Sequence[Round], peers: Sequence[Round], figure: str) -> Spread:
-    """Compares round by round: what disturbs the machine for a while disturbs both of a pair."""
+    """Compare round by round: what disturbs the machine for a while disturbs both of a pair."""
     return Spread.of([getattr(a, figure) / getattr(b, figure) for a, b in zip(ours, peers, strict=True)])
 
 
 def table(results: Mapping[str, Sequence[Round]], *, ours: str) -> str:
-    """Returns a Markdown table of medians, with ratios of ours to each contender over the rounds."""
+    """Return a Markdown table of medians, with ratios of ours to each contender over the rounds."""
     lines = [
         "| contender | CPU s/GB | MB/s | peak memory, MB | ours to this: CPU/GB | whole CPU | MB/s |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -143,7 +143,7 @@ def memory_verdict(rounds: Sequence[Round], *, most_megabytes: float) -> Verdict
 
 
 def plot(results: Mapping[str, Sequence[Round]], *, title: str, figure: str, unit: str) -> str:
-    """Returns an SVG of horizontal bars, one per contender, with the range over the rounds."""
+    """Return an SVG of horizontal bars, one per contender, with the range over the rounds."""
     spreads = {name: Spread.of([getattr(r, figure) for r in rounds]) for name, rounds in results.items()}
     scale = 420 / max(spread.most for spread in spreads.values())
     height = 52 + 30 * len(spreads)

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    """Copies one file; returns 0 only if it is whole in S3."""
+    """Copy one file; return 0 only if it is whole in S3."""
     arguments = _parse_arguments()
     gc.freeze()
     gc.enable()

@@ -14,7 +14,7 @@ ACCEPTED: Final = {
 
 
 def main() -> int:
-    """Returns 1 if anything is left."""
+    """Return 1 if anything is left."""
     findings = [json.loads(line) for line in sys.stdin if line.startswith("{")]
     left = [finding for finding in findings if not any(_is(finding, accepted) for accepted in ACCEPTED)]
     for finding in left:

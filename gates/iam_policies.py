@@ -29,7 +29,7 @@ _ARNS = {
 
 
 def main(folder: Path) -> None:
-    """Writes one file per policy."""
+    """Write one file per policy."""
     stack = Stack(**_IN_A_VPC)
     for role in roles_with_permissions():
         for policy in stack.resolve(resource(role)["Policies"]):

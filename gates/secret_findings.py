@@ -7,7 +7,7 @@ import sys
 
 
 def main() -> int:
-    """Returns 1 if anything was found; the secrets themselves are not shown."""
+    """Return 1 if anything was found; the secrets themselves are not shown."""
     results = json.load(sys.stdin)["results"]
     for file, hits in results.items():
         for hit in hits:

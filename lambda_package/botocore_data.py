@@ -65,7 +65,7 @@ def _shorten_description(file: Path) -> None:
 
 
 def _with_used_operations(model: dict[str, Any], used: frozenset[str]) -> dict[str, Any]:
-    """The model of a service with some of its operations, and the shapes that these and the service's errors need."""
+    """Return a service's model with only the used operations, and the shapes that these and its errors need."""
     operations = {name: operation for name, operation in model["operations"].items() if name in used}
     shapes = model["shapes"]
     needed: set[str] = set()

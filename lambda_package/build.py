@@ -47,7 +47,7 @@ class PackagingError(Exception):
 
 
 def build(*, source: Path, artifacts: Path, architecture: str, cache: Path = _CACHE) -> None:
-    """Fills a folder with what Lambda gets.
+    """Fill a folder with what Lambda gets.
 
     Args:
         source: folder with our package and its ``requirements.txt``.
@@ -68,7 +68,7 @@ def build(*, source: Path, artifacts: Path, architecture: str, cache: Path = _CA
 
 @contextmanager
 def _alone_in(cache: Path) -> Iterator[Path]:
-    """Gives the cache, which one build uses at a time, or a temporary folder where there can be no cache."""
+    """Give the cache, which one build uses at a time, or a temporary folder where there can be no cache."""
     try:
         cache.mkdir(parents=True, exist_ok=True)
         lock = (cache / "lock").open("w")
@@ -96,7 +96,7 @@ def _installed(requirements: Path, architecture: str, cache: Path) -> Path:
 
 
 def _remove_outdated(architecture: str, cache: Path) -> None:
-    """Makes room; what has another name than we give, or is no folder, was put there by somebody else."""
+    """Make room; what has another name than we give, or is no folder, was put there by somebody else."""
     ours = re.compile(rf"{architecture}-([0-9a-f]{{{_DIGEST_CHARACTERS}}}|unfinished)")
     for entry in cache.iterdir():
         if ours.fullmatch(entry.name) and entry.is_symlink():
@@ -118,7 +118,7 @@ def _install(requirements: Path, architecture: str, target: Path) -> None:
 
 
 def _prune(dependencies: Path) -> None:
-    """Takes out what Lambda does not need and what differs from one machine to the next."""
+    """Take out what Lambda does not need and what differs from one machine to the next."""
     shutil.rmtree(dependencies / "bin", ignore_errors=True)  # commands, with the path of this machine's Python
     for record in dependencies.glob("*.dist-info/RECORD"):  # lists those commands, and data that is trimmed
         record.unlink()
@@ -140,7 +140,7 @@ def _compile(folder: Path, *, root: Path) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Builds one package; returns the exit code."""
+    """Build one package; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--architecture", required=True, choices=PLATFORMS)
     parser.add_argument("--source", required=True, type=Path, help="folder with gopro_sync/ and requirements.txt")

@@ -100,7 +100,7 @@ CONTENDERS = (
 
 
 def environment_of(copy: Copy, inherited: dict[str, str]) -> dict[str, str]:
-    """Returns an environment in which every contender finds the bench's S3, and nothing of its user's settings."""
+    """Return an environment in which every contender finds the bench's S3, and nothing of its user's settings."""
     kept = {name: value for name, value in inherited.items() if not name.startswith(("AWS_", "RCLONE_"))}
     return kept | {
         "AWS_ACCESS_KEY_ID": "bench",

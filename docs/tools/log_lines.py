@@ -10,7 +10,7 @@ from local.cloud import Cloud
 
 
 def read_lines(cloud: Cloud, log_group_names: Sequence[str], *, since: float) -> list[dict[str, Any]]:
-    """What was logged since then, the oldest line first.
+    """Return what was logged since then, the oldest line first.
 
     Args:
         cloud: where the logs are.

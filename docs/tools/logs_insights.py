@@ -152,7 +152,7 @@ def _translated(expression: str) -> str:
 
 
 def _names_in(steps: Sequence[str]) -> set[str]:
-    """The fields that a query reads: one that no line has is empty, not an error."""
+    """Return the fields that a query reads: one that no line has is empty, not an error."""
     names: set[str] = set()
     made: set[str] = set()
     for step in steps:

@@ -67,7 +67,7 @@ def statistic(readings: Sequence[Reading], name: str) -> float:
 
 
 def moved(readings: Iterable[Reading], *, began_at: float, to: float) -> list[Reading]:
-    """The readings as if what began at one time had begun at another."""
+    """Return the readings as if what began at one time had begun at another."""
     return [replace(reading, at=reading.at - began_at + to) for reading in readings]
 
 
@@ -90,7 +90,7 @@ def read_metrics(cloud: Cloud, *, since: datetime, until: datetime) -> Iterator[
 
 
 def read_storage(cloud: Cloud, *, at: float) -> Iterator[Reading]:
-    """What S3 tells of the archive once a day on AWS, and not in the engine: looked up in the bucket."""
+    """Return what S3 tells of the archive once a day on AWS, and not in the engine: looked up in the bucket."""
     bucket = cloud.outputs["ArchiveBucketName"]
     sizes = dict.fromkeys(_STORAGE_TYPES.values(), 0)
     for page in cloud.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket):

@@ -37,7 +37,7 @@ _KEEP_ALIVE_SECONDS = 75
 
 
 def main() -> None:
-    """Closes the gaps, then serves until SIGTERM or SIGINT."""
+    """Close the gaps, then serves until SIGTERM or SIGINT."""
     assert_pinned_versions()
     # The interpreter logs each failed state with its whole syntax tree; the execution's history says the same, better.
     logging.getLogger("moto").setLevel(logging.CRITICAL)
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 async def serve() -> None:
-    """Serves the engine as it stands on the inherited socket; does not return."""
+    """Serve the engine as it stands on the inherited socket; never return."""
     config = Config()
     config.bind = [f"fd://{os.environ[LISTENING_SOCKET_VARIABLE]}"]
     config.certfile = os.environ["MINISTACK_SSL_CERT"]
@@ -64,7 +64,7 @@ async def serve() -> None:
 
 
 def _end() -> None:
-    """Ends at once: nothing here is worth keeping, and an open request may wait for a function for minutes."""
+    """End at once: nothing here is worth keeping, and an open request may wait for a function for minutes."""
     lambda_runtime.stop_workers()
     os._exit(0)
 

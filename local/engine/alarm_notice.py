@@ -130,7 +130,7 @@ State Change Actions:
 
 @cache
 def region_name(region: str) -> str:
-    """What CloudWatch calls a region, such as ``US East (N. Virginia)``; the region's code if it has no name."""
+    """Return what CloudWatch calls a region, such as ``US East (N. Virginia)``; the region's code if it has no name."""
     for partition in create_loader().load_data("endpoints")["partitions"]:
         if region in partition["regions"]:
             name: str = partition["regions"][region]["description"]

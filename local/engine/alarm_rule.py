@@ -110,7 +110,7 @@ class AlarmRule:
 
     @classmethod
     def from_properties(cls, properties: Mapping[str, Any]) -> Self:
-        """Reads the properties of a template's alarm (resolved), or of DescribeAlarms.
+        """Read the properties of a template's alarm (resolved), or of DescribeAlarms.
 
         Raises:
             KeyError: a property is missing.
@@ -158,7 +158,7 @@ class AlarmRule:
         before: State,
         evaluation: Evaluation = AS_DOCUMENTED,
     ) -> State:
-        """The state at a moment.
+        """Return the state at a moment.
 
         Args:
             points: by the metric's id, in any order, from any time.
@@ -189,7 +189,7 @@ class AlarmRule:
         now_seconds: float,
         evaluation: Evaluation = AS_DOCUMENTED,
     ) -> dict[int, float | None]:
-        """What the alarm looks at: by each period's beginning (in seconds since the epoch), oldest first.
+        """Return what the alarm looks at: by each period's beginning (in seconds since the epoch), oldest first.
 
         As many periods as are evaluated. One without data has None; there is none as long as CloudWatch finds enough
         real data further back. The arguments are those of ``state``.
@@ -220,7 +220,7 @@ class AlarmRule:
         return {end - (count - index) * self.period_seconds: value for index, value in enumerate(values)}
 
     def _end_of_window(self, now_seconds: float, evaluation: Evaluation) -> int:
-        """The window slides: it ends now, wherever that is in a period, and not at the end of a day of the calendar."""
+        """Return the window that ends now, wherever that is in a period: it slides, and knows no calendar days."""
         if self.is_multi_day:
             return int(now_seconds // evaluation.multi_day_step_seconds) * evaluation.multi_day_step_seconds
         return (int(now_seconds // _MINUTE_SECONDS) + 1) * _MINUTE_SECONDS  # the minute that is not over counts

@@ -35,7 +35,7 @@ _OF_ONE_METRIC: Final = ("Namespace", "MetricName", "Dimensions", "Statistic", "
 
 
 def apply() -> None:
-    """Evaluates alarms by CloudWatch's rule, also when somebody asks for their state, since time passes."""
+    """Evaluate alarms by CloudWatch's rule, also when somebody asks for their state, since time passes."""
     stock_describe = cloudwatch._describe_alarms
 
     def describe(*arguments: Any, **named: Any) -> Any:

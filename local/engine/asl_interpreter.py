@@ -50,7 +50,7 @@ _RECURSION_LIMIT = 50_000
 
 
 def apply() -> None:
-    """Closes the gaps."""
+    """Close the gaps."""
     sys.setrecursionlimit(_RECURSION_LIMIT)
     replace(StringJSONata, "_eval_body", _evaluate_jsonata)
     replace(StringVariableSample, "_eval_body", _evaluate_jsonata)
@@ -79,7 +79,7 @@ def check_definition(definition: str) -> None:
 
 
 def interpretable(definition: str) -> str:
-    """The definition with whole tolerated percentages written as the interpreter's grammar wants them."""
+    """Return the definition with whole tolerated percentages written as the interpreter's grammar wants them."""
 
     def floats(node: dict[str, Any]) -> dict[str, Any]:
         key = "ToleratedFailurePercentage"
@@ -187,7 +187,7 @@ def _ensure_request_id(parsed: dict[str, Any], **_: Any) -> None:
 
 
 def _replace_everywhere(name: str, stock: object, replacement: object) -> None:
-    """Replaces a function in every module of the interpreter that imported it by name."""
+    """Replace a function in every module of the interpreter that imported it by name."""
     importers = [
         module
         for module_name, module in list(sys.modules.items())

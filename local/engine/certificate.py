@@ -37,7 +37,7 @@ class Trust:
 
 
 def ensure_trust(directory: Path, *, environ: Mapping[str, str] = os.environ) -> Trust:
-    """Makes the certificate once, and the bundle anew: everything this machine trusts already, and the certificate.
+    """Make the certificate once, and the bundle anew: everything this machine trusts already, and the certificate.
 
     A shell that got the bundle from ``python -m local env`` must keep working after ``down``; so the files stay. A link
     in the place of the directory or of one of the files is replaced, and what it leads to stays as it is.

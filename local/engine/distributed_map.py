@@ -37,7 +37,7 @@ _Worker = import_module(f"{_PACKAGE}.distributed_item_processor_worker").Distrib
 
 
 def apply() -> None:
-    """Gives each child its own identity, variables and history, and counts those that fail."""
+    """Give each child its own identity, variables and history, and count those that fail."""
     stock_input, stock_job = _Worker._eval_input, _Worker._eval_job
     stock_map_run = DistributedIterationComponent._map_run
 
@@ -67,7 +67,7 @@ def apply() -> None:
 
 
 def record_map_run(map_run: Any, *, execution_arn: str) -> None:
-    """Puts a map run where ListMapRuns and DescribeMapRun look.
+    """Put a map run where ListMapRuns and DescribeMapRun look.
 
     Args:
         map_run: the interpreter's record.
@@ -157,7 +157,7 @@ def _failure(env: Any, error: StatesErrorNameType, cause: str) -> FailureEventEx
 
 
 def _whole(execution: dict[str, Any]) -> dict[str, Any]:
-    """A failed child as it stands among the results of its map."""
+    """Return a failed child as it stands among the results of its map."""
     return {
         "ExecutionArn": execution["executionArn"],
         "Input": execution["input"],
@@ -176,7 +176,7 @@ def _whole(execution: dict[str, Any]) -> dict[str, Any]:
 
 
 def _record_end(env: Any) -> dict[str, Any] | None:
-    """Records how a child ended, and returns its execution; None if it never became one."""
+    """Record how a child ended, and return its execution; None if it never became one."""
     execution: dict[str, Any] | None = stepfunctions._executions.get(
         env.states.context_object.context_object_data["Execution"]["Id"]
     )

@@ -24,7 +24,7 @@ def engine_environment(
     lambda_python: Path,
     temporary_directory: Path,
 ) -> dict[str, str]:
-    """The whole environment of the engine's process; nothing of the caller's leaks into it, nor into the functions.
+    """Return the whole environment of the engine's process: the caller's leaks neither into it nor into the functions.
 
     Args:
         port: where it listens.

@@ -28,7 +28,7 @@ class RoleNotAssumableError(PermissionError):
 
 
 def assume_role(role_arn: str, *, service: str, session_name: str) -> RoleCredentials:
-    """What a service gets when it assumes a role; the same call gives the same credentials.
+    """Return what a service gets when it assumes a role; the same call gives the same credentials.
 
     Args:
         role_arn: of the role.

@@ -23,7 +23,7 @@ class QueryEvaluationError(Exception):
 
 
 def evaluate(expression: str, *, states: Mapping[str, Any], variables: Mapping[str, Any]) -> Any:
-    """The value of an expression, the text between ``{%`` and ``%}``.
+    """Return the value of an expression, the text between ``{%`` and ``%}``.
 
     Args:
         expression: the JSONata text.

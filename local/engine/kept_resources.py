@@ -79,7 +79,7 @@ def _describing(stock: Callable[..., Awaitable[None]]) -> Callable[..., Awaitabl
 
 
 def _name(arn: str) -> str:
-    """The name of a secret, which is what the engine keeps it by; of one that is gone, its ARN."""
+    """Return the name of a secret, which is what the engine keeps it by; of one that is gone, its ARN."""
     return next((name for name, secret in secretsmanager._secrets.items() if secret["ARN"] == arn), arn)
 
 

@@ -51,7 +51,7 @@ class KeyTrouble(Enum):
 
 
 def apply() -> None:
-    """Puts a look at the key before what needs it."""
+    """Put a look at the key before what needs it."""
     replace(s3, "_dispatch", _with_objects_key(s3._dispatch))
     for name in _TABLE_OPERATIONS:
         replace(dynamodb, name, _with_tables_key(getattr(dynamodb, name)))
@@ -115,7 +115,7 @@ def _with_objects_key(stock: Callable[..., Answer]) -> Callable[..., Answer]:
 def _key_of_request(
     method: str, bucket: str, key: str, headers: Mapping[str, str], query: Mapping[str, Any]
 ) -> str | None:
-    """The key that a request needs; None if it needs none, or meets nothing."""
+    """Return the key that a request needs; None if it needs none, or meets nothing."""
     if not key or {"tagging", "retention", "legal-hold", "acl", "restore"} & query.keys():
         return None
     if "uploadId" in query:

@@ -67,7 +67,7 @@ _PATH_ON_LAMBDA = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"
 
 
 def apply() -> None:
-    """Sends every ``python*`` runtime through the Runtime API."""
+    """Send every ``python*`` runtime through the Runtime API."""
     stock_worker_class = workers._worker_class_for
     stock_execute = lambda_svc._execute_function_warm
     stock_environment = lambda_svc._provided_worker_env
@@ -102,12 +102,12 @@ def apply() -> None:
 
 
 def stop_workers() -> None:
-    """Ends the functions' processes; the engine as published leaves them behind."""
+    """End the functions' processes; the engine as published leaves them behind."""
     workers.reset()
 
 
 def function_environment(config: dict[str, Any], variables: dict[str, str]) -> dict[str, str]:
-    """The environment that the Lambda service gives a Python function, and nothing of ours.
+    """Return the environment that the Lambda service gives a Python function, and nothing of ours.
 
     Args:
         config: the function's configuration as the engine keeps it.
@@ -132,7 +132,7 @@ class PythonWorker(workers.ProvidedWorker):  # type: ignore[misc]  # the engine 
     """One execution environment of a Python function, with Lambda's limits."""
 
     def invoke(self, event: object, request_id: str, **metadata: Any) -> dict[str, Any]:
-        """Runs one invocation; a function that outgrows its memory, or cannot be loaded, fails as it does on AWS."""
+        """Run one invocation; a function that outgrows its memory, or cannot be loaded, fails as it does on AWS."""
         limit_mb = int(self.config.get("MemorySize", 128))
         with _memory_limit(lambda: self._proc, limit_mb) as usage:
             result = self._invoke_reporting_init_errors(event, request_id, **metadata)
@@ -144,7 +144,7 @@ class PythonWorker(workers.ProvidedWorker):  # type: ignore[misc]  # the engine 
         return result
 
     def _drain_stderr_bounded(self, *_arguments: float, **_named: float) -> str:
-        """What the function has written; all of it was in the pipe when its answer came."""
+        """Return what the function has written; all of it was in the pipe when its answer came."""
         lines: list[str] = []
         end = time.monotonic() + _LONGEST_DRAIN_SECONDS
         while time.monotonic() < end:

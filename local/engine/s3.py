@@ -35,7 +35,7 @@ _BUCKET_KEY_HEADER = "x-amz-server-side-encryption-bucket-key-enabled"
 
 
 def apply() -> None:
-    """Replaces the handlers of the four operations that move a video, and the reading of their bodies."""
+    """Replace the handlers of the four operations that move a video, and the reading of their bodies."""
     replace(app, "_decode_aws_chunked_body", _checking_frames(app._decode_aws_chunked_body))
     replace(app, "_incomplete_request_body_response", _naming_refusal(app._incomplete_request_body_response))
     replace(s3, "_crc64nvme", checksums.crc64nvme)
@@ -73,15 +73,15 @@ def _checking_frames(stock: Callable[..., bytes]) -> Callable[..., bytes]:
 
 
 def _naming_refusal(stock: Callable[..., Answer | None]) -> Callable[..., Answer | None]:
-    """The engine asks for the answer while it handles the error, which it does not hand over."""
+    """Name why a body was refused: the engine asks for the answer while it handles the error, and does not pass it on."""
 
-    def answer(*request: Any) -> Answer | None:
-        told, error = stock(*request), sys.exception()
-        if told is None or not isinstance(error, _RefusedBodyError):
-            return told
+    def answer_to(*request: Any) -> Answer | None:
+        answer, error = stock(*request), sys.exception()
+        if answer is None or not isinstance(error, _RefusedBodyError):
+            return answer
         return _refusal(error.refused.code, "The body is not as it was announced", "", status=error.refused.status)
 
-    return answer
+    return answer_to
 
 
 def _with_whole_object_checksum(stock: Callable[..., str | None]) -> Callable[..., str | None]:

@@ -23,7 +23,7 @@ _definitions: dict[str, dict[str, Any]] = {}
 
 
 def apply() -> None:
-    """Lets stacks save queries, and refuses to answer them."""
+    """Let stacks save queries, and refuses to answer them."""
     handlers = {
         "create": lambda _logical_id, properties, _stack_name: _create(properties),
         "update": lambda physical_id, _old, properties, *_rest: _store(physical_id, properties),

@@ -59,7 +59,7 @@ class _RefusedError(Exception):
 
 
 def apply() -> None:
-    """Lets RotateSecret rotate, and stacks have a rotation schedule."""
+    """Let RotateSecret rotate, and stacks have a rotation schedule."""
     replace(secretsmanager, "_rotate_secret", _rotate_secret)
     replace(secretsmanager, "_get_secret_value", _refusing_empty_versions(secretsmanager._get_secret_value))
     replace(secretsmanager, "_put_secret_value", _put_as_on_aws(secretsmanager._put_secret_value))
@@ -99,7 +99,7 @@ def _rotate_secret(request: dict[str, Any]) -> Answer:
 
 
 def _begin(request: dict[str, Any]) -> _Rotation:
-    """Records what is asked for, and labels a version without a value."""
+    """Record what is asked for, and label a version without a value."""
     _name, secret = secretsmanager._resolve(request.get("SecretId"))
     if not secret:
         raise _RefusedError("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
@@ -127,7 +127,7 @@ def _refuse_while_pending(secret: dict[str, Any]) -> None:
 
 
 def _label_pending(secret: dict[str, Any], version_id: str) -> None:
-    """A version without a value; it takes the label from the current one, where a rotation may have left it."""
+    """Add a version without a value, and move the label to it from wherever an earlier rotation left it."""
     for version in secret["Versions"].values():
         version["Stages"] = [stage for stage in version["Stages"] if stage != "AWSPENDING"]
     empty = {"SecretString": None, "SecretBinary": None, "CreatedDate": int(time.time()), "Stages": ["AWSPENDING"]}
@@ -152,7 +152,7 @@ def _take_steps(rotation: _Rotation) -> None:
 
 
 def _test(rotation: _Rotation) -> None:
-    """Tries the function on a version without a value, which is taken away again."""
+    """Try the function on a version without a value, which is taken away again."""
     try:
         _take_step("testSecret", rotation)
     finally:

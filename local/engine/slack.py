@@ -17,7 +17,7 @@ _TYPE = "AWS::Chatbot::SlackChannelConfiguration"
 
 
 def apply() -> None:
-    """Lets stacks have a Slack channel."""
+    """Let stacks have a Slack channel."""
     handlers = {
         "create": lambda _logical_id, properties, _stack: _recorded(properties),
         "update": lambda _physical_id, _old, properties, *_rest: _recorded(properties),

@@ -32,7 +32,7 @@ _mailbox = Mailbox(most=MOST_MAILS_OF_A_TOPIC)
 
 
 def apply() -> None:
-    """Keeps what is published, asks for confirmation, and answers with what is kept."""
+    """Keep what is published, ask for confirmation, and answer with what is kept."""
     replace(sns, "_fanout", _keeping(sns._fanout))
     replace(sns, "_subscribe", _asking(sns._subscribe))
     for name in ("_list_subscriptions", "_list_subscriptions_by_topic"):
@@ -150,7 +150,7 @@ def _leave_unconfirmed(subscription: dict[str, Any]) -> None:
 
 
 def _send_confirmation(subscription: dict[str, Any]) -> None:
-    """The text is that of https://docs.aws.amazon.com/cli/latest/userguide/cli-services-sns.html ."""
+    """Send the mail as in https://docs.aws.amazon.com/cli/latest/userguide/cli-services-sns.html ."""
     topic_arn = subscription["topic_arn"]
     question = {"Action": "ConfirmSubscription", "TopicArn": topic_arn, "Token": subscription["token"]}
     text = (

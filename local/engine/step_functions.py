@@ -50,7 +50,7 @@ _METRICS = {
 
 
 def apply() -> None:
-    """Runs executions on moto's interpreter."""
+    """Run executions on moto's interpreter."""
     asl_interpreter.apply()
     distributed_map.apply()
     replace(stepfunctions, "_run_execution", _run_execution)
@@ -137,7 +137,7 @@ def _interpret(execution: dict[str, Any], machine: dict[str, Any]) -> Any:
 
 
 def _mirror(execution: dict[str, Any], worker: Any, finished: threading.Event) -> None:
-    """Shows the history while it grows, and carries StopExecution to the interpreter."""
+    """Show the history while it grows, and pass StopExecution on to the interpreter."""
     while not finished.wait(_MIRROR_SECONDS):
         env = worker.env
         if env is None:

@@ -18,7 +18,7 @@ _EXIT_BAD_INPUT = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the simulator; returns the exit code: 0 after a signal, 2 for bad arguments or files."""
+    """Run the simulator; return the exit code: 0 after a signal, 2 for bad arguments or files."""
     options = _parser().parse_args(arguments)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

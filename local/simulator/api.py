@@ -85,7 +85,7 @@ class GoProApi:
         }
 
     def __call__(self, request: Request) -> Answer:
-        """Returns the answer to a request, which is recorded."""
+        """Return the answer to a request, which is recorded."""
         call = _Call(request=request, scope=_scope_of(request))
         fault = self._strike(call, ANYWHERE)
         answer = answer_of(fault) if fault else self._answer(call)
@@ -290,7 +290,7 @@ class GoProApi:
 
 
 def _stated_total(items: int, defects: Mapping[FaultName, Fault]) -> int:
-    """The number of items as GoPro states it, of so many that there are."""
+    """Return the number of items as GoPro states it, of so many that there are."""
     counted_twice = FaultName.ITEM_LISTED_TWICE in defects and items > 0
     more = _rows_of(defects.get(FaultName.GHOSTS_COUNTED)) + counted_twice + (FaultName.ODD_ROW in defects)
     return max(items + more - _rows_of(defects.get(FaultName.TOTAL_TOO_SMALL)), 0)
@@ -372,7 +372,7 @@ def _access_token_of(request: Request) -> str:
 
 
 def _form_of(request: Request) -> dict[str, str]:
-    """The token endpoint takes JSON as well as a form. Raises ValueError for anything else."""
+    """Read the token endpoint's body, JSON or a form. Raise ValueError for anything else."""
     if "json" not in request.headers.get("content-type", ""):
         return dict(parse_qsl(request.body.decode(), keep_blank_values=True))
     document = json.loads(request.body)

@@ -39,7 +39,7 @@ class UnsatisfiableRangeError(ValueError):
 
 
 def requested_range(header: str | None, size_bytes: int) -> ByteRange | None:
-    """Returns what a ``Range`` header asks for; None is the whole file, as for headers that S3 does not understand.
+    """Return what a ``Range`` header asks for; None is the whole file, as for headers that S3 does not understand.
 
     Raises:
         UnsatisfiableRangeError: nothing of the file lies in the range.
@@ -70,7 +70,7 @@ class _Struck:
         return [fault.name for fault in (self.replacement, *self.defects.values()) if fault]
 
     def number(self, name: FaultName, *, default: int) -> int:
-        """Returns the ``size_bytes`` of a defect, or 0 when it did not strike."""
+        """Return the ``size_bytes`` of a defect, or 0 when it did not strike."""
         fault = self.defects.get(name)
         return (fault.size_bytes or default) if fault else 0
 
@@ -86,7 +86,7 @@ class Cdn:
         self._cloud = cloud
 
     def __call__(self, request: Request) -> Answer:
-        """Returns the answer to a request, which is recorded."""
+        """Return the answer to a request, which is recorded."""
         address = FileAddress.from_path(request.path)
         struck = self._strike(request, address)
         answer = self._answer(request, address, struck)

@@ -35,12 +35,12 @@ class SimulatedCloud:
         self._digests = DigestCache[SourceFile]()
 
     def etag(self, file: SourceFile) -> str:
-        """Returns the ETag of a file as S3 would give it, or an opaque one if its part size is None."""
+        """Return the ETag of a file as S3 would give it, or an opaque one if its part size is None."""
         part_size_bytes = file.etag_part_size_bytes
         if part_size_bytes is None:
             return f'"opaque-{hashlib.sha256(repr(file).encode()).hexdigest()[:32]}"'
         return self._etags.get(file, lambda: s3_etag_of(file.open(), part_size_bytes))
 
     def sha256(self, file: SourceFile) -> str:
-        """Returns the SHA-256 of a file, from its own bytes."""
+        """Return the SHA-256 of a file, from its own bytes."""
         return self._digests.get(file, lambda: sha256_of(file.open()))

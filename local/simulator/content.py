@@ -30,7 +30,7 @@ class Content(Protocol):
         """How long the file is."""
 
     def blocks(self, start: int, stop: int) -> Iterator[memoryview]:
-        """Yields the bytes ``[start, stop)`` in blocks of at most `BLOCK_BYTES`."""
+        """Yield the bytes ``[start, stop)`` in blocks of at most `BLOCK_BYTES`."""
 
 
 class GeneratedContent:
@@ -55,7 +55,7 @@ class GeneratedContent:
         return self._size_bytes
 
     def blocks(self, start: int, stop: int) -> Iterator[memoryview]:
-        """Yields the bytes ``[start, stop)`` in blocks of at most `BLOCK_BYTES`."""
+        """Yield the bytes ``[start, stop)`` in blocks of at most `BLOCK_BYTES`."""
         if start < len(self._header) and start < stop:
             yield memoryview(self._header)[start:stop]
             start = len(self._header)
@@ -86,7 +86,7 @@ class FileContent:
         return self._size_bytes
 
     def blocks(self, start: int, stop: int) -> Iterator[memoryview]:
-        """Yields the bytes ``[start, stop)`` in blocks of at most `BLOCK_BYTES`."""
+        """Yield the bytes ``[start, stop)`` in blocks of at most `BLOCK_BYTES`."""
         with self._path.open("rb", buffering=0) as file:
             while start < stop:
                 block = os.pread(file.fileno(), min(BLOCK_BYTES, stop - start), start)
@@ -97,7 +97,7 @@ class FileContent:
 
 
 def sha256_of(content: Content) -> str:
-    """Returns the SHA-256 of all bytes of `content`, in hex."""
+    """Return the SHA-256 of all bytes of `content`, in hex."""
     digest = hashlib.sha256()
     for block in content.blocks(0, content.size_bytes):
         digest.update(block)
@@ -105,7 +105,7 @@ def sha256_of(content: Content) -> str:
 
 
 def s3_etag_of(content: Content, part_size_bytes: int) -> str:
-    """Returns the ETag that S3 gives to a multipart upload: the MD5 of the parts' MD5s, and how many they are.
+    """Return the ETag that S3 gives to a multipart upload: the MD5 of the parts' MD5s, and how many they are.
 
     Even a single part gets ``-1``, as observed on GoPro's files: they are all uploaded in parts.
     """
@@ -127,7 +127,7 @@ class DigestCache[Key]:
         self._values: dict[Key, str] = {}
 
     def get(self, key: Key, compute: Callable[[], str]) -> str:
-        """Returns the digest kept for `key`, after computing it if there is none."""
+        """Return the digest kept for `key`, after computing it if there is none."""
         with self._lock:
             key_lock = self._locks.setdefault(key, threading.Lock())
         with key_lock:

@@ -45,7 +45,7 @@ class FileAddress:
 
     @classmethod
     def from_path(cls, path: str) -> FileAddress | None:
-        """Returns what a CDN path leads to, or None if it has another form."""
+        """Return what a CDN path leads to, or None if it has another form."""
         match path.split("/"):
             case ["", media_id, label, "default", name]:
                 number, _, extension = name.partition(".")
@@ -60,11 +60,11 @@ class SignFile(Protocol):
     """Signs the address of a file for one HTTP method, to be served under a name."""
 
     def __call__(self, address: FileAddress, *, method: str, filename: str) -> str:
-        """Returns the signed URL."""
+        """Return the signed URL."""
 
 
 def file_at(item: SimulatedItem, label: str, item_number: int) -> SourceFile | None:
-    """Returns the file of `item` with that label and number, or None if there is none."""
+    """Return the file of `item` with that label and number, or None if there is none."""
     if label == "source":
         return item.chapters[item_number - 1] if 1 <= item_number <= len(item.chapters) else None
     if label == "baked_source":
@@ -75,7 +75,7 @@ def file_at(item: SimulatedItem, label: str, item_number: int) -> SourceFile | N
 
 
 def chapter_filename(filename: str, item_number: int) -> str:
-    """Returns the camera's name of a chapter: chapter 2 of ``GX010456.MP4`` is ``GX020456.MP4``.
+    """Return the camera's name of a chapter: chapter 2 of ``GX010456.MP4`` is ``GX020456.MP4``.
 
     HERO5 and older begin with ``GOPR0456.MP4`` and go on with ``GP010456.MP4``.
     """
@@ -114,7 +114,7 @@ class DescriptorBuilder:
         self._odd_variation = odd_variation
 
     def build(self) -> dict[str, object]:
-        """Returns the descriptor as JSON."""
+        """Return the descriptor as JSON."""
         is_image = self._item.type in IMAGE_TYPES
         return {
             "filename": "" if FaultName.EMPTY_FILENAME in self._defects else self._item.filename or "",

@@ -20,7 +20,7 @@ class MalformedDocumentError(ValueError):
 
 
 def from_json[T](kind: type[T], value: object, where: str = "value") -> T:
-    """Returns `value` as an instance of `kind`.
+    """Return `value` as an instance of `kind`.
 
     Args:
         kind: a dataclass, a StrEnum, Path, or a plain JSON type; fields may be unions and ``tuple[X, ...]`` of these.
@@ -34,7 +34,7 @@ def from_json[T](kind: type[T], value: object, where: str = "value") -> T:
 
 
 def to_json(instance: object) -> Any:
-    """Returns a dataclass as plain JSON, without the fields that have their default value."""
+    """Return a dataclass as plain JSON, without the fields that have their default value."""
     if dataclasses.is_dataclass(instance) and not isinstance(instance, type):
         return {
             field.name: to_json(value)

@@ -46,7 +46,7 @@ class SourceFile:
             raise ValueError("the part size of an ETag must be positive")
 
     def open(self) -> Content:
-        """Returns the bytes of the file. Raises OSError if a real file cannot be read."""
+        """Return the bytes of the file. Raises OSError if a real file cannot be read."""
         if self.path is not None:
             return FileContent(self.path)
         return GeneratedContent(seed=str(self.seed), size_bytes=self.size_bytes)
@@ -146,7 +146,7 @@ class ItemSeries:
         )
 
     def position_of(self, media_id: str) -> int | None:
-        """Returns where the item with this id stands, if it belongs to the series."""
+        """Return where the item with this id stands, if it belongs to the series."""
         digits = media_id.removeprefix("series")
         if digits == media_id or not digits.isascii() or not digits.isdecimal():
             return None
@@ -175,35 +175,35 @@ class Library:
 
     @classmethod
     def from_json(cls, document: object) -> Library:
-        """Returns the library that a library file states. Raises ValueError, which says where it is malformed."""
+        """Return the library that a library file states. Raises ValueError, which says where it is malformed."""
         content = from_json(_LibraryDocument, document, "library")
         return cls(content.items, content.series)
 
     def to_json(self) -> dict[str, object]:
-        """Returns what `from_json` takes."""
+        """Return what `from_json` takes."""
         with self._lock:
             series = self._series if self._series.count else None
             return {"items": [to_json(item) for item in self._stated.values()], "series": series and to_json(series)}
 
     def stated_items(self) -> list[SimulatedItem]:
-        """Returns the items that were stated one by one, not those of the series."""
+        """Return the items that were stated one by one, not those of the series."""
         with self._lock:
             return list(self._stated.values())
 
     def stored_bytes(self) -> int:
-        """Returns the size of all camera originals together."""
+        """Return the size of all camera originals together."""
         with self._lock:
             in_series = len(self._series) - len(self._gone_from_series)
             return sum(item.size_bytes for item in self._stated.values()) + in_series * self._series.size_bytes
 
     def get(self, media_id: str) -> SimulatedItem | None:
-        """Returns an item, or None when there is none (any more)."""
+        """Return an item, or None when there is none (any more)."""
         with self._lock:
             position = self._series_position(media_id)
             return self._stated.get(media_id) if position is None else self._series[position]
 
     def add(self, item: SimulatedItem) -> None:
-        """Adds an item. Raises ValueError if its id is taken."""
+        """Add an item. Raises ValueError if its id is taken."""
         with self._lock:
             if self.get(item.media_id) is not None:
                 raise ValueError(f"there is already an item {item.media_id!r}")
@@ -211,7 +211,7 @@ class Library:
             self._orders.clear()
 
     def delete(self, media_id: str) -> bool:
-        """Removes an item as if it were deleted on gopro.com; says whether there was one."""
+        """Remove an item as if it were deleted on gopro.com; say whether there was one."""
         with self._lock:
             position = self._series_position(media_id)
             if position is not None:
@@ -222,12 +222,12 @@ class Library:
             return True
 
     def count(self, criteria: SearchCriteria) -> int:
-        """Returns how many items fit."""
+        """Return how many items fit."""
         with self._lock:
             return len(self._order(criteria))
 
     def page(self, criteria: SearchCriteria, *, offset: int, count: int) -> list[SimulatedItem]:
-        """Returns up to `count` fitting items, newest first, beginning with number `offset` (from 0)."""
+        """Return up to `count` fitting items, newest first, beginning with number `offset` (from 0)."""
         with self._lock:
             return [self._item(entry) for entry in self._order(criteria)[offset : offset + count]]
 
@@ -239,7 +239,7 @@ class Library:
         return self._stated[entry] if isinstance(entry, str) else self._series[entry]
 
     def _order(self, criteria: SearchCriteria) -> list[str | int]:
-        """The fitting items as ids and series positions; kept, since clients ask for page after page of one search."""
+        """Return the matching items as ids and series positions; cached, since clients fetch a search page by page."""
         if criteria not in self._orders:
             entries: list[str | int] = [
                 *self._stated,

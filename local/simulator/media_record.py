@@ -28,7 +28,7 @@ class RecordDefects:
 
 
 def media_record(item: SimulatedItem, *, user_id: str | None, defects: RecordDefects) -> dict[str, object]:
-    """Returns the full record of `item`."""
+    """Return the full record of `item`."""
     record = _plain_record(item, user_id)
     if isinstance(size := record["file_size"], int):
         record["file_size"] = size + defects.size_error_bytes
@@ -39,7 +39,7 @@ def media_record(item: SimulatedItem, *, user_id: str | None, defects: RecordDef
 
 
 def chosen_fields(record: Mapping[str, object], fields: frozenset[str] | None) -> dict[str, object]:
-    """Returns what of a record was asked for; names that GoPro does not know are ignored silently."""
+    """Return what of a record was asked for; names that GoPro does not know are ignored silently."""
     return {name: value for name, value in record.items() if fields is None or name in fields}
 
 

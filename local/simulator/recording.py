@@ -43,12 +43,12 @@ class RecordedRequest:
     client_error: bool = False
 
     def to_json(self) -> dict[str, object]:
-        """Returns what `from_json` takes."""
+        """Return what `from_json` takes."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, document: Mapping[str, object]) -> Self:
-        """Returns the record that the admin interface gave."""
+        """Return the record that the admin interface gave."""
         return cls(**{entry.name: document[entry.name] for entry in fields(cls)})  # type: ignore[arg-type]  # made by to_json
 
 
@@ -61,14 +61,14 @@ class RequestLog:
         self._last_number = 0
 
     def add(self, record: RecordedRequest) -> None:
-        """Keeps a request; called before its answer is sent, so that a client that has the answer finds the record."""
+        """Keep a request; called before its answer is sent, so that a client that has the answer finds the record."""
         with self._lock:
             self._last_number += 1
             record.number = self._last_number
             self._records.append(record)
 
     def all(self) -> list[RecordedRequest]:
-        """Returns the requests since the log was last cleared."""
+        """Return the requests since the log was last cleared."""
         with self._lock:
             return list(self._records)
 

@@ -70,7 +70,7 @@ class TimeRange:
     end: datetime
 
     def holds(self, moment: str) -> bool:
-        """Says whether an ISO 8601 time lies in it."""
+        """Say whether an ISO 8601 time lies in it."""
         return self.start <= datetime.fromisoformat(moment) < self.end
 
 
@@ -86,7 +86,7 @@ class SearchCriteria:
     updated: TimeRange | None = None
 
     def fits(self, item: Searchable) -> bool:
-        """Says whether `item` is searched for."""
+        """Say whether `item` is searched for."""
         return (
             (self.types is None or item.type in self.types)
             and (self.states is None or item.ready_to_view in self.states)
@@ -96,7 +96,7 @@ class SearchCriteria:
         )
 
     def sort_key(self, item: Searchable) -> str:
-        """Returns the time that orders `item`."""
+        """Return the time that orders `item`."""
         return (item.captured_at or item.created_at) if self.order_by == "captured_at" else item.created_at
 
 
@@ -111,7 +111,7 @@ class SearchQuery:
 
 
 def parse_search(query: Mapping[str, str], *, default_page_size: int, max_page_size: int) -> SearchQuery:
-    """Returns what the query asks for.
+    """Return what the query asks for.
 
     Raises:
         MalformedQueryError: a range is malformed, or the page is not a number from 1.

@@ -29,7 +29,7 @@ class UrlSigner:
     def sign(
         self, *, method: str, base_url: str, path: str, filename: str, lifetime_seconds: int, odd_query: str = ""
     ) -> str:
-        """Returns the URL that allows `method` (GET or HEAD) on `path` for so long, served under `filename`.
+        """Return the URL that allows `method` (GET or HEAD) on `path` for so long, served under `filename`.
 
         `odd_query` follows in the query as it is, and is signed as it is.
         """
@@ -45,7 +45,7 @@ class UrlSigner:
         return f"{base_url}{path}?{signed}&{_NAME}{self._signature(method, path, signed)}"
 
     def accepts(self, *, method: str, target: str) -> bool:
-        """Says whether the query of the target proves that `method` on its path is allowed now.
+        """Say whether the query of the target proves that `method` on its path is allowed now.
 
         What was signed has to come back byte for byte: a client may escape what a request line cannot carry, and
         nothing else.
@@ -58,7 +58,7 @@ class UrlSigner:
         return genuine and self._clock.now() < int(dict(parse_qsl(signed))["Expires"])
 
     def revoke_all(self) -> None:
-        """Makes every URL signed so far worthless."""
+        """Make every URL signed so far worthless."""
         self._key = secrets.token_bytes(32)
 
     def _signature(self, method: str, path: str, query: str) -> str:

@@ -70,12 +70,12 @@ class TokenIssuer:
         raise GrantRefusedError("unsupported_grant_type", status=400)
 
     def sign_in(self, *, lifetime_seconds: int) -> tuple[str, str]:
-        """Returns a new access token and a new refresh token, as the owner would get them."""
+        """Return a new access token and a new refresh token, as the owner would get them."""
         with self._lock:
             return self._new_access_token(lifetime_seconds), self._new_refresh_token()
 
     def is_alive(self, access_token: str) -> bool:
-        """Says whether an access token opens the library now."""
+        """Say whether an access token opens the library now."""
         with self._lock:
             return self._access_tokens.get(access_token, 0) > self._clock.now()
 

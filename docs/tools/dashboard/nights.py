@@ -129,7 +129,7 @@ def _readings_since(cloud: Cloud, began_at: float) -> Iterator[Reading]:
 
 @contextmanager
 def _password(cloud: Cloud, *, is_wrong: bool) -> Iterator[None]:
-    """Lets the secret hold a wrong password meanwhile, if so; what it held before is put back."""
+    """Let the secret hold a wrong password meanwhile, if so; what it held before is put back."""
     if not is_wrong:
         yield
         return

@@ -93,11 +93,11 @@ class _Box:
         )
 
     def write(self, x: float, y: float, text: str, **style: Any) -> None:
-        """Writes a text, ``x`` and ``y`` inches from the lower left corner."""
+        """Write a text, ``x`` and ``y`` inches from the lower left corner."""
         self._figure.text(*self._share(x, y), text, **{"fontsize": 9, "va": "top", **style})
 
     def title(self, text: str) -> None:
-        """Writes the title."""
+        """Write the title."""
         self.write(0.14, self.height - 0.12, text, fontweight="bold")
 
     def axes(self, left: float, bottom: float, right: float, top: float) -> Axes:

@@ -20,7 +20,7 @@ _LOOKED_BACK_SECONDS: Final = 3600
 
 
 def show(*, state_directory: Path, file: Path, report: Callable[[str], None]) -> None:
-    """Writes the picture.
+    """Write the picture.
 
     Args:
         state_directory: of the cloud that is brought up for it.

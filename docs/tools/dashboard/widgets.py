@@ -91,7 +91,7 @@ class _Row:
 
 
 def kind_of(widget: Mapping[str, Any]) -> Kind:
-    """What a widget looks like.
+    """Return what a widget looks like.
 
     Raises:
         WidgetError: like nothing that is known here.
@@ -103,7 +103,7 @@ def kind_of(widget: Mapping[str, Any]) -> Kind:
 
 
 def series_of(properties: Mapping[str, Any], readings: Sequence[Reading], *, now: float) -> list[Series]:
-    """The visible lines of a widget.
+    """Return the visible lines of a widget.
 
     Args:
         properties: of a widget of the type ``metric``.
@@ -133,7 +133,7 @@ def series_of(properties: Mapping[str, Any], readings: Sequence[Reading], *, now
 
 
 def last_value(points: Points) -> float | None:
-    """What a widget shows that shows one number."""
+    """Return what a widget shows that shows one number."""
     return points[max(points)] if points else None
 
 
@@ -204,7 +204,7 @@ def _evaluate(expression: str, by_id: Mapping[str, Points]) -> Points:
 
 
 def _value(node: ast.expr, values: Mapping[str, float | None]) -> float | None:
-    """The expression at one moment; None where it has no value, as CloudWatch leaves out a division by zero."""
+    """Return the expression at one moment; None where it has no value, as CloudWatch leaves out a division by zero."""
     match node:
         case ast.Constant(value=int() | float() as number):
             return float(number)

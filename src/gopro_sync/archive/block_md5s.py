@@ -31,7 +31,7 @@ class BlockMd5s:
     by_part: Mapping[int, bytes]
 
     def of_part(self, number: int, crc64nvme: Crc64Nvme) -> tuple[bytes, ...] | None:
-        """Returns the MD5s of the blocks of a part; None if they are not known of a part with this checksum."""
+        """Return the MD5s of the blocks of a part; None if they are not known of a part with this checksum."""
         known = self.by_part.get(number, b"")
         digests = known[_CRC_BYTES:]
         if known[:_CRC_BYTES] != _raw(crc64nvme) or len(digests) != _MD5_BYTES * self._count_in(crc64nvme.size_bytes):
@@ -43,7 +43,7 @@ class BlockMd5s:
 
 
 def block_md5s_of(block_bytes: int, parts: Mapping[int, tuple[Crc64Nvme, tuple[bytes, ...]]]) -> BlockMd5s | None:
-    """Returns what is to be remembered; None where that would be more than a record holds.
+    """Return what is to be remembered; None where that would be more than a record holds.
 
     Args:
         block_bytes: size of the blocks.

@@ -102,7 +102,7 @@ class StoredObject:
 
 
 def storage_pool(*, workers: int, ca_bundle: str | None = None) -> urllib3.PoolManager:
-    """Makes the connections that carry bytes to S3.
+    """Make the connections that carry bytes to S3.
 
     Args:
         workers: how many connections are kept open.
@@ -129,7 +129,7 @@ class BucketWriter:
         self.bucket: Final = bucket
 
     def create_upload(self, description: ObjectDescription) -> str:
-        """Opens a multipart upload and returns its id."""
+        """Open a multipart upload and return its id."""
         with _answer_of("CreateMultipartUpload") as call:
             answer = self._s3.create_multipart_upload(
                 Bucket=self.bucket,
@@ -182,7 +182,7 @@ class BucketWriter:
             )
 
     def list_parts(self, *, key: str, upload_id: str) -> dict[int, HeldPart]:
-        """Returns what S3 holds of an upload, by part number.
+        """Return what S3 holds of an upload, by part number.
 
         Raises:
             UploadVanishedError: S3 does not know the upload.
@@ -203,7 +203,7 @@ class BucketWriter:
         return held
 
     def open_uploads(self, key: str) -> list[str]:
-        """Returns the ids of all uploads that are open for a key."""
+        """Return the ids of all uploads that are open for a key."""
         with _answer_of("ListMultipartUploads") as call:
             pages = self._s3.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=key)
             return [
@@ -222,7 +222,7 @@ class BucketWriter:
         whole: Crc64Nvme,
         replaces: str | None = None,
     ) -> WrittenObject:
-        """Makes the object out of its parts, which S3 compares with our sizes and checksums.
+        """Make the object out of its parts, which S3 compares with our sizes and checksums.
 
         Args:
             key: the upload's.
@@ -257,7 +257,7 @@ class BucketWriter:
             return WrittenObject(etag=call.text(answer, "ETag"), crc64nvme=_checksum_of_whole(answer))
 
     def abort_upload(self, *, key: str, upload_id: str) -> None:
-        """Gives up an upload and the parts that S3 holds of it; nothing happens if it is not there."""
+        """Give up an upload and the parts that S3 holds of it; nothing happens if it is not there."""
         try:
             with _answer_of("AbortMultipartUpload", Turn.UPLOAD_UNKNOWN):
                 self._s3.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id)
@@ -299,7 +299,7 @@ class BucketWriter:
             return WrittenObject(etag=call.text(answer.headers, "ETag"), crc64nvme=answer.headers.get(CHECKSUM_HEADER))
 
     def describe_object(self, key: str) -> StoredObject | None:
-        """Returns size, checksum and metadata of an object; None if there is none."""
+        """Return size, checksum and metadata of an object; None if there is none."""
         try:
             with answer_of(Service.S3, "HeadObject", Turn.NOT_THERE) as call:
                 answer = self._s3.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
@@ -313,7 +313,7 @@ class BucketWriter:
             return None
 
     def checksum_of_piece(self, *, key: str, etag: str, offset: int, size_bytes: int) -> Crc64Nvme | None:
-        """Returns the checksum of a piece of an object, read anew.
+        """Return the checksum of a piece of an object, read anew.
 
         Args:
             key: where it lies.
@@ -401,7 +401,7 @@ def _answer_of(operation: str, *turns: Turn) -> Iterator[Call]:
 
 
 def _check(operation: str, answer: urllib3.BaseHTTPResponse, *turns: Turn) -> None:
-    """Raises what an answer means that botocore has not read."""
+    """Raise what an answer means that botocore has not read."""
     if answer.status == 200 and b"<Error>" not in answer.data:
         return
     code = re.search(rb"<Code>([A-Za-z0-9.]{1,60})</Code>", answer.data)

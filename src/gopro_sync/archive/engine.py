@@ -80,7 +80,7 @@ class TransferEngine:
         on_upload_changed: Callable[[OpenUpload], None] = lambda _: None,
         known_etags: KnownEtags = NOTHING_KNOWN,
     ) -> Archived | Paused:
-        """Copies one file, or as much of it as time allows.
+        """Copy one file, or as much of it as time allows.
 
         Args:
             file: what to copy, and where to.
@@ -118,7 +118,7 @@ class TransferEngine:
         resolve_url: Callable[[], str],
         seconds_left: Callable[[], float],
     ) -> ArchivedFile | None:
-        """Looks whether GoPro still has the file that an earlier call has archived.
+        """Look whether GoPro still has the file that an earlier call has archived.
 
         Args:
             media_id: GoPro's id of the media item.
@@ -139,7 +139,7 @@ class TransferEngine:
         return compared_with_source(means, file)
 
     def accepts_other_objects(self) -> bool:
-        """Returns whether S3, which has refused an object, allows with another one all that a video needs.
+        """Return whether S3, which has refused an object, allows with another one all that a video needs.
 
         Raises:
             ConfigurationError: there is no such bucket, or its key cannot be used.

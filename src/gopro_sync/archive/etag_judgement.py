@@ -26,7 +26,7 @@ def judge_source_etag(
     block_digests: Mapping[int, Sequence[bytes]],
     sent: Sequence[tuple[Part, Crc64Nvme]],
 ) -> None:
-    """Compares what was read with the source's ETag, if that is wanted, and notes what came of it.
+    """Compare what was read with the source's ETag, if that is wanted, and note the outcome.
 
     Args:
         means: of this transfer.
@@ -73,7 +73,7 @@ def _compare_with_second_reading(
 
 
 def _to_read_again(means: Means, sent: Sequence[tuple[Part, Crc64Nvme]], whole: Crc64Nvme) -> list[Part]:
-    """Returns one part, which the bytes themselves choose: no part of all files is left out, and none is known before.
+    """Return one part, which the bytes themselves choose: no part of all files is left out, and none is known before.
 
     Where the ETags of the library have proved right, a mismatch is rare and most likely damage: all parts then, as far
     as time allows.

@@ -33,7 +33,7 @@ _COMPLETION_ROUNDS: Final = 3
 
 
 def send_in_parts(means: Means, progress: Progress, origin: Origin) -> Archived | Paused:
-    """Copies the file part by part, or goes on with the open upload if its parts are proved to be of this file.
+    """Copy the file part by part, or resume the open upload if its parts are proved to be of this file.
 
     Raises:
         NetworkError: there was not even time for one part, or for the proof.
@@ -53,7 +53,7 @@ def send_in_parts(means: Means, progress: Progress, origin: Origin) -> Archived 
 def _proved(
     means: Means, progress: Progress, origin: Origin, *, upload: OpenUpload, parts: Mapping[int, PartInStorage]
 ) -> OpenUpload | None:
-    """Returns the upload to go on with, under the source's ETag of today; None if its parts are of another file."""
+    """Return the upload to go on with, under the source's ETag of today; None if its parts are of another file."""
     held = {number: part.uploaded.crc64nvme for number, part in parts.items()}
     if not are_of_this_file(means, origin, upload, held):
         abort_upload(means, progress)
@@ -92,7 +92,7 @@ class _FileInParts:
         self._plan = plan_of(upload, means.rules.limits)
 
     def send(self) -> Archived | Paused:
-        """Sends what is missing, and again what S3 then turns out to have lost."""
+        """Send what is missing, and again what S3 then turns out to have lost."""
         self._progress.part_size_bytes = self._upload.part_size_bytes
         try:
             return self._send_all()
@@ -117,7 +117,7 @@ class _FileInParts:
         raise StorageError("S3 loses parts again and again", media_id=self._means.file.media_id)
 
     def _send_missing(self) -> bool:
-        """Returns whether that was all."""
+        """Return whether that was all."""
         missing = [part for part in self._plan if part.number not in self._parts]
         return self._means.workers.send_all(missing, self._send, on_sent=self._keep)
 
@@ -134,7 +134,7 @@ class _FileInParts:
         return proved or self._means.retries.call(f"copy part {part.number}", lambda: self._send_once(part))
 
     def _proved_by_source(self, part: Part, listed: PartInStorage) -> PartInStorage | None:
-        """Returns the part that S3 lists, if it is the source's."""
+        """Return the part that S3 lists, if it is the source's."""
         hasher = read_again(self._means, self._origin, part, block_sizes=self._block_sizes)
         is_proved = hasher.crc64nvme == listed.uploaded.crc64nvme
         return replace(listed, block_digests=self._digests_of(hasher)) if is_proved else None
@@ -223,7 +223,7 @@ class _FileInParts:
         return verified_object(means, self._progress, self._origin, whole=whole)
 
     def _check_source_without_etag(self) -> None:
-        """Reads the first part again where no ETag has told whether the file stayed the same while it was read."""
+        """Read the first part again where no ETag has told whether the file stayed the same while it was read."""
         if self._origin.file.etag is not None:
             return
         first = next(iter(self._plan))
@@ -264,7 +264,7 @@ class _FileInParts:
 
 
 def _block_bytes_of(upload: OpenUpload, claim: EtagClaim | None) -> int | None:
-    """Returns the size of the blocks to hash: that of the earlier calls, if it can be the source's."""
+    """Return the size of the blocks to hash: that of the earlier calls, if it can be the source's."""
     fitting = claim.within(upload.part_size_bytes) if claim is not None else ()
     told = _told_block_bytes(upload)
     return told if told in fitting else next(iter(fitting), None)

@@ -19,7 +19,7 @@ from gopro_sync.telemetry.retries import tell_retry
 
 
 def transfer_file(means: Means, progress: Progress) -> Archived | Paused:
-    """Copies the file, with at most one fresh start for each thing that calls for one.
+    """Copy the file, with at most one fresh start for each thing that calls for one.
 
     Raises:
         GoProSyncError: as ``TransferEngine.transfer`` says.
@@ -73,7 +73,7 @@ def _left_by_an_earlier_call(means: Means, progress: Progress, origin: Origin) -
 def _replace_what_is_damaged(
     means: Means, progress: Progress, origin: Origin, damage: IntegrityError, fresh_starts: _FreshStarts
 ) -> None:
-    """Lets the next copy, in this call or a later one, take the place of the damaged object that this call has made."""
+    """Let the next copy, in this call or a later one, take the place of the damaged object that this call has made."""
     if progress.written_etag is None:
         raise damage  # it is not an object that is damaged
     progress.replaces, progress.written_etag = progress.written_etag, None

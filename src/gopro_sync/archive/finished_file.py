@@ -23,7 +23,7 @@ _COMPARED_BYTES: Final = 16 * MIB
 
 
 def compared_with_source(means: Means, file: ArchivedFile) -> ArchivedFile | None:
-    """Returns the chapter as it is to be recorded from now on; None if GoPro has another one by now.
+    """Return the chapter as it is to be recorded from now on; None if GoPro has another one by now.
 
     Another size says so. The same size and the same ETag say that it is the same one. Otherwise one piece is read at
     both ends. Where S3 does not give it, as from the archive classes, all of the file is read at GoPro and compared
@@ -61,6 +61,6 @@ def _has_the_same_bytes(means: Means, origin: Origin, file: ArchivedFile) -> boo
 
 
 def _last_piece(file: ArchivedFile) -> Part:
-    """The index of an MP4 of a camera is written last: no other piece depends on so much of the file."""
+    """Return the end of the file: an MP4's index is written last, and no other piece depends on so much of the file."""
     size_bytes = min(_COMPARED_BYTES, file.size_bytes)
     return Part(number=1, offset=file.size_bytes - size_bytes, size_bytes=size_bytes)

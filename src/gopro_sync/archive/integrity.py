@@ -70,7 +70,7 @@ class Crc64Nvme:
 
     @classmethod
     def from_s3(cls, text: str, *, size_bytes: int) -> Crc64Nvme:
-        """Reads S3's form.
+        """Read S3's form.
 
         Raises:
             IntegrityError: the text is not a CRC64NVME.
@@ -85,7 +85,7 @@ class Crc64Nvme:
 
 
 def join_crc64nvme(parts: Iterable[Crc64Nvme]) -> Crc64Nvme:
-    """Returns the checksum of the whole from those of its consecutive parts."""
+    """Return the checksum of the whole from those of its consecutive parts."""
     from awscrt import checksums
 
     value = size_bytes = 0
@@ -96,7 +96,7 @@ def join_crc64nvme(parts: Iterable[Crc64Nvme]) -> Crc64Nvme:
 
 
 def crc64nvme_between(beginning: Crc64Nvme, longer: Crc64Nvme) -> Crc64Nvme:
-    """Returns the checksum of the bytes that ``longer`` covers after those of ``beginning``, with which it begins."""
+    """Return the checksum of the bytes that ``longer`` covers after those of ``beginning``, with which it begins."""
     from awscrt import checksums
 
     size_bytes = longer.size_bytes - beginning.size_bytes
@@ -108,7 +108,7 @@ def crc64nvme_between(beginning: Crc64Nvme, longer: Crc64Nvme) -> Crc64Nvme:
 def check_stored_object(
     *, expected: Crc64Nvme, stored_size_bytes: int, stored_crc64nvme: str | None, checksum_required: bool, media_id: str
 ) -> None:
-    """Compares what S3 says of the finished object with what was read from the source.
+    """Compare what S3 says of the finished object with what was read from the source.
 
     Args:
         expected: size and checksum of the bytes read from the source.
@@ -156,7 +156,7 @@ class EtagClaim:
     md5_of_md5s: bool
 
     def within(self, part_size_bytes: int) -> tuple[int, ...]:
-        """Returns the block sizes to try with parts of this size: each block lies within one part.
+        """Return the block sizes to try with parts of this size: each block lies within one part.
 
         One worker reads a block from start to end then. Not more than ``MOST_HASHED_AT_ONCE`` of them.
         """
@@ -165,7 +165,7 @@ class EtagClaim:
         return tuple(fitting[:MOST_HASHED_AT_ONCE])
 
     def block_given_by(self, block_digests: Mapping[int, Sequence[bytes]]) -> int | None:
-        """Returns the block size that gives the ETag; None if none of those tried does.
+        """Return the block size that gives the ETag; None if none of those tried does.
 
         Args:
             block_digests: by block size, the MD5s of all blocks, in order.
@@ -180,7 +180,7 @@ class EtagClaim:
 def read_etag_claim(
     etag: str | None, size_bytes: int, *, seen: Collection[int] = (), limits: PartLimits = _AWS_LIMITS
 ) -> EtagClaim | None:
-    """Reads what an S3-style ETag may claim of a file of this size; None if it claims nothing that can be computed.
+    """Read what an S3-style ETag may claim of a file of this size; None if it claims nothing that can be computed.
 
     ``<hex>-<N>``: N parts of S bytes with (N-1)*S < size <= N*S. ``<hex>-1`` is the MD5 of the raw MD5, whatever S.
     ``<hex>`` is the MD5 itself, unless the source is encrypted.
@@ -212,7 +212,7 @@ def read_etag_claim(
 def source_part_candidates(
     size_bytes: int, part_count: int, *, seen: Collection[int] = (), limits: PartLimits = _AWS_LIMITS
 ) -> list[int]:
-    """Returns part sizes that cut ``size_bytes`` into ``part_count`` (two or more) parts, the likeliest first.
+    """Return part sizes that cut ``size_bytes`` into ``part_count`` (two or more) parts, the likeliest first.
 
     All in whole MiB and MB; where there is none, those in whole KiB; where there is none either, the smallest. First
     those of this library, then those observed at GoPro, then those that clients usually take.
@@ -260,7 +260,7 @@ class StreamHasher:
         return {block_bytes: blocks.digests for block_bytes, blocks in self._blocks.items()}
 
     def update(self, data: bytes) -> None:
-        """Takes the next bytes."""
+        """Take the next bytes."""
         from awscrt import checksums
 
         self._crc = checksums.crc64nvme(data, self._crc)

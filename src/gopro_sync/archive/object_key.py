@@ -85,7 +85,7 @@ class NamedItem(Protocol):
 
 
 def clean_filename(name: str) -> str:
-    """Returns the name as one harmless path component of at most ``MAX_CLEAN_NAME_BYTES`` bytes of UTF-8.
+    """Return the name as one harmless path component of at most ``MAX_CLEAN_NAME_BYTES`` bytes of UTF-8.
 
     Raises:
         ValueError: nothing is left of the name, or nothing but an extension.
@@ -102,7 +102,7 @@ def clean_filename(name: str) -> str:
 
 
 def chapter_filename(filename: str, item_number: int) -> str:
-    """Returns the name that the camera gives to a chapter, from the name of chapter 1.
+    """Return the name that the camera gives to a chapter, from the name of chapter 1.
 
     ``GX010456.MP4`` -> ``GX020456.MP4``; ``GOPR0456.MP4`` -> ``GP010456.MP4``; any other name gets ``_chapter02``. A
     name that carries a media id keeps it: ``GX010456_ab01.MP4`` -> ``GX020456_ab01.MP4``.
@@ -123,13 +123,13 @@ def chapter_filename(filename: str, item_number: int) -> str:
 
 
 def disambiguated_filename(filename: str, media_id: str) -> str:
-    """Returns ``{stem}_{media_id}{extension}``, with the media id made harmless; two ids never become one."""
+    """Return ``{stem}_{media_id}{extension}``, with the media id made harmless; two ids never become one."""
     stem, extension = _split_extension(filename)
     return f"{stem}_{_harmless_id(media_id)}{extension}"
 
 
 def object_key(*, uploaded_on: date | None, filename: str) -> str:
-    """Returns ``{PREFIX_ROOT}/{year}/{month}/{filename}``; the filename must be clean already.
+    """Return ``{PREFIX_ROOT}/{year}/{month}/{filename}``; the filename must be clean already.
 
     Where there is no date, ``UNDATED_FOLDER`` stands in the place of year and month.
     """
@@ -139,13 +139,13 @@ def object_key(*, uploaded_on: date | None, filename: str) -> str:
 
 
 def chapter_key(first_key: str, item_number: int) -> str:
-    """Returns the key of a chapter, from the key of chapter 1."""
+    """Return the key of a chapter, from the key of chapter 1."""
     folder, slash, filename = first_key.rpartition("/")
     return f"{folder}{slash}{chapter_filename(filename, item_number)}"
 
 
 def lens_key(key: str, lens: str | None, *, keeps_name: bool) -> str:
-    """Returns the key of one lens's file, of a recording that has several: two lenses never give one key.
+    """Return the key of one lens's file, of a recording that has several: two lenses never give one key.
 
     ``GPFR0123.MP4`` -> ``GPBK0123.MP4``, as a Fusion names its back lens; ``holiday.MP4`` -> ``holiday_back.MP4``.
 
@@ -165,14 +165,14 @@ def lens_key(key: str, lens: str | None, *, keeps_name: bool) -> str:
 
 
 def key_without_lens(key: str, lens: str | None) -> str:
-    """Returns the key of a chapter, from that of one lens's file; the same key if the lens does not stand in it."""
+    """Return the key of a chapter, from that of one lens's file; the same key if the lens does not stand in it."""
     folder, slash, filename = key.rpartition("/")
     stem, extension = _split_extension(filename)
     return f"{folder}{slash}{stem.removesuffix(f'_{_harmless_id(lens)}')}{extension}" if lens else key
 
 
 def fallback_key(key: str, media_id: str) -> str:
-    """Returns the key to take when another object holds ``key``; the same key if it carries the media id already."""
+    """Return the key to take when another object holds ``key``; the same key if it carries the media id already."""
     folder, slash, filename = key.rpartition("/")
     stem, _ = _split_extension(filename)
     if stem.endswith(f"_{_harmless_id(media_id)}"):
@@ -181,7 +181,7 @@ def fallback_key(key: str, media_id: str) -> str:
 
 
 def next_edition_key(key: str, media_id: str) -> str | None:
-    """Returns the key for a file that has taken the place of the one under ``key`` at GoPro; None after the last one.
+    """Return the key for a file that has taken the place of the one under ``key`` at GoPro; None after the last one.
 
     ``GX010456.MP4`` -> ``GX010456_ab01.MP4`` -> ``GX010456_ab01-2.MP4`` -> ``GX010456_ab01-3.MP4``. A source that sends
     other bytes each time would fill the bucket.
@@ -199,7 +199,7 @@ def next_edition_key(key: str, media_id: str) -> str | None:
 def assign_keys(
     items: Iterable[NamedItem], recorded: Mapping[str, str], *, taken: Iterable[str] = ()
 ) -> dict[str, str]:
-    """Gives every media item of a library the key of its first chapter.
+    """Give every media item of a library the key of its first chapter.
 
     Args:
         items: the whole library, in any order; the result does not depend on it.
@@ -240,14 +240,14 @@ def _candidate_keys(item: NamedItem) -> Iterator[str]:
 
 
 def _claims(first_key: str, media_id: str, item_count: int) -> set[str]:
-    """Returns what no other item's files may be called: the keys of all chapters, and those taken in their stead."""
+    """Return what no other item's files may be called: the keys of all chapters, and those taken in their stead."""
     last = min(max(item_count, 1), _MOST_CLAIMED_CHAPTERS)
     keys = [chapter_key(first_key, item_number) for item_number in range(1, last + 1)]
     return {_folded(key) for key in keys} | {_folded(fallback_key(key, media_id)) for key in keys}
 
 
 def _folded(key: str) -> str:
-    """Returns the same text for all keys that are one name to some disk, and for the lenses of one chapter.
+    """Return the same text for all keys that are one name to some disk, and for the lenses of one chapter.
 
     Disks differ in what they take for one letter, and by their age: this is more than any of them does. Without its
     lens, since that is known only once the video is fetched. A Fusion's two files stay two: they may be two items, and

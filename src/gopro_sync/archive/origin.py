@@ -55,7 +55,7 @@ def plan_new_upload(origin: Origin, rules: TransferRules) -> PartPlan:
 
 
 def plan_of(upload: OpenUpload, limits: PartLimits) -> PartPlan:
-    """Returns the parts of an open upload."""
+    """Return the parts of an open upload."""
     return PartPlan(size_bytes=upload.size_bytes, part_size_bytes=upload.part_size_bytes, limits=limits)
 
 

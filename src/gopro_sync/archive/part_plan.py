@@ -97,7 +97,7 @@ class PartPlan:
 
 
 def is_possible(size_bytes: int, part_size_bytes: int, *, limits: PartLimits) -> bool:
-    """Says whether S3 would take a file of this size in parts of this size."""
+    """Say whether S3 would take a file of this size in parts of this size."""
     try:
         PartPlan(size_bytes=size_bytes, part_size_bytes=part_size_bytes, limits=limits)
     except ValueError:

@@ -56,7 +56,7 @@ def identity_in(metadata: Mapping[str, str]) -> Identity | None:
 
 
 def describe(file: FileToArchive, origin: Origin, *, key: str) -> ObjectDescription:
-    """Returns what the object is to carry besides its bytes."""
+    """Return what the object is to carry besides its bytes."""
     # The CRC64NVME is not among the metadata: they are fixed before the first byte. S3 keeps it with the object.
     metadata = _identity(file)
     if origin.file.etag is not None:
@@ -67,7 +67,7 @@ def describe(file: FileToArchive, origin: Origin, *, key: str) -> ObjectDescript
 
 
 def hashed(blocks: Iterable[bytes], hasher: StreamHasher, workers: PartWorkers) -> Iterator[bytes]:
-    """Passes the blocks on once they are hashed.
+    """Pass the blocks on once they are hashed.
 
     Raises:
         OutOfTimeError, StoppedError: as ``PartWorkers.check`` says.
@@ -79,7 +79,7 @@ def hashed(blocks: Iterable[bytes], hasher: StreamHasher, workers: PartWorkers) 
 
 
 def note_written(means: Means, progress: Progress, written: WrittenObject, *, whole: Crc64Nvme) -> None:
-    """Notes which object this call has made, and compares what S3 says of it at once with the bytes that were read.
+    """Note which object this call has made, and compare what S3 says of it at once with the bytes that were read.
 
     Raises:
         IntegrityError: they differ.
@@ -95,7 +95,7 @@ def note_written(means: Means, progress: Progress, written: WrittenObject, *, wh
 
 
 def verified_object(means: Means, progress: Progress, origin: Origin, *, whole: Crc64Nvme) -> Archived:
-    """Compares what S3 says of the finished object with the bytes that were read.
+    """Compare what S3 says of the finished object with the bytes that were read.
 
     Raises:
         IntegrityError: they differ.
@@ -131,7 +131,7 @@ def verified_object(means: Means, progress: Progress, origin: Origin, *, whole: 
 
 
 def object_under_the_key(means: Means, progress: Progress) -> StoredObject | None:
-    """Describes what lies under the key, if anything does."""
+    """Describe what lies under the key, if anything does."""
     return means.retries.call("look for an object", lambda: means.writer.describe_object(progress.key))
 
 

@@ -37,7 +37,7 @@ class Retries:
         self._seconds_left = seconds_left
 
     def call[T](self, what: str, work: Callable[[], T]) -> T:
-        """Does the work, again if it fails with an error that may pass; raises its last error.
+        """Do the work, again if it fails with an error that may pass; raise its last error.
 
         Args:
             what: the work in a few words, for the log.

@@ -19,7 +19,7 @@ _ONE_BYTE: Final = b"0"
 
 
 def is_second_object_accepted(writer: BucketWriter) -> bool:
-    """Returns whether S3 allows with another object all that a video needs.
+    """Return whether S3 allows with another object all that a video needs.
 
     The part is sent, too: S3 opens an upload with ``kms:GenerateDataKey`` alone, and needs ``kms:Decrypt`` from the
     first part on (https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions).

@@ -18,7 +18,7 @@ from gopro_sync.archive.workers import no_progress
 
 
 def read_again(means: Means, origin: Origin, part: Part, *, block_sizes: Sequence[int] = ()) -> StreamHasher:
-    """Reads one part as the source has it now; returns its checksum, and the MD5s of its blocks of these sizes.
+    """Read one part as the source has it now; return its checksum, and the MD5s of its blocks of these sizes.
 
     Raises:
         OutOfTimeError, StoppedError: as ``PartWorkers.check`` says.
@@ -35,7 +35,7 @@ def read_again(means: Means, origin: Origin, part: Part, *, block_sizes: Sequenc
 
 
 def read_in_time(means: Means, origin: Origin, parts: Sequence[Part]) -> Mapping[int, Crc64Nvme]:
-    """Returns the checksums of the parts as the source has them now, by part number: of as many as there is time for.
+    """Return the checksums of the parts as the source has them now, by part number: of as many as there is time for.
 
     Raises:
         GoProSyncError: as ``Source.open`` says.
@@ -53,7 +53,7 @@ def read_in_time(means: Means, origin: Origin, parts: Sequence[Part]) -> Mapping
 
 
 def read_all_again(means: Means, origin: Origin, parts: Sequence[Part]) -> Mapping[int, Crc64Nvme]:
-    """Returns the checksums of all these parts as the source has them now, by part number.
+    """Return the checksums of all these parts as the source has them now, by part number.
 
     Raises:
         NetworkError: there was no time for all of them.
@@ -66,7 +66,7 @@ def read_all_again(means: Means, origin: Origin, parts: Sequence[Part]) -> Mappi
 
 
 def are_of_this_file(means: Means, origin: Origin, upload: OpenUpload, held: Mapping[int, Crc64Nvme]) -> bool:
-    """Says whether what S3 holds of an upload has the bytes that the source has now.
+    """Say whether what S3 holds of an upload has the bytes that the source has now.
 
     The same ETag says so. Another one says nothing: every part is read again, since a file made of two others would be
     neither. The first one is enough under the same weak ETag, which may stay as it is only where little has changed.

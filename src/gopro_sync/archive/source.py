@@ -67,7 +67,7 @@ def source_pool(
     allows_internal_addresses: bool = False,
     clock: Callable[[], float] = time.monotonic,
 ) -> SourceConnections:
-    """Makes the connections to the CDN.
+    """Make the connections to the CDN.
 
     Args:
         workers: how many connections are kept open.
@@ -103,7 +103,7 @@ class SignedUrl:
         self._renew_at = math.inf
 
     def current(self) -> str:
-        """Returns a URL that has a minute left, as far as the URL says.
+        """Return a URL that has a minute left, as far as the URL says.
 
         Raises:
             GoProApiChangedError: GoPro gave something that is no HTTPS URL. Errors of ``resolve`` pass unchanged.
@@ -114,7 +114,7 @@ class SignedUrl:
             return self._url
 
     def renew(self, rejected: str) -> str:
-        """Returns another URL than the rejected one; the first of several workers asks for it, the others share it.
+        """Return another URL than the rejected one; the first of several workers asks for it, the others share it.
 
         Raises:
             GoProApiChangedError: GoPro gave something that is no HTTPS URL. Errors of ``resolve`` pass unchanged.
@@ -198,7 +198,7 @@ class Source:
         self._check = check
 
     def probe(self) -> SourceFile:
-        """Asks for the first byte, to learn total size and ETag.
+        """Ask for the first byte, to learn total size and ETag.
 
         Raises:
             SourceResponseError: the file is empty, larger than S3 can hold, or the answer is not the asked byte.
@@ -221,7 +221,7 @@ class Source:
         return SourceFile(size_bytes=size_bytes, etag=stated.etag)
 
     def open(self, file: SourceFile, part: Part) -> OpenRange:
-        """Asks for one part and checks everything that can be known before its bytes come.
+        """Ask for one part and checks everything that can be known before its bytes come.
 
         Args:
             file: what ``probe`` returned.
@@ -330,7 +330,7 @@ class Source:
         return _Statement(first=stated.first, size_bytes=size_bytes, total=stated.total, etag=etag)
 
     def _counted(self, answer: OpenRange) -> int:
-        """Reads a file whose length is not stated. It is read again to be copied, and both have to be as long.
+        """Read a file whose length is not stated. It is read again to be copied, and both have to be as long.
 
         Where the body ends with the connection, a broken one looks like the end of the file: then the two differ.
         """
@@ -342,7 +342,7 @@ class Source:
         return count
 
     def _size_without_range(self) -> int:
-        """Asks for the whole file, of whose pieces the CDN does not say how many bytes it has in all."""
+        """Ask for the whole file, of whose pieces the CDN does not say how many bytes it has in all."""
         with self._request({}) as answer:
             stated = self._statement(answer) if answer.status == _WHOLE else None
             if stated is None or not stated.total:
@@ -381,15 +381,15 @@ class OpenRange:
         self.close()
 
     def header(self, name: str) -> str | None:
-        """Returns a header's value, if it was sent."""
+        """Return a header's value, if it was sent."""
         return self._answer.headers.get(name)
 
     def expect(self, part: Part, *, is_all_there_is: bool) -> None:
-        """Notes which bytes to give, and whether the answer has to end with them."""
+        """Note which bytes to give, and whether the answer has to end with them."""
         self._part, self._is_all_there_is = part, is_all_there_is
 
     def __iter__(self) -> Iterator[bytes]:
-        """Gives the blocks.
+        """Give the blocks.
 
         Raises:
             SourceResponseError: fewer bytes come than expected, or a web page.
@@ -407,7 +407,7 @@ class OpenRange:
             yield block
 
     def read_exactly(self, size_bytes: int) -> bytes:
-        """Reads so many bytes.
+        """Read so many bytes.
 
         Raises:
             SourceResponseError: the answer ends before.
@@ -420,14 +420,14 @@ class OpenRange:
         return data
 
     def count(self, most: int) -> int:
-        """Reads to the end, or to more than so many bytes, and returns how many there were; errors as above."""
+        """Read to the end, or to more than so many bytes, and return how many there were; errors as above."""
         count = 0
         while count <= most and (block := self._read(BLOCK_BYTES)):
             count += len(block)
         return count
 
     def close(self) -> None:
-        """Keeps the connection if all was read, and closes it otherwise."""
+        """Keep the connection if all was read, and close it otherwise."""
         self._answer.close()
 
     def _read(self, size_bytes: int) -> bytes:
@@ -446,7 +446,7 @@ _ANOTHER_RANGE: Final = "sent another range than asked"
 
 
 def _etag_or_none(header: str | None) -> str | None:
-    """Returns what can be compared and kept; a file with any other ETag is treated as one without."""
+    """Return what can be compared and kept; a file with any other ETag is treated as one without."""
     etag = (header or "").strip()
     return etag.strip('"') or None if len(etag) <= _LONGEST_ETAG and _ETAG.fullmatch(etag) else None
 

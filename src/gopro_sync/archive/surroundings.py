@@ -18,15 +18,15 @@ class Crew(Protocol):
         ...
 
     def new_lock(self) -> AbstractContextManager[object]:
-        """Returns a place where only one of the crew can be at a time."""
+        """Return a place where only one of the crew can be at a time."""
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Waits, unless the job is stopped meanwhile."""
+        """Wait, unless the job is stopped meanwhile."""
         ...
 
     def do_all[Item, Done](self, work: Callable[[Item], Done], items: Sequence[Item]) -> list[Done]:
-        """Does the work once for each item.
+        """Do the work once for each item.
 
         Returns:
             What came of each item, in the order of the items.

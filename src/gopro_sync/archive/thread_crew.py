@@ -25,15 +25,15 @@ class ThreadCrew:
         return self._stop.is_set()
 
     def new_lock(self) -> AbstractContextManager[object]:
-        """Returns a lock."""
+        """Return a lock."""
         return threading.Lock()
 
     def sleep(self, seconds: float) -> None:
-        """Waits, unless the job is stopped meanwhile."""
+        """Wait, unless the job is stopped meanwhile."""
         self._stop.wait(seconds)
 
     def do_all[Item, Done](self, work: Callable[[Item], Done], items: Sequence[Item]) -> list[Done]:
-        """Does the work once for each item, and begins with the items in their order; see ``Crew.do_all``."""
+        """Do the work once for each item, and begin with the items in their order; see ``Crew.do_all``."""
         errors: list[BaseException] = []
 
         def do(item: Item) -> Done:

@@ -46,7 +46,7 @@ class TrailedBody:
         }
 
     def __iter__(self) -> Iterator[bytes | memoryview]:
-        """Gives blocks and frames in turn; errors of the blocks pass unchanged, and leave the body without its end."""
+        """Give blocks and frames in turn; errors of the blocks pass unchanged, and leave the body without its end."""
         missing, room = self._size_bytes, 0
         for block in self._blocks:
             rest = memoryview(block)
@@ -67,7 +67,7 @@ class TrailedBody:
 
 
 def _frame(size_bytes: int, *, is_first: bool) -> bytes:
-    """Returns what stands between two chunks: the end of the one, and the size of the other."""
+    """Return what stands between two chunks: the end of the one, and the size of the other."""
     return b"%b%x\r\n" % (b"" if is_first else b"\r\n", size_bytes)
 
 

@@ -117,12 +117,12 @@ class Progress:
     reread_equal: Crc64Nvme | None = None
 
     def count(self, size_bytes: int) -> None:
-        """Notes that S3 took a part of so many bytes."""
+        """Note that S3 took a part of so many bytes."""
         self.parts_sent += 1
         self.bytes_sent += size_bytes
 
     def paused(self, *, is_in_vain: bool = False) -> Paused:
-        """Returns how far the transfer came, and whether no later call can go on from there."""
+        """Return how far the transfer came, and whether no later call can go on from there."""
         return Paused(
             bytes_sent=self.bytes_sent,
             parts_sent=self.parts_sent,

@@ -32,7 +32,7 @@ class PartInStorage:
 
 
 def create_upload(means: Means, progress: Progress, origin: Origin) -> OpenUpload:
-    """Opens an upload and tells the caller of it, who alone can give it back to a later call.
+    """Open an upload and tell the caller of it, who alone can give it back to a later call.
 
     Raises:
         Exception: the caller could not take note of it; it is given up then.
@@ -61,7 +61,7 @@ def create_upload(means: Means, progress: Progress, origin: Origin) -> OpenUploa
 
 
 def abort_upload(means: Means, progress: Progress) -> None:
-    """Gives up the open upload, if there is one."""
+    """Give up the open upload, if there is one."""
     if progress.upload is None:
         return
     # What led here matters more than a failed clean-up; a lifecycle rule removes what stays.
@@ -71,14 +71,14 @@ def abort_upload(means: Means, progress: Progress) -> None:
 
 
 def listed_parts(means: Means, upload: OpenUpload) -> dict[int, HeldPart]:
-    """Returns what S3 lists of an upload, by part number."""
+    """Return what S3 lists of an upload, by part number."""
     return means.retries.call(
         "list the parts", lambda: means.writer.list_parts(key=upload.s3_key, upload_id=upload.upload_id)
     )
 
 
 def usable_parts(means: Means, upload: OpenUpload) -> dict[int, PartInStorage]:
-    """What earlier calls sent; a part of another size, or without a checksum to prove it by, is sent again."""
+    """Return what earlier calls sent; a part of another size, or without a checksum to prove it by, is sent again."""
     held = listed_parts(means, upload)
     parts = dict[int, PartInStorage]()
     for part in plan_of(upload, means.rules.limits):

@@ -18,7 +18,7 @@ _BASE64_OF_CLOUDFRONT: Final = str.maketrans("-_~", "+=/")
 
 
 def expires_at(url: str) -> float:
-    """Returns seconds since the epoch; infinity where the URL does not say.
+    """Return seconds since the epoch; infinity where the URL does not say.
 
     CloudFront's canned policy, like S3's old signatures, says it in ``Expires``, its custom policy in ``Policy``, and
     S3 today in ``X-Amz-Date`` and ``X-Amz-Expires``:

@@ -18,7 +18,7 @@ from gopro_sync.archive.workers import OutOfTimeError, no_progress
 
 
 def send_whole(means: Means, progress: Progress, origin: Origin) -> Archived:
-    """Copies the file in one piece.
+    """Copy the file in one piece.
 
     Raises:
         NetworkError: there was no time for it.
@@ -43,7 +43,7 @@ def _put_object(means: Means, progress: Progress, origin: Origin) -> Crc64Nvme:
     piece_bytes = means.rules.limits.smallest_part_bytes
 
     def judged(blocks: Iterator[bytes]) -> Iterator[bytes]:
-        """Holds back the last block until the source's ETag is checked: without it, S3 makes no object."""
+        """Hold back the last block until the source's ETag is checked: without it, S3 makes no object."""
         for block in blocks:
             is_last = hasher.crc64nvme.size_bytes == size_bytes
             if is_last or hasher.crc64nvme.size_bytes - marks[-1].size_bytes >= piece_bytes:
@@ -74,7 +74,7 @@ def _put_object(means: Means, progress: Progress, origin: Origin) -> Crc64Nvme:
 
 
 def _pieces_between(marks: Sequence[Crc64Nvme]) -> list[tuple[Part, Crc64Nvme]]:
-    """Returns the pieces of a file, each with its checksum, from those of its growing beginnings."""
+    """Return the pieces of a file, each with its checksum, from those of its growing beginnings."""
     pieces = []
     for number, (earlier, later) in enumerate(pairwise(marks), start=1):
         checksum = crc64nvme_between(earlier, later)

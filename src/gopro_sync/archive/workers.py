@@ -21,7 +21,7 @@ class StoppedError(Exception):
 
 
 def no_progress(media_id: str) -> NetworkError:
-    """Returns what to raise where a call could do nothing: another one would do no better, again and again."""
+    """Return what to raise where a call could do nothing: another one would do no better, again and again."""
     return NetworkError("Not one part could be copied in the time given", media_id=media_id)
 
 
@@ -43,7 +43,7 @@ class TimeBudget:
         return self._seconds_left() - self._reserve_seconds
 
     def record(self, part_seconds: float) -> None:
-        """Learns how long a part takes."""
+        """Learn how long a part takes."""
         self._slowest_part_seconds = max(self._slowest_part_seconds, part_seconds)
 
     def allows_another_part(self) -> bool:
@@ -85,7 +85,7 @@ class PartWorkers:
     def send_all[Sent](
         self, parts: Sequence[Part], send: Callable[[Part], Sent], *, on_sent: Callable[[Sent], None]
     ) -> bool:
-        """Sends the parts, each by one worker.
+        """Send the parts, each by one worker.
 
         Args:
             parts: what to send.

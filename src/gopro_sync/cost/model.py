@@ -438,7 +438,7 @@ def _puts_per_file(size_bytes: int, workers: int) -> int:
 
 
 def _standing_quantities(usage: MonthlyUsage, stack: Deployment, requests: Quantities) -> Quantities:
-    """What is charged by the month, whether or not there is anything to do."""
+    """Return what is charged by the month, whether or not there is anything to do."""
     days_before = (usage.month - 1) * DAYS_PER_MONTH
     rotations = min(days_before // stack.key_rotation_days, _KEY_ROTATIONS_CHARGED)
     table_gb = usage.videos * usage.month * _RECORD_BYTES / BYTES_PER_GB

@@ -86,7 +86,7 @@ class GoProClient:
         self._now = now
 
     def list_library(self, workers: int = 4) -> LibraryListing:
-        """Lists the whole library, several pages at once.
+        """List the whole library, several pages at once.
 
         Raises:
             LibraryIncompleteError: GoPro's listing lacks so much of the library that it is broken.
@@ -94,7 +94,7 @@ class GoProClient:
         return list_library(self._page, workers=workers)
 
     def get_download(self, media_id: str) -> DownloadDescriptor:
-        """Asks for freshly signed URLs of a media item.
+        """Ask for freshly signed URLs of a media item.
 
         Raises:
             InvalidEventError: the id cannot be a media id.
@@ -126,7 +126,7 @@ class GoProClient:
         return says_gone(answer)
 
     def get_media(self, media_id: str) -> MediaItem | MalformedRow:
-        """Asks for one item of the library.
+        """Ask for one item of the library.
 
         Raises:
             InvalidEventError: the id cannot be a media id.
@@ -136,7 +136,7 @@ class GoProClient:
         return parse_row(self._get_json(_media_path(media_id), media_id=media_id))
 
     def download_url(self, media_id: str) -> str:
-        """The stable address of a media item's download descriptor. It holds no secret and does not expire.
+        """Return the stable address of a media item's download descriptor. It holds no secret and does not expire.
 
         Raises:
             InvalidEventError: the id cannot be a media id.
@@ -144,7 +144,7 @@ class GoProClient:
         return f"{self._exchange.base_url}{_download_path(media_id)}"
 
     def check_session(self) -> None:
-        """Returns if GoPro accepts the session for reading the library: one request for one row."""
+        """Return if GoPro accepts the session for reading the library: one request for one row."""
         self._search(PageRequest(number=1, per_page=1))
 
     def is_answering(self) -> bool:

@@ -49,7 +49,7 @@ class RetryPolicy:
 def open_http_client(
     *, tls: ssl.SSLContext | None = None, transport: httpx.BaseTransport | None = None
 ) -> httpx.Client:
-    """Makes the HTTP client for `GoProClient`; the caller closes it.
+    """Make the HTTP client for `GoProClient`; the caller closes it.
 
     Args:
         tls: whom to trust; the certificates that httpx brings, by default.
@@ -107,7 +107,7 @@ class Exchange:
         headers: Mapping[str, str],
         media_id: str | None = None,
     ) -> Answer:
-        """Asks once.
+        """Ask once.
 
         Raises:
             TimeoutError: no answer in time, or not all of it.
@@ -120,14 +120,14 @@ class Exchange:
         return self._send(request, media_id)
 
     def post_form(self, path: str, form: Mapping[str, str], *, timeout_seconds: float) -> Answer:
-        """Sends a form once; errors as with `get`."""
+        """Send a form once; errors as with `get`."""
         request = self._http.build_request(
             "POST", f"{self.base_url}{path}", data=dict(form), headers=_HEADERS, timeout=timeout_seconds
         )
         return self._send(request, None)
 
     def retried[Result](self, what: str, attempt: Callable[[], Result]) -> Result:
-        """Calls ``attempt`` until it raises no RetryableError any more, or the policy gives up.
+        """Call ``attempt`` until it raises no RetryableError any more, or the policy gives up.
 
         Args:
             what: the request in a few words, for the log.
@@ -171,7 +171,7 @@ class Exchange:
 
 
 def json_of(answer: Answer, media_id: str | None = None) -> object:
-    """Returns what the JSON of an answer says.
+    """Return what the JSON of an answer says.
 
     Raises:
         GoProApiChangedError: there is none, or it is not JSON.

@@ -58,7 +58,7 @@ class Answer:
 
 
 def error_for(answer: Answer, *, now: datetime, media_id: str | None = None) -> GoProSyncError | None:
-    """The error that an answer stands for; None for 200.
+    """Return the error that an answer stands for; None for 200.
 
     Args:
         answer: what GoPro answered.
@@ -92,7 +92,7 @@ def says_gone(answer: Answer) -> bool:
 
 
 def error_of_item(status: int, media_id: str) -> GoProSyncError:
-    """The error that a status other than 200 stands for where GoPro answers the same session for other items.
+    """Return the error that a status other than 200 stands for where GoPro answers the same session for other items.
 
     Args:
         status: the HTTP status, of those that are neither passing nor a 404.

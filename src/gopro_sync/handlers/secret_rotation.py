@@ -165,7 +165,7 @@ def _is_needed(store: CredentialStore, prepared: Credentials) -> bool:
 
 
 def _superseded(store: CredentialStore, prepared: Credentials) -> Collection[str]:
-    """The versions in whose place it may come: any, if it was not written by this system, which always says so."""
+    """Return the versions that it may replace: any, unless this system wrote it, which always names them."""
     if prepared.supersedes:
         return prepared.supersedes
     current = store.current_version()

@@ -53,7 +53,7 @@ def forgotten_objects(s3: S3Client, *, bucket: str, videos: Sequence[Video]) -> 
 
 
 def _spread(videos: Sequence[Video]) -> list[Video]:
-    """Some of all ages: a table that was restored has the old ones."""
+    """Return some videos of all ages: a restored table still has the old ones."""
     count = min(len(videos), _MOST_ASKED)
     return [videos[place * len(videos) // count] for place in range(count)]
 

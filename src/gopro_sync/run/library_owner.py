@@ -17,7 +17,7 @@ from gopro_sync.values.outside_values import account_id_or_none
 
 
 def owner_shown_by(listing: LibraryListing, *, session_user_id: str | None) -> LibraryOwner:
-    """Returns whose library it is by what GoPro showed; of several ids in the rows, the one that most have."""
+    """Return whose library it is by what GoPro showed; of several ids in the rows, the one that most have."""
     ids = Counter(item.user_id for item in listing.items if item.user_id is not None)
     return LibraryOwner(
         in_listing=max(sorted(ids), key=lambda user_id: ids[user_id], default=None),
@@ -33,7 +33,7 @@ def admit(
     may_remember: bool,
     mending_command: str,
 ) -> None:
-    """Returns if the library is the one that this stack archives, and remembers it if it is the first.
+    """Return if the library is the one that this stack archives, and remember it if it is the first.
 
     Args:
         shown: whose it is.

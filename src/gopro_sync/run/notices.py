@@ -162,7 +162,7 @@ def notice_of(
 
 
 def _told_once(summary: JsonObject) -> tuple[str, str] | None:
-    """What is to be told although no video has failed, in a few words: the kind, and what of it."""
+    """Return what is to be told although no video has failed, in a few words: the kind, and what of it."""
     if optional_flag(summary, "source_etags_decided"):
         return "Note", "GoPro's ETags prove nothing here"
     if gap := gap_to_tell(summary):
@@ -240,7 +240,7 @@ def _why_stopped(error: str, because: str, counts: str) -> str:
 
 
 def _reason(told: str) -> str:
-    """The reason as whole sentences, with a blank after them; what is cut off ends before AWS's own words."""
+    """Return the reason as whole sentences, with a blank after them; what is cut off ends before AWS's own words."""
     if len(told) < _LONGEST_REASON:
         return f"{told} " if told.endswith(".") else f"{told}. " if told else ""
     words, has_own_words, _ = told.partition(" (")
@@ -478,7 +478,7 @@ def _named(summary: JsonObject, name: str, why: str) -> list[str]:
 
 
 def _console_address(execution_id: str) -> list[str]:
-    """The address of the execution in the AWS console, on a line of its own; no line for what is no execution."""
+    """Return the execution's address in the AWS console, on a line of its own; no line for what is no execution."""
     arn = _EXECUTION_ARN.fullmatch(execution_id)
     if arn is None or arn["partition"] not in _CONSOLES:
         return []

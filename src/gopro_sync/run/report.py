@@ -222,7 +222,7 @@ def _speed(summary: JsonObject) -> dict[str, float]:
 
 
 def _cost(summary: JsonObject) -> dict[str, float]:
-    """What the run itself cost, without the storage that it fills; only a run that came to its transfers has counts."""
+    """Return what the run cost, without the storage that it fills; only a run that reached its transfers has counts."""
     if "downloader_seconds" not in summary:
         return {}
     synced, failed = required_count(summary, "synced"), required_count(summary, "failed")

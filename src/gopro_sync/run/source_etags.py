@@ -36,7 +36,7 @@ class LibraryEtags:
         self._evidence: EtagEvidence | None = None
 
     def known(self) -> KnownEtags:
-        """Returns what a transfer needs to know."""
+        """Return what a transfer needs to know."""
         if self._evidence is None:
             self._evidence = _NOTHING
             with suppress(*_FAILURES):

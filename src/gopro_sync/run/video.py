@@ -271,7 +271,7 @@ class VideoTransfer:
             raise self._judged(error.if_it_persists, video) from error
 
     def _judged(self, refusal: RefusalError, video: Video) -> GoProSyncError:
-        """Returns whose trouble a refusal is.
+        """Return whose trouble a refusal is.
 
         A second, unrelated object tells. Each invocation asks for itself, so that no video is marked before another one
         has spoken.
@@ -287,7 +287,7 @@ class VideoTransfer:
         return refusal
 
     def _waiting(self, wait: Wait) -> VideoResult:
-        """Returns that the video waits outside, where waiting costs nothing, or that this run has no time for it.
+        """Return that the video waits outside, where waiting costs nothing, or that this run has no time for it.
 
         Raises:
             GoProUnavailableError: the run has no time for what all videos wait for.
@@ -339,7 +339,7 @@ class VideoTransfer:
         *,
         patience: Patience,
     ) -> Archived | Paused | None:
-        """Archives one file; None if it has to be left.
+        """Archive one file; None if it has to be left.
 
         What can be saved, is: the other files may be gone tomorrow as well.
         """
@@ -378,7 +378,7 @@ class VideoTransfer:
         urls: _SignedUrls,
         patience: Patience,
     ) -> list[FileId]:
-        """Returns those of the files that were in S3 before of which GoPro has another edition by now, as a longer one.
+        """Return those of the files that were in S3 before of which GoPro has another edition by now, as a longer one.
 
         A file that cannot be asked for is kept: what is archived is not condemned for what GoPro has no longer.
         """
@@ -495,7 +495,7 @@ class VideoTransfer:
         return math.inf if self._deadline is None else (self._deadline - self._clock()).total_seconds()
 
     def _refuse_to_begin_for_ever(self, video: Video, file_id: FileId, bytes_sent: int) -> None:
-        """Raises where an invocation that was there for one file alone did not come to its end, and none can go on."""
+        """Raise where an invocation that was there for one file alone did not come to its end, and none can go on."""
         if self._run_seconds_left() >= _LEAST_USEFUL_SECONDS:
             raise NotResumableError(
                 f"GoPro's CDN gives {file_id} no ETag by which another invocation could know it again, and one copied "

@@ -28,7 +28,7 @@ class ListingRecord:
         self._table_name = table_name
 
     def is_news(self, lacking: int, *, run: str) -> bool:
-        """Remembers how many items are lacking, and returns whether that is to be told: it is another number than last.
+        """Remember how many items are lacking, and return whether to report it: it is another number than last time.
 
         Args:
             lacking: how many; 0 if none are, which is never told, but makes the next number news.

@@ -36,7 +36,7 @@ class LibraryOwner:
         return None not in {self.in_token, known.in_token} and self.in_token != known.in_token
 
     def joined_to(self, known: LibraryOwner) -> LibraryOwner:
-        """What is known of the account with what this one adds."""
+        """Return what is known of the account with what this one adds."""
         return LibraryOwner(in_listing=known.in_listing or self.in_listing, in_token=known.in_token or self.in_token)
 
 
@@ -63,7 +63,7 @@ class OwnerRecord:
         self._table_name = table_name
 
     def known_or(self, owner: LibraryOwner, *, may_remember: bool) -> KnownOwner:
-        """Returns what is remembered; if that is nothing, remembers this owner, if it may, and returns it."""
+        """Return what is remembered; if that is nothing, remember this owner, if allowed, and return it."""
         # A condition that does not hold brings the record as it is: one call reads, or writes the first time.
         condition = "attribute_not_exists(media_id)"
         if not may_remember:
@@ -87,7 +87,7 @@ class OwnerRecord:
         )
 
     def remember(self, known: KnownOwner) -> None:
-        """Remembers this in the place of what was."""
+        """Remember this in the place of what was."""
         update_record(self._client, self._table_name, OWNER_KEY, _ASSIGNMENT, _values_of(known))
 
 

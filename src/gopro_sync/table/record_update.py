@@ -120,6 +120,6 @@ def _outcome(
 
 
 def _marked(expression: str) -> str:
-    """Returns the update with the mark in it; an update has one SET clause at most."""
+    """Return the update with the mark in it; an update has one SET clause at most."""
     mark = f"SET {_MARK} = :this_write"
     return f"{mark}, {expression.removeprefix('SET ')}" if expression.startswith("SET ") else f"{mark} {expression}"

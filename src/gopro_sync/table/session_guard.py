@@ -44,7 +44,7 @@ class SessionGuard:
         self._clock = clock
 
     def take(self) -> GuardMemory | None:
-        """Takes the lease and returns what is remembered; None if another invocation holds it."""
+        """Take the lease and return what is remembered; None if another invocation holds it."""
         now = self._clock()
         outcome = self._update(
             "SET lease_owner = :owner, lease_expires_at = :until",
@@ -54,19 +54,19 @@ class SessionGuard:
         return _memory_of(outcome.record) if outcome.is_done else None
 
     def note_login(self) -> None:
-        """Remembers that a password login is being made now."""
+        """Remember that a password login is being made now."""
         self._update_held("SET password_login_at = :now", {":now": iso_utc(self._clock())})
 
     def release(self) -> None:
-        """Gives the lease back; what is remembered stays."""
+        """Give the lease back; what is remembered stays."""
         self._update_held("REMOVE lease_owner, lease_expires_at", {})
 
     def release_renewed(self) -> None:
-        """Gives the lease back and forgets the refusal: there is a session."""
+        """Give the lease back and forget the refusal: there is a session."""
         self._update_held("REMOVE lease_owner, lease_expires_at, refusal", {})
 
     def release_refused(self, refusal: Refusal) -> None:
-        """Gives the lease back and remembers that no session can be had."""
+        """Give the lease back and remember that no session can be had."""
         remembered = {
             "version_id": refusal.version_id,
             "since": iso_utc(refusal.since),
@@ -76,7 +76,7 @@ class SessionGuard:
         self._update_held("SET refusal = :refusal REMOVE lease_owner, lease_expires_at", {":refusal": remembered})
 
     def note_failed_rotation(self, version_id: str) -> bool:
-        """Remembers that the rotation to a version of the secret failed; returns whether that is news."""
+        """Remember that the rotation to a version of the secret failed; return whether that is news."""
         return update_record(
             self._client,
             self._table_name,

@@ -87,7 +87,7 @@ class SourceEtagRecord:
         self._clock = clock
 
     def known(self) -> EtagEvidence:
-        """Returns what is known; nothing if there is no record."""
+        """Return what is known; nothing if there is no record."""
         # A condition that never holds brings the record as it is, by the one permission that is there anyway.
         outcome = update_record(
             self._client,
@@ -100,7 +100,7 @@ class SourceEtagRecord:
         return _evidence_in(outcome.record)
 
     def note_match(self, block_bytes: int | None) -> EtagEvidence:
-        """Counts a file whose bytes have given its ETag.
+        """Count a file whose bytes have given its ETag.
 
         Args:
             block_bytes: the part size at the source, if it is worth remembering.
@@ -114,7 +114,7 @@ class SourceEtagRecord:
         return self._update(f"ADD {added}", values, condition="attribute_not_exists(no_such_field)")
 
     def note_mismatch(self, file: str, *, run: str) -> EtagEvidence:
-        """Remembers a file whose bytes have not given its ETag and are those of the source, and decides if it is time.
+        """Remember a file whose bytes have not given its ETag and are those of the source, and decide if it is time.
 
         Args:
             file: which one; the same file counts once.

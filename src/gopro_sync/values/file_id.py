@@ -32,7 +32,7 @@ class FileId:
         return self.item_number, self.lens is not None, self.lens != _FIRST_LENS, self.lens or ""
 
     def __str__(self) -> str:
-        """The file in a message to a person."""
+        """Return the file in a message to a person."""
         return f"chapter {self.item_number}" + ("" if self.lens is None else f", lens {self.lens}")
 
 

@@ -44,12 +44,12 @@ _NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\
 
 
 def sendable_text(text: str, *, longest_bytes: int) -> str:
-    """The text without what a message, a table or a stream does not take, and cut to so many bytes of UTF-8."""
+    """Return the text without what a message, a table or a stream does not take, and cut to so many bytes of UTF-8."""
     return _cut(_NOT_SENDABLE.sub("", text), longest_bytes)
 
 
 def one_line(text: str, *, longest_bytes: int) -> str:
-    """The same, without control characters and ends of lines too: for a name, a word, an id."""
+    """Return the same, without control characters and ends of lines too: for a name, a word, an id."""
     return _cut(_NOT_IN_A_LINE.sub("", text), longest_bytes)
 
 
@@ -60,12 +60,12 @@ def _cut(text: str, longest_bytes: int) -> str:
 
 
 def text_or_none(value: object) -> str | None:
-    """The text itself, or None for null, blank text and anything that is not text."""
+    """Return the text itself, or None for null, blank text and anything that is not text."""
     return value if isinstance(value, str) and value.strip() else None
 
 
 def whole_number_or_none(value: object) -> int | None:
-    """A number of up to 18 digits, given as a number or as text of ASCII digits; None for anything else.
+    """Return a number of up to 18 digits, given as a number or as text of ASCII digits; None for anything else.
 
     GoPro, whose API is not documented, was seen to send numbers as text now and then (by open-source clients).
     """
@@ -79,14 +79,14 @@ def whole_number_or_none(value: object) -> int | None:
 
 
 def seconds_or_none(value: object) -> float | None:
-    """A number of seconds from 0 to below ``SECONDS_LIMIT``, given as a number; None for anything else."""
+    """Return a number of seconds from 0 to below ``SECONDS_LIMIT``, given as a number; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < SECONDS_LIMIT:
         return None
     return float(value)
 
 
 def table_number_or_none(value: object) -> int | Decimal | None:
-    """A number as DynamoDB spells it, whole ones as int; None for what DynamoDB cannot hold."""
+    """Return a number as DynamoDB spells it, whole ones as int; None for what DynamoDB cannot hold."""
     if not isinstance(value, str) or not _DECIMAL.fullmatch(value):
         return None
     if _WHOLE_NUMBER.fullmatch(value):
@@ -102,13 +102,13 @@ def table_number_or_none(value: object) -> int | Decimal | None:
 
 
 def moment_or_none(value: object) -> datetime | None:
-    """An ISO 8601 time as an aware UTC time; one without a zone is taken as UTC. None for anything else."""
+    """Return an ISO 8601 time as an aware UTC time; one without a zone is taken as UTC. None for anything else."""
     moment = _iso_time_or_none(value)
     return moment if moment is None else _in_utc(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def zoned_moment_or_none(value: object) -> datetime | None:
-    """An ISO 8601 time that names its zone as an aware UTC time; None for anything else."""
+    """Return an ISO 8601 time that names its zone as an aware UTC time; None for anything else."""
     moment = _iso_time_or_none(value)
     return None if moment is None or moment.tzinfo is None else _in_utc(moment)
 
@@ -125,7 +125,7 @@ def moment_since_1970_or_none(value: object) -> datetime | None:
 
 
 def retry_after_seconds(header: str | None, now: datetime) -> float | None:
-    """The pause that a ``Retry-After`` header asks for, in seconds or as an HTTP date; None if there is none.
+    """Return the pause that a ``Retry-After`` header asks for, in seconds or as an HTTP date; None if there is none.
 
     Args:
         header: the header's value.
@@ -189,7 +189,7 @@ def _http_date_or_none(text: str) -> datetime | None:
 
 
 def account_id_or_none(value: object) -> str | None:
-    """Returns the id of a GoPro account, which may come as text or as a number; None if it can be no id.
+    """Return the id of a GoPro account, which may come as text or as a number; None if it can be no id.
 
     It is a UUID so far; only what would be dangerous in a header or a record is refused.
     """

@@ -33,7 +33,7 @@ class InternalAddressError(HTTPError):
 
 
 def is_public(address: str) -> bool:
-    """Says whether an IP address is one of the public internet.
+    """Say whether an IP address is one of the public internet.
 
     Raises:
         ValueError: it is no IP address.
@@ -51,7 +51,7 @@ def is_public(address: str) -> bool:
 
 
 def refuse_internal_names(host: str, port: int) -> None:
-    """Returns if a name resolves to public addresses only, or to none: connecting then says what is wrong with it.
+    """Return if a name resolves to public addresses only, or to none: connecting then says what is wrong with it.
 
     Raises:
         InternalAddressError: it does not.
@@ -65,7 +65,7 @@ def refuse_internal_names(host: str, port: int) -> None:
 
 
 def refuse_internal_peer(connection: socket.socket) -> None:
-    """Closes a connection to an internal address: a name may resolve differently the second time.
+    """Close a connection to an internal address: a name may resolve differently the second time.
 
     Raises:
         InternalAddressError: it was one.

@@ -67,7 +67,7 @@ class Answer:
         self.is_chunked: Final = bool(response.chunked)
 
     def read(self, size_bytes: int) -> bytes:
-        """Reads so many bytes, or what is left; raises ``BROKEN_OFF`` and what the request's ``check`` does."""
+        """Read so many bytes, or what is left; raise ``BROKEN_OFF`` and what the request's ``check`` does."""
         try:
             return self._response.read(size_bytes, decode_content=False)
         except BaseException:
@@ -75,7 +75,7 @@ class Answer:
             raise
 
     def close(self) -> None:
-        """Keeps the connection if all was read, and closes it otherwise."""
+        """Keep the connection if all was read, and close it otherwise."""
         is_at_the_end = self._response.isclosed()
         self._response.close()
         self._done(is_at_the_end and not self._is_broken)
@@ -113,7 +113,7 @@ class SourceConnections:
         idle_seconds: float,
         check: Callable[[], None],
     ) -> Answer:
-        """Asks once, follows no redirect, and returns as soon as the headers are there; the caller closes the answer.
+        """Ask once, follows no redirect, and returns as soon as the headers are there; the caller closes the answer.
 
         Args:
             address: whom, and for what.
@@ -152,7 +152,7 @@ class SourceConnections:
         return Answer(response, done=lambda is_reusable: self._give_back(place, connection, is_reusable=is_reusable))
 
     def clear(self) -> None:
-        """Closes the connections that nobody uses."""
+        """Close the connections that nobody uses."""
         with self._lock:
             _close_all(self._idle)
 

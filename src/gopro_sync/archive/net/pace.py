@@ -35,7 +35,7 @@ class Pace:
         self.begin(lambda: None)
 
     def begin(self, check: Callable[[], None]) -> None:
-        """Starts afresh, for another request.
+        """Start afresh, for another request.
 
         Args:
             check: called now and then while bytes are waited for; raises what shall end the reading.
@@ -45,7 +45,7 @@ class Pace:
         self._byte_count = 0
 
     def watch[Came](self, receive: Callable[[], Came], size_of: Callable[[Came], int]) -> Came:
-        """Waits for bytes.
+        """Wait for bytes.
 
         Args:
             receive: returns when some have come.
@@ -78,7 +78,7 @@ class WatchedSocket(socket.socket):
 
     @classmethod
     def of(cls, connected: socket.socket, pace: Pace) -> WatchedSocket:
-        """Returns one in the place of a connected socket, which must not be used any more."""
+        """Return one in the place of a connected socket, which must not be used any more."""
         timeout = connected.gettimeout()
         watched = cls(connected.family, connected.type, connected.proto, fileno=connected.detach())
         watched.settimeout(timeout)

@@ -14,7 +14,7 @@ BLOCK_BYTES: Final = 512 * 1024
 
 
 def open_pool(*, workers: int, ca_bundle: str | None) -> urllib3.PoolManager:
-    """Makes connections that are kept open between parts.
+    """Make connections that are kept open between parts.
 
     Args:
         workers: how many are kept open.

@@ -43,7 +43,7 @@ class SourceAddress:
 
 
 def read_address(url: str) -> SourceAddress:
-    """Takes a signed URL apart; a name and a password in front of the host are not sent.
+    """Take a signed URL apart; a name and a password in front of the host are not sent.
 
     Raises:
         GoProApiChangedError: it is no URL, or bytes would travel in the clear to another machine.

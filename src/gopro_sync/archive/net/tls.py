@@ -20,7 +20,7 @@ _BLOCK_BYTES: Final = 192 * 1024
 
 @lru_cache(maxsize=2)  # reading the trusted certificates takes longer than anything else here
 def block_tls_context(ca_bundle: str | None) -> ssl.SSLContext:
-    """Makes a client's TLS settings, whose connections move blocks; to be shared by all connections of a pool.
+    """Make a client's TLS settings, whose connections move blocks; to be shared by all connections of a pool.
 
     Certificates and host names are verified, as ``ssl.PROTOCOL_TLS_CLIENT`` sets it.
 
@@ -43,7 +43,7 @@ class _BlockTlsContext(ssl.SSLContext):
     def wrap_socket(  # type: ignore[override]  # urllib3 asks for no more of what it gets than its own class has
         self, sock: socket.socket, *, server_hostname: str | None = None
     ) -> BlockTlsTransport:
-        """Shakes hands over a connected socket; errors are those of ``ssl.SSLContext.wrap_socket``."""
+        """Shake hands over a connected socket; errors are those of ``ssl.SSLContext.wrap_socket``."""
         return BlockTlsTransport(sock, self, server_hostname=server_hostname)
 
 
@@ -56,7 +56,7 @@ class BlockTlsTransport(SSLTransport):
         nbytes: int | None = None,
         flags: int = 0,  # noqa: ARG002 - a socket's
     ) -> int:
-        """Fills the buffer with what is there, and waits only if nothing is; returns 0 at the end of the stream."""
+        """Fill the buffer with what is there, and wait only if nothing is; return 0 at the end of the stream."""
         view = memoryview(buffer)[:nbytes]
         count = 0
         while count < len(view):
@@ -76,12 +76,12 @@ class BlockTlsTransport(SSLTransport):
         return count
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        """Returns what is there, at most so many bytes; nothing at the end of the stream."""
+        """Return what is there, at most so many bytes; nothing at the end of the stream."""
         buffer = bytearray(buflen)
         return bytes(buffer[: self.recv_into(buffer, flags=flags)])
 
     def sendall(self, data: bytes | memoryview, flags: int = 0) -> None:  # noqa: ARG002 - a socket's
-        """Sends all of the data."""
+        """Send all of the data."""
         view = memoryview(data)
         for start in range(0, len(view), _BLOCK_BYTES):
             self._encrypt(view[start : start + _BLOCK_BYTES])

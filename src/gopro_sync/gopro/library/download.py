@@ -143,7 +143,7 @@ class Offer:
 
 
 def parse_descriptor(payload: object, media_id: str) -> DownloadDescriptor:
-    """Reads the JSON answer of ``GET /media/{id}/download``.
+    """Read the JSON answer of ``GET /media/{id}/download``.
 
     Raises:
         GoProApiChangedError: the answer is not of the known shape, and nothing in it can be read.
@@ -209,13 +209,13 @@ def choose_originals(descriptor: DownloadDescriptor, item_count: int) -> Offer:
 
 
 def _of_videos(sources: Sequence[Variation]) -> list[Variation]:
-    """Returns the originals that are videos; the camera's own proxies only where there is nothing else."""
+    """Return the originals that are videos; the camera's own proxies only where there is nothing else."""
     videos = [source for source in sources if not source.is_no_video]
     return [source for source in videos if _EXTENSION_OF_PROXIES not in source.extensions] or videos
 
 
 def _by_file(sources: Sequence[Variation], item_count: int) -> tuple[dict[FileId, list[Variation]], list[Variation]]:
-    """Returns what is listed of each file, and the originals of which nothing tells which they are."""
+    """Return what is listed of each file, and the originals of which nothing tells which they are."""
     of_lens: dict[str | None, list[Variation]] = defaultdict(list)
     for source in sources:
         of_lens[source.lens].append(source)
@@ -235,12 +235,12 @@ def _by_file(sources: Sequence[Variation], item_count: int) -> tuple[dict[FileId
 
 
 def _addresses(found: Iterable[Variation]) -> dict[str, str]:
-    """Returns one URL for each different address."""
+    """Return one URL for each different address."""
     return {_address(source): source.url for source in found if source.available and source.url}
 
 
 def _claimed_twice(offered: Mapping[FileId, dict[str, str]], media_id: str) -> dict[FileId, SourceMissingError]:
-    """Returns the files for which GoPro offers another one's address, which is taken for one of them only.
+    """Return the files for which GoPro offers another one's address, which is taken for one of them only.
 
     Two equal copies would pass for the bytes of two chapters.
     """
@@ -275,7 +275,7 @@ def _of_several_files(offered: Mapping[FileId, dict[str, str]], media_id: str) -
 def _without_a_place(
     untold: Iterable[Variation], listed: Iterable[FileId], media_id: str
 ) -> dict[FileId, SourceMissingError]:
-    """Returns a file, among those that are not listed, for each address of which nothing tells which file it is."""
+    """Return a file, among those that are not listed, for each address of which nothing tells which file it is."""
     doubtful: dict[FileId, SourceMissingError] = {}
     taken: dict[str | None, set[int]] = defaultdict(set)
     for file_id in listed:
@@ -291,7 +291,7 @@ def _without_a_place(
 
 
 def _address(source: Variation) -> str:
-    """Returns the URL without its signature: any other parameter may be what tells two files apart."""
+    """Return the URL without its signature: any other parameter may be what tells two files apart."""
     address, _, query = source.url.partition("?")
     return "&".join([address, *(field for field in query.split("&") if not _OF_A_SIGNATURE.match(field))])
 
@@ -323,7 +323,7 @@ def _as_text(value: object) -> object:
 
 
 def _number_or_none(value: object) -> int | Decimal | None:
-    """A number of whatever size, given as a number or as text; None for anything else."""
+    """Return a number of whatever size, given as a number or as text; None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):

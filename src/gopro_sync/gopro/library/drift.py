@@ -87,7 +87,7 @@ _KNOWN: Mapping[str, Callable[[object], bool]] = {
 
 
 def examine(rows: Sequence[object], known_values: Mapping[str, frozenset[str]]) -> RowsExamined:
-    """Looks at the rows of a page.
+    """Look at the rows of a page.
 
     Args:
         rows: as GoPro sent them.
@@ -113,7 +113,7 @@ def examine(rows: Sequence[object], known_values: Mapping[str, frozenset[str]]) 
 
 
 def findings(pages: Iterable[RowsExamined]) -> tuple[DriftFinding, ...]:
-    """Says what is not as it was in a whole listing: one finding for each place and kind, with a sample."""
+    """Say what is not as it was in a whole listing: one finding for each place and kind, with a sample."""
     rows, fields, odd = 0, set[str](), Counter[tuple[str, DriftKind, str]]()
     for page in pages:
         rows += page.rows
@@ -139,17 +139,17 @@ def findings(pages: Iterable[RowsExamined]) -> tuple[DriftFinding, ...]:
 
 
 def sources_missing() -> DriftFinding:
-    """The finding for a video with fewer camera originals than the listing states."""
+    """Return the finding for a video with fewer camera originals than the listing states."""
     return DriftFinding(path=_SOURCES, kind=DriftKind.SOURCES_MISSING, sample="fewer than item_count", count=1)
 
 
 def etag_mismatch() -> DriftFinding:
-    """The finding for a file whose ETag is not that of its bytes, in a library where those of many were."""
+    """Return the finding for a file whose ETag is not that of its bytes, in a library where those of many were."""
     return DriftFinding(path=_CDN_ETAG, kind=DriftKind.ETAG_MISMATCH, sample="no MD5 of the bytes", count=1)
 
 
 def shape_of(value: object) -> str:
-    """Says of which JSON type a value is and how large, and nothing of what it says."""
+    """Say of which JSON type a value is and how large, and nothing of what it says."""
     match value:
         case None | bool():
             return "null" if value is None else "boolean"

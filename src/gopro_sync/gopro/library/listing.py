@@ -135,7 +135,7 @@ FetchPage = Callable[[PageRequest], Page]
 
 
 def list_library(fetch_page: FetchPage, *, workers: int, clock: Callable[[], float] = time.monotonic) -> LibraryListing:
-    """Lists the whole library: the first page tells the size, the others are fetched several at once.
+    """List the whole library: the first page tells the size, the others are fetched several at once.
 
     Items that are uploaded while the listing runs may be in it or not; the next run finds them.
 
@@ -250,7 +250,7 @@ def _stated(readings: Sequence[_Reading]) -> int:
 
 
 def _nameless(readings: Iterable[_Reading]) -> list[MalformedRow]:
-    """The rows without an id of the reading that has most of them: nobody can say which are the same."""
+    """Return the rows without an id of the reading that has most of them: nobody can say which are the same."""
     return max((reading.nameless for reading in readings), key=len, default=[])
 
 
@@ -455,7 +455,7 @@ class _Reading:
 
 
 def _missing_positions(pages: Sequence[Page]) -> set[int]:
-    """What was in the library when the listing began and is on none of the pages."""
+    """Return what was in the library when the listing began and is on none of the pages."""
     return set(range(1, pages[0].total_items + 1)) - _held_positions(pages)
 
 
@@ -464,7 +464,7 @@ def _held_positions(pages: Iterable[Page]) -> set[int]:
 
 
 def _pages_with(positions: Iterable[int], latest: Page) -> list[int]:
-    """The pages on which the positions are, going by the latest known size of the library."""
+    """Return the pages on which the positions are, going by the latest known size of the library."""
     return sorted({(latest.total_items - at) // latest.per_page + 1 for at in positions if at <= latest.total_items})
 
 

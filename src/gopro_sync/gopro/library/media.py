@@ -188,7 +188,7 @@ def is_media_id(value: object) -> bool:
 
 
 def parse_row(row: object) -> MediaItem | MalformedRow:
-    """Reads one row of the listing.
+    """Read one row of the listing.
 
     Only the id is indispensable, which is the tracker's key; any other value that cannot be read, or cannot be true,
     counts as not given.
@@ -236,7 +236,7 @@ def _up_to(most: int, value: object) -> int | None:
 
 
 def _listed_moment(value: object) -> datetime | None:
-    """A time of the listing, in any spelling that it was seen to have; None if there is none that can be true."""
+    """Read a time of the listing, in any spelling seen so far; None if there is none, or none that can be true."""
     if isinstance(value, str):
         value = value.strip() if len(value) <= _LONGEST_MOMENT else None
     moment = moment_or_none(_respelled(value))
@@ -257,7 +257,7 @@ def _respelled(value: object) -> object:
 
 
 def classify(item: MediaItem) -> SkipReason | None:
-    """Says why an item is not archived; None means that it is ours to archive.
+    """Say why an item is not archived; None means that it is ours to archive.
 
     The type is judged before the state: a photo is a photo, ready or not. What makes a video is that its name ends like
     one, whatever GoPro calls its kind: time lapses and bursts of many photos become videos in GoPro's cloud (GoPro's
@@ -289,7 +289,7 @@ def _skip_by_state(item: MediaItem) -> SkipReason | None:
 
 
 def filename_or_none(value: object) -> str | None:
-    """The name as a table, a message and a log line take it; a very long one keeps its ending. None if it is none."""
+    """Return the name, fit for tables, messages and logs; a very long one keeps its ending. None if it is none."""
     if not isinstance(value, str):
         return None
     name = one_line(value, longest_bytes=len(value) * 4)

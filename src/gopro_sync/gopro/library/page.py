@@ -79,7 +79,7 @@ class Page:
 
 
 def parse_page(payload: object, number: int, *, asked_size: int = 100) -> Page:
-    """Reads the JSON answer of ``GET /media/search``.
+    """Read the JSON answer of ``GET /media/search``.
 
     Args:
         payload: the answer.

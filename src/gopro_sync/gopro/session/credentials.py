@@ -98,7 +98,7 @@ class Credentials:
         return CredentialMode.PASTED_TOKEN if self.refresh_token is None else CredentialMode.REFRESH_TOKEN
 
     def session(self) -> Session:
-        """Returns the stored session, alive or not.
+        """Return the stored session, alive or not.
 
         Raises:
             SessionRefusedError: there is none yet.
@@ -109,7 +109,7 @@ class Credentials:
         return Session(auth_token=self.auth_token, user_id=self.user_id, expires_at=self.expires_at)
 
     def living_session(self, now: datetime) -> Session:
-        """Returns the stored session unless it is known to be over; errors as with `session`.
+        """Return the stored session unless it is known to be over; errors as with `session`.
 
         Raises:
             SessionRefusedError: there is none, or the end that GoPro stated has passed.
@@ -121,7 +121,7 @@ class Credentials:
         return self.session()
 
     def to_secret_string(self) -> str:
-        """Returns the secret's JSON object; fields that are not given are left out."""
+        """Return the secret's JSON object; fields that are not given are left out."""
         content = dict(self.unknown_fields)
         for name in _KNOWN_FIELDS:
             value = getattr(self, name)
@@ -135,7 +135,7 @@ class Credentials:
 
     @classmethod
     def parse(cls, secret_string: str) -> Credentials:
-        """Reads the secret's JSON object; empty text counts as not given.
+        """Read the secret's JSON object; empty text counts as not given.
 
         Raises:
             ConfigurationError: not JSON, not an object, a field of the wrong type, or no credential in it.
@@ -197,7 +197,7 @@ class CredentialStore:
         self._new_version_id = new_version_id
 
     def load(self, version_stage: str = CURRENT) -> StoredCredentials:
-        """Reads the version that carries a label.
+        """Read the version that carries a label.
 
         Raises:
             ConfigurationError: the secret has no such version, or its value is malformed.
@@ -212,7 +212,7 @@ class CredentialStore:
         )
 
     def load_pending(self, version_id: str) -> Credentials | None:
-        """Reads a version that is being rotated; None as long as it has no value.
+        """Read a version that is being rotated; None as long as it has no value.
 
         Secrets Manager labels the version before anybody has given it a value, and also to try out a rotation that is
         being configured: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
@@ -230,11 +230,11 @@ class CredentialStore:
         return Credentials.parse(call.text(answer, "SecretString")) if answer.get("SecretString") else None
 
     def save_newest(self, credentials: Credentials) -> str:
-        """Adds a version that holds the newest session; returns its id. It is current if it is the secret's first."""
+        """Add a version that holds the newest session; return its id. It is current if it is the secret's first."""
         return self._put(credentials, labels=[NEWEST])
 
     def save_pending(self, credentials: Credentials, *, version_id: str) -> bool:
-        """Adds the version that is being rotated, which holds the newest session; the same again changes nothing.
+        """Add the version that is being rotated, which holds the newest session; the same again changes nothing.
 
         Returns:
             False if the version has another value: none can be changed.
@@ -246,7 +246,7 @@ class CredentialStore:
         return True
 
     def replace(self, credentials: Credentials) -> None:
-        """Adds a version and makes it the current one, whichever is now: what a person wants."""
+        """Add a version and make it the current one, whichever is now: what a person wants."""
         version_id = self._put(credentials, labels=[GIVEN])
         for _ in range(_MOVES_TRIED):
             current = self.current_version()
@@ -255,7 +255,7 @@ class CredentialStore:
         raise SecretStoreError("The secret was written by others, time after time, while this value was put in")
 
     def make_current(self, version_id: str, *, supersedes: Collection[str]) -> bool:
-        """Makes a version the current one if none is, or one that it supersedes; nothing happens if it is.
+        """Make a version the current one if none is, or one that it supersedes; nothing happens if it is.
 
         Returns:
             False if another version is current: it comes from this one, or from another credential.
@@ -271,11 +271,11 @@ class CredentialStore:
         raise SecretStoreError("AWSCURRENT moved, time after time, while it was to be moved")
 
     def current_version(self) -> str | None:
-        """Returns the id of the current version; None if the secret has none yet."""
+        """Return the id of the current version; None if the secret has none yet."""
         return self._version_with(CURRENT)
 
     def end_rotation(self, version_id: str) -> None:
-        """Takes the label of a pending version away; nothing happens if it is gone.
+        """Take the label of a pending version away; nothing happens if it is gone.
 
         A label that stays while another version becomes current makes every later rotation fail ("A previous rotation
         isn't complete"): https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
@@ -284,7 +284,7 @@ class CredentialStore:
             self._move(PENDING, away_from=version_id)
 
     def _move(self, stage: str, *, to: str | None = None, away_from: str | None = None) -> bool:
-        """Moves a label; returns False if another writer has moved it meanwhile."""
+        """Move a label; return False if another writer has moved it meanwhile."""
         versions = {"MoveToVersionId": to, "RemoveFromVersionId": away_from}
         try:
             with answer_of(Service.SECRETS_MANAGER, "UpdateSecretVersionStage"):
@@ -302,7 +302,7 @@ class CredentialStore:
         return True
 
     def stages_of(self, version_id: str) -> list[str] | None:
-        """Returns the labels of a version; None if the secret has no such version."""
+        """Return the labels of a version; None if the secret has no such version."""
         stages: list[str] | None = self._versions().get(version_id)
         return stages
 
@@ -316,7 +316,7 @@ class CredentialStore:
         return versions
 
     def _put(self, credentials: Credentials, *, version_id: str | None = None, labels: Sequence[str]) -> str:
-        """Adds a version, and asks again where the answer leaves it open whether there is one.
+        """Add a version, and ask again where the answer does not say whether it exists.
 
         GoPro has ended the session that this value takes the place of: nothing would be left but to sign in. The same
         version with the same value changes nothing, however often it is put.
@@ -370,6 +370,6 @@ def _moment(content: Mapping[str, object], name: str) -> datetime | None:
 
 
 def _version_ids(value: object) -> tuple[str, ...]:
-    """The ids; a list that was changed by hand and cannot be read supersedes nothing."""
+    """Return the ids; a list that was changed by hand and cannot be read supersedes nothing."""
     texts = value if isinstance(value, list) else []
     return tuple(text for text in texts if isinstance(text, str))

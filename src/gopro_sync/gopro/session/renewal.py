@@ -73,19 +73,19 @@ class Guard(Protocol):
     """Lets one renewal happen at a time (``table/session_guard.py``)."""
 
     def take(self) -> GuardMemory | None:
-        """Takes the right to renew and returns what is remembered; None if another holds it."""
+        """Take the right to renew and return what is remembered; None if another holds it."""
 
     def note_login(self) -> None:
-        """Remembers that a password login is being made now."""
+        """Remember that a password login is being made now."""
 
     def release(self) -> None:
-        """Gives the right back."""
+        """Give the right back."""
 
     def release_renewed(self) -> None:
-        """Gives the right back, with a session."""
+        """Give the right back, with a session."""
 
     def release_refused(self, refusal: Refusal) -> None:
-        """Gives the right back, without any."""
+        """Give the right back, without any."""
 
 
 class Renewal:
@@ -121,7 +121,7 @@ class Renewal:
         self._mending_command = mending_command
 
     def ensure(self) -> Credentials:
-        """Returns credentials whose session lasts for half an hour at least, as far as can be known.
+        """Return credentials whose session lasts for half an hour at least, as far as can be known.
 
         The end that GoPro stated is trusted. A session whose end nobody stated, such as a pasted token's, is shown to
         GoPro once.
@@ -138,14 +138,14 @@ class Renewal:
         return self._guarded(lambda stored, memory: self._kept_or_renewed(stored, memory, is_trusted=self._lasts))
 
     def renew_if_refused(self) -> Credentials:
-        """Returns credentials whose session GoPro accepts: those that are stored, or renewed ones.
+        """Return credentials whose session GoPro accepts: those that are stored, or renewed ones.
 
         For when somebody was refused. Several may be at once, and the first renews for all. Errors as with `ensure`.
         """
         return self._guarded(lambda stored, memory: self._kept_or_renewed(stored, memory, is_trusted=lambda _: False))
 
     def prepare_rotation(self, version_id: str) -> Credentials:
-        """Stores credentials with a new session as the secret's pending version. Errors as with `ensure`.
+        """Store credentials with a new session as the secret's pending version. Errors as with `ensure`.
 
         A pasted token, which only a person can replace, is stored as it is. A version that has a value already is left
         as it is: Secrets Manager may ask for the same step twice, even at once.
@@ -247,7 +247,7 @@ class Renewal:
         self._guard.note_login()
 
     def _spare_refresh_token(self, stored: StoredCredentials, used: list[str]) -> str | None:
-        """What was made from the stored version and is not current: it may have ended the stored refresh token.
+        """Return what was made from the stored version and is not current: it may have ended the stored refresh token.
 
         A rotation under way, or a renewal that did not get to move AWSCURRENT. The versions join ``used``.
         """
@@ -287,6 +287,6 @@ def _distinct(version_ids: list[str]) -> tuple[str, ...]:
 
 
 def _refusal_of(stored: StoredCredentials, memory: GuardMemory) -> Refusal | None:
-    """The remembered refusal, if it was of this version of the secret."""
+    """Return the remembered refusal, if it was of this version of the secret."""
     refusal = memory.refusal
     return refusal if refusal is not None and refusal.version_id == stored.version_id else None

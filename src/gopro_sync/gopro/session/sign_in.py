@@ -35,7 +35,7 @@ class SignIn:
         self._before_login = before_login
 
     def renewed(self, credentials: Credentials) -> Credentials:
-        """Returns the credentials with a new session, and with the newest refresh token.
+        """Return the credentials with a new session, and with the newest refresh token.
 
         Raises:
             AuthenticationError: GoPro gives no session for them.

@@ -71,7 +71,7 @@ class TokenEndpoint:
         )
 
     def by_refresh_token(self, client: OAuthClient, refresh_token: str) -> Grant:
-        """Renews a session. The refresh token may be worth nothing afterwards, even if the answer is lost."""
+        """Renew a session. The refresh token may be worth nothing afterwards, even if the answer is lost."""
         return self._grant(client, {"grant_type": "refresh_token", "refresh_token": refresh_token})
 
     def _grant(self, client: OAuthClient, form: Mapping[str, str]) -> Grant:
@@ -98,7 +98,7 @@ class TokenEndpoint:
 
 
 def _oauth_error_code(body: bytes) -> str | None:
-    """The ``error`` of a JSON error body; compared with known codes only, never shown."""
+    """Return the ``error`` of a JSON error body; compared with known codes only, never shown."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
