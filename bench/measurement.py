@@ -69,7 +69,7 @@ def measure(command: Sequence[str], *, environment: Mapping[str, str], cpus: set
 
 
 class _PeakMemory:
-    """Watches a process and its descendants while it runs.
+    """Watch a process and its descendants while it runs.
 
     The kernel's own peak of each process is read, so only growth in the last moments before the end can be missed. It
     is not taken from ``wait4``: that one begins with the memory of the process that forked.

@@ -1,4 +1,4 @@
-"""Starts the GoPro Cloud simulator and the S3 of the bench, as processes of their own, and ends them."""
+"""Start the GoPro Cloud simulator and the S3 of the bench, as processes of their own, and end them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs the transfer engine alone: from a plain HTTPS URL into any S3 that reads trailers, to compare it with a tool.
+"""Run the transfer engine alone: from a plain HTTPS URL into any S3 that reads trailers, to compare it with a tool.
 
     bench/transfer.py --source URL --endpoint-url URL --bucket B --key K --workers N [--part-size BYTES] [--ca-bundle F]
 

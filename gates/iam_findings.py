@@ -1,4 +1,4 @@
-"""Reads what parliament found (JSON lines on standard input); fails on what is not accepted below, with the reason."""
+"""Read what parliament found (JSON lines on standard input); fail on what is not accepted below, with the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes every policy of the template's roles into a folder, as IAM gets it: ``python -m gates.iam_policies DIR``."""
+"""Write every policy of the template's roles into a folder, as IAM gets it: ``python -m gates.iam_policies DIR``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads what detect-secrets found (JSON on standard input): one line each, and a failure if there is any."""
+"""Read what detect-secrets found (JSON on standard input): one line each, and a failure if there is any."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builds the package of one function: the pinned dependencies, our code, and the bytecode of both.
+"""Build the package of one function: the pinned dependencies, our code, and the bytecode of both.
 
 ``sam build`` runs it for each function (template.yaml, BuildMethod), in a copy of ``src/``. SAM's own Python builder
 leaves the bytecode out; Lambda's file system is read-only, so every cold start would compile everything again, for more

@@ -1,4 +1,4 @@
-"""Starts the engine: ``python -m local.engine``, in the environment that ``environment.engine_environment`` describes.
+"""Start the engine: ``python -m local.engine``, in the environment that ``environment.engine_environment`` describes.
 
 The parent has bound the listening socket already, so that no other program can take the port in between.
 """

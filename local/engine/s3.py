@@ -73,7 +73,7 @@ def _checking_frames(stock: Callable[..., bytes]) -> Callable[..., bytes]:
 
 
 def _naming_refusal(stock: Callable[..., Answer | None]) -> Callable[..., Answer | None]:
-    """Name why a body was refused: the engine asks for the answer while it handles the error, and does not pass it on."""
+    """Name why a body was refused: the engine asks for the answer while it handles the error, but keeps the error."""
 
     def answer_to(*request: Any) -> Answer | None:
         answer, error = stock(*request), sys.exception()

@@ -20,7 +20,7 @@ _ITEMS_PREFIX = "library/items/"
 
 
 class AdminEndpoint:
-    """Reads and changes the state of the simulator; its own requests are not recorded.
+    """Read and change the state of the simulator; its own requests are not recorded.
 
     Args:
         cloud: whose state.

@@ -66,7 +66,7 @@ class _Call:
 
 
 class GoProApi:
-    """Answers the requests of the API.
+    """Answer the requests of the API.
 
     Args:
         cloud: what it serves.

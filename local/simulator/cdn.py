@@ -76,7 +76,7 @@ class _Struck:
 
 
 class Cdn:
-    """Answers the requests of the CDN.
+    """Answer the requests of the CDN.
 
     Args:
         cloud: what it serves.

@@ -88,7 +88,7 @@ def chapter_filename(filename: str, item_number: int) -> str:
 
 
 class DescriptorBuilder:
-    """Builds the download descriptor of one item.
+    """Build the download descriptor of one item.
 
     Args:
         item: whose.

@@ -24,7 +24,7 @@ type Application = Callable[[Request], Answer]
 
 
 class SimulatorServer(LoopbackServer):
-    """Serves an application.
+    """Serve an application.
 
     Args:
         application: answers each request.
@@ -131,7 +131,7 @@ class _Handler(LoopbackHandler, BaseHTTPRequestHandler):
 
 
 class _Drip(io.BufferedIOBase):
-    """Sends one byte at a time.
+    """Send one byte at a time.
 
     Args:
         connection: where to.

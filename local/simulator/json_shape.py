@@ -1,4 +1,4 @@
-"""Turns JSON into frozen dataclasses and back, and says exactly where a value does not fit.
+"""Turn JSON into frozen dataclasses and back, and say exactly where a value does not fit.
 
 The admin interface and library files state items, faults and settings; a typing mistake there has to be found at once,
 not to show up as a test that passes because its fault never happened.

@@ -1,4 +1,4 @@
-"""Takes secrets out of texts: of log lines, of error messages, of whatever leaves a function.
+"""Take secrets out of texts: of log lines, of error messages, of whatever leaves a function.
 
 A secret is known by where it stands: behind the name of a field, in the query of a URL, behind the scheme of an
 authorization header; or by its own form, as an access token is. Names and forms: GoPro's API, CloudFront's and S3's

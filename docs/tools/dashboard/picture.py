@@ -1,4 +1,4 @@
-"""Draws a dashboard: its widgets where its definition has them, each with what it would show."""
+"""Draw a dashboard: its widgets where its definition has them, each with what it would show."""
 
 from __future__ import annotations
 

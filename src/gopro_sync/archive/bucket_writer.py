@@ -4,9 +4,9 @@ Control calls go through botocore. Bytes go through urllib3 (signature v4 over t
 TLS): with awscrt installed botocore signs in C and refuses a body that cannot be rewound, and it copies in 16 KiB
 blocks.
 
-The checksum of a body is known only after it was sent, so it comes behind it (``trailed_body.py``), and S3 refuses a
-body that is another one. What S3 then says that it holds is compared, too, and the checksums of all parts and of the
-whole are handed over at completion, where S3 refuses what differs.
+The checksum of a body is known only after it was sent, so it follows as a trailer (``trailed_body.py``), and S3 rejects
+a body that does not match. What S3 then reports is compared as well, and the checksums of all parts and of the whole
+are sent with the completion, where S3 rejects any difference.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
 IDLE_TIMEOUT_SECONDS: Final = 20.0  # for one block to leave, or for the answer after the last one
 
-# These four are turns of the protocol, not failures of the system: `transfer` handles them all and none leaves it.
+# These four are outcomes that the protocol provides for, not failures: `transfer` handles them, and none leaves it.
 
 
 class UploadVanishedError(Exception):
@@ -44,15 +44,15 @@ class UploadVanishedError(Exception):
 
 
 class UploadConflictError(Exception):
-    """S3 will never complete this upload: another write to the key was under way. A new one has to be made."""
+    """S3 will never complete this upload: another write to the key was under way. A new one has to be opened."""
 
 
 class ObjectExistsError(Exception):
-    """The key is not as it has to be: ``If-None-Match: *``, or the ``If-Match`` of a new version, stopped the write."""
+    """The key is not as expected: ``If-None-Match: *``, or the ``If-Match`` of a new version, stopped the write."""
 
 
 class PartsRefusedError(Exception):
-    """S3 did not complete the upload: a part is lost or is not what we say it is."""
+    """S3 did not complete the upload: it has lost a part, or holds other bytes than ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,23 +102,23 @@ class StoredObject:
 
 
 def storage_pool(*, workers: int, ca_bundle: str | None = None) -> urllib3.PoolManager:
-    """Make the connections that carry bytes to S3.
+    """Create the connection pool that carries bytes to S3.
 
     Args:
-        workers: how many connections are kept open.
+        workers: how many connections to keep open.
         ca_bundle: path of the certificates to trust instead of the system's.
     """
     return open_pool(workers=workers, ca_bundle=ca_bundle)
 
 
 class BucketWriter:
-    """Writes objects into one bucket, never over an existing one but the one that is named.
+    """Write objects into one bucket. An existing object is replaced only where the caller names it.
 
-    Encryption is the bucket's default. Every method raises AccessDeniedError, StorageError, and ConfigurationError if
-    there is no such bucket.
+    Encryption is the bucket's default. Every method raises AccessDeniedError, StorageError, and, if there is no such
+    bucket, ConfigurationError.
 
     Args:
-        s3: S3 client for control calls; the bytes are sent to where it leads, with its credentials.
+        s3: S3 client for control calls; its endpoint and credentials also serve the calls that carry bytes.
         http: connections from ``storage_pool``.
         bucket: name of the bucket.
     """
@@ -153,15 +153,15 @@ class BucketWriter:
         blocks: Iterable[bytes],
         checksum: Callable[[], Crc64Nvme],
     ) -> HeldPart:
-        """Streams one part, which S3 takes only if its checksum is the one said. Errors of ``blocks`` pass unchanged.
+        """Stream one part; S3 accepts it only if its checksum is as announced. Errors of ``blocks`` pass unchanged.
 
         Args:
-            key: the upload's.
-            upload_id: the upload.
-            number: of the part, from 1.
+            key: the upload's key.
+            upload_id: the upload's id.
+            number: the part's number, from 1.
             size_bytes: how many bytes ``blocks`` has.
             blocks: its bytes.
-            checksum: tells the checksum of the bytes, once all of them are read.
+            checksum: returns the checksum of the bytes, once all of them are read.
 
         Raises:
             UploadVanishedError: S3 does not know the upload.
@@ -191,8 +191,8 @@ class BucketWriter:
         with _answer_of("ListParts", Turn.UPLOAD_UNKNOWN) as call:
             pages = self._s3.get_paginator("list_parts").paginate(Bucket=self.bucket, Key=key, UploadId=upload_id)
             for page in pages:
-                # Without parts a page is a true one only if it says which upload it is about; each byte of an upload
-                # whose parts are not listed would be sent again.
+                # A page without parts is genuine only if it names the upload it is about: otherwise every byte of an
+                # upload whose parts are missing from the list would be sent again.
                 call.field(page, "UploadId")
                 for part in page.get("Parts", []):
                     held[call.field(part, "PartNumber")] = HeldPart(
@@ -203,7 +203,7 @@ class BucketWriter:
         return held
 
     def open_uploads(self, key: str) -> list[str]:
-        """Return the ids of all uploads that are open for a key."""
+        """Return the ids of all open uploads for a key."""
         with _answer_of("ListMultipartUploads") as call:
             pages = self._s3.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=key)
             return [
@@ -222,19 +222,19 @@ class BucketWriter:
         whole: Crc64Nvme,
         replaces: str | None = None,
     ) -> WrittenObject:
-        """Make the object out of its parts, which S3 compares with our sizes and checksums.
+        """Complete an upload into an object; S3 compares the parts with our sizes and checksums.
 
         Args:
-            key: the upload's.
-            upload_id: the upload.
+            key: the upload's key.
+            upload_id: the upload's id.
             parts: all of them.
-            whole: of the whole file.
-            replaces: the ETag of the object that is to get a new version; None for a key that is to be free.
+            whole: checksum of the whole file.
+            replaces: the ETag of the object that gets a new version; None if the key must be free.
 
         Raises:
-            ObjectExistsError: the key is taken, or not by the object that is to be replaced.
+            ObjectExistsError: the key is taken, or holds another object than the one to be replaced.
             PartsRefusedError: S3 lost a part or holds another one.
-            UploadConflictError: another write to the key came between.
+            UploadConflictError: another write to the key intervened.
             UploadVanishedError: S3 does not know the upload.
         """
         completed: list[CompletedPartTypeDef] = [
@@ -252,12 +252,12 @@ class BucketWriter:
                 ChecksumType="FULL_OBJECT",
                 **_condition(replaces),
             )
-            # S3 begins with status 200 and blanks, to keep the connection, and says later what came of it:
+            # S3 starts with status 200 and blanks to keep the connection open, and reports the outcome later:
             # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
             return WrittenObject(etag=call.text(answer, "ETag"), crc64nvme=_checksum_of_whole(answer))
 
     def abort_upload(self, *, key: str, upload_id: str) -> None:
-        """Give up an upload and the parts that S3 holds of it; nothing happens if it is not there."""
+        """Abort an upload and drop the parts that S3 holds of it; do nothing if it does not exist."""
         try:
             with _answer_of("AbortMultipartUpload", Turn.UPLOAD_UNKNOWN):
                 self._s3.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id)
@@ -273,17 +273,17 @@ class BucketWriter:
         checksum: Callable[[], Crc64Nvme],
         replaces: str | None = None,
     ) -> WrittenObject:
-        """Streams an object, which S3 makes only if its checksum is the one said. Errors of ``blocks`` pass unchanged.
+        """Stream an object; S3 accepts it only if its checksum is as announced. Errors of ``blocks`` pass unchanged.
 
         Args:
             description: what it carries.
             size_bytes: how many bytes ``blocks`` has.
             blocks: its bytes.
-            checksum: tells the checksum of the bytes, once all of them are read.
-            replaces: the ETag of the object that is to get a new version; None for a key that is to be free.
+            checksum: returns the checksum of the bytes, once all of them are read.
+            replaces: the ETag of the object that gets a new version; None if the key must be free.
 
         Raises:
-            ObjectExistsError: the key is taken, or not by the object that is to be replaced.
+            ObjectExistsError: the key is taken, or holds another object than the one to be replaced.
         """
         headers = {
             "Content-Type": description.content_type,
@@ -313,17 +313,19 @@ class BucketWriter:
             return None
 
     def checksum_of_piece(self, *, key: str, etag: str, offset: int, size_bytes: int) -> Crc64Nvme | None:
-        """Return the checksum of a piece of an object, read anew.
+        """Read a piece of an object and return its checksum.
 
         Args:
-            key: where it lies.
-            etag: S3's ETag of the object that is meant.
+            key: the object's key.
+            etag: S3's ETag of the object meant.
             offset: where the piece begins.
-            size_bytes: of the piece.
+            size_bytes: size of the piece.
 
         Returns:
-            None if S3 does not give it: another object lies there by now, or none, or it may not be read, as in the
-            archive classes (``InvalidObjectState``: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
+            None if S3 does not return it: the key holds another object by now, or none, or one that cannot be read, as
+                in
+            the archive classes (``InvalidObjectState``:
+            https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
         """
         hasher = StreamHasher()
         try:
@@ -365,7 +367,7 @@ class BucketWriter:
 
 
 def _checksum_of_whole(answer: Mapping[str, Any]) -> str | None:
-    # A composite checksum is one of checksums, which says nothing that we could compare.
+    # A composite checksum is a checksum of checksums, with which we could compare nothing.
     is_whole = answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
     return answer.get("ChecksumCRC64NVME") if is_whole else None
 
@@ -401,7 +403,7 @@ def _answer_of(operation: str, *turns: Turn) -> Iterator[Call]:
 
 
 def _check(operation: str, answer: urllib3.BaseHTTPResponse, *turns: Turn) -> None:
-    """Raise what an answer means that botocore has not read."""
+    """Raise the error that an answer stands for, where botocore did not read it."""
     if answer.status == 200 and b"<Error>" not in answer.data:
         return
     code = re.search(rb"<Code>([A-Za-z0-9.]{1,60})</Code>", answer.data)

@@ -1,9 +1,9 @@
-"""A large file: the parts of a multipart upload, sent until none is missing, then completed and proved.
+"""A large file: a multipart upload whose parts are sent until none is missing, then completed and proved.
 
-What S3 lists of an upload proves nothing by itself: it may hold other bytes than it was sent. A part counts only if its
-checksum is the one that was computed as it was read at the source: in this call, or in one before, which has recorded
-it on its way out, whatever led there. A call that was killed has recorded nothing; what it sent is read at the source
-once more, and sent again only where S3 holds other bytes.
+S3's list of an upload's parts proves nothing by itself: S3 may hold other bytes than it was sent. A part counts only if
+its checksum is the one computed while it was read at the source, in this call or in an earlier one, which recorded it
+on its way out, however it ended. A call that was killed recorded nothing; what it sent is read at the source once more,
+and sent again only where S3 holds other bytes.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ def send_in_parts(means: Means, progress: Progress, origin: Origin) -> Archived 
     """Copy the file part by part, or resume the open upload if its parts are proved to be of this file.
 
     Raises:
-        NetworkError: there was not even time for one part, or for the proof.
-        ObjectExistsError: the key is taken; ``progress.whole`` says what was to lie there.
-        UploadVanishedError: S3 does not know the upload any more.
-        GoProSyncError: as ``TransferEngine.transfer`` says.
+        NetworkError: there was no time even for one part, or for the proof.
+        ObjectExistsError: the key is taken; ``progress.whole`` is the checksum of the object that was to be written.
+        UploadVanishedError: S3 no longer knows the upload.
+        GoProSyncError: as ``TransferEngine.transfer`` does.
     """
     upload, parts = progress.upload, dict[int, PartInStorage]()
     if upload is not None:
@@ -53,21 +53,21 @@ def send_in_parts(means: Means, progress: Progress, origin: Origin) -> Archived 
 def _proved(
     means: Means, progress: Progress, origin: Origin, *, upload: OpenUpload, parts: Mapping[int, PartInStorage]
 ) -> OpenUpload | None:
-    """Return the upload to go on with, under the source's ETag of today; None if its parts are of another file."""
+    """Return the upload to resume, under the source's ETag of today; None if its parts are of another file."""
     held = {number: part.uploaded.crc64nvme for number, part in parts.items()}
     if not are_of_this_file(means, origin, upload, held):
         abort_upload(means, progress)
         return None
     if upload.source_etag != origin.file.etag:
         proved = {number: str(checksum) for number, checksum in held.items()}
-        # The checksum of the whole was that of the file under the other ETag: parts that are missing here may differ.
+        # The checksum of the whole was that of the file under the other ETag: missing parts may differ from it.
         upload = progress.upload = replace(upload, source_etag=origin.file.etag, whole_crc64nvme=None, proved=proved)
         means.on_upload_changed(upload)
     return upload
 
 
 class _FileInParts:
-    """An upload, and which of its parts S3 has: those that are proved, and those that it only lists."""
+    """An upload, and which of its parts S3 has: those that are proved, and those that it merely lists."""
 
     def __init__(
         self,
@@ -97,10 +97,10 @@ class _FileInParts:
         try:
             return self._send_all()
         except IntegrityError:
-            raise  # nobody will go on with this upload
+            raise  # nobody will resume this upload
         except GoProSyncError:
             if self._progress.upload is not None:
-                with suppress(GoProSyncError):  # what led here matters more
+                with suppress(GoProSyncError):  # the error that led here matters more
                     self._remember_parts()
             raise
 
@@ -134,7 +134,7 @@ class _FileInParts:
         return proved or self._means.retries.call(f"copy part {part.number}", lambda: self._send_once(part))
 
     def _proved_by_source(self, part: Part, listed: PartInStorage) -> PartInStorage | None:
-        """Return the part that S3 lists, if it is the source's."""
+        """Return the part that S3 lists, if it has the source's bytes."""
         hasher = read_again(self._means, self._origin, part, block_sizes=self._block_sizes)
         is_proved = hasher.crc64nvme == listed.uploaded.crc64nvme
         return replace(listed, block_digests=self._digests_of(hasher)) if is_proved else None
@@ -165,7 +165,7 @@ class _FileInParts:
         )
         if not sent.is_held_as(held):
             raise StorageError(
-                f"S3 holds other bytes of part {part.number} than it was sent", media_id=means.file.media_id
+                f"S3 holds other bytes of part {part.number} than were sent", media_id=means.file.media_id
             )
         return sent
 
@@ -173,14 +173,14 @@ class _FileInParts:
         if not self._came_further:
             raise no_progress(self._means.file.media_id)
         self._remember_parts()
-        # Without it no later call could know whether these parts are still of the file at the source.
+        # Without it no later call could tell whether these parts still belong to the file at the source.
         has_etag = self._origin.file.etag is not None
         if not has_etag:
             abort_upload(self._means, self._progress)
         return self._progress.paused(is_in_vain=not has_etag)
 
     def _remember_parts(self) -> None:
-        """Tells the caller which parts are proved: the next call has not seen their bytes, and this one has."""
+        """Report which parts are proved: the next call has not seen their bytes, and this one has."""
         self._tell(self._with_proved_parts())
 
     def _with_proved_parts(self) -> OpenUpload:
@@ -223,7 +223,7 @@ class _FileInParts:
         return verified_object(means, self._progress, self._origin, whole=whole)
 
     def _check_source_without_etag(self) -> None:
-        """Read the first part again where no ETag has told whether the file stayed the same while it was read."""
+        """Read the first part again where no ETag shows whether the file stayed the same while it was read."""
         if self._origin.file.etag is not None:
             return
         first = next(iter(self._plan))
@@ -232,7 +232,7 @@ class _FileInParts:
             raise SourceChangedError("The file at GoPro changed while it was read", media_id=self._means.file.media_id)
 
     def _remember(self, whole: Crc64Nvme) -> None:
-        """Tells the caller what the object will be, before there is one."""
+        """Report what the object will be before it exists."""
         self._tell(replace(self._with_proved_parts(), whole_crc64nvme=str(whole)))
 
     def _tell(self, upload: OpenUpload) -> None:
@@ -264,7 +264,7 @@ class _FileInParts:
 
 
 def _block_bytes_of(upload: OpenUpload, claim: EtagClaim | None) -> int | None:
-    """Return the size of the blocks to hash: that of the earlier calls, if it can be the source's."""
+    """Return the size of the blocks to hash: that of the earlier calls, if the source could have it."""
     fitting = claim.within(upload.part_size_bytes) if claim is not None else ()
     told = _told_block_bytes(upload)
     return told if told in fitting else next(iter(fitting), None)

@@ -1,4 +1,4 @@
-"""The crew of production: threads."""
+"""The crew used in production: threads."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ThreadCrew:
         self._stop.wait(seconds)
 
     def do_all[Item, Done](self, work: Callable[[Item], Done], items: Sequence[Item]) -> list[Done]:
-        """Do the work once for each item, and begin with the items in their order; see ``Crew.do_all``."""
+        """Do the work once for each item, starting them in their order; see ``Crew.do_all``."""
         errors: list[BaseException] = []
 
         def do(item: Item) -> Done:
@@ -41,7 +41,7 @@ class ThreadCrew:
                 return work(item)
             except BaseException as error:
                 errors.append(error)
-                # Here, not in the thread that waits: this one takes its next item before that one is awake.
+                # Here, not in the waiting thread: this one takes its next item before that one wakes up.
                 self._stop.set()
                 raise
 

@@ -45,7 +45,7 @@ _UNACCEPTABLE_HEADERS = {**_HEADERS, "Accept": "application/json"}
 
 
 class GoProClient:
-    """Reads the library and the download descriptors of one account. Safe to use from several threads.
+    """Read the library and the download descriptors of one account. Safe to use from several threads.
 
     Every call raises, besides what it names itself: `SessionRefusedError` (GoPro does not accept the session),
     `GoProApiChangedError` (an answer of an unknown kind), and, after the tries of the retry policy, `ThrottledError`

@@ -68,7 +68,7 @@ def open_http_client(
 
 
 class Exchange:
-    """Asks one server of GoPro's. Safe to use from several threads.
+    """Ask one server of GoPro's. Safe to use from several threads.
 
     Args:
         http: from `open_http_client`.

@@ -154,7 +154,7 @@ class VideoResult:
 
 
 class VideoTransfer:
-    """Archives videos: joins the GoPro API, the tracker and the transfer engine, which do not know each other.
+    """Archive videos: join the GoPro API, the tracker and the transfer engine, which do not know each other.
 
     Args:
         client: the GoPro API.

@@ -1,4 +1,4 @@
-"""Remembers by how much GoPro's listing was short when people were last told: the same difference is told once.
+"""Remember by how much GoPro's listing was short when people last heard of it: a difference is reported once.
 
 It is one record of the tracker's table under a key that no video has. It has no ``status``, so it is in no index.
 """

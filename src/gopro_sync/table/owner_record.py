@@ -1,4 +1,4 @@
-"""Remembers whose library the stack archives.
+"""Remember whose library the stack archives.
 
 It is one record of the tracker's table under a key that no video has. It has no ``status``, so it is in no index.
 """

@@ -1,4 +1,4 @@
-"""Records that are written again from what lies in the bucket: never over one that another has written meanwhile."""
+"""Records rebuilt from what lies in the bucket: never over one that somebody else has written meanwhile."""
 
 from __future__ import annotations
 

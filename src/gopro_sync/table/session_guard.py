@@ -1,4 +1,4 @@
-"""Keeps two invocations from renewing the session at once, and remembers what GoPro said to the last one.
+"""Keep two invocations from renewing the session at once, and remember what GoPro answered the last one.
 
 GoPro may end a refresh token when it is used, and open-source clients warn of concurrent refreshes; reserved
 concurrency of one would not do, since a timed-out invocation can still be at work.

@@ -1,4 +1,4 @@
-"""Remembers what the ETags of the library's files at GoPro have been worth as a proof.
+"""Remember what the ETags of the library's files at GoPro have been worth as a proof.
 
 It is one record of the tracker's table under a key that no video has. It has no ``status``, so it is in no index. Who
 deletes it lets the library be judged anew.

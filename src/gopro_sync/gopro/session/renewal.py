@@ -70,7 +70,7 @@ class GuardMemory:
 
 
 class Guard(Protocol):
-    """Lets one renewal happen at a time (``table/session_guard.py``)."""
+    """Let one renewal happen at a time (``table/session_guard.py``)."""
 
     def take(self) -> GuardMemory | None:
         """Take the right to renew and return what is remembered; None if another holds it."""
@@ -89,7 +89,7 @@ class Guard(Protocol):
 
 
 class Renewal:
-    """Makes sure that there is a session.
+    """Make sure that there is a session.
 
     Args:
         store: the secret.

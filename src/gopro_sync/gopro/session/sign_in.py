@@ -12,7 +12,7 @@ from gopro_sync.gopro.session.tokens import Grant, GrantRefusedError, OAuthClien
 
 
 class SignIn:
-    """Gets new sessions: by the refresh token first, and by the password if GoPro has ended that one.
+    """Get new sessions: by the refresh token first, and by the password if GoPro has ended that one.
 
     Args:
         tokens: GoPro's token endpoint.

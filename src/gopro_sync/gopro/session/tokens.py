@@ -55,7 +55,7 @@ class Grant:
 
 
 class TokenEndpoint:
-    """Asks for sessions.
+    """Ask for sessions.
 
     Every call raises `GrantRefusedError`, `ConfigurationError` (GoPro does not know the client), `GoProApiChangedError`
     (an answer of an unknown kind), and, after the tries of the retry policy, `ThrottledError` or `NetworkError`.
