@@ -74,7 +74,7 @@ _REFUSED_BY_CDN: Final = [
         "error": "SourceUrlExpiredError",
         "filename": f"GX01{number:04d}.MP4",
         "reason": f"cdn.example.net refused a fresh URL with 403 (media item 64d2b7f0a1b2c3d4e5f6{number:04d}). It is "
-        "tried again by itself with a new URL.",
+        "retried automatically with a new URL.",
         "attempts": 1,
         "next_attempt_after": "2026-11-26T21:29:11Z",
     }

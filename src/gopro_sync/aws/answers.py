@@ -1,9 +1,9 @@
 """What AWS's answers mean to this system: one table of the codes of each service.
 
-A row says which error of ``errors.py`` a code is, what a person reads, and where the call is tried again. Whoever makes
-a call does so within ``answer_of``, and nothing else leaves than errors of this system.
+A row says which error of ``errors.py`` a code stands for, what a person reads, and who retries the call. Every call is
+made within ``answer_of``, so that only errors of this system leave it.
 
-Where the codes are from: the error shapes of botocore's models, and for S3, whose model has few of them,
+The codes come from the error shapes of botocore's models, and for S3, whose model has few of them, from
 https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html. An answer without a body, such as any to
 HeadObject, has its status as its code.
 """
@@ -38,7 +38,7 @@ from gopro_sync.values.timestamps import now_utc
 
 @unique
 class Service(StrEnum):
-    """The services that are asked, as people call them."""
+    """The services that are called, under the names people use."""
 
     S3 = "S3"
     DYNAMODB = "DynamoDB"
@@ -48,7 +48,7 @@ class Service(StrEnum):
 
 @unique
 class Tries(StrEnum):
-    """Who makes a call again when it has failed so."""
+    """Who retries a call that failed this way."""
 
     INVOCATION = "the transfer of the video, within the same invocation: archive/retries.py"
     STATE_MACHINE = "the state machine, with a new invocation"
@@ -58,7 +58,7 @@ class Tries(StrEnum):
 
 @unique
 class Turn(StrEnum):
-    """A refusal that some callers reckon with: to them it is a turn of the work, to all others the row's error."""
+    """A refusal that some callers expect: to them it is an outcome, to all others the row's error."""
 
     CONDITION_FAILED = "the condition of the write does not hold"
     CANCELLED = "one of the writes of a transaction was refused, and so none was made"
@@ -70,7 +70,7 @@ class Turn(StrEnum):
     PARTS_REFUSED = "a part is lost or is another one"
 
 
-# Who tries again, in this order, after botocore, which goes by the code: ``by_botocore``.
+# Who retries, in this order, after botocore, which goes by the code: ``by_botocore``.
 TRIED_AGAIN: Final[Mapping[type[GoProSyncError], tuple[Tries, ...]]] = {
     AccessDeniedError: (),  # a person has to act first
     ConfigurationError: (),
@@ -84,7 +84,7 @@ TRIED_AGAIN: Final[Mapping[type[GoProSyncError], tuple[Tries, ...]]] = {
 _LATER: Final = "{service} answered {operation} with {code}{status}"
 _BUSY: Final = f"{_LATER}: it asks for fewer requests"
 _DENIED: Final = "AccessDenied: {service} refused {operation}, which needs {action} ({code}{said})"
-# What to do comes before the code: a notice about many videos has the first hundred characters of it.
+# What to do comes before the code: a notice about many videos shows only the first hundred characters.
 _NO_KEY: Final = (
     "{service} cannot use the stack's key: enable it in KMS, or cancel its deletion ({code} on {operation}{said})"
 )
@@ -93,7 +93,7 @@ _KEY_DENIED: Final = (
     "({code} on {operation}{said})"
 )
 _UNEXPLAINED: Final = (
-    f"{_LATER} and does not say why; if it stays so, the role lacks {{action}}, or a policy of the bucket or the key "
+    f"{_LATER} and does not say why; if this persists, the role lacks {{action}}, or a policy of the bucket or the key "
     "denies it"
 )
 _REFUSED: Final = "{service} does not take {operation} as it was asked for ({code}{said}), and time does not mend it"
@@ -112,12 +112,12 @@ class Meaning:
     """What a code means.
 
     Attributes:
-        error: what is raised.
+        error: what to raise.
         reads: the message; ``service``, ``operation``, ``code``, ``status`` (in brackets), ``action`` (the permission)
             and ``said`` (AWS's own words, after a colon) are filled in.
-        by_botocore: whether botocore tries again at once, before anybody else.
+        by_botocore: whether botocore retries at once, before anybody else.
         turn: what it is to a caller that reckons with it.
-        is_denial_in_the_end: whether it is a denial if it persists, which only who tries again can know.
+        is_denial_in_the_end: whether it counts as a denial if it persists, which only whoever retries can know.
     """
 
     error: type[GoProSyncError]
@@ -133,7 +133,7 @@ class TurnError(Exception):
     Attributes:
         turn: which.
         code: AWS's code.
-        answer: the refusal, of the form that botocore reads it into.
+        answer: the refusal, as botocore parses it.
     """
 
     def __init__(self, turn: Turn, code: str, answer: Mapping[str, Any]) -> None:
@@ -147,7 +147,7 @@ _DENIAL: Final = Meaning(error=AccessDeniedError, reads=_DENIED)
 _UNKNOWN_CREDENTIALS: Final = Meaning(error=AccessDeniedError, reads=_NOT_KNOWN)
 _KEY_UNUSABLE: Final = Meaning(error=ConfigurationError, reads=_NO_KEY)
 _KEY_DENIAL: Final = Meaning(error=AccessDeniedError, reads=_KEY_DENIED)
-# How KMS itself names the state of a key, and how it says it.
+# How KMS itself names the state of a key, and words it.
 # https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html
 _KEY_STATE: Final = re.compile(r"\b(Disabled|KMSInvalidState)Exception\b|\bis disabled\b|\bis pending deletion\b")
 _KMS: Final = re.compile(r"\bkms\b|AWSKMS", re.IGNORECASE)
@@ -155,12 +155,12 @@ _REFUSAL: Final = Meaning(error=RequestRefusedError, reads=_REFUSED)
 
 
 def _weather(error: type[RetryableError]) -> dict[str, Meaning]:
-    """Return what any service may answer, and what passes.
+    """Return the passing failures that any service may answer with.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html, the codes at which the SDKs slow down, and
-    what stands in the place of a code where an answer has no body, or a body of somebody on the way. Such a 403 may be
-    a proxy's, a new role's that not all of AWS knows yet, or a denial: that it stays shows which. A signature is
-    refused for a clock that differs, too.
+    what replaces a code where an answer has no body, or the body of an intermediary. Such a 403 may come from a proxy,
+    from a new role that not all of AWS knows yet, or be a denial: only its persistence shows which. A signature is also
+    refused when clocks differ.
     """
     busy = Meaning(error=error, reads=_BUSY)
     busy_too = Meaning(error=error, reads=_BUSY, by_botocore=True)
@@ -197,8 +197,8 @@ def _weather(error: type[RetryableError]) -> dict[str, Meaning]:
     }
 
 
-# KMS's own errors, which a service may hand on as they are, or with KMS's name before them, as S3 does. In no model: an
-# unknown code would be tried again for nothing, and told without the remedy.
+# KMS's own errors, which a service may pass on as they are, or with KMS's name before them, as S3 does. They are in no
+# model, and an unknown code would be retried for nothing and reported without the remedy.
 # https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKey.html#API_GenerateDataKey_Errors
 _FROM_KMS: Final[Mapping[str, Meaning]] = {
     **dict.fromkeys(
@@ -220,9 +220,9 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
         **dict.fromkeys(("AccessDenied", "AllAccessDisabled"), _DENIAL),
         **dict.fromkeys(("InvalidAccessKeyId", "NotSignedUp", "AccountProblem"), _UNKNOWN_CREDENTIALS),
         "NoSuchBucket": Meaning(error=ConfigurationError, reads="There is no such bucket ({code} on {operation})"),
-        # HeadObject's refusals have no body: so it says, among other things, that the key cannot be used.
+        # HeadObject's refusals have no body: this one may mean, among other things, that the key cannot be used.
         "400": Meaning(
-            error=StorageError, reads=f"{_LATER}: if it does so again, see in KMS whether the stack's key is enabled"
+            error=StorageError, reads=f"{_LATER}: if this persists, see in KMS whether the stack's key is enabled"
         ),
         **dict.fromkeys(
             ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
@@ -240,12 +240,12 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
         "404": Meaning(error=StorageError, turn=Turn.NOT_THERE),
         "NoSuchKey": Meaning(error=StorageError, turn=Turn.NOT_THERE),
         "NoSuchUpload": Meaning(error=StorageError, turn=Turn.UPLOAD_UNKNOWN),
-        # By the code, too: it may come in an answer that began with status 200.
+        # By the code too: it may come in an answer that began with status 200.
         "PreconditionFailed": Meaning(error=StorageError, turn=Turn.CONDITION_FAILED),
         "412": Meaning(error=StorageError, turn=Turn.CONDITION_FAILED),
         "InvalidPart": Meaning(error=StorageError, turn=Turn.PARTS_REFUSED),
         "InvalidPartOrder": Meaning(error=StorageError, turn=Turn.PARTS_REFUSED),
-        # To a completion, that its parts are others; to bytes, that they or what was said of them changed on their way.
+        # For a completion: its parts are not the ones sent; for bytes: they, or their checksum, changed on the way.
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
         "BadDigest": Meaning(error=StorageError, reads=_DAMAGED, turn=Turn.PARTS_REFUSED),
         **dict.fromkeys(
@@ -256,7 +256,7 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
             Meaning(error=StorageError, reads=_DAMAGED),
         ),
         "OperationAborted": Meaning(error=StorageError, reads=f"{_LATER}: another operation is under way there"),
-        # To a PutObject it says "try again"; to a completion, that the parts have to be sent again in a new upload:
+        # For a PutObject it means "try again"; for a completion, that the parts have to be sent again in a new upload:
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         "ConditionalRequestConflict": Meaning(
             error=StorageError,
@@ -310,7 +310,7 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
     },
 }
 
-# No answer, or one that cannot be read, or a code that is in no row: time may mend it.
+# No answer, an unreadable one, or a code that is in no row: time may mend it.
 FAILURES: Final[Mapping[Service, type[RetryableError]]] = {
     Service.S3: StorageError,
     Service.DYNAMODB: TrackerError,
@@ -325,7 +325,7 @@ _IAM_PREFIXES: Final = {
     Service.SECRETS_MANAGER: "secretsmanager",
     Service.SNS: "sns",
 }
-# The operations whose permission has another name: an operator finds the missing line of the policy by it.
+# The operations whose permission has another name, by which an operator finds the missing line of the policy.
 _IAM_ACTIONS: Final = {
     "CreateMultipartUpload": "s3:PutObject",
     "UploadPart": "s3:PutObject",
@@ -340,12 +340,12 @@ _IAM_ACTIONS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call that is being made, and whose answer is being read.
+    """A call that is being made, or whose answer is being read.
 
     Attributes:
-        service: who is asked.
-        operation: what for, as AWS calls it.
-        media_id: which video it is about.
+        service: which service is called.
+        operation: the operation, under AWS's name.
+        media_id: the video concerned.
     """
 
     service: Service
@@ -353,7 +353,7 @@ class Call:
     media_id: str | None
 
     def field(self, answer: Mapping[str, Any], name: str) -> Any:
-        """Return a field that the answer, or a part of it, must have: with no other way to read one, none is forgotten.
+        """Return a field that the answer, or a part of it, must have: there is no other way to read one unchecked.
 
         Raises:
             GoProSyncError: it is missing; the error is the service's own.
@@ -364,7 +364,7 @@ class Call:
         return value
 
     def text(self, answer: Mapping[str, Any], name: str) -> str:
-        """Return a field that must be there and be text: botocore takes what JSON holds as it comes.
+        """Return a field that must be there and be text: botocore does not check the JSON types that it receives.
 
         Raises:
             GoProSyncError: it is missing, or anything else; the error is the service's own.
@@ -375,26 +375,26 @@ class Call:
         return value
 
     def failure(self, message: str, *, is_unreadable: bool = False) -> RetryableError:
-        """Return the service's own error."""
+        """Create the service's own error."""
         return FAILURES[self.service](message, media_id=self.media_id, is_unreadable=is_unreadable)
 
     def unreadable(self, how: str) -> RetryableError:
-        """Return the service's own error about an answer that does not say what became of the call."""
+        """Create the service's own error about an answer that does not show the outcome of the call."""
         return self.failure(f"{self.service} answered {self.operation} {how}", is_unreadable=True)
 
 
 @contextmanager
 def answer_of(service: Service, operation: str, *turns: Turn, media_id: str | None = None) -> Iterator[Call]:
-    """Make one call, and read its answer, within this: what goes wrong is raised as an error of this system.
+    """Make one call, and read its answer, within this context: failures are raised as errors of this system.
 
     Args:
-        service: who is asked.
-        operation: what for, as AWS calls it.
+        service: which service is called.
+        operation: the operation, under AWS's name.
         turns: the turns that the caller reckons with.
-        media_id: which video it is about.
+        media_id: the video concerned.
 
     Yields:
-        What the fields of the answer are read by.
+        The call, through which to read the fields of the answer.
 
     Raises:
         GoProSyncError: as the table says.
@@ -409,12 +409,12 @@ def answer_of(service: Service, operation: str, *turns: Turn, media_id: str | No
         end.meaning = call.failure(f"{service} had not answered {operation} when the function's time was over")
         raise
     except BotoCoreError as error:
-        # No credentials, no connection, or an answer that is none.
+        # No credentials, no connection, or an unreadable answer.
         raise call.failure(f"{service} could not be asked for {operation} ({type(error).__name__})") from error
     except (GoProSyncError, TurnError):
         raise
     except Exception as error:
-        # A page of HTML, half an answer, a number that is none, a list for an object: botocore's readers raise whatever
+        # A page of HTML, half an answer, a word for a number, a list for an object: botocore's parsers raise whatever
         # they stumble over (AttributeError, ValueError, RuntimeError ...), and their own ResponseParserError is no
         # BotoCoreError.
         raise call.unreadable(f"in a way that cannot be read ({type(error).__name__})") from error
@@ -427,14 +427,14 @@ def refusal(
     answer: Mapping[str, Any],
     media_id: str | None = None,
 ) -> GoProSyncError | TurnError:
-    """Return what a refusal means.
+    """Return the error that a refusal stands for.
 
     Args:
-        service: who refused.
-        operation: what, as AWS calls it.
+        service: which service refused.
+        operation: the operation, under AWS's name.
         turns: the turns that the caller reckons with.
-        answer: the refusal, of the form that botocore reads it into.
-        media_id: which video it is about.
+        answer: the refusal, as botocore parses it.
+        media_id: the video concerned.
     """
     code = _code_in(answer)
     told = answer.get("ResponseMetadata", {})
@@ -448,7 +448,7 @@ def refusal(
         "service": service,
         "operation": operation,
         "code": code,
-        # Where the code is the status, it need not be told twice.
+        # Where the code is the status, it need not be repeated.
         "status": f" ({status})" if (status := told.get("HTTPStatusCode")) and str(status) != code else "",
         "action": _IAM_ACTIONS.get(operation, f"{_IAM_PREFIXES[service]}:{operation}"),
         "said": f": {said}" if said else "",
@@ -468,12 +468,12 @@ def refusal(
 
 
 def _denial_by_key(said: str) -> Meaning:
-    """Return what a denial means: what a service is denied by KMS it hands on as a denial of its own, in KMS's words.
+    """Return what a denial means: a service passes on KMS's denial as one of its own, in KMS's words.
 
     So does DynamoDB (``KMS key access denied error: com.amazonaws.services.kms.model...``:
     https://github.com/aws/aws-cdk/issues/18616), Secrets Manager (``Access to KMS is not allowed``:
     https://repost.aws/knowledge-center/secrets-manager-cross-account-key) and S3 (``... not authorized to perform:
-    kms:GenerateDataKey ...``). Where the words are others, it is a denial like any other, which names them.
+    kms:GenerateDataKey ...``). Where the wording differs, it is treated like any other denial, which quotes it.
     """
     if not _KMS.search(said):
         return _DENIAL

@@ -43,7 +43,7 @@ class Answer:
 
     Attributes:
         status: the HTTP status.
-        headers: looked up without regard to case.
+        headers: looked up case-insensitively.
         body: the decoded body.
     """
 
@@ -53,7 +53,7 @@ class Answer:
 
     @property
     def is_web_page(self) -> bool:
-        """Whether this is HTML: the API itself speaks JSON, so it comes from the CDN in front of it."""
+        """Whether this is HTML: the API itself returns JSON, so it comes from the CDN in front of it."""
         return "html" in self.headers.get("content-type", "").lower() or self.body.lstrip().startswith(b"<")
 
 
@@ -63,7 +63,7 @@ def error_for(answer: Answer, *, now: datetime, media_id: str | None = None) -> 
     Args:
         answer: what GoPro answered.
         now: the current time, aware: ``Retry-After`` can be a date.
-        media_id: the media item that was asked for, if it was one.
+        media_id: the media item requested, if it was one.
     """
     status = answer.status
     if status == 200:
@@ -81,22 +81,22 @@ def error_for(answer: Answer, *, now: datetime, media_id: str | None = None) -> 
         return MediaGoneError("GoPro no longer has this item (status 404)", media_id=media_id)
     if status in _TRANSIENT or status >= 500:
         return NetworkError(said, media_id=media_id, retry_after_seconds=pause)
-    # 406, 410 and 415 say that the asked version of the API is gone; a redirect is never followed, because that would
-    # carry the session to another place; anything else is unknown.
+    # 406, 410 and 415 mean that the requested version of the API is gone; a redirect is never followed, because that
+    # would carry the session to another place; anything else is unknown.
     return GoProApiChangedError(said, media_id=media_id)
 
 
 def says_gone(answer: Answer) -> bool:
-    """Whether the answer to a question for one item says that GoPro no longer has it."""
+    """Whether the answer to a request for one item says that GoPro no longer has it."""
     return answer.status in {404, _GONE}
 
 
 def error_of_item(status: int, media_id: str) -> GoProSyncError:
-    """Return the error that a status other than 200 stands for where GoPro answers the same session for other items.
+    """Return the error for a status other than 200, where GoPro answers the same session about other items.
 
     Args:
-        status: the HTTP status, of those that are neither passing nor a 404.
-        media_id: the media item that was asked for.
+        status: the HTTP status, neither a passing one nor a 404.
+        media_id: the media item requested.
     """
     if status == _GONE:
         return MediaGoneError(f"GoPro no longer has this item (status {status})", media_id=media_id)

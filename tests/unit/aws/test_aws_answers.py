@@ -158,7 +158,7 @@ def test_a_403_that_says_nothing_passes_or_is_a_denial_in_the_end(service: Servi
     error = told(service, "Publish", refused(code, status=403))
     assert type(error) is PASSING[service]
     assert isinstance(error, RetryableError)
-    assert "does not say why; if it stays so, the role lacks" in error.message
+    assert "does not say why; if this persists, the role lacks" in error.message
     assert isinstance(error.if_it_persists, AccessDeniedError)
 
 
