@@ -19,8 +19,8 @@ from pathlib import Path
 from bench.contenders.commands import CONTENDERS, OURS, SPECIFICATION_LOOP, UPLOAD_FILEOBJ, Contender
 from bench.measurement import BenchError
 from bench.report import Round, Target, memory_verdict, plot, table, verdicts
+from bench.rounds import play_round
 from bench.servers import open_servers
-from bench.turns import play_round
 from local.simulator import Settings
 
 _LEAST_BYTES = 100_000_000
@@ -130,9 +130,9 @@ def _measure(scenario: Scenario, arguments: argparse.Namespace) -> Results:
     contenders = _present(scenario, arguments.contender)
     results: Results = {contender.name: [] for contender in contenders}
     with open_servers(scenario.source) as servers:
-        for turn in range(arguments.rounds):
+        for number in range(arguments.rounds):
             for contender in contenders:
-                print(f"round {turn + 1} of {arguments.rounds}: {contender.name}", file=sys.stderr, flush=True)
+                print(f"round {number + 1} of {arguments.rounds}: {contender.name}", file=sys.stderr, flush=True)
                 results[contender.name].append(
                     play_round(servers, contender, size_bytes=arguments.size_bytes, workers=arguments.workers)
                 )
@@ -150,7 +150,7 @@ def _present(scenario: Scenario, wanted: Sequence[str] | None) -> list[Contender
 def _write(directory: Path, all_results: Mapping[str, Results]) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     scenarios = {
-        name: {who: [asdict(turn) for turn in rounds] for who, rounds in results.items()}
+        name: {who: [asdict(figures) for figures in rounds] for who, rounds in results.items()}
         for name, results in all_results.items()
     }
     record = {"machine": _machine(), "date": _today(), "scenarios": scenarios}

@@ -129,9 +129,9 @@ def _serving(module: str, options: Sequence[str], directory: Path, cpus: set[int
         os.sched_setaffinity(process.pid, cpus)
         try:
             assert process.stdout is not None
-            said = process.stdout.readline().strip()
-            if not said:
+            first_line = process.stdout.readline().strip()
+            if not first_line:
                 raise BenchError(f"the bench's own {module} did not start")
-            yield said
+            yield first_line
         finally:
             process.terminate()

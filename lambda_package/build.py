@@ -113,8 +113,8 @@ def _install(requirements: Path, architecture: str, target: Path) -> None:
     # Fixed arguments, no shell.
     result = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603  # nosec B603 - as above
     if result.returncode != 0:
-        said = result.stderr.strip()[-_SHOWN_CHARACTERS:]
-        raise PackagingError(f"pip could not install {requirements.name} for {architecture}:\n{said}")
+        pip_error = result.stderr.strip()[-_SHOWN_CHARACTERS:]
+        raise PackagingError(f"pip could not install {requirements.name} for {architecture}:\n{pip_error}")
 
 
 def _prune(dependencies: Path) -> None:

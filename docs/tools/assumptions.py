@@ -31,9 +31,10 @@ def assumptions_page(cases: Iterable[Mapping[str, Any]]) -> str:
         cases: as ``tests/cases/aws.json`` has them.
     """
     rows = [
-        f"| {told['says']} ([source]({told['source']})) | {told['if_wrong']} | {told['check']} | {case['id']} |"
+        f"| {assumption['says']} ([source]({assumption['source']})) | {assumption['if_wrong']} | {assumption['check']} "
+        f"| {case['id']} |"
         for case in cases
-        for told in case.get("assumptions", [])
+        for assumption in case.get("assumptions", [])
     ]
     return _HEAD + "\n".join(rows) + "\n"
 

@@ -50,11 +50,16 @@ def _row(service: Service, codes: list[str], meaning: Meaning) -> str:
     what = f"`{meaning.error.__name__}`"
     if meaning.is_denial_in_the_end:
         what += "; `AccessDeniedError` if it persists"
-    if meaning.turn is not None:
-        what += f"; a turn: {meaning.turn}"
+    if meaning.expected_as is not None:
+        what += f"; expected by some callers: {meaning.expected_as}"
     tries = [*(["botocore"] if meaning.by_botocore else []), *(_WHO[tries] for tries in TRIED_AGAIN[meaning.error])]
     reads = meaning.reads.format(
-        service=service, operation="OPERATION", code="CODE", status="", action="PERMISSION", said=": AWS's own words"
+        service=service,
+        operation="OPERATION",
+        code="CODE",
+        status="",
+        action="PERMISSION",
+        aws_message=": AWS's own words",
     )
     return f"| {names} | {what} | {', '.join(tries) or 'nobody'} | {reads} |"
 

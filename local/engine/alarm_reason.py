@@ -47,10 +47,10 @@ def reason(rule: AlarmRule, values: Mapping[int, float | None], *, after: State)
     newest_first = sorted(deciding.items(), reverse=True)
     listed = ", ".join(f"{value!r} ({_moment(began_at)})" for began_at, value in newest_first[:_MOST_LISTED])
     compared = f"{'' if crossed else 'not '}{_COMPARISONS[rule.comparison]} the threshold ({rule.threshold!r})"
-    told = f"Threshold Crossed: {_counted(len(deciding), 'datapoint')}"
+    reason = f"Threshold Crossed: {_counted(len(deciding), 'datapoint')}"
     if len(deciding) > _MOST_LISTED:
-        return f"{told} were {compared}. The most recent datapoints which crossed the threshold: [{listed}]."
-    return f"{told} [{listed}] {_were(len(deciding))} {compared}."
+        return f"{reason} were {compared}. The most recent datapoints which crossed the threshold: [{listed}]."
+    return f"{reason} [{listed}] {_were(len(deciding))} {compared}."
 
 
 def _counted(number: int, thing: str) -> str:

@@ -44,10 +44,10 @@ class KeyTrouble(Enum):
     INVALID_STATE = ("KMSInvalidStateException", "InvalidState", "is pending deletion.")
     NOT_FOUND = ("NotFoundException", "NotFound", "does not exist.")
 
-    def __init__(self, kms_code: str, name_elsewhere: str, said: str) -> None:
+    def __init__(self, kms_code: str, name_elsewhere: str, message: str) -> None:
         self.kms_code = kms_code
         self.name_elsewhere = name_elsewhere
-        self.said = said
+        self.message = message
 
 
 def apply() -> None:
@@ -106,7 +106,7 @@ def _with_objects_key(stock: Callable[..., Answer]) -> Callable[..., Answer]:
         trouble = trouble_with(used)
         if trouble is None:
             return stock(method, bucket, key, headers, body, query)
-        answer: Answer = s3._error(f"KMS.{trouble.kms_code}", f"{used} {trouble.said}", 400, f"/{bucket}/{key}")
+        answer: Answer = s3._error(f"KMS.{trouble.kms_code}", f"{used} {trouble.message}", 400, f"/{bucket}/{key}")
         return answer
 
     return dispatch
@@ -149,7 +149,7 @@ def _with_tables_key(stock: Callable[..., Answer]) -> Callable[..., Answer]:
                 return _refusal(
                     "AccessDeniedException",
                     f"KMS key access denied error: com.amazonaws.services.kms.model.{trouble.kms_code}: {key} "
-                    f"{trouble.said} (Service: AWSKMS; Status Code: 400; Error Code: {trouble.kms_code})",
+                    f"{trouble.message} (Service: AWSKMS; Status Code: 400; Error Code: {trouble.kms_code})",
                 )
         return stock(data, *more, **named)
 
@@ -158,10 +158,10 @@ def _with_tables_key(stock: Callable[..., Answer]) -> Callable[..., Answer]:
 
 def _telling_inaccessible(stock: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
     def description(name: str, *more: Any, **named: Any) -> dict[str, Any]:
-        told = stock(name, *more, **named)
+        description = stock(name, *more, **named)
         if trouble_with(_key_of_table(name)) is None:
-            return told
-        return {**told, "TableStatus": "INACCESSIBLE_ENCRYPTION_CREDENTIALS"}
+            return description
+        return {**description, "TableStatus": "INACCESSIBLE_ENCRYPTION_CREDENTIALS"}
 
     return description
 
@@ -189,7 +189,7 @@ def _with_secrets_key(stock: Callable[[dict[str, Any]], Answer], direction: str)
         trouble = trouble_with((secret or {}).get("KmsKeyId"))
         if trouble is None:
             return stock(data)
-        return _refusal(f"{direction}Failure", f"{secret['KmsKeyId']} {trouble.said}")
+        return _refusal(f"{direction}Failure", f"{secret['KmsKeyId']} {trouble.message}")
 
     return operation
 
@@ -203,7 +203,7 @@ def _with_topics_key(stock: Callable[[dict[str, Any]], Answer]) -> Callable[[dic
         trouble = trouble_with(key)
         if trouble is None:
             return stock(parameters)
-        answer: Answer = sns._error(f"KMS{trouble.name_elsewhere}", f"{key} {trouble.said}", 400)
+        answer: Answer = sns._error(f"KMS{trouble.name_elsewhere}", f"{key} {trouble.message}", 400)
         return answer
 
     return publish
@@ -230,7 +230,7 @@ def _with_queues_key(stock: Callable[[dict[str, Any], str], Any]) -> Callable[[d
         key = sqs._get_q(data.get("QueueUrl", queue_url))["attributes"].get("KmsMasterKeyId")
         trouble = trouble_with(key)
         if trouble is not None:
-            raise sqs._Err(f"Kms{trouble.name_elsewhere}", f"{key} {trouble.said}")
+            raise sqs._Err(f"Kms{trouble.name_elsewhere}", f"{key} {trouble.message}")
         return stock(data, queue_url)
 
     return action

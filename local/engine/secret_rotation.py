@@ -214,8 +214,8 @@ def _has_value(version: dict[str, Any]) -> bool:
 
 def _version_answer(secret: dict[str, Any], version_id: str) -> Answer:
     stages = secret["Versions"][version_id]["Stages"]
-    told = {"ARN": secret["ARN"], "Name": secret["Name"], "VersionId": version_id, "VersionStages": stages}
-    return 200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(told).encode()
+    answer = {"ARN": secret["ARN"], "Name": secret["Name"], "VersionId": version_id, "VersionStages": stages}
+    return 200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(answer).encode()
 
 
 def _refusal(code: str, message: str) -> Answer:

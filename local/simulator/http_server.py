@@ -114,11 +114,11 @@ class _Handler(LoopbackHandler, BaseHTTPRequestHandler):
                 answer.record.bytes_sent += len(block)
             self.wfile.write(_chunk(block) if "Transfer-Encoding" in answer.headers else block)
             if answer.delivery.bytes_per_second:
-                self._wait_for_turn(len(block) / answer.delivery.bytes_per_second)
+                self._keep_to_pace(len(block) / answer.delivery.bytes_per_second)
         if "Transfer-Encoding" in answer.headers and answer.delivery.cut_after_bytes is None:
             self.wfile.write(_chunk(memoryview(b"")))
 
-    def _wait_for_turn(self, seconds: float) -> None:
+    def _keep_to_pace(self, seconds: float) -> None:
         now = time.monotonic()
         self._free_at = max(self._free_at, now - _MOST_LATE_SECONDS) + seconds
         if self.server.stopping.wait(max(self._free_at - now, 0)):

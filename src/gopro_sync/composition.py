@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from gopro_sync.run.video import Invocation, VideoTransfer
     from gopro_sync.table.listing_record import ListingRecord
     from gopro_sync.table.owner_record import OwnerRecord
-    from gopro_sync.table.renewal_turn import RenewalTurn
+    from gopro_sync.table.renewal_claim import RenewalClaim
     from gopro_sync.table.request_budget import SharedGate
     from gopro_sync.table.session_guard import SessionGuard
     from gopro_sync.table.source_etags import SourceEtagRecord
@@ -112,15 +112,15 @@ def session_guard(owner: str) -> SessionGuard:
     return SessionGuard(_dynamodb_client(), settings().tracker_table_name, owner=owner, clock=now_utc)
 
 
-def renewal_turn(owner: str) -> RenewalTurn:
+def renewal_claim(owner: str) -> RenewalClaim:
     """Return what lets only one of the refused videos have the session renewed.
 
     Args:
         owner: the video of the run.
     """
-    from gopro_sync.table.renewal_turn import RenewalTurn
+    from gopro_sync.table.renewal_claim import RenewalClaim
 
-    return RenewalTurn(_dynamodb_client(), settings().tracker_table_name, owner=owner, clock=now_utc)
+    return RenewalClaim(_dynamodb_client(), settings().tracker_table_name, owner=owner, clock=now_utc)
 
 
 def check_session(session: Session) -> None:

@@ -39,7 +39,7 @@ class Night:
         empties_queue: whether an operator looks through the dead letter queue afterwards.
     """
 
-    told: str
+    description: str
     new_videos: int
     faults: tuple[Fault, ...] = ()
     has_wrong_password: bool = False
@@ -49,22 +49,22 @@ class Night:
 
 # A video goes by the name of its night and its number: d2v1.
 NIGHTS: Final = (
-    Night(told="five videos", new_videos=5),
+    Night(description="five videos", new_videos=5),
     Night(
-        told="of four videos, one has lost a chapter at GoPro, and another its original",
+        description="of four videos, one has lost a chapter at GoPro, and another its original",
         new_videos=4,
         faults=(Fault(FaultName.FEWER_SOURCES, media_id="d2v1"), Fault(FaultName.MISSING_SOURCE, media_id="d2v2")),
     ),
-    Night(told="three videos", new_videos=3),
-    Night(told="the password was changed at GoPro only", new_videos=2, has_wrong_password=True),
-    Night(told="the new password is in: what was left is caught up on", new_videos=4),
+    Night(description="three videos", new_videos=3),
+    Night(description="the password was changed at GoPro only", new_videos=2, has_wrong_password=True),
+    Night(description="the new password is in: what was left is caught up on", new_videos=4),
     Night(
-        told="of six videos, GoPro offers no original of four",
+        description="of six videos, GoPro offers no original of four",
         new_videos=6,
         faults=tuple(Fault(FaultName.MISSING_SOURCE, media_id=f"d6v{number}") for number in range(1, 5)),
     ),
     Night(
-        told="GoPro is well again, and the failed ones are tried",
+        description="GoPro is well again, and the failed ones are tried",
         new_videos=2,
         run_input={"redrive": True},
         empties_queue=True,
@@ -89,7 +89,7 @@ def live_through(cloud: Cloud, nights: Sequence[Night], *, report: Callable[[str
         began_at = time.time()
         with _password(cloud, is_wrong=night.has_wrong_password):
             execution = run(cloud, night.run_input or {})
-        report(f"Night {number}: {night.told}: {execution.status}")
+        report(f"Night {number}: {night.description}: {execution.status}")
         if night.empties_queue:
             cloud.client("sqs").purge_queue(QueueUrl=cloud.outputs["DeadLetterQueueUrl"])
         own = _readings_since(cloud, began_at)

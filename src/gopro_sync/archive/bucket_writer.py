@@ -25,7 +25,7 @@ from urllib3.exceptions import HTTPError
 from gopro_sync.archive.integrity import Crc64Nvme, StreamHasher
 from gopro_sync.archive.net.pools import BLOCK_BYTES, open_pool
 from gopro_sync.archive.trailed_body import CHECKSUM_HEADER, TrailedBody
-from gopro_sync.aws.answers import Call, Service, Turn, TurnError, answer_of
+from gopro_sync.aws.answers import Call, ExpectedRefusal, ExpectedRefusalError, Service, answer_of
 from gopro_sync.aws.signed_put import sign_put
 from gopro_sync.errors import AccessDeniedError, RequestRefusedError, StorageError
 
@@ -173,7 +173,7 @@ class BucketWriter:
             headers={},
             body=TrailedBody(blocks, size_bytes=size_bytes, checksum=checksum),
         )
-        _check("UploadPart", answer, Turn.UPLOAD_UNKNOWN)
+        _check("UploadPart", answer, ExpectedRefusal.UPLOAD_UNKNOWN)
         with _answer_of("UploadPart") as call:
             return HeldPart(
                 etag=call.field(answer.headers, "ETag"),
@@ -188,7 +188,7 @@ class BucketWriter:
             UploadVanishedError: S3 does not know the upload.
         """
         held = dict[int, HeldPart]()
-        with _answer_of("ListParts", Turn.UPLOAD_UNKNOWN) as call:
+        with _answer_of("ListParts", ExpectedRefusal.UPLOAD_UNKNOWN) as call:
             pages = self._s3.get_paginator("list_parts").paginate(Bucket=self.bucket, Key=key, UploadId=upload_id)
             for page in pages:
                 # A page without parts is genuine only if it names the upload it is about: otherwise every byte of an
@@ -240,7 +240,7 @@ class BucketWriter:
         completed: list[CompletedPartTypeDef] = [
             {"PartNumber": part.number, "ETag": part.etag, "ChecksumCRC64NVME": str(part.crc64nvme)} for part in parts
         ]
-        with _answer_of("CompleteMultipartUpload", *_TURNS) as call:
+        with _answer_of("CompleteMultipartUpload", *_ERRORS) as call:
             answer = self._s3.complete_multipart_upload(
                 Bucket=self.bucket,
                 Key=key,
@@ -259,7 +259,7 @@ class BucketWriter:
     def abort_upload(self, *, key: str, upload_id: str) -> None:
         """Abort an upload and drop the parts that S3 holds of it; do nothing if it does not exist."""
         try:
-            with _answer_of("AbortMultipartUpload", Turn.UPLOAD_UNKNOWN):
+            with _answer_of("AbortMultipartUpload", ExpectedRefusal.UPLOAD_UNKNOWN):
                 self._s3.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id)
         except UploadVanishedError:
             return
@@ -294,14 +294,14 @@ class BucketWriter:
         }
         body = TrailedBody(blocks, size_bytes=size_bytes, checksum=checksum)
         answer = self._put("PutObject", description.key, query={}, headers=headers, body=body)
-        _check("PutObject", answer, Turn.CONDITION_FAILED, Turn.NOT_THERE)
+        _check("PutObject", answer, ExpectedRefusal.CONDITION_FAILED, ExpectedRefusal.NOT_THERE)
         with _answer_of("PutObject") as call:
             return WrittenObject(etag=call.text(answer.headers, "ETag"), crc64nvme=answer.headers.get(CHECKSUM_HEADER))
 
     def describe_object(self, key: str) -> StoredObject | None:
         """Return size, checksum and metadata of an object; None if there is none."""
         try:
-            with answer_of(Service.S3, "HeadObject", Turn.NOT_THERE) as call:
+            with answer_of(Service.S3, "HeadObject", ExpectedRefusal.NOT_THERE) as call:
                 answer = self._s3.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
                 return StoredObject(
                     size_bytes=call.field(answer, "ContentLength"),
@@ -309,7 +309,7 @@ class BucketWriter:
                     crc64nvme=_checksum_of_whole(answer),
                     metadata=answer.get("Metadata", {}),
                 )
-        except TurnError:
+        except ExpectedRefusalError:
             return None
 
     def checksum_of_piece(self, *, key: str, etag: str, offset: int, size_bytes: int) -> Crc64Nvme | None:
@@ -329,13 +329,15 @@ class BucketWriter:
         """
         hasher = StreamHasher()
         try:
-            with answer_of(Service.S3, "GetObject", Turn.NOT_THERE, Turn.CONDITION_FAILED) as call:
+            with answer_of(
+                Service.S3, "GetObject", ExpectedRefusal.NOT_THERE, ExpectedRefusal.CONDITION_FAILED
+            ) as call:
                 answer = self._s3.get_object(
                     Bucket=self.bucket, Key=key, IfMatch=etag, Range=f"bytes={offset}-{offset + size_bytes - 1}"
                 )
                 for block in call.field(answer, "Body").iter_chunks(BLOCK_BYTES):
                     hasher.update(block)
-        except (TurnError, AccessDeniedError, RequestRefusedError):
+        except (ExpectedRefusalError, AccessDeniedError, RequestRefusedError):
             return None
         if hasher.crc64nvme.size_bytes != size_bytes:
             raise StorageError("S3 answered GetObject with another number of bytes than asked")
@@ -384,25 +386,25 @@ def _condition(replaces: str | None) -> _Condition:
     return {"IfNoneMatch": "*"} if replaces is None else {"IfMatch": replaces}
 
 
-_TURNS: Final = {
-    Turn.UPLOAD_UNKNOWN: UploadVanishedError,
-    Turn.UPLOAD_CONFLICTS: UploadConflictError,
-    Turn.CONDITION_FAILED: ObjectExistsError,
-    Turn.NOT_THERE: ObjectExistsError,  # the one that was to be replaced has gone
-    Turn.PARTS_REFUSED: PartsRefusedError,
+_ERRORS: Final = {
+    ExpectedRefusal.UPLOAD_UNKNOWN: UploadVanishedError,
+    ExpectedRefusal.UPLOAD_CONFLICTS: UploadConflictError,
+    ExpectedRefusal.CONDITION_FAILED: ObjectExistsError,
+    ExpectedRefusal.NOT_THERE: ObjectExistsError,  # the one that was to be replaced has gone
+    ExpectedRefusal.PARTS_REFUSED: PartsRefusedError,
 }
 
 
 @contextmanager
-def _answer_of(operation: str, *turns: Turn) -> Iterator[Call]:
+def _answer_of(operation: str, *expected: ExpectedRefusal) -> Iterator[Call]:
     try:
-        with answer_of(Service.S3, operation, *turns) as call:
+        with answer_of(Service.S3, operation, *expected) as call:
             yield call
-    except TurnError as refused:
-        raise _TURNS[refused.turn](f"{operation}: {refused.code}") from refused
+    except ExpectedRefusalError as refused:
+        raise _ERRORS[refused.kind](f"{operation}: {refused.code}") from refused
 
 
-def _check(operation: str, answer: urllib3.BaseHTTPResponse, *turns: Turn) -> None:
+def _check(operation: str, answer: urllib3.BaseHTTPResponse, *expected: ExpectedRefusal) -> None:
     """Raise the error that an answer stands for, where botocore did not read it."""
     if answer.status == 200 and b"<Error>" not in answer.data:
         return
@@ -414,5 +416,5 @@ def _check(operation: str, answer: urllib3.BaseHTTPResponse, *turns: Turn) -> No
             "HTTPHeaders": {name.lower(): value for name, value in answer.headers.items()},
         },
     }
-    with _answer_of(operation, *turns):
+    with _answer_of(operation, *expected):
         raise ClientError(read, operation)

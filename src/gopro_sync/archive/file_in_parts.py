@@ -83,7 +83,7 @@ class _FileInParts:
         self._origin = origin
         self._upload = upload
         self._md5_block_bytes = _block_bytes_of(upload, origin.claim)
-        if self._md5_block_bytes != _told_block_bytes(upload):
+        if self._md5_block_bytes != _recorded_block_bytes(upload):
             listed = _without_digests(listed)
         proved = upload.proved
         self._parts = {n: part for n, part in listed.items() if proved.get(n) == str(part.uploaded.crc64nvme)}
@@ -266,11 +266,11 @@ class _FileInParts:
 def _block_bytes_of(upload: OpenUpload, claim: EtagClaim | None) -> int | None:
     """Return the size of the blocks to hash: that of the earlier calls, if the source could have it."""
     fitting = claim.within(upload.part_size_bytes) if claim is not None else ()
-    told = _told_block_bytes(upload)
-    return told if told in fitting else next(iter(fitting), None)
+    recorded = _recorded_block_bytes(upload)
+    return recorded if recorded in fitting else next(iter(fitting), None)
 
 
-def _told_block_bytes(upload: OpenUpload) -> int | None:
+def _recorded_block_bytes(upload: OpenUpload) -> int | None:
     return upload.block_md5s.block_bytes if upload.block_md5s is not None else None
 
 

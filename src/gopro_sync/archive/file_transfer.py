@@ -111,14 +111,14 @@ class _FreshStarts:
 
     def __init__(self, media_id: str) -> None:
         self._media_id = media_id
-        self._forgiven = set[type[Exception]]()
+        self._used = set[type[Exception]]()
 
     def after(
         self,
         stop: SourceChangedError | IntegrityError | UploadVanishedError | UploadConflictError | ObjectExistsError,
     ) -> None:
-        if type(stop) not in self._forgiven:
-            self._forgiven.add(type(stop))
+        if type(stop) not in self._used:
+            self._used.add(type(stop))
             tell_retry("copy the file from the start", attempt=2, error_type=type(stop).__name__)
         elif isinstance(stop, SourceChangedError | IntegrityError):
             raise stop

@@ -157,7 +157,7 @@ def recognised_object(
     expected = recorded_crc64nvme if progress.whole is None else str(progress.whole)
     if stored is None or stored.crc64nvme is None or stored.crc64nvme != expected:
         return None
-    if stored.size_bytes != origin.file.size_bytes or not _is_said_to_be(means.file, stored.metadata):
+    if stored.size_bytes != origin.file.size_bytes or not _claims_to_be(means.file, stored.metadata):
         return None
     return _archived(
         means,
@@ -196,7 +196,7 @@ def _identity(file: FileToArchive) -> dict[str, str]:
     return identity if file.lens is None else identity | {_LENS: _ascii(file.lens)}
 
 
-def _is_said_to_be(file: FileToArchive, metadata: Mapping[str, str]) -> bool:
+def _claims_to_be(file: FileToArchive, metadata: Mapping[str, str]) -> bool:
     identity = _identity(file)
     if _LENS not in metadata:  # an earlier version did not write it
         identity.pop(_LENS, None)

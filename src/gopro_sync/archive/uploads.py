@@ -37,7 +37,7 @@ def create_upload(means: Means, progress: Progress, origin: Origin) -> OpenUploa
     Raises:
         Exception: the caller could not record it; then the upload is aborted.
     """
-    _abort_forgotten_uploads(means, progress.key)
+    _abort_unrecorded_uploads(means, progress.key)
     plan = plan_new_upload(origin, means.rules)
     description = describe(means.file, origin, key=progress.key)
     upload_id = _open(means, description)
@@ -103,11 +103,11 @@ def _open(means: Means, description: ObjectDescription) -> str:
     upload_id = means.retries.call("open an upload", ask)
     if asked > 1:
         # If only the answer was lost, S3 has opened one more.
-        _abort_forgotten_uploads(means, description.key, but=upload_id)
+        _abort_unrecorded_uploads(means, description.key, but=upload_id)
     return upload_id
 
 
-def _abort_forgotten_uploads(means: Means, key: str, *, but: str | None = None) -> None:
+def _abort_unrecorded_uploads(means: Means, key: str, *, but: str | None = None) -> None:
     """Abort uploads without any part, left by a call that died or lost S3's answer before it could record them."""
     # A lifecycle rule removes what is left, and a store that cannot list uploads can still hold videos.
     with suppress(StorageError, RequestRefusedError, UploadVanishedError):

@@ -57,7 +57,7 @@ class Tries(StrEnum):
 
 
 @unique
-class Turn(StrEnum):
+class ExpectedRefusal(StrEnum):
     """A refusal that some callers expect: to them it is an outcome, to all others the row's error."""
 
     CONDITION_FAILED = "the condition of the write does not hold"
@@ -83,27 +83,30 @@ TRIED_AGAIN: Final[Mapping[type[GoProSyncError], tuple[Tries, ...]]] = {
 
 _LATER: Final = "{service} answered {operation} with {code}{status}"
 _BUSY: Final = f"{_LATER}: it asks for fewer requests"
-_DENIED: Final = "AccessDenied: {service} refused {operation}, which needs {action} ({code}{said})"
+_DENIED: Final = "AccessDenied: {service} refused {operation}, which needs {action} ({code}{aws_message})"
 # What to do comes before the code: a notice about many videos shows only the first hundred characters.
 _NO_KEY: Final = (
-    "{service} cannot use the stack's key: enable it in KMS, or cancel its deletion ({code} on {operation}{said})"
+    "{service} cannot use the stack's key: enable it in KMS, or cancel its deletion "
+    "({code} on {operation}{aws_message})"
 )
 _KEY_DENIED: Final = (
     "AccessDenied: {service} was refused the stack's key: see in KMS whether it is enabled and who may use it "
-    "({code} on {operation}{said})"
+    "({code} on {operation}{aws_message})"
 )
 _UNEXPLAINED: Final = (
     f"{_LATER} and does not say why; if this persists, the role lacks {{action}}, or a policy of the bucket or the key "
     "denies it"
 )
-_REFUSED: Final = "{service} does not take {operation} as it was asked for ({code}{said}), and time does not mend it"
+_REFUSED: Final = (
+    "{service} does not accept {operation} as it was requested ({code}{aws_message}), and time does not mend it"
+)
 _NOT_KNOWN: Final = (
-    "{service} does not accept the credentials that the function was given for {operation} ({code}{said}): the role or "
-    "the account was changed or closed"
+    "{service} does not accept the function's credentials for {operation} ({code}{aws_message}): the role or the "
+    "account was changed or closed"
 )
 _DAMAGED: Final = f"{_LATER}: what arrived there is not what was sent"
 _ELSEWHERE: Final = "The bucket is in another region than the stack ({code} on {operation})"
-_NOT_VALID: Final = "{service} does not take what {operation} was given ({code}{said})"
+_NOT_VALID: Final = "{service} does not take what {operation} was given ({code}{aws_message})"
 _NOT_USABLE: Final = "The secret cannot be used ({code} on {operation}): it is missing, deleted or empty"
 
 
@@ -114,31 +117,31 @@ class Meaning:
     Attributes:
         error: what to raise.
         reads: the message; ``service``, ``operation``, ``code``, ``status`` (in brackets), ``action`` (the permission)
-            and ``said`` (AWS's own words, after a colon) are filled in.
+            and ``aws_message`` (AWS's own words, after a colon) are filled in.
         by_botocore: whether botocore retries at once, before anybody else.
-        turn: what it is to a caller that reckons with it.
+        expected_as: what it is to a caller that expects it.
         is_denial_in_the_end: whether it counts as a denial if it persists, which only whoever retries can know.
     """
 
     error: type[GoProSyncError]
     reads: str = _LATER
     by_botocore: bool = False
-    turn: Turn | None = None
+    expected_as: ExpectedRefusal | None = None
     is_denial_in_the_end: bool = False
 
 
-class TurnError(Exception):
-    """A caller met the turn that it reckons with; none leaves the module of that caller.
+class ExpectedRefusalError(Exception):
+    """A caller met a refusal that it expects; none leaves the module of that caller.
 
     Attributes:
-        turn: which.
+        kind: which one.
         code: AWS's code.
         answer: the refusal, as botocore parses it.
     """
 
-    def __init__(self, turn: Turn, code: str, answer: Mapping[str, Any]) -> None:
-        super().__init__(f"{turn} ({code})")
-        self.turn = turn
+    def __init__(self, kind: ExpectedRefusal, code: str, answer: Mapping[str, Any]) -> None:
+        super().__init__(f"{kind} ({code})")
+        self.kind = kind
         self.code = code
         self.answer = answer
 
@@ -237,17 +240,17 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
             ),
             _REFUSAL,
         ),
-        "404": Meaning(error=StorageError, turn=Turn.NOT_THERE),
-        "NoSuchKey": Meaning(error=StorageError, turn=Turn.NOT_THERE),
-        "NoSuchUpload": Meaning(error=StorageError, turn=Turn.UPLOAD_UNKNOWN),
+        "404": Meaning(error=StorageError, expected_as=ExpectedRefusal.NOT_THERE),
+        "NoSuchKey": Meaning(error=StorageError, expected_as=ExpectedRefusal.NOT_THERE),
+        "NoSuchUpload": Meaning(error=StorageError, expected_as=ExpectedRefusal.UPLOAD_UNKNOWN),
         # By the code too: it may come in an answer that began with status 200.
-        "PreconditionFailed": Meaning(error=StorageError, turn=Turn.CONDITION_FAILED),
-        "412": Meaning(error=StorageError, turn=Turn.CONDITION_FAILED),
-        "InvalidPart": Meaning(error=StorageError, turn=Turn.PARTS_REFUSED),
-        "InvalidPartOrder": Meaning(error=StorageError, turn=Turn.PARTS_REFUSED),
+        "PreconditionFailed": Meaning(error=StorageError, expected_as=ExpectedRefusal.CONDITION_FAILED),
+        "412": Meaning(error=StorageError, expected_as=ExpectedRefusal.CONDITION_FAILED),
+        "InvalidPart": Meaning(error=StorageError, expected_as=ExpectedRefusal.PARTS_REFUSED),
+        "InvalidPartOrder": Meaning(error=StorageError, expected_as=ExpectedRefusal.PARTS_REFUSED),
         # For a completion: its parts are not the ones sent; for bytes: they, or their checksum, changed on the way.
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
-        "BadDigest": Meaning(error=StorageError, reads=_DAMAGED, turn=Turn.PARTS_REFUSED),
+        "BadDigest": Meaning(error=StorageError, reads=_DAMAGED, expected_as=ExpectedRefusal.PARTS_REFUSED),
         **dict.fromkeys(
             (
                 *("XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch", "IncompleteBody"),
@@ -261,7 +264,7 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
         "ConditionalRequestConflict": Meaning(
             error=StorageError,
             reads=f"{_LATER}: another write to the key is under way",
-            turn=Turn.UPLOAD_CONFLICTS,
+            expected_as=ExpectedRefusal.UPLOAD_CONFLICTS,
         ),
     },
     Service.DYNAMODB: {
@@ -272,11 +275,11 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
         "ResourceNotFoundException": Meaning(
             error=ConfigurationError, reads="The tracker table does not exist ({code} on {operation})"
         ),
-        "ConditionalCheckFailedException": Meaning(error=TrackerError, turn=Turn.CONDITION_FAILED),
-        "TransactionCanceledException": Meaning(error=TrackerError, turn=Turn.CANCELLED),
+        "ConditionalCheckFailedException": Meaning(error=TrackerError, expected_as=ExpectedRefusal.CONDITION_FAILED),
+        "TransactionCanceledException": Meaning(error=TrackerError, expected_as=ExpectedRefusal.CANCELLED),
         **dict.fromkeys(
             ("ValidationException", "SerializationException", "ItemCollectionSizeLimitExceededException"),
-            Meaning(error=RequestRefusedError, reads=_NOT_VALID, turn=Turn.NOT_VALID),
+            Meaning(error=RequestRefusedError, reads=_NOT_VALID, expected_as=ExpectedRefusal.NOT_VALID),
         ),
         "TransactionConflictException": Meaning(error=TrackerError),
         "ReplicatedWriteConflictException": Meaning(error=TrackerError),
@@ -290,9 +293,11 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
         # "Check that the key is available, enabled, and not in an invalid state": the model's own words on the second.
         "DecryptionFailure": _KEY_UNUSABLE,
         "EncryptionFailure": _KEY_UNUSABLE,
-        "ResourceNotFoundException": Meaning(error=ConfigurationError, reads=_NOT_USABLE, turn=Turn.NOT_THERE),
+        "ResourceNotFoundException": Meaning(
+            error=ConfigurationError, reads=_NOT_USABLE, expected_as=ExpectedRefusal.NOT_THERE
+        ),
         "InvalidRequestException": Meaning(error=ConfigurationError, reads=_NOT_USABLE),
-        "ResourceExistsException": Meaning(error=SecretStoreError, turn=Turn.VALUE_EXISTS),
+        "ResourceExistsException": Meaning(error=SecretStoreError, expected_as=ExpectedRefusal.VALUE_EXISTS),
         "InvalidParameterException": Meaning(error=ConfigurationError, reads=_NOT_USABLE),
         "ValidationException": _REFUSAL,
         "InternalServiceError": Meaning(error=SecretStoreError, by_botocore=True),
@@ -384,13 +389,15 @@ class Call:
 
 
 @contextmanager
-def answer_of(service: Service, operation: str, *turns: Turn, media_id: str | None = None) -> Iterator[Call]:
+def answer_of(
+    service: Service, operation: str, *expected: ExpectedRefusal, media_id: str | None = None
+) -> Iterator[Call]:
     """Make one call, and read its answer, within this context: failures are raised as errors of this system.
 
     Args:
         service: which service is called.
         operation: the operation, under AWS's name.
-        turns: the turns that the caller reckons with.
+        expected: the refusals that the caller expects.
         media_id: the video concerned.
 
     Yields:
@@ -398,20 +405,20 @@ def answer_of(service: Service, operation: str, *turns: Turn, media_id: str | No
 
     Raises:
         GoProSyncError: as the table says.
-        TurnError: one of ``turns``.
+        ExpectedRefusalError: one of those expected.
     """
     call = Call(service=service, operation=operation, media_id=media_id)
     try:
         yield call
     except ClientError as error:
-        raise refusal(service, operation, *turns, answer=error.response, media_id=media_id) from error
+        raise refusal(service, operation, *expected, answer=error.response, media_id=media_id) from error
     except TimeIsUp as end:
         end.meaning = call.failure(f"{service} had not answered {operation} when the function's time was over")
         raise
     except BotoCoreError as error:
         # No credentials, no connection, or an unreadable answer.
         raise call.failure(f"{service} could not be asked for {operation} ({type(error).__name__})") from error
-    except (GoProSyncError, TurnError):
+    except (GoProSyncError, ExpectedRefusalError):
         raise
     except Exception as error:
         # A page of HTML, half an answer, a word for a number, a list for an object: botocore's parsers raise whatever
@@ -423,41 +430,41 @@ def answer_of(service: Service, operation: str, *turns: Turn, media_id: str | No
 def refusal(
     service: Service,
     operation: str,
-    *turns: Turn,
+    *expected: ExpectedRefusal,
     answer: Mapping[str, Any],
     media_id: str | None = None,
-) -> GoProSyncError | TurnError:
+) -> GoProSyncError | ExpectedRefusalError:
     """Return the error that a refusal stands for.
 
     Args:
         service: which service refused.
         operation: the operation, under AWS's name.
-        turns: the turns that the caller reckons with.
+        expected: the refusals that the caller expects.
         answer: the refusal, as botocore parses it.
         media_id: the video concerned.
     """
     code = _code_in(answer)
-    told = answer.get("ResponseMetadata", {})
+    metadata = answer.get("ResponseMetadata", {})
     meaning = MEANINGS[service].get(code, OTHERWISE[service])
-    if meaning.turn is not None and meaning.turn in turns:
-        return TurnError(meaning.turn, code, answer)
-    said = answer.get("Error", {}).get("Message")
-    if meaning is _DENIAL and said:
-        meaning = _denial_by_key(said)
+    if meaning.expected_as is not None and meaning.expected_as in expected:
+        return ExpectedRefusalError(meaning.expected_as, code, answer)
+    aws_message = answer.get("Error", {}).get("Message")
+    if meaning is _DENIAL and aws_message:
+        meaning = _denial_by_key(aws_message)
     fields = {
         "service": service,
         "operation": operation,
         "code": code,
         # Where the code is the status, it need not be repeated.
-        "status": f" ({status})" if (status := told.get("HTTPStatusCode")) and str(status) != code else "",
+        "status": f" ({status})" if (status := metadata.get("HTTPStatusCode")) and str(status) != code else "",
         "action": _IAM_ACTIONS.get(operation, f"{_IAM_PREFIXES[service]}:{operation}"),
-        "said": f": {said}" if said else "",
+        "aws_message": f": {aws_message}" if aws_message else "",
     }
     message = meaning.reads.format(**fields)
     is_object = service is Service.S3
     if issubclass(meaning.error, RefusalError):
         return meaning.error(message, media_id=media_id, may_concern_one_object=is_object)
-    asked = retry_after_seconds(told.get("HTTPHeaders", {}).get("retry-after"), now_utc())
+    asked = retry_after_seconds(metadata.get("HTTPHeaders", {}).get("retry-after"), now_utc())
     denial = AccessDeniedError(_DENIED.format(**fields), media_id=media_id, may_concern_one_object=is_object)
     return FAILURES[service](
         message,
@@ -467,7 +474,7 @@ def refusal(
     )
 
 
-def _denial_by_key(said: str) -> Meaning:
+def _denial_by_key(aws_message: str) -> Meaning:
     """Return what a denial means: a service passes on KMS's denial as one of its own, in KMS's words.
 
     So does DynamoDB (``KMS key access denied error: com.amazonaws.services.kms.model...``:
@@ -475,9 +482,9 @@ def _denial_by_key(said: str) -> Meaning:
     https://repost.aws/knowledge-center/secrets-manager-cross-account-key) and S3 (``... not authorized to perform:
     kms:GenerateDataKey ...``). Where the wording differs, it is treated like any other denial, which quotes it.
     """
-    if not _KMS.search(said):
+    if not _KMS.search(aws_message):
         return _DENIAL
-    return _KEY_UNUSABLE if _KEY_STATE.search(said) else _KEY_DENIAL
+    return _KEY_UNUSABLE if _KEY_STATE.search(aws_message) else _KEY_DENIAL
 
 
 def code_of(error: ClientError) -> str:

@@ -473,20 +473,20 @@ def _storage_quantities(usage: MonthlyUsage, stack: Deployment) -> Quantities:
     def gb_months(first_age: int, end_age: int) -> float:
         return gb_per_day * sum(_days_at_age(age, usage.month) for age in range(first_age, end_age)) / DAYS_PER_MONTH
 
-    def gb_that_turn(age: int) -> float:
+    def gb_that_reach(age: int) -> float:
         return gb_per_day * _days_at_age(age, usage.month)
 
     quantities = {
         Charge.S3_STANDARD: gb_months(0, end_of_standard),
         Charge.S3_DEEP_ARCHIVE: gb_months(deep, usage.month * DAYS_PER_MONTH),
-        Charge.S3_TO_DEEP_ARCHIVE: gb_that_turn(deep) * objects_per_gb,
+        Charge.S3_TO_DEEP_ARCHIVE: gb_that_reach(deep) * objects_per_gb,
     }
     if hop:
         days_short = max(0, _INSTANT_RETRIEVAL_LEAST_DAYS - (deep - hop))
         quantities |= {
             Charge.S3_INSTANT_RETRIEVAL: gb_months(hop, deep),
-            Charge.S3_INSTANT_RETRIEVAL_EARLY: gb_that_turn(deep) * days_short / DAYS_PER_MONTH,
-            Charge.S3_TO_INSTANT_RETRIEVAL: gb_that_turn(hop) * objects_per_gb,
+            Charge.S3_INSTANT_RETRIEVAL_EARLY: gb_that_reach(deep) * days_short / DAYS_PER_MONTH,
+            Charge.S3_TO_INSTANT_RETRIEVAL: gb_that_reach(hop) * objects_per_gb,
         }
     return quantities
 

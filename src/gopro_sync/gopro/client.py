@@ -163,8 +163,8 @@ class GoProClient:
             # A refusal that comes and goes needs a new session, unless the listing can do without the page.
             if asked == FIRST_REQUEST or not self.is_answering():
                 raise
-            told = f"GoPro refuses page {asked.number} of {asked.per_page} rows, and accepts the session"
-            raise GoProApiChangedError(told) from refusal
+            message = f"GoPro refuses page {asked.number} of {asked.per_page} rows, and accepts the session"
+            raise GoProApiChangedError(message) from refusal
 
     def _search(self, asked: PageRequest) -> Page:
         return parse_page(self._get_json(_SEARCH_PATH, _search_params(asked)), asked.number, asked_size=asked.per_page)

@@ -68,22 +68,22 @@ def error_for(answer: Answer, *, now: datetime, media_id: str | None = None) -> 
     status = answer.status
     if status == 200:
         return None
-    said = f"GoPro answered with status {status}"
+    answered = f"GoPro answered with status {status}"
     asked = retry_after_seconds(answer.headers.get("retry-after"), now)
     pause = None if asked is None else min(asked, _LONGEST_PAUSE_SECONDS)
     is_block_page = status == 403 and answer.is_web_page
     if status in _THROTTLED or is_block_page:
-        cause = f"{said} and a block page" if is_block_page else said
+        cause = f"{answered} and a block page" if is_block_page else answered
         return ThrottledError(cause, media_id=media_id, retry_after_seconds=pause)
     if status in _REFUSED_SESSION:
         return SessionRefusedError(f"GoPro does not accept the session (status {status})", media_id=media_id)
     if status == 404 and media_id is not None:
         return MediaGoneError("GoPro no longer has this item (status 404)", media_id=media_id)
     if status in _TRANSIENT or status >= 500:
-        return NetworkError(said, media_id=media_id, retry_after_seconds=pause)
+        return NetworkError(answered, media_id=media_id, retry_after_seconds=pause)
     # 406, 410 and 415 mean that the requested version of the API is gone; a redirect is never followed, because that
     # would carry the session to another place; anything else is unknown.
-    return GoProApiChangedError(said, media_id=media_id)
+    return GoProApiChangedError(answered, media_id=media_id)
 
 
 def says_gone(answer: Answer) -> bool:

@@ -29,7 +29,7 @@ type Handler = Callable[[JsonObject, LambdaContext], dict[str, Any]]
 
 STATUS_OK: Final = 200
 STATUS_ACCEPTED: Final = 202  # asked for, and not done yet
-_LONGEST_TOLD_TEXT: Final = 2000
+_LONGEST_LOGGED_TEXT: Final = 2000
 _PACKAGE: Final = __name__.partition(".")[0]
 
 
@@ -57,7 +57,7 @@ def entry_point(failure_event: EventType, *, prepare: Callable[[], object]) -> C
             except BaseException as error:  # noqa: BLE001 - whatever it is, even SystemExit, it leaves by a name of ours
                 failure, unexpected = _named(error, event), error
             # Told and raised out here, where Python notes no exception that was being handled.
-            _tell(failure, failure_event, because=unexpected)
+            _log_failure(failure, failure_event, because=unexpected)
             failure.__cause__ = failure.__context__ = None
             raise failure
 
@@ -93,7 +93,7 @@ def _place_of(error: BaseException) -> str:
     return f"{last.filename.rpartition(os.sep)[2]}:{last.lineno}"
 
 
-def _tell(failure: GoProSyncError, failure_event: EventType, *, because: BaseException | None) -> None:
+def _log_failure(failure: GoProSyncError, failure_event: EventType, *, because: BaseException | None) -> None:
     if failure.media_id is not None:  # where it is None, what the invocation has told so far holds
         logger.append_keys(media_id=failure.media_id)
     unexpected = {} if because is None else {"unexpected": type(because).__name__, "unexpected_text": _text_of(because)}
@@ -114,7 +114,7 @@ def _text_of(error: BaseException) -> str:
     except BaseException as unreadable:  # noqa: BLE001 - an exception of a library may fail to say what it is
         return f"its text cannot be read ({type(unreadable).__name__})"
     # Before it is cut off: half a secret would not be recognised any more.
-    return redact(text)[:_LONGEST_TOLD_TEXT]
+    return redact(text)[:_LONGEST_LOGGED_TEXT]
 
 
 def _end_start(prepare: Callable[[], object]) -> None:

@@ -40,11 +40,11 @@ def wait_for_renewal(
         GoProSyncError: what the secret and the table raise.
     """
     if deadline is not None and deadline - now_utc() < _SHORTEST_WAIT:
-        return _told(VideoResult(event=EventType.VIDEO_DOWNLOAD_DEFERRED, reason=RUN_IS_OVER))
+        return _logged(VideoResult(event=EventType.VIDEO_DOWNLOAD_DEFERRED, reason=RUN_IS_OVER))
     stored = composition.credential_store().load()
     if _is_new(stored.credentials, used):
         return _waiting("the session has been renewed meanwhile", 1)
-    if composition.renewal_turn(owner).take(stored.version_id, in_vain=in_vain):
+    if composition.renewal_claim(owner).take(stored.version_id, in_vain=in_vain):
         raise refused
     return _waiting("another video has the session renewed", random.randint(*_WAIT_SECONDS))  # noqa: S311  # nosec B311 - no secret
 
@@ -60,9 +60,9 @@ def _is_new(stored: Credentials, used: Session | None) -> bool:
 
 
 def _waiting(reason: str, seconds: int) -> VideoResult:
-    return _told(VideoResult(event=EventType.VIDEO_DOWNLOAD_WAITING, reason=reason, wait_seconds=seconds))
+    return _logged(VideoResult(event=EventType.VIDEO_DOWNLOAD_WAITING, reason=reason, wait_seconds=seconds))
 
 
-def _told(result: VideoResult) -> VideoResult:
+def _logged(result: VideoResult) -> VideoResult:
     logger.info(result.event.replace("_", " "), extra={"event_type": result.event, "reason": result.reason})
     return result

@@ -95,8 +95,8 @@ def _leave_no_label(step: RotationStep, store: CredentialStore, version_id: str)
         _warn("The rotation failed and is over: the next one begins anew, with a version of its own", step)
 
 
-def _warn(message: str, step: RotationStep, **told: str) -> None:
-    logger.warning(message, extra={"event_type": EventType.SECRET_ROTATION_STEP, "step": step, **told})
+def _warn(message: str, step: RotationStep, **fields: str) -> None:
+    logger.warning(message, extra={"event_type": EventType.SECRET_ROTATION_STEP, "step": step, **fields})
 
 
 def _take(step: RotationStep, store: CredentialStore, version_id: str, context: LambdaContext) -> None:

@@ -71,15 +71,15 @@ class Chapters:
 
     def wanted(self) -> list[FileId]:
         """Return what GoPro offers and S3 has not, in the order in which it is to be copied."""
-        return self.in_turn(file_id for file_id in self._offered if file_id not in self._files)
+        return self.in_copy_order(file_id for file_id in self._offered if file_id not in self._files)
 
-    def in_turn(self, file_ids: Iterable[FileId]) -> list[FileId]:
+    def in_copy_order(self, file_ids: Iterable[FileId]) -> list[FileId]:
         """Return files in the order in which they are to be copied.
 
         The one whose upload is recorded comes first: another one's upload would take its place in the record. Where
         there was no ETag it comes last: it has to be copied from the start, and may never come to its end.
         """
-        return sorted(file_ids, key=self._turn_of)
+        return sorted(file_ids, key=self._copy_order_of)
 
     def is_offered(self, file_id: FileId) -> bool:
         """Say whether GoPro offers the file now."""
@@ -133,7 +133,7 @@ class Chapters:
         if self._unfinished is not None and self._unfinished.file_id == file_id:
             self._unfinished = None
 
-    def _turn_of(self, file_id: FileId) -> int:
+    def _copy_order_of(self, file_id: FileId) -> int:
         upload = self._uploads.get(file_id)
         if upload is None:
             return 1

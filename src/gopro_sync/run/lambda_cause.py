@@ -6,7 +6,7 @@ import json
 import re
 from typing import Final
 
-_NOTHING_TOLD: Final = "No cause was given."
+_NO_CAUSE: Final = "No cause was given."
 # What fits beside the rest of a notice, and into a record of the table.
 _LONGEST_MESSAGE: Final = 1000
 # A Lambda function's cause is JSON with a stack trace, and Step Functions may cut it off anywhere: it is searched, not
@@ -22,7 +22,7 @@ def message_of_cause(cause: str | None) -> str:
     """
     found = _ERROR_MESSAGE.search(cause or "")
     message = _unescaped(found["text"]) if found else ""
-    return (message or cause or _NOTHING_TOLD)[:_LONGEST_MESSAGE]
+    return (message or cause or _NO_CAUSE)[:_LONGEST_MESSAGE]
 
 
 def _unescaped(text: str) -> str:

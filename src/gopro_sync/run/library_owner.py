@@ -54,12 +54,12 @@ def admit(
         if joined != known.owner and may_remember:
             memory.remember(KnownOwner(owner=joined, statement=known.statement))
         return
-    said = statement()
-    if said is None or said == known.statement:
+    stated = statement()
+    if stated is None or stated == known.statement:
         raise AuthenticationError(
             "The secret holds the credentials of another GoPro account than the one whose library this stack archives: "
             "nothing of it was recorded or copied. To put the first account's back, run: "
             f"{mending_command}. If the other account is meant, add --another-account to the command"
         )
     if may_remember:
-        memory.remember(KnownOwner(owner=shown, statement=said))
+        memory.remember(KnownOwner(owner=shown, statement=stated))

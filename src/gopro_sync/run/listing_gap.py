@@ -47,7 +47,7 @@ def gap_to_tell(summary: JsonObject) -> str:
     return _numbers(gap) + (f", {nameless} of them without an id" if nameless else "")
 
 
-def gap_told(summary: JsonObject) -> list[str]:
+def lines_on_gap(summary: JsonObject) -> list[str]:
     """Return the lines of the notice that say what is hidden and what to do; none if there is nothing to tell.
 
     Raises:

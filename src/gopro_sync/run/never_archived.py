@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MOST_QUESTIONS: Final = 20
 # A write takes some 10 ms.
 MOST_MARKED: Final = 500
-_MOST_TOLD: Final = 20
+_MOST_REPORTED: Final = 20
 # What is there and not listed: a few questions a month. Some hours less, so that the run of that night finds it due.
 _ASKED_AGAIN_AFTER: Final = timedelta(days=7, hours=-4)
 # What a question can take if GoPro hangs; after one that fails no other is asked. Nor is a table read with less left.
@@ -107,11 +107,11 @@ class LookForThem:
         gone: dict[str, str] = {}
         in_vain: dict[str, str] = {}
         try:
-            absent, back, waiting = self._sorted(found, told_if_seen_before=self._clock() - waits_at_most)
+            absent, back, waiting = self._sorted(found, reported_if_seen_before=self._clock() - waits_at_most)
             for video in back[:MOST_MARKED]:
                 self._videos.mark_back(video)
-            for video in sorted(waiting, key=_is_new)[:_MOST_TOLD]:
-                if self._videos.mark_told(video.media_id, run=self._run):
+            for video in sorted(waiting, key=_is_new)[:_MOST_REPORTED]:
+                if self._videos.mark_reported(video.media_id, run=self._run):
                     in_vain[video.media_id] = found.unknown_types[video.media_id]
             for video in [video for video in absent if video.absent_since is None][:MOST_MARKED]:
                 self._videos.mark_absent(video.media_id, run=self._run)
@@ -125,7 +125,7 @@ class LookForThem:
         return NeverArchived(gone=gone, waiting_in_vain=in_vain)
 
     def _sorted(
-        self, found: Discovery, *, told_if_seen_before: datetime
+        self, found: Discovery, *, reported_if_seen_before: datetime
     ) -> tuple[list[UnarchivedVideo], list[UnarchivedVideo], list[UnarchivedVideo]]:
         """Return which videos are not listed though all are, which are again, and which wait in vain."""
         absent: list[UnarchivedVideo] = []
@@ -140,9 +140,9 @@ class LookForThem:
                 back.append(video)
             if (
                 video.media_id in found.unknown_types
-                and video.told_by in {None, self._run}
+                and video.reported_by in {None, self._run}
                 and video.first_seen_at is not None
-                and video.first_seen_at <= told_if_seen_before
+                and video.first_seen_at <= reported_if_seen_before
             ):
                 waiting.append(video)
         return absent, back, waiting
@@ -184,7 +184,7 @@ def _log_gone(video: UnarchivedVideo) -> None:
 
 
 def _is_new(video: UnarchivedVideo) -> bool:
-    return video.told_by is None
+    return video.reported_by is None
 
 
 def _longest_unasked(video: UnarchivedVideo) -> tuple[datetime, datetime]:

@@ -10,8 +10,8 @@ from typing import Final
 
 from gopro_sync.cost.prices import PRICES_REGION
 from gopro_sync.errors import MAY_LAST_FOR_MONTHS, IncompleteSourceError, InvalidEventError
-from gopro_sync.run.listing_gap import gap_to_tell, gap_told
-from gopro_sync.run.never_archived_told import gone_told, waiting_in_vain_told
+from gopro_sync.run.listing_gap import gap_to_tell, lines_on_gap
+from gopro_sync.run.never_archived_notice import lines_on_gone, lines_on_waiting_in_vain
 from gopro_sync.run.notice_lines import MOST_NAMED, number_of, shortened
 from gopro_sync.run.platform_faults import is_weather, what_it_is
 from gopro_sync.telemetry.alerts import LONGEST_MESSAGE_BYTES
@@ -104,11 +104,13 @@ def failure_of(summary: JsonObject, reason: Failure | None) -> Failure | None:
         return Failure(error=stopped_by, message=message)
     because = _reason(optional_text(summary, "stopped_because") or "")
     if reason is not None and is_weather(reason.error):
-        told = f"{because}Why cannot be told: {what_it_is(reason.error)} In this run: {_counts(summary)} left."
-        return Failure(error=stopped_by, message=told)
+        message = (
+            f"{because}The reason cannot be given: {what_it_is(reason.error)} In this run: {_counts(summary)} left."
+        )
+        return Failure(error=stopped_by, message=message)
     if reason is not None:
-        told = f"{reason.message} In this run: {_counts(summary)} left for the next run."
-        return Failure(error=reason.error, message=told)
+        message = f"{reason.message} In this run: {_counts(summary)} left for the next run."
+        return Failure(error=reason.error, message=message)
     return Failure(error=stopped_by, message=_why_stopped(stopped_by, because, _counts(summary)))
 
 
@@ -154,14 +156,14 @@ def notice_of(
         subject = f"GoPro Sync Videos Left Out ({environment}): {_videos(summary, 'unrecordable')}"
     elif optional_count(summary, "found_without_record"):
         subject = f"GoPro Sync Records Missing ({environment}): run gopro-sync rebuild"
-    elif told := _told_once(summary):
-        subject = f"GoPro Sync {told[0]} ({environment}): {told[1]}"
+    elif news := _one_time_news(summary):
+        subject = f"GoPro Sync {news[0]} ({environment}): {news[1]}"
     else:
         return None
     return _sendable(subject, _not_all(summary, tracker_table_name, stopped))
 
 
-def _told_once(summary: JsonObject) -> tuple[str, str] | None:
+def _one_time_news(summary: JsonObject) -> tuple[str, str] | None:
     """Return what is to be told although no video has failed, in a few words: the kind, and what of it."""
     if optional_flag(summary, "source_etags_decided"):
         return "Note", "GoPro's ETags prove nothing here"
@@ -221,8 +223,8 @@ def _why_stopped(error: str, because: str, counts: str) -> str:
                 "roles; if they are as in template.yaml, look at the policies of the bucket and of the key "
                 f"(docs/troubleshooting.md), then start the run again. {left}"
             )
-        case _ if told := what_it_is(error):
-            return f"{because}{told} {left}"
+        case _ if explanation := what_it_is(error):
+            return f"{because}{explanation} {left}"
         case _ if error.startswith(("Runtime.", "Sandbox.", "States.")):
             return f"{because}AWS ended the call of a function. docs/troubleshooting.md says what to do. {left}"
         case "ConfigurationError" if because:
@@ -239,12 +241,12 @@ def _why_stopped(error: str, because: str, counts: str) -> str:
             )
 
 
-def _reason(told: str) -> str:
+def _reason(reason: str) -> str:
     """Return the reason as whole sentences, with a blank after them; what is cut off ends before AWS's own words."""
-    if len(told) < _LONGEST_REASON:
-        return f"{told} " if told.endswith(".") else f"{told}. " if told else ""
-    words, has_own_words, _ = told.partition(" (")
-    return f"{words}. " if has_own_words else f"{told}... "
+    if len(reason) < _LONGEST_REASON:
+        return f"{reason} " if reason.endswith(".") else f"{reason}. " if reason else ""
+    words, has_own_words, _ = reason.partition(" (")
+    return f"{words}. " if has_own_words else f"{reason}... "
 
 
 def _counts(summary: JsonObject) -> str:
@@ -261,8 +263,8 @@ def _critical(summary: JsonObject, failure: Failure) -> str:
             f"{failure.error}: {failure.message}",
             "",
             # Told once, also by a run that went wrong after it.
-            *gone_told(summary),
-            *waiting_in_vain_told(summary),
+            *lines_on_gone(summary),
+            *lines_on_waiting_in_vain(summary),
             f"Execution: {execution_id}",
             f"Started: {required_text(summary, 'started_at')}",
             *_console_address(execution_id),
@@ -279,9 +281,9 @@ def _not_all(summary: JsonObject, tracker_table_name: str, stopped: str) -> str:
             *_left_out(summary, tracker_table_name),
             *_records_missing(summary, tracker_table_name),
             *_etags_decided(summary, tracker_table_name),
-            *gap_told(summary),
-            *gone_told(summary),
-            *waiting_in_vain_told(summary),
+            *lines_on_gap(summary),
+            *lines_on_gone(summary),
+            *lines_on_waiting_in_vain(summary),
             *_waiting(summary),
             f"In this run: {_counts(summary)} left. {_transferred(summary)}.",
             "",
@@ -314,9 +316,9 @@ def _partial(summary: JsonObject, tracker_table_name: str, *, stopped: str) -> s
             *_left_out(summary, tracker_table_name),
             *_records_missing(summary, tracker_table_name),
             *_etags_decided(summary, tracker_table_name),
-            *gap_told(summary),
-            *gone_told(summary),
-            *waiting_in_vain_told(summary),
+            *lines_on_gap(summary),
+            *lines_on_gone(summary),
+            *lines_on_waiting_in_vain(summary),
             *_waiting(summary),
             f"Execution: {execution_id}",
             *_console_address(execution_id),
@@ -355,13 +357,13 @@ def _reopened(summary: JsonObject) -> list[str]:
     count = optional_count(summary, "reopened")
     if not count:
         return []
-    told = (
+    announcement = (
         "1 video was re-opened, since GoPro shows more of it"
         if count == 1
         else (f"{count} videos were re-opened, since GoPro shows more of them")
     )
     return [
-        f"{told}; what is archived stays as it is (at most {MOST_NAMED} are listed):",
+        f"{announcement}; what is archived stays as it is (at most {MOST_NAMED} are listed):",
         *_named(summary, "reopened_videos", "reason"),
         "",
     ]
@@ -436,8 +438,8 @@ def _failures_by_error(summary: JsonObject) -> list[str]:
 
 
 def _failures_by(error: str, count: int) -> str:
-    told = what_it_is(error)
-    return f"  {shortened(error)}: {count}" + (f"\n    {told}" if told else "")
+    explanation = what_it_is(error)
+    return f"  {shortened(error)}: {count}" + (f"\n    {explanation}" if explanation else "")
 
 
 def _failed_videos(summary: JsonObject) -> list[str]:

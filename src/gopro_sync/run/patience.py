@@ -85,8 +85,8 @@ class Patience:
         if not is_enough or self._is_trouble_of_all(error) or not self._is_answering():
             return None
         self._is_over = True
-        told = f"{error.message}, again after each wait, and GoPro answers other questions"
-        return ItemRefusedError(told, media_id=self._media_id)
+        message = f"{error.message}, again after each wait, and GoPro answers other questions"
+        return ItemRefusedError(message, media_id=self._media_id)
 
     def wait_after(self, error: RetryableError) -> Wait | None:
         """Return for how long to wait for what may pass, and tell the other workers if it is the trouble of all.

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _SECONDS_PER_HOUR: Final = 3600
 _BYTES_PER_MEGABYTE: Final = 1e6
-_NOBODY_IS_TOLD: Final = (
+_NO_ALERTS_NOTE: Final = (
     "This stack tells nobody when something fails. Put AlertEmail=you@example.com into parameter_overrides in "
     "samconfig.toml, then run: sam deploy"
 )
@@ -79,20 +79,20 @@ def report(
         GoProSyncError: what the tracker and S3 raise; of a run that has failed, only what time may mend.
     """
     end = read_run_end(event, execution_id=execution_id, now=now)
-    told, failure = end.summary, end.failure
+    counts, failure = end.summary, end.failure
     pending: PendingVideos | None = None
     with _what_a_failure_may_take(end):
         pending = tracker.pending()
     summary = {
-        **told,
+        **counts,
         **_etags(end, etags, execution_id),
         **_failed_videos(end, tracker),
         # A run that has failed tells of nothing else.
-        **(remember_gap(told, listing, run=execution_id) if failure is None else {}),
-        **_speed(told),
-        **_cost(told),
+        **(remember_gap(counts, listing, run=execution_id) if failure is None else {}),
+        **_speed(counts),
+        **_cost(counts),
         **_pending(pending, now),
-        **_who_is_told(settings.alerts_go_to),
+        **_alert_channel(settings.alerts_go_to),
     }
     notice = notice_of(
         summary,
@@ -147,8 +147,8 @@ def _count_outcome(end: RunEnd, *, environment: str) -> None:
 
 def _failures(end: RunEnd) -> dict[str, int]:
     """By error, how many videos failed; of a failed run in which none did, the run's own error."""
-    told = end.summary.get("failures")
-    failures = {name: required_count(told, name) for name in told} if isinstance(told, Mapping) else {}
+    counts = end.summary.get("failures")
+    failures = {name: required_count(counts, name) for name in counts} if isinstance(counts, Mapping) else {}
     return failures or ({} if end.failure is None else {end.failure.error: 1})
 
 
@@ -238,8 +238,8 @@ def _cost(summary: JsonObject) -> dict[str, float]:
     return {"cost_usd": round(cost_of_run(usage, load_prices()).total_usd, 4)}
 
 
-def _who_is_told(alerts_go_to: str) -> dict[str, str]:
-    return {"alerts_go_to": alerts_go_to} | ({"alerts_note": _NOBODY_IS_TOLD} if alerts_go_to == NOBODY else {})
+def _alert_channel(alerts_go_to: str) -> dict[str, str]:
+    return {"alerts_go_to": alerts_go_to} | ({"alerts_note": _NO_ALERTS_NOTE} if alerts_go_to == NOBODY else {})
 
 
 def _for_the_log(summary: Mapping[str, Any]) -> dict[str, Any]:

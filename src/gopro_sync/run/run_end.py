@@ -86,43 +86,43 @@ def read_run_end(event: JsonObject, *, execution_id: str, now: datetime) -> RunE
         "execution_id": execution_id,
         "status": FAILED,
         "stopped_by": caught.error,
-        "message": _told(caught),
+        "message": _explained(caught),
         "started_at": event["run_started_at"],
         "duration_seconds": max(0, round((now - started_at).total_seconds())),
     }
     return RunEnd(summary=early_summary, reason=None, lost_session=lost_session, backlog=None)
 
 
-def _told(failure: Failure) -> str:
-    told = what_it_is(failure.error)
-    return failure.message if told is None else f"{told} AWS said: {failure.message}"
+def _explained(failure: Failure) -> str:
+    explanation = what_it_is(failure.error)
+    return failure.message if explanation is None else f"{explanation} AWS said: {failure.message}"
 
 
 def _caught(event: JsonObject) -> Failure | None:
-    told = event.get("failure")
-    if told is None:
+    caught = event.get("failure")
+    if caught is None:
         return None
-    if not isinstance(told, Mapping):
+    if not isinstance(caught, Mapping):
         raise InvalidEventError("The event's field 'failure' is not a JSON object")
-    return Failure(error=required_text(told, "Error"), message=message_of_cause(optional_text(told, "Cause")))
+    return Failure(error=required_text(caught, "Error"), message=message_of_cause(optional_text(caught, "Cause")))
 
 
 def _backlog(event: JsonObject) -> Backlog | None:
-    told = event.get("backlog")
-    if told is None:
+    backlog = event.get("backlog")
+    if backlog is None:
         return None
-    if not isinstance(told, Mapping):
+    if not isinstance(backlog, Mapping):
         raise InvalidEventError("The event's field 'backlog' is not a JSON object")
     return Backlog(
-        continues=optional_flag(told, "continues"),
-        runs_of_day=required_count(told, "runs_of_day"),
-        most_runs_a_day=required_count(told, "most_runs_a_day"),
-        redrives=optional_flag(told, "redrives"),
+        continues=optional_flag(backlog, "continues"),
+        runs_of_day=required_count(backlog, "runs_of_day"),
+        most_runs_a_day=required_count(backlog, "most_runs_a_day"),
+        redrives=optional_flag(backlog, "redrives"),
     )
 
 
 def _summary(event: JsonObject) -> JsonObject:
-    told = event.get("summary")
-    if not isinstance(told, Mapping):
+    summary = event.get("summary")
+    if not isinstance(summary, Mapping):
         raise InvalidEventError("The event's field 'summary' is not a JSON object")
-    return told
+    return summary

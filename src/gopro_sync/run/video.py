@@ -254,8 +254,8 @@ class VideoTransfer:
 
     def _refuse_what_is_never_answered(self, error: RetryableError, video: Video) -> None:
         if error is self._unanswered and self._is_last_try and self._client.is_answering():
-            told = f"{error.message} in every try, and answers others"
-            raise ItemRefusedError(told, media_id=video.media_id) from error
+            message = f"{error.message} in every try, and answers others"
+            raise ItemRefusedError(message, media_id=video.media_id) from error
 
     def _archive_or_blame_object(self, video: Video, record: TrackerRecord, patience: Patience) -> VideoResult:
         try:
@@ -280,8 +280,8 @@ class VideoTransfer:
             return refusal
         is_the_videos = self._engine.accepts_other_objects()
         if isinstance(refusal, RequestRefusedError):
-            told = f"{refusal.message}, and S3 refuses other objects as well"
-            return refusal if is_the_videos else ConfigurationError(told, media_id=video.media_id)
+            message = f"{refusal.message}, and S3 refuses other objects as well"
+            return refusal if is_the_videos else ConfigurationError(message, media_id=video.media_id)
         if is_the_videos:
             return ObjectRefusedError(f"{refusal.message}, but S3 takes other objects", media_id=video.media_id)
         return refusal
@@ -292,12 +292,12 @@ class VideoTransfer:
         Raises:
             GoProUnavailableError: the run has no time for what all videos wait for.
         """
-        told, seconds = wait.reason.message, max(_SHORTEST_WAIT_SECONDS, math.ceil(wait.seconds))
+        message, seconds = wait.reason.message, max(_SHORTEST_WAIT_SECONDS, math.ceil(wait.seconds))
         if self._run_seconds_left() - seconds >= _LEAST_USEFUL_SECONDS:
-            return VideoResult(event=EventType.VIDEO_DOWNLOAD_WAITING, reason=told, wait_seconds=seconds)
+            return VideoResult(event=EventType.VIDEO_DOWNLOAD_WAITING, reason=message, wait_seconds=seconds)
         if isinstance(wait.reason, GoProUnavailableError):
             raise wait.reason
-        reason = f"{told}, and is to wait for {seconds} seconds, more than the run has"
+        reason = f"{message}, and is to wait for {seconds} seconds, more than the run has"
         return VideoResult(event=EventType.VIDEO_DOWNLOAD_DEFERRED, reason=reason)
 
     def _archive_claimed(self, video: Video, record: TrackerRecord, patience: Patience) -> VideoResult:
@@ -400,7 +400,7 @@ class VideoTransfer:
                 chapters.add(same)
                 if same != file:  # once is enough for each new ETag: it may have taken long
                     self._save(video.media_id, chapters.finished, chapters.unfinished_upload, patience)
-        return chapters.in_turn(replaced)
+        return chapters.in_copy_order(replaced)
 
     def _compared_with_source(self, video: Video, file: ArchivedFile, urls: _SignedUrls) -> ArchivedFile | None:
         with subsegment(Part.TRANSFER, run=self._owner, media_id=video.media_id):
@@ -425,10 +425,12 @@ class VideoTransfer:
             if chapters.possible_count == 1:
                 raise trouble
             archived = "its older edition is archived" if missing is None else f"archived are {missing}"
-            told = type(trouble)(f"{str(file_id).capitalize()}: {trouble.message}; {archived}", media_id=video.media_id)
-            if isinstance(told, RetryableError) and isinstance(trouble, RetryableError):
-                told.retry_after_seconds = trouble.retry_after_seconds
-            raise told from trouble
+            named = type(trouble)(
+                f"{str(file_id).capitalize()}: {trouble.message}; {archived}", media_id=video.media_id
+            )
+            if isinstance(named, RetryableError) and isinstance(trouble, RetryableError):
+                named.retry_after_seconds = trouble.retry_after_seconds
+            raise named from trouble
         raise IncompleteSourceError(f"GoPro lists more than it offers: archived are {missing}", media_id=video.media_id)
 
     def _tell_start(self, video: Video, record: TrackerRecord) -> None:

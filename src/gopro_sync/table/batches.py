@@ -105,12 +105,12 @@ def in_batches[Item: Hashable](
     refused: dict[Item, str] = {}
     trouble: TrackerError | None = None
     pace = _Pace(what, patience)
-    is_turn_of_apart = False
+    is_apart_next = False
     with ThreadPoolExecutor(max_workers=_MOST_AT_ONCE) as pool:
         while (ready or apart) and not pace.is_over:
             # By turns: neither may keep the others from being sent, even where there is one call at a time.
-            is_turn_of_apart = not is_turn_of_apart
-            room = (pace.calls + is_turn_of_apart) // 2 if ready else pace.calls
+            is_apart_next = not is_apart_next
+            room = (pace.calls + is_apart_next) // 2 if ready else pace.calls
             were_apart = [apart.popleft() for _ in range(min(room, len(apart)))]
             groups = [*were_apart, *_taken(ready, calls=pace.calls - len(were_apart), size=pace.size)]
             answers = list(pool.map(send, groups))

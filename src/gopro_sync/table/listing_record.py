@@ -44,10 +44,10 @@ class ListingRecord:
             self._client,
             self._table_name,
             LISTING_KEY,
-            "SET lacking_items = :lacking, told_by = :run",
+            "SET lacking_items = :lacking, reported_by = :run",
             {":lacking": lacking, ":run": run},
             # Where nothing was ever lacking, nothing is written.
-            condition=f"attribute_not_exists(media_id) OR {is_another} OR told_by = :run"
+            condition=f"attribute_not_exists(media_id) OR {is_another} OR reported_by = :run"
             if lacking
             else f"attribute_exists(media_id) AND {is_another}",
         )

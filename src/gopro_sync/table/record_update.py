@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
-from gopro_sync.aws.answers import Service, Turn, TurnError, answer_of
+from gopro_sync.aws.answers import ExpectedRefusal, ExpectedRefusalError, Service, answer_of
 from gopro_sync.errors import TrackerError
 from gopro_sync.table.values import from_attribute_values, to_attribute_values
 from gopro_sync.telemetry.retries import retry_teller
@@ -108,12 +108,12 @@ def _outcome(
     client: DynamoDBClient, request: Mapping[str, Any], this_write: str, media_id: str | None
 ) -> UpdateOutcome:
     try:
-        with answer_of(Service.DYNAMODB, "UpdateItem", Turn.CONDITION_FAILED, media_id=media_id) as call:
+        with answer_of(Service.DYNAMODB, "UpdateItem", ExpectedRefusal.CONDITION_FAILED, media_id=media_id) as call:
             answer = client.update_item(**request)
             # There may have been no record before; after it there is one.
             before = request.get("ReturnValues") == "ALL_OLD"
             record = from_attribute_values(answer.get("Attributes", {}) if before else call.field(answer, "Attributes"))
-    except TurnError as refused:
+    except ExpectedRefusalError as refused:
         record = from_attribute_values(refused.answer.get("Item", {}))
         return UpdateOutcome(is_done=record.get(_MARK) == this_write, record=record)
     return UpdateOutcome(is_done=True, record=record)

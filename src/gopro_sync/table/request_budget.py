@@ -217,10 +217,10 @@ class SharedGate:
         if self._run is None or self._is_run_stopped:
             return
         self._is_run_stopped = True
-        told = {":run": self._run, ":error": type(error).__name__, ":message": error.message}
+        values = {":run": self._run, ":error": type(error).__name__, ":message": error.message}
         with suppress(AccessDeniedError, ConfigurationError, TrackerError):
             self._update(
-                "SET stopped_run = :run, stopped_by = :error, stopped_because = :message", told, returns="ALL_OLD"
+                "SET stopped_run = :run, stopped_by = :error, stopped_because = :message", values, returns="ALL_OLD"
             )
 
     def _take_patiently(self) -> None:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.archive.open_upload import OpenUpload
-from gopro_sync.aws.answers import Service, Turn, TurnError, answer_of
+from gopro_sync.aws.answers import ExpectedRefusal, ExpectedRefusalError, Service, answer_of
 from gopro_sync.errors import MediaGoneError, TrackerError
 from gopro_sync.table.batches import Answer, Outcome, Patience, halves, in_batches
 from gopro_sync.table.fields import moment_field, text_field, whole_number_field
@@ -554,13 +554,13 @@ class Tracker:
         keys = [{"media_id": {"S": media_id}} for media_id in media_ids]
         asked: Any = {self._table_name: {"Keys": keys, "ConsistentRead": True}}
         try:
-            with answer_of(Service.DYNAMODB, "BatchGetItem", Turn.NOT_VALID) as call:
+            with answer_of(Service.DYNAMODB, "BatchGetItem", ExpectedRefusal.NOT_VALID) as call:
                 answer: BatchGetItemOutputTypeDef = self._client.batch_get_item(RequestItems=asked)
                 items = call.field(answer, "Responses").get(self._table_name, [])
                 unread: Any = answer.get("UnprocessedKeys", {}).get(self._table_name, {})
                 left = [key["media_id"]["S"] for key in unread.get("Keys", [])]
-        except TurnError as refused:
-            return [], halves(media_ids, _told(refused.code, refused.answer.get("Error", {})))
+        except ExpectedRefusalError as refused:
+            return [], halves(media_ids, _reason_in_words(refused.code, refused.answer.get("Error", {})))
         except TrackerError as trouble:
             return [], Answer(again=media_ids, trouble=trouble)
         return items, Answer(again=left, trouble=TrackerError("DynamoDB left records unread") if left else None)
@@ -577,11 +577,13 @@ class Tracker:
             for video in videos
         ]
         try:
-            with answer_of(Service.DYNAMODB, "TransactWriteItems", Turn.CANCELLED, Turn.NOT_VALID):
+            with answer_of(
+                Service.DYNAMODB, "TransactWriteItems", ExpectedRefusal.CANCELLED, ExpectedRefusal.NOT_VALID
+            ):
                 self._client.transact_write_items(TransactItems=cast("Any", puts))
-        except TurnError as refused:
-            if refused.turn is Turn.NOT_VALID:
-                return halves(videos, _told(refused.code, refused.answer.get("Error", {})))
+        except ExpectedRefusalError as refused:
+            if refused.kind is ExpectedRefusal.NOT_VALID:
+                return halves(videos, _reason_in_words(refused.code, refused.answer.get("Error", {})))
             return _after_cancellation(videos, refused.answer)
         except TrackerError as trouble:
             return Answer(again=videos, trouble=trouble)
@@ -628,7 +630,7 @@ def _after_cancellation(videos: Sequence[Video], refusal: Mapping[str, Any]) -> 
     faultless = [video for video, (code, _) in judged if code == _NO_REASON]
     held_up = [video for video, (code, _) in judged if code in _PASSING_REASONS]
     at_fault = {
-        video: _told(code, reason)
+        video: _reason_in_words(code, reason)
         for video, (code, reason) in judged
         if code not in _PASSING_REASONS | {_NO_REASON, _HAS_RECORD}
     }
@@ -648,9 +650,9 @@ def _after_cancellation(videos: Sequence[Video], refusal: Mapping[str, Any]) -> 
     )
 
 
-def _told(code: str, reason: Mapping[str, Any]) -> str:
-    said = text_or_none(reason.get("Message"))
-    return f"{code}: {said[:_LONGEST_REASON]}" if said else code
+def _reason_in_words(code: str, reason: Mapping[str, Any]) -> str:
+    message = text_or_none(reason.get("Message"))
+    return f"{code}: {message[:_LONGEST_REASON]}" if message else code
 
 
 def _key_of(item: Mapping[str, Any]) -> str:

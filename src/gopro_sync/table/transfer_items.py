@@ -65,8 +65,8 @@ def upload_in(item: Mapping[str, Any]) -> OpenUpload:
 
 
 def _proved_in(text: str | None) -> dict[int, str]:
-    told = [match for word in (text or "").split() if (match := _PROVED_PART.fullmatch(word))]
-    return {number: match[2] for match in told if (number := whole_number_or_none(match[1])) is not None}
+    parts = [match for word in (text or "").split() if (match := _PROVED_PART.fullmatch(word))]
+    return {number: match[2] for match in parts if (number := whole_number_or_none(match[1])) is not None}
 
 
 def _as_text(by_part: Mapping[int, bytes]) -> dict[str, str]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _GONE: Final = MediaGoneError.__name__
-_SAID: Final = "Two complete listings did not show this item, and GoPro no longer has it"
+_GONE_MESSAGE: Final = "Two complete listings did not show this item, and GoPro no longer has it"
 _IS_FREE: Final = (
     "(#status IN (:pending, :failed) OR (#status = :in_progress "
     "AND (attribute_not_exists(lease_owner) OR lease_expires_at < :now_epoch)))"
@@ -41,7 +41,7 @@ class UnarchivedVideo:
         absent_since: when a complete listing did not show it for the first time; None if all do.
         absent_by: the run whose listing that was.
         asked_at: when GoPro was last asked for it because of that.
-        told_by: the run that told people that it waits in vain; None if none has.
+        reported_by: the run that told people that it waits in vain; None if none has.
     """
 
     media_id: str
@@ -52,7 +52,7 @@ class UnarchivedVideo:
     absent_since: datetime | None
     absent_by: str | None
     asked_at: datetime | None
-    told_by: str | None
+    reported_by: str | None
 
 
 class UnarchivedVideos:
@@ -76,7 +76,7 @@ class UnarchivedVideos:
         """Read the whole table, consistently: what an earlier call of the same run has marked is marked."""
         fields = (
             "media_id, filename, first_seen_at, error_type, gone_by, absent_since, absent_by, absence_asked_at, "
-            "vain_wait_told_by"
+            "vain_wait_reported_by"
         )
         return map(_video, scan_unarchived(self._client, self._table_name, fields, is_consistent=True))
 
@@ -113,7 +113,7 @@ class UnarchivedVideos:
             "SET #status = :failed, error_type = :gone, error_message = :message, failed_at = :now, "
             "sync_timestamp = :now, gone_by = :run "
             "REMOVE waiting_reason, next_attempt_after, lease_owner, lease_expires_at",
-            {":gone": _GONE, ":message": _SAID, ":now": iso_utc(self._clock()), ":run": run},
+            {":gone": _GONE, ":message": _GONE_MESSAGE, ":now": iso_utc(self._clock()), ":run": run},
             condition=f"{_IS_FREE} AND attribute_exists(absent_since)",
         )
 
@@ -131,13 +131,13 @@ class UnarchivedVideos:
             condition=f"{_IS_FREE} AND error_type = :gone",
         )
 
-    def mark_told(self, media_id: str, *, run: str) -> bool:
+    def mark_reported(self, media_id: str, *, run: str) -> bool:
         """Record that people are told of a video that waits in vain; return whether that is for this run to do."""
         return self._update(
             media_id,
-            "SET vain_wait_told_by = :run",
+            "SET vain_wait_reported_by = :run",
             {":run": run},
-            condition=f"{_IS_FREE} AND (attribute_not_exists(vain_wait_told_by) OR vain_wait_told_by = :run)",
+            condition=f"{_IS_FREE} AND (attribute_not_exists(vain_wait_reported_by) OR vain_wait_reported_by = :run)",
         )
 
     def _update(self, media_id: str, expression: str, values: Mapping[str, Any], *, condition: str) -> bool:
@@ -171,5 +171,5 @@ def _video(item: Mapping[str, Any]) -> UnarchivedVideo:
         absent_since=zoned_moment_or_none(item.get("absent_since")),
         absent_by=text_or_none(item.get("absent_by")),
         asked_at=zoned_moment_or_none(item.get("absence_asked_at")),
-        told_by=text_or_none(item.get("vain_wait_told_by")),
+        reported_by=text_or_none(item.get("vain_wait_reported_by")),
     )

@@ -96,8 +96,8 @@ def _plain(name: str, value: object) -> object:
         case int() if abs(value) <= LARGEST_WHOLE_NUMBER:
             return value
         case str():
-            (told,) = cast("dict[str, str]", redact_values({name: value})).values()
-            return told[:_LONGEST_TEXT]
+            (fields,) = cast("dict[str, str]", redact_values({name: value})).values()
+            return fields[:_LONGEST_TEXT]
     return f"left out: {type(value).__name__}"
 
 

@@ -80,16 +80,16 @@ def tell_retries_of(session: Session) -> None:
     session.register("request-created", _tell_of_repeated, unique_id="gopro-sync-retry")
 
 
-def _note_failure(**told: Any) -> None:
-    context, exception = told.get("context", {}), told.get("exception")
-    code = (told.get("parsed_response") or {}).get("Error", {}).get("Code")
+def _note_failure(**event: Any) -> None:
+    context, exception = event.get("context", {}), event.get("exception")
+    code = (event.get("parsed_response") or {}).get("Error", {}).get("Code")
     if exception is not None or code is not None:
         context[_FAILURE] = code if exception is None else type(exception).__name__
 
 
-def _tell_of_repeated(**told: Any) -> None:
-    context = getattr(told.get("request"), "context", {})
+def _tell_of_repeated(**event: Any) -> None:
+    context = getattr(event.get("request"), "context", {})
     attempt = context.get("retries", {}).get("attempt", 1)
     if attempt > 1:
-        call = told.get("event_name", "").removeprefix("request-created.").replace(".", " ")
+        call = event.get("event_name", "").removeprefix("request-created.").replace(".", " ")
         tell_retry(call, attempt=attempt, error_type=context.get(_FAILURE))

@@ -374,7 +374,7 @@ def test_a_session_that_was_refused_is_not_called_accepted_where_nobody_could_as
     failure = failure_of(BLOCKED | {"stopped_by": "SessionRefusedError"}, reason)
     assert failure is not None
     assert failure.error == "SessionRefusedError"
-    assert failure.message.startswith("Why cannot be told: AWS Lambda had no free place for the function")
+    assert failure.message.startswith("The reason cannot be given: AWS Lambda had no free place for the function")
     assert failure.message.endswith("In this run: 1 archived, 0 failed, 1 left.")
 
 

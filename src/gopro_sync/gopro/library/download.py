@@ -186,12 +186,12 @@ def choose_originals(descriptor: DownloadDescriptor, item_count: int) -> Offer:
     sources = _of_videos([variation for variation in descriptor.variations if variation.is_original])
     if not sources:
         raise SourceMissingError(f"GoPro offers no camera original, only: {_labels(descriptor)}", media_id=media_id)
-    listed, untold = _by_file(sources, item_count)
+    listed, unidentified = _by_file(sources, item_count)
     offered = {file_id: _addresses(found) for file_id, found in listed.items()}
     doubtful = {
         **_claimed_twice(offered, media_id),
         **_of_several_files(offered, media_id),
-        **_without_a_place(untold, listed, media_id),
+        **_without_a_place(unidentified, listed, media_id),
     }
     originals = tuple(
         OriginalFile(item_number=file_id.item_number, lens=file_id.lens, url=next(iter(offered[file_id].values())))
@@ -204,7 +204,7 @@ def choose_originals(descriptor: DownloadDescriptor, item_count: int) -> Offer:
             raise trouble
         count = files_of_recording(known, item_count)
         raise SourceMissingError(f"GoPro offers 0 of {count} camera originals", media_id=media_id)
-    nowhere = sum(not source.url for source in untold)
+    nowhere = sum(not source.url for source in unidentified)
     return Offer(originals=originals, listed=known, doubtful=doubtful, unclear=descriptor.unreadable + nowhere)
 
 
@@ -220,7 +220,7 @@ def _by_file(sources: Sequence[Variation], item_count: int) -> tuple[dict[FileId
     for source in sources:
         of_lens[source.lens].append(source)
     files: dict[FileId, list[Variation]] = defaultdict(list)
-    untold = list[Variation]()
+    unidentified = list[Variation]()
     for lens, found in of_lens.items():
         stated = [
             Stated(number=source.item_number, position=_position_in_address(source.url), address=_address(source))
@@ -228,10 +228,10 @@ def _by_file(sources: Sequence[Variation], item_count: int) -> tuple[dict[FileId
         ]
         for source, chapter in zip(found, tell_chapters(stated, item_count), strict=True):
             if chapter is None:
-                untold.append(source)
+                unidentified.append(source)
             else:
                 files[FileId(item_number=chapter, lens=lens)].append(source)
-    return files, untold
+    return files, unidentified
 
 
 def _addresses(found: Iterable[Variation]) -> dict[str, str]:
@@ -273,14 +273,14 @@ def _of_several_files(offered: Mapping[FileId, dict[str, str]], media_id: str) -
 
 
 def _without_a_place(
-    untold: Iterable[Variation], listed: Iterable[FileId], media_id: str
+    unidentified: Iterable[Variation], listed: Iterable[FileId], media_id: str
 ) -> dict[FileId, SourceMissingError]:
     """Assign each unidentified address to a file that is not listed otherwise."""
     doubtful: dict[FileId, SourceMissingError] = {}
     taken: dict[str | None, set[int]] = defaultdict(set)
     for file_id in listed:
         taken[file_id.lens].add(file_id.item_number)
-    for lens, _ in dict.fromkeys((source.lens, _address(source)) for source in untold if source.url):
+    for lens, _ in dict.fromkeys((source.lens, _address(source)) for source in unidentified if source.url):
         chapter = first_free(taken[lens])
         taken[lens].add(chapter)
         doubtful[FileId(item_number=chapter, lens=lens)] = SourceMissingError(

@@ -103,10 +103,10 @@ class ListingGap:
         return lacking > max(named, _FEW_ROWS) and (self.refused_from is None or named == 0)
 
     def __str__(self) -> str:
-        told = f"GoPro says {self.stated}, showed {self.shown}"
+        text = f"GoPro says {self.stated}, showed {self.shown}"
         if self.nameless:
-            told += f", {self.nameless} of them without an id"
-        return told if self.refused_from is None else f"{told}; it refuses pages from row {self.refused_from} on"
+            text += f", {self.nameless} of them without an id"
+        return text if self.refused_from is None else f"{text}; it refuses pages from row {self.refused_from} on"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from gopro_sync.aws.answers import Service, Turn, TurnError, answer_of
+from gopro_sync.aws.answers import ExpectedRefusal, ExpectedRefusalError, Service, answer_of
 from gopro_sync.errors import ConfigurationError, SecretStoreError, SessionRefusedError
 from gopro_sync.gopro.session.session import Session
 from gopro_sync.values.outside_values import zoned_moment_or_none
@@ -221,11 +221,11 @@ class CredentialStore:
             ConfigurationError: its value is malformed.
         """
         try:
-            with answer_of(Service.SECRETS_MANAGER, "GetSecretValue", Turn.NOT_THERE) as call:
+            with answer_of(Service.SECRETS_MANAGER, "GetSecretValue", ExpectedRefusal.NOT_THERE) as call:
                 answer = self._client.get_secret_value(
                     SecretId=self.secret_id, VersionId=version_id, VersionStage=PENDING
                 )
-        except TurnError:
+        except ExpectedRefusalError:
             return None
         return Credentials.parse(call.text(answer, "SecretString")) if answer.get("SecretString") else None
 
@@ -241,7 +241,7 @@ class CredentialStore:
         """
         try:
             self._put(credentials, version_id=version_id, labels=[PENDING, NEWEST])
-        except TurnError:
+        except ExpectedRefusalError:
             return False
         return True
 
@@ -322,11 +322,11 @@ class CredentialStore:
             same
         version with the same value repeatedly changes nothing.
         """
-        turns = [] if version_id is None else [Turn.VALUE_EXISTS]
+        expected = [] if version_id is None else [ExpectedRefusal.VALUE_EXISTS]
         token = version_id or self._new_version_id()
         for tries_left in reversed(range(_PUTS_TRIED)):
             try:
-                with answer_of(Service.SECRETS_MANAGER, "PutSecretValue", *turns) as call:
+                with answer_of(Service.SECRETS_MANAGER, "PutSecretValue", *expected) as call:
                     answer = self._client.put_secret_value(
                         SecretId=self.secret_id,
                         SecretString=credentials.to_secret_string(),

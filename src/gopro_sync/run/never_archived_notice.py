@@ -6,7 +6,7 @@ from gopro_sync.run.notice_lines import MOST_NAMED, number_of, shortened
 from gopro_sync.values.event_fields import JsonObject, optional_count, optional_text, required_objects, required_text
 
 
-def gone_told(summary: JsonObject) -> list[str]:
+def lines_on_gone(summary: JsonObject) -> list[str]:
     """Return the lines of the notice that name what GoPro no longer has; none if there is nothing to tell.
 
     Raises:
@@ -27,7 +27,7 @@ def gone_told(summary: JsonObject) -> list[str]:
     ]
 
 
-def waiting_in_vain_told(summary: JsonObject) -> list[str]:
+def lines_on_waiting_in_vain(summary: JsonObject) -> list[str]:
     """Return the lines of the notice that name what waits and cannot be tried; none if there is nothing to tell.
 
     Raises:
@@ -49,6 +49,6 @@ def waiting_in_vain_told(summary: JsonObject) -> list[str]:
     ]
 
 
-def _line(video: JsonObject, told: str | None) -> str:
+def _line(video: JsonObject, detail: str | None) -> str:
     media_id = shortened(required_text(video, "media_id"))
-    return f"  {media_id}: {shortened(told)}" if told else f"  {media_id}"
+    return f"  {media_id}: {shortened(detail)}" if detail else f"  {media_id}"

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 # Longer than the state machine tries to call the authenticator before it comes back here, and the call itself.
-_TURN: Final = timedelta(seconds=180)
+_CLAIM_LASTS: Final = timedelta(seconds=180)
 
 
-class RenewalTurn:
+class RenewalClaim:
     """The right to ask for a renewal of one version of the secret.
 
     Args:
@@ -63,7 +63,7 @@ class RenewalTurn:
             {
                 ":owner": self._owner,
                 ":version": version_id,
-                ":until": epoch_seconds(now + _TURN),
+                ":until": epoch_seconds(now + _CLAIM_LASTS),
                 ":now": epoch_seconds(now),
             },
             condition="attribute_not_exists(renewal_version) OR renewal_version <> :version OR renewal_owner = :owner "
