@@ -1,4 +1,4 @@
-"""gopro-media-lister: lists the library and says which videos are new; at the end of a run, reports what came of them.
+"""gopro-media-lister: lists the library and returns which videos are new; at the end of a run, reports the outcome.
 
 Invoked by the state machine (the event has ``execution_id``), it writes the videos to the run's manifest in S3 and
 returns the reference; invoked by itself, it returns them as ``new_videos``.
@@ -38,20 +38,20 @@ from gopro_sync.values.timestamps import iso_utc, now_utc
 
 _REPORT_RUN: Final = "report_run"
 _COUNT_RUN: Final = "count_run"
-# What an event may have besides what a run can be asked for: the session, as gopro-authenticator answers with it, and
-# what the state machine adds.
+# What an event may have besides a run's input: the session, as gopro-authenticator returns it, and what the state
+# machine adds.
 _OTHER_FIELDS: Final = frozenset(
     {"action", "auth_token", "user_id", "expires_at", "mode", "statusCode", "execution_id", "run_started_at"}
 )
-# A listing is many requests in a row: one call to the table for each would cost more than it is worth.
+# A listing is many requests in a row: a call to the table for each would cost more than it is worth.
 _PAGES_TAKEN_AT_ONCE: Final = 20
 # A library of some hundred thousand items needs more than a minute's budget.
 _PATIENCE_SECONDS: Final = 150.0
-# What is left for the manifest and the answer when the table has been waited for.
+# What is left for the manifest and the answer after waiting for the table.
 _RESERVE: Final = timedelta(seconds=30)
 _VIDEOS_SHOWN: Final = 20
 _LONGEST_REASON_BYTES: Final = 100
-_LONGEST_ID_BYTES: Final = 128  # of what was asked for, which need not be an id
+_LONGEST_ID_BYTES: Final = 128  # of what was requested, which need not be an id
 
 
 @entry_point(EventType.LIBRARY_LISTING_FAILED, prepare=composition.prepare_media_lister)
@@ -137,7 +137,7 @@ def _end_of_work(context: LambdaContext) -> datetime:
 
 def _never_archived(session: Session, found: Discovery, event: JsonObject, context: LambdaContext) -> NeverArchived:
     look = LookForThem(
-        # With a gate that waits for nothing: these questions have time until tomorrow.
+        # With a gate that does not wait: these questions have time until tomorrow.
         composition.gopro_client(session, composition.gopro_gate()),
         composition.unarchived_videos(),
         run=execution_id_of(event, context),
@@ -168,7 +168,7 @@ def _count(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
 
 
 def _what_would_happen(found: Discovery) -> dict[str, Any]:
-    """Say it of this run and, where its limit leaves some for later, of all the runs that it takes."""
+    """Forecast this run and, where its limit leaves some videos for later, all the runs that it takes."""
     whole = {"backlog": _forecast(found, (*found.videos, *found.later_videos))} if found.later_videos else {}
     first = [{"media_id": video.media_id, "s3_key": video.s3_key} for video in found.videos[:_VIDEOS_SHOWN]]
     return {**_forecast(found, found.videos), **whole, "first_videos": first}
@@ -204,7 +204,7 @@ def _max_videos(asked: RunInput) -> int:
 
 
 def _unavailable(found: Discovery) -> dict[str, Any]:
-    """Name what was asked for by its id and cannot be had."""
+    """Name what was requested by its id and cannot be had."""
     first = list(found.unavailable.items())[:_VIDEOS_SHOWN]
     return {
         "unavailable": len(found.unavailable),
@@ -221,7 +221,7 @@ def _forgotten_objects(found: Discovery) -> dict[str, Any]:
 
 
 def _unrecordable(found: Discovery) -> dict[str, Any]:
-    """Name what has no record that can be written or read, and so is not archived."""
+    """Name what has no writable or readable record, and so is not archived."""
     first = list(found.unrecordable.items())[:_VIDEOS_SHOWN]
     return {
         "unrecordable": len(found.unrecordable),
@@ -233,7 +233,7 @@ def _unrecordable(found: Discovery) -> dict[str, Any]:
 
 
 def _reopened(found: Discovery) -> dict[str, Any]:
-    """Name what was archived before, and what GoPro shows more of it."""
+    """Name what was archived before, and what more GoPro shows of it."""
     first = list(found.reopened.items())[:_VIDEOS_SHOWN]
     return {
         "reopened": len(found.reopened),

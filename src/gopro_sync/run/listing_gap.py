@@ -1,4 +1,4 @@
-"""What people are told of items that GoPro counts and does not show: once, and again when it is another number."""
+"""How items that GoPro counts but does not show are reported: once, and again when their number changes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _GAP: Final = "listing_gap"
 
 
 def remember_gap(summary: JsonObject, memory: ListingRecord, *, run: str) -> dict[str, Any]:
-    """Return ``listing_gap`` of a run's summary with ``is_news``: whether people have not been told of it yet.
+    """Return ``listing_gap`` of a run's summary with ``is_news``: whether people have not heard of it yet.
 
     Args:
-        summary: as the state machine made it. A run that did not list the library has no gap, nor is it without one.
-        memory: what people were told before; it knows of this gap afterwards.
-        run: who tells it.
+        summary: as the state machine made it. A run that did not list the library neither has a gap nor lacks one.
+        memory: what was reported before; afterwards it knows this gap.
+        run: the run that reports it.
 
     Raises:
         InvalidEventError: the summary's gap has a field of the wrong shape.
@@ -35,7 +35,7 @@ def remember_gap(summary: JsonObject, memory: ListingRecord, *, run: str) -> dic
 
 
 def gap_to_tell(summary: JsonObject) -> str:
-    """Return the gap in a few words; empty if there is none, or people have been told.
+    """Return the gap in a few words; empty if there is none, or people know it already.
 
     Raises:
         InvalidEventError: the summary's gap has a field of the wrong shape.
@@ -48,7 +48,7 @@ def gap_to_tell(summary: JsonObject) -> str:
 
 
 def lines_on_gap(summary: JsonObject) -> list[str]:
-    """Return the lines of the notice that say what is hidden and what to do; none if there is nothing to tell.
+    """Return the lines of the notice that say what is hidden and what to do; none if there is nothing to report.
 
     Raises:
         InvalidEventError: the summary's gap has a field of the wrong shape.

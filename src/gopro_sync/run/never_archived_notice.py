@@ -1,4 +1,4 @@
-"""What people are told of videos that will never be archived as things stand (`never_archived.py`)."""
+"""The lines of a notice about videos that will never be archived as things stand (`never_archived.py`)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from gopro_sync.values.event_fields import JsonObject, optional_count, optional_
 
 
 def lines_on_gone(summary: JsonObject) -> list[str]:
-    """Return the lines of the notice that name what GoPro no longer has; none if there is nothing to tell.
+    """Return the lines of the notice that name what GoPro no longer has; none if there is nothing to report.
 
     Raises:
         InvalidEventError: a field of the summary has the wrong shape.
@@ -28,7 +28,7 @@ def lines_on_gone(summary: JsonObject) -> list[str]:
 
 
 def lines_on_waiting_in_vain(summary: JsonObject) -> list[str]:
-    """Return the lines of the notice that name what waits and cannot be tried; none if there is nothing to tell.
+    """Return the lines of the notice that name what waits and cannot be tried; none if there is nothing to report.
 
     Raises:
         InvalidEventError: a field of the summary has the wrong shape.

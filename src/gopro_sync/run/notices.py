@@ -1,4 +1,4 @@
-"""What people are told of a run: from its summary to the subject and the text of the notice, and nothing else."""
+"""What people are notified of: from a run's summary to the subject and the text of the notice, and nothing else."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _NOT_IN_A_SUBJECT: Final = re.compile(r"[^ -~]")
 _LONGEST_WHY: Final = 200
 _BYTES_PER_MEGABYTE: Final = 1e6
 _BYTES_PER_GIGABYTE: Final = 1e9
-# To which the state machine cuts each video's reason (statemachine/sync.asl.json, VideoBlocked).
+# The length to which the state machine cuts each video's reason (statemachine/sync.asl.json, VideoBlocked).
 _LONGEST_REASON: Final = 100
 
-# Where each partition has its console; the names of the others are not public.
+# Each partition's console; the names of the others are not public.
 _CONSOLES: Final = {
     "aws": "console.aws.amazon.com",
     "aws-cn": "console.amazonaws.cn",
@@ -63,13 +63,13 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """The chain of runs that drains a backlog, as the state machine tells it with a run of it.
+    """The chain of runs that drains a backlog, as the state machine describes it to each of them.
 
     Attributes:
-        continues: whether this run was to start the next if it left work.
+        continues: whether this run was to start the next one if it left work.
         runs_of_day: which run of the chain this was, counted from its first of the day.
-        most_runs_a_day: how many there may be within 24 hours.
-        redrives: whether it was asked to try failed videos: each has one try, so that failures are progress too.
+        most_runs_a_day: how many are allowed within 24 hours.
+        redrives: whether failed videos were to be retried: each gets one attempt, so that failures are progress too.
     """
 
     continues: bool
@@ -80,7 +80,7 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """What is published to those who get the alerts."""
+    """What is published to those who receive the alerts."""
 
     subject: str
     text: str
@@ -91,7 +91,7 @@ def failure_of(summary: JsonObject, reason: Failure | None) -> Failure | None:
 
     Args:
         summary: the run's.
-        reason: what asking for the reason of a blocked run failed with; None if that was not asked, or went well.
+        reason: the error of the question why a run was blocked; None if that was not asked, or was answered.
 
     Raises:
         InvalidEventError: the summary lacks a field, or has one of the wrong shape.
@@ -133,14 +133,14 @@ def notice_of(
     tracker_table_name: str,
     backlog: Backlog | None = None,
 ) -> Notice | None:
-    """Return what people are told of the run; None if everything went well.
+    """Return the notice of the run; None if everything went well.
 
     Args:
         summary: the run's, as it is kept.
         failure: why the run has failed; None if it has not.
-        environment: of the stack.
-        tracker_table_name: where a failed video's record stands.
-        backlog: the chain that the run belongs to; None if it came to none.
+        environment: that of the stack.
+        tracker_table_name: the table with the failed videos' records.
+        backlog: the chain that the run belongs to; None if it did not get that far.
 
     Raises:
         InvalidEventError: the summary lacks a field, or has one of the wrong shape.
@@ -164,7 +164,7 @@ def notice_of(
 
 
 def _one_time_news(summary: JsonObject) -> tuple[str, str] | None:
-    """Return what is to be told although no video has failed, in a few words: the kind, and what of it."""
+    """Return what to report although no video has failed, in a few words: the kind, and the matter."""
     if optional_flag(summary, "source_etags_decided"):
         return "Note", "GoPro's ETags prove nothing here"
     if gap := gap_to_tell(summary):
@@ -184,7 +184,7 @@ def _partial_subject(summary: JsonObject, environment: str) -> str:
 
 
 def _why_backlog_stopped(summary: JsonObject, backlog: Backlog) -> str:
-    """Why the chain of runs ends here though work is left; empty if it goes on, or was not to."""
+    """Return why the chain of runs ends here though work is left; empty if it continues, or was not to."""
     if not (backlog.continues and optional_count(summary, "deferred")):
         return ""
     has_tried_some = backlog.redrives and bool(optional_count(summary, "failed"))
@@ -242,7 +242,7 @@ def _why_stopped(error: str, because: str, counts: str) -> str:
 
 
 def _reason(reason: str) -> str:
-    """Return the reason as whole sentences, with a blank after them; what is cut off ends before AWS's own words."""
+    """Return the reason as whole sentences, followed by a blank; what is cut off ends before AWS's own words."""
     if len(reason) < _LONGEST_REASON:
         return f"{reason} " if reason.endswith(".") else f"{reason}. " if reason else ""
     words, has_own_words, _ = reason.partition(" (")
@@ -262,7 +262,7 @@ def _critical(summary: JsonObject, failure: Failure) -> str:
             "",
             f"{failure.error}: {failure.message}",
             "",
-            # Told once, also by a run that went wrong after it.
+            # Reported once, even by a run that failed later.
             *lines_on_gone(summary),
             *lines_on_waiting_in_vain(summary),
             f"Execution: {execution_id}",
@@ -327,7 +327,7 @@ def _partial(summary: JsonObject, tracker_table_name: str, *, stopped: str) -> s
 
 
 def _left_out(summary: JsonObject, tracker_table_name: str) -> list[str]:
-    """Name the videos that have no record to go by."""
+    """Name the videos that have no usable record."""
     if not optional_count(summary, "unrecordable"):
         return []
     return [
@@ -340,7 +340,7 @@ def _left_out(summary: JsonObject, tracker_table_name: str) -> list[str]:
 
 
 def _waiting(summary: JsonObject) -> list[str]:
-    """Name what is not to be archived yet. It is no reason for a notice: where there is one, it shall be whole."""
+    """Name what cannot be archived yet. It is no reason for a notice, but completes one that is sent anyway."""
     if not optional_count(summary, "waiting"):
         return []
     return [
@@ -353,7 +353,7 @@ def _waiting(summary: JsonObject) -> list[str]:
 
 
 def _reopened(summary: JsonObject) -> list[str]:
-    """Name the videos that were archived, and are tried again for what GoPro shows more of them."""
+    """Name the videos that were archived, and are tried again because GoPro shows more of them."""
     count = optional_count(summary, "reopened")
     if not count:
         return []
@@ -377,7 +377,7 @@ def _which_dead_letters(summary: JsonObject) -> str:
 
 
 def _records_missing(summary: JsonObject, tracker_table_name: str) -> list[str]:
-    """Say that the table is lost, or older than the bucket."""
+    """Report that the table is lost, or older than the bucket."""
     if not optional_count(summary, "found_without_record"):
         return []
     return [
@@ -390,7 +390,7 @@ def _records_missing(summary: JsonObject, tracker_table_name: str) -> list[str]:
 
 
 def _etags_decided(summary: JsonObject, tracker_table_name: str) -> list[str]:
-    """Say, once, that the library's ETags are not looked at any more."""
+    """Report, once, that the library's ETags are no longer compared."""
     if not optional_flag(summary, "source_etags_decided"):
         return []
     return [
@@ -443,7 +443,7 @@ def _failures_by(error: str, count: int) -> str:
 
 
 def _failed_videos(summary: JsonObject) -> list[str]:
-    """Name the first videos with all that is known of them, and count the others by error."""
+    """Name the first videos with everything known about them, and count the others by error."""
     videos = required_objects(summary, "failed_videos")[:MOST_NAMED]
     lines = [line for video in videos for line in _failed_video(video)]
     rest = Counter({error: required_count(summary["failures"], error) for error in summary["failures"]})

@@ -1,7 +1,7 @@
-"""The end of a run: its summary is completed, kept in S3 and counted as metrics, and people's notice is written.
+"""The end of a run: its summary is completed, kept in S3 and counted as metrics, and the notice is written.
 
-Asked for by the state machine, by ``{"action": "report_run", ...}`` to gopro-media-lister; ``count_run``, with the same
-fields, where that has failed.
+The state machine requests it by ``{"action": "report_run", ...}`` to gopro-media-lister, and ``count_run``, with the
+same fields, where that has failed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How a run ended, as the state machine tells it: with a summary, with an error that it caught, or with both."""
+"""How a run ended, according to the state machine: with a summary, with an error that it caught, or with both."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class RunEnd:
 
     Attributes:
         summary: its counts; or, if it failed before it had any, the error and its message.
-        reason: what asking for the reason of a blocked run failed with; None if that was not asked, or went well.
-        lost_session: whether authentication is what the run ended by, its retries and renewals used up.
-        backlog: the chain that the run belongs to; None if it ended before it came to one.
+        reason: the error of the question why a run was blocked; None if that was not asked, or was answered.
+        lost_session: whether the run ended by authentication, its retries and renewals used up.
+        backlog: the chain that the run belongs to; None if it ended before that.
     """
 
     summary: JsonObject
@@ -50,7 +50,7 @@ class RunEnd:
 
     @property
     def came_forward(self) -> bool:
-        """Whether the run did something, or had nothing to do: one in which all that was tried failed did not.
+        """Whether the run made progress, or had nothing to do: one in which every attempt failed did not.
 
         Raises:
             InvalidEventError: the summary lacks a field, or has one of the wrong shape.
