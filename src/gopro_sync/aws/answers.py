@@ -376,7 +376,7 @@ class Call:
         """
         value = self.field(answer, name)
         if not isinstance(value, str):
-            raise self.unreadable(f"with a {name} that is no text")
+            raise self.unreadable(f"with a {name} that is not text")
         return value
 
     def failure(self, message: str, *, is_unreadable: bool = False) -> RetryableError:

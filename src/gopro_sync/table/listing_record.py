@@ -28,11 +28,12 @@ class ListingRecord:
         self._table_name = table_name
 
     def is_news(self, lacking: int, *, run: str) -> bool:
-        """Remember how many items are lacking, and return whether to report it: it is another number than last time.
+        """Record how many items are missing, and return whether to report it: the number differs from the last one.
 
         Args:
-            lacking: how many; 0 if none are, which is never told, but makes the next number news.
-            run: who tells it. Asked again by the same one, whose answer may have been lost, it is news again.
+            lacking: how many; 0 if none are, which is never reported, but makes the next number news.
+            run: the run that reports it. A repeated call by the same run, whose answer may have been lost, is news
+                again.
 
         Raises:
             AccessDeniedError: the role may not do it.
@@ -46,7 +47,7 @@ class ListingRecord:
             LISTING_KEY,
             "SET lacking_items = :lacking, reported_by = :run",
             {":lacking": lacking, ":run": run},
-            # Where nothing was ever lacking, nothing is written.
+            # As long as nothing was ever missing, nothing is written.
             condition=f"attribute_not_exists(media_id) OR {is_another} OR reported_by = :run"
             if lacking
             else f"attribute_exists(media_id) AND {is_another}",

@@ -1,8 +1,8 @@
-"""One write to one record of the table: an update, as a rule under a condition, and what came of it.
+"""One write to one record of the table: an update, usually conditional, and its outcome.
 
-An answer can be lost on its way, and the client then sends the same write again. Its condition may no longer hold, for
-the write itself has changed the record. So each write leaves a mark of its own in the record: it is not made twice, and
-who is refused because of an earlier try of the same write has succeeded.
+An answer can be lost on its way, and the client then sends the same write again. Its condition may no longer hold,
+because the write itself has changed the record. So each write leaves a mark of its own in the record: it is not made
+twice, and a refusal caused by an earlier try of the same write counts as success.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 
 _MARK: Final = "last_write"
-# The mark makes it harmless. botocore tries again what is refused or lost, and not what nobody can read.
+# The mark makes a repetition harmless. botocore retries what is refused or lost, but not what nobody can read.
 _TRIES_OF_UNREADABLE: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateOutcome:
-    """What came of an update.
+    """The outcome of an update.
 
     Attributes:
         is_done: whether the condition held, and the record was written.
-        record: if it was, what was asked for (where an answer was lost, the record as it is); otherwise the record as
-            it is, empty if there is none.
+        record: if it was, what was requested (after a lost answer, the record as it is); otherwise the record as it is,
+            empty if there is none.
     """
 
     is_done: bool
@@ -61,9 +61,9 @@ def update_record(
         table_name: the table.
         key: the record's key.
         expression: the update.
-        values: what its placeholders, and those of the condition, stand for: plain values.
-        condition: what must hold of the record; None writes it in any case.
-        names: what the placeholders of attribute names stand for.
+        values: plain values for its placeholders and those of the condition.
+        condition: what must hold of the record; None writes it unconditionally.
+        names: attribute names for their placeholders.
         returns: which record to return: none, the one before or the one after.
         media_id: the video that an error names.
 
@@ -78,7 +78,7 @@ def update_record(
         "Key": to_attribute_values({"media_id": key}),
         "UpdateExpression": _marked(expression),
         "ExpressionAttributeValues": to_attribute_values({**values, ":this_write": this_write}),
-        # Not "NONE": then the true answer to a write is empty, and an empty answer could be anything.
+        # Not "NONE": then the genuine answer to a write is empty, and an empty answer could be anything.
         "ReturnValues": "UPDATED_NEW" if returns == "NONE" else returns,
     }
     if names:
@@ -100,7 +100,7 @@ def update_record(
 
 
 def _says_nothing(error: BaseException) -> bool:
-    """Whether the answer says neither what became of the write nor, if it was refused, why."""
+    """Whether the answer shows neither the outcome of the write nor, if it was refused, the reason."""
     return isinstance(error, TrackerError) and (error.is_unreadable or error.if_it_persists is not None)
 
 
@@ -110,7 +110,7 @@ def _outcome(
     try:
         with answer_of(Service.DYNAMODB, "UpdateItem", ExpectedRefusal.CONDITION_FAILED, media_id=media_id) as call:
             answer = client.update_item(**request)
-            # There may have been no record before; after it there is one.
+            # There may have been no record before; now there is one.
             before = request.get("ReturnValues") == "ALL_OLD"
             record = from_attribute_values(answer.get("Attributes", {}) if before else call.field(answer, "Attributes"))
     except ExpectedRefusalError as refused:
@@ -120,6 +120,6 @@ def _outcome(
 
 
 def _marked(expression: str) -> str:
-    """Return the update with the mark in it; an update has one SET clause at most."""
+    """Return the update with the mark added; an update has at most one SET clause."""
     mark = f"SET {_MARK} = :this_write"
     return f"{mark}, {expression.removeprefix('SET ')}" if expression.startswith("SET ") else f"{mark} {expression}"

@@ -1,7 +1,7 @@
-"""What the table has of videos that are not archived, and the marks of those that GoPro lists no more.
+"""The table's view of videos that are not archived, and the marks of those that GoPro no longer lists.
 
-Nothing here changes a record that is COMPLETED. Each write holds only while the record is as it has to be for it, so
-that a run that is at work on the video keeps it.
+Nothing here changes a COMPLETED record. Each write requires that the record is still as expected, so that a run that is
+working on the video keeps it.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ _IS_FREE: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnarchivedVideo:
-    """A video that is not archived, as far as is needed to say whether it ever will be.
+    """A video that is not archived, as far as is needed to tell whether it ever will be.
 
     Attributes:
         media_id: GoPro's id.
         filename: GoPro's name; empty if there is none.
         first_seen_at: when it was recorded; None in records of earlier versions.
         is_gone: whether GoPro no longer has it.
-        gone_by: the run that found out by asking, since it was not listed any more; None for all others.
-        absent_since: when a complete listing did not show it for the first time; None if all do.
-        absent_by: the run whose listing that was.
+        gone_by: the run that found out by asking, because it was no longer listed; None for all others.
+        absent_since: when a complete listing first did not show it; None if all do.
+        absent_by: the run that made this listing.
         asked_at: when GoPro was last asked for it because of that.
-        reported_by: the run that told people that it waits in vain; None if none has.
+        reported_by: the run that reported that it waits in vain; None if none has.
     """
 
     media_id: str
@@ -73,7 +73,7 @@ class UnarchivedVideos:
         self._clock = clock
 
     def each(self) -> Iterator[UnarchivedVideo]:
-        """Read the whole table, consistently: what an earlier call of the same run has marked is marked."""
+        """Read the whole table, consistently: marks made by an earlier call of the same run are included."""
         fields = (
             "media_id, filename, first_seen_at, error_type, gone_by, absent_since, absent_by, absence_asked_at, "
             "vain_wait_reported_by"
@@ -81,7 +81,7 @@ class UnarchivedVideos:
         return map(_video, scan_unarchived(self._client, self._table_name, fields, is_consistent=True))
 
     def mark_absent(self, media_id: str, *, run: str) -> None:
-        """Record that a complete listing does not show the video; an earlier such mark stays."""
+        """Record that a complete listing does not show the video; an earlier mark stays."""
         self._update(
             media_id,
             "SET absent_since = :now, absent_by = :run",
@@ -90,7 +90,7 @@ class UnarchivedVideos:
         )
 
     def mark_asked(self, media_id: str) -> None:
-        """Record that GoPro was asked for a video that it does not list, and did not say that it is gone."""
+        """Record that GoPro was asked for an unlisted video, and did not say that it is gone."""
         self._update(
             media_id,
             "SET absence_asked_at = :now",
@@ -99,14 +99,14 @@ class UnarchivedVideos:
         )
 
     def mark_gone(self, media_id: str, *, run: str) -> bool:
-        """Record as FAILED, with no further attempt, what GoPro does not list and no longer has.
+        """Record as FAILED, with no further attempt, what GoPro neither lists nor has any more.
 
         Args:
             media_id: the video.
-            run: who found out, and tells people.
+            run: the run that found out, and reports it.
 
         Returns:
-            Whether it was done; not if a run has taken the video, or it was listed again.
+            Whether it was done; not if a run has claimed the video, or it was listed again.
         """
         return self._update(
             media_id,
@@ -118,7 +118,7 @@ class UnarchivedVideos:
         )
 
     def mark_back(self, video: UnarchivedVideo) -> None:
-        """Take the marks away from a video that GoPro lists again; what was called gone is PENDING."""
+        """Remove the marks from a video that GoPro lists again; one that counted as gone is PENDING."""
         marks = "absent_since, absent_by, absence_asked_at, gone_by"
         if not video.is_gone:
             is_not_gone = "(attribute_not_exists(error_type) OR error_type <> :gone)"
@@ -132,7 +132,7 @@ class UnarchivedVideos:
         )
 
     def mark_reported(self, media_id: str, *, run: str) -> bool:
-        """Record that people are told of a video that waits in vain; return whether that is for this run to do."""
+        """Record that a video waiting in vain is reported; return whether this run has to report it."""
         return self._update(
             media_id,
             "SET vain_wait_reported_by = :run",
@@ -161,7 +161,7 @@ class UnarchivedVideos:
 
 
 def _video(item: Mapping[str, Any]) -> UnarchivedVideo:
-    # What somebody has made unreadable counts as not there: a mark is then made once more.
+    # Anything that somebody made unreadable counts as missing: a mark is then made once more.
     return UnarchivedVideo(
         media_id=item["media_id"],
         filename=text_or_none(item.get("filename")) or "",

@@ -1,6 +1,6 @@
-"""One WARN line for each try inside a function that follows a failed one: what, which try it is, and when.
+"""One WARN line for each retry inside a function: of what, which attempt it is, and when.
 
-Step Functions' own retries are in the execution's history; those inside of a function are nowhere but in the log.
+Step Functions' own retries are in the execution's history; those inside a function are nowhere but in the log.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from botocore.session import Session
     from tenacity import RetryCallState
 
-_FAILURE: Final = "gopro_sync_failure"  # in the context that botocore hands from one try of a call to the next
+_FAILURE: Final = "gopro_sync_failure"  # in the context that botocore passes from one try of a call to the next
 
 
 def tell_retry(
@@ -25,13 +25,13 @@ def tell_retry(
     error_type: str | None = None,
     error_message: str | None = None,
 ) -> None:
-    """Tell that something is tried once more.
+    """Log that something is retried.
 
     Args:
         what: the piece of work, in a few words; without secrets.
-        attempt: which try follows, from 2.
+        attempt: which attempt follows, from 2.
         wait_seconds: how long it waits first, as far as that is known.
-        error_type: what stopped the try before: the name of an error, or AWS's code.
+        error_type: what ended the previous attempt: the name of an error, or AWS's code.
         error_message: the same in words.
     """
     known = {"wait_seconds": wait_seconds, "error_type": error_type, "error_message": error_message}
@@ -47,7 +47,7 @@ def tell_retry(
 
 
 def retry_teller(what: str) -> Callable[[RetryCallState], None]:
-    """Return what tenacity calls before it waits for the next try (``before_sleep``).
+    """Return what tenacity calls before it waits for the next attempt (``before_sleep``).
 
     Args:
         what: the piece of work that failed, in a few words; without secrets.
@@ -67,11 +67,11 @@ def retry_teller(what: str) -> Callable[[RetryCallState], None]:
 
 
 def tell_retries_of(session: Session) -> None:
-    """Tell of the tries that botocore makes by itself, for all clients that are made of a session from now on.
+    """Log botocore's own retries, for all clients that are created from a session from now on.
 
-    botocore announces each request, and has the number of the try in the request's context from the second on; which
-    answer it follows was announced before (``botocore.endpoint``, 1.43). Should another version do without either, no
-    line is written, and the call goes on.
+    botocore announces each request, and from the second attempt on has its number in the request's context; the answer
+    that it follows was announced before (``botocore.endpoint``, 1.43). Should another version omit either, no line is
+    written, and the call continues.
 
     Args:
         session: whose clients retry in standard mode.
