@@ -1,4 +1,4 @@
-"""Sets the transfer engine beside its peers, in turn, in one run: ``python -m bench --help``.
+"""Compare the transfer engine with its peers, one after the other, in one run: ``python -m bench --help``.
 
 Source and S3 are servers of our own, on loopback, with TLS on both sides. Each contender has one CPU to itself where
 there are two, the servers have the others. Every object is checked: size and CRC64NVME must be the source's.
@@ -65,7 +65,7 @@ SCENARIOS = {
 
 
 def main() -> int:
-    """Measures and reports; returns 0 if all promises are kept, 2 if not, 1 if nothing can be said."""
+    """Measure and report; return 0 if all promises are kept, 2 if not, 1 if nothing can be said."""
     arguments = _parse_arguments()
     all_results: dict[str, Results] = {}
     try:

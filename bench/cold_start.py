@@ -2,8 +2,8 @@
 
     python bench/cold_start.py [--build-dir .aws-sam/build] [--rounds 9] [--json FILE]
 
-Beside it, in turns: the downloader as it is usually written and packed (``naive_function/``, no bytecode, as SAM's own
-Python builder leaves it). Each start is a fresh interpreter that sees one package and nothing else; what the
+Beside it, alternating: the downloader as it is usually written and packed (``naive_function/``, no bytecode, as SAM's
+own Python builder leaves it). Each start is a fresh interpreter that sees one package and nothing else; what the
 interpreter itself costs is subtracted. Twice: with tracing on, as Lambda sets it for a function with
 ``Tracing: Active``, and with Powertools' tracing switched off.
 """
@@ -86,7 +86,7 @@ class Contender:
 
 
 def build_naive(folder: Path) -> Contender:
-    """Packs the function that we compare with, as SAM's Python builder does: no bytecode."""
+    """Package the function that we compare with, as SAM's Python builder does: no bytecode."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     command += ["--only-binary=:all:", "--target", str(folder), "--requirement", str(NAIVE / "requirements.txt")]
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
@@ -121,7 +121,7 @@ def cpu_seconds(contender: Contender, tracing: Mapping[str, str]) -> float:
 
 
 def measure(contenders: Sequence[Contender], *, rounds: int) -> dict[str, dict[str, list[float]]]:
-    """Start the contenders in turns; return CPU seconds above the bare interpreter by tracing and name."""
+    """Start the contenders alternately; return CPU seconds above the bare interpreter by tracing and name."""
     bare = Contender(name="interpreter", package=Path("/nonexistent"), start="")
     seconds: dict[str, dict[str, list[float]]] = {
         tracing: {contender.name: [] for contender in contenders} for tracing in _TRACING
@@ -154,7 +154,7 @@ def summarize(seconds: Mapping[str, Mapping[str, Sequence[float]]]) -> list[dict
 
 
 def main() -> None:
-    """Measures, prints a table, and writes the rows as JSON if asked to."""
+    """Measure, print a table, and write the rows as JSON if asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build-dir", type=Path, default=REPOSITORY / ".aws-sam" / "build", help="what sam build made")
     parser.add_argument("--rounds", type=int, default=9)

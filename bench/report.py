@@ -15,7 +15,7 @@ _MB = 1e6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """One contender's turn: the file, and right before it a small one, whose cost is that of starting.
+    """One contender's round: the file, and right before it a small one, whose cost is that of starting.
 
     Args:
         size_bytes: size of the file.
@@ -64,7 +64,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
-        """Summarises at least one value."""
+        """Summarise at least one value."""
         return cls(least=min(values), middle=median(values), most=max(values))
 
     def __str__(self) -> str:
@@ -73,7 +73,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What is promised of a ratio of ours to a peer's."""
+    """The promised ratio of ours to a peer's."""
 
     peer: str
     figure: str
@@ -81,7 +81,7 @@ class Target:
     at_least: bool = False
 
     def is_met(self, ratio: Spread) -> bool:
-        """Judged by the median."""
+        """Return whether the target is met, judged by the median."""
         return ratio.middle >= self.bound if self.at_least else ratio.middle <= self.bound
 
     def __str__(self) -> str:
@@ -126,7 +126,7 @@ class Verdict:
 
 
 def verdicts(results: Mapping[str, Sequence[Round]], targets: Sequence[Target], *, ours: str) -> list[Verdict]:
-    """Judges each target whose peer was measured."""
+    """Judge each target whose peer was measured."""
     answers = []
     for target in targets:
         if target.peer in results:
@@ -137,7 +137,7 @@ def verdicts(results: Mapping[str, Sequence[Round]], targets: Sequence[Target], 
 
 
 def memory_verdict(rounds: Sequence[Round], *, most_megabytes: float) -> Verdict:
-    """Judges the highest peak of all rounds."""
+    """Judge the highest peak of all rounds."""
     peak = max(r.peak_memory_megabytes for r in rounds)
     return Verdict(words=f"peak memory: {peak:.0f} MB, at most {most_megabytes:.0f}", is_kept=peak <= most_megabytes)
 

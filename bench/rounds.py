@@ -1,4 +1,4 @@
-"""One contender's turn: it copies a file, and what it left in S3 is checked."""
+"""One contender's round: it copies a file, and the object is checked."""
 
 from __future__ import annotations
 

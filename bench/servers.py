@@ -59,7 +59,7 @@ class Servers:
     contender_cpus: set[int]
 
     def video_url(self, size_bytes: int, *, proves_content: bool = False) -> str:
-        """Let the simulator have one more file, and returns where its CDN serves it.
+        """Add a file to the simulator, and return where its CDN serves it.
 
         Args:
             size_bytes: of the file.
@@ -122,7 +122,7 @@ def open_servers(settings: Settings | None = None) -> Iterator[Servers]:
 
 @contextmanager
 def _serving(module: str, options: Sequence[str], directory: Path, cpus: set[int]) -> Iterator[str]:
-    """Run a module; give the first line that it says."""
+    """Run a module; yield the first line that it prints."""
     environment = os.environ | {"OPENSSL_CONF": str(directory / "openssl.cnf")}
     command = [sys.executable, "-m", module, *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_ROOT, env=environment) as process:

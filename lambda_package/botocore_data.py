@@ -40,7 +40,7 @@ USED_SERVICES: Final = frozenset(USED_OPERATIONS)
 
 
 def trim_botocore_data(data: Path) -> None:
-    """Cuts down botocore's ``data`` folder, in place.
+    """Cut down botocore's ``data`` folder, in place.
 
     Args:
         data: the folder, with one folder per service.

@@ -1,7 +1,7 @@
-"""Compares the processor that the functions were built for with the one that they would be deployed to.
+"""Compare the processor that the functions were built for with the one that they would be deployed to.
 
 ``make deploy`` runs it between ``sam build`` and ``sam deploy``. Each of these reads the parameters for itself, so that
-they can differ; AWS takes the package all the same, and the functions cannot load their libraries.
+they can differ; AWS accepts the package all the same, and the functions cannot load their libraries.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ARCHITECTURES: Final = {62: "x86_64", 183: "arm64"}
 
 
 class ProcessorError(Exception):
-    """The functions must not be deployed so; the message says why, and what to do."""
+    """The functions must not be deployed like this; the message says why, and what to do."""
 
 
 def deployed_architecture(samconfig: Path, profile: str) -> str:
@@ -82,10 +82,10 @@ def _architecture_of(header: bytes) -> str:
 
 
 def check(*, samconfig: Path, build: Path, profile: str) -> None:
-    """Return if the functions were built for the processor that they would be deployed to.
+    """Check that the functions were built for the processor that they would be deployed to.
 
     Raises:
-        ProcessorError: they were not, or it cannot be told.
+        ProcessorError: they were not, or the processor is unknown.
     """
     deployed, built = deployed_architecture(samconfig, profile), built_architectures(build)
     if not built:

@@ -13,15 +13,15 @@ from gopro_sync.aws.answers import MEANINGS, OTHERWISE, TRIED_AGAIN, Meaning, Se
 
 _HEAD: Final = """# What AWS's codes mean here
 
-Each error in a log, a notice or a record comes from one table, `src/gopro_sync/aws/answers.py`. A *turn* is a code that
-a caller reckons with: to it, it is no error. This page is made of the table:
+Each error in a log, a notice or a record comes from one table, `src/gopro_sync/aws/answers.py`. A code that some
+callers expect is no error to them. This page is made of the table:
 `.venv/bin/python -m docs.tools.aws_codes > docs/aws-codes.md`
 
-What is tried again is tried in this order: by botocore at once, by the transfer within the same invocation
+Retries happen in this order: by botocore at once, by the transfer within the same invocation
 (`archive/retries.py`), by the state machine with a new invocation, by the next run.
 """
 _COLUMNS: Final = """
-| code | error | tried again by | reads |
+| code | error | retried by | reads |
 |---|---|---|---|
 """
 _WHO: Final = {

@@ -1,7 +1,7 @@
 """CloudWatch Logs Insights over JSON lines, by SQLite: each step of a query becomes a SELECT around the one before.
 
 Known are ``fields``, ``filter``, ``stats ... by``, ``sort``, ``limit`` and ``display``, with SQLite's expressions, of
-which those of Insights are a part as far as our queries use them. Whatever else a query says is an error, so that a
+which those of Insights are a part as far as our queries use them. Anything else in a query is an error, so that a
 wrong query is not answered as if it were right.
 """
 
@@ -51,7 +51,7 @@ class QueryError(Exception):
 
 
 def run_query(query: str, lines: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Answers a query.
+    """Answer a query.
 
     Args:
         query: in the language of Logs Insights.
@@ -129,7 +129,7 @@ def _statement(steps: Sequence[str], columns: Sequence[str]) -> tuple[str, list[
 
 
 def _expressions(text: str) -> dict[str, str]:
-    """From the name of each expression of a list to the expression; a comma inside of parentheses is part of one."""
+    """Return each expression of a list by its name; a comma inside parentheses belongs to an expression."""
     parts = re.split(r",(?![^()]*\))", text)
     expressions = {}
     for part in parts:

@@ -87,9 +87,9 @@ class Night:
     """A kind of night.
 
     Attributes:
-        title: of its section.
+        title: that of its section.
         summary: in what it differs from a good night.
-        reason: what the authenticator said, where it was asked.
+        reason: the authenticator's answer, where it was asked.
         backlog: the chain that the run belongs to, if any.
     """
 
@@ -99,7 +99,7 @@ class Night:
     backlog: Backlog | None = None
 
     def notice(self) -> Notice:
-        """Return what people are told of it."""
+        """Return the notice that people get."""
         summary = {**GOOD_NIGHT, **self.summary}
         notice = notice_of(
             summary,

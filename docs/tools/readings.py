@@ -11,7 +11,7 @@ from local.cloud import Cloud
 
 NAMESPACES: Final = ("GoProSync", "AWS/Lambda", "AWS/States", "AWS/SQS")
 _STATISTICS: Final = ("Sum", "Minimum", "Maximum", "SampleCount")
-# The class of an object as S3 lists it, and the StorageType by which S3's metrics tell of it.
+# The class of an object as S3 lists it, and the StorageType under which S3's metrics count it.
 _STORAGE_TYPES: Final = {
     "STANDARD": "StandardStorage",
     "GLACIER_IR": "GlacierInstantRetrievalStorage",
@@ -21,7 +21,7 @@ _STORAGE_TYPES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Some values of one metric that were told in one second.
+    """Values of one metric that were emitted within one second.
 
     Attributes:
         namespace: of the metric.
@@ -45,12 +45,12 @@ class Reading:
 
     @classmethod
     def of_value(cls, namespace: str, name: str, dimensions: Mapping[str, str], at: float, value: float) -> Self:
-        """One value."""
+        """Return the reading of one value."""
         return cls(namespace=namespace, name=name, dimensions=dimensions, at=at, total=value, least=value, most=value)
 
 
 def statistic(readings: Sequence[Reading], name: str) -> float:
-    """CloudWatch's statistic of that name over all values.
+    """Return CloudWatch's statistic of that name over all values.
 
     Raises:
         KeyError: a statistic that is not known here.
@@ -72,7 +72,7 @@ def moved(readings: Iterable[Reading], *, began_at: float, to: float) -> list[Re
 
 
 def read_metrics(cloud: Cloud, *, since: datetime, until: datetime) -> Iterator[Reading]:
-    """Everything that was told between the two moments, second by second."""
+    """Return everything emitted between the two moments, second by second."""
     client = cloud.client("cloudwatch")
     for namespace in NAMESPACES:
         for page in client.get_paginator("list_metrics").paginate(Namespace=namespace):
@@ -90,7 +90,7 @@ def read_metrics(cloud: Cloud, *, since: datetime, until: datetime) -> Iterator[
 
 
 def read_storage(cloud: Cloud, *, at: float) -> Iterator[Reading]:
-    """Return what S3 tells of the archive once a day on AWS, and not in the engine: looked up in the bucket."""
+    """Return what S3 emits about the archive once a day on AWS, but not in the engine: it is read from the bucket."""
     bucket = cloud.outputs["ArchiveBucketName"]
     sizes = dict.fromkeys(_STORAGE_TYPES.values(), 0)
     for page in cloud.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket):

@@ -37,7 +37,7 @@ _KEEP_ALIVE_SECONDS = 75
 
 
 def main() -> None:
-    """Close the gaps, then serves until SIGTERM or SIGINT."""
+    """Close the gaps, then serve until SIGTERM or SIGINT."""
     assert_pinned_versions()
     # The interpreter logs each failed state with its whole syntax tree; the execution's history says the same, better.
     logging.getLogger("moto").setLevel(logging.CRITICAL)

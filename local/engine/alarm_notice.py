@@ -158,7 +158,7 @@ def _monitored_metric(alarm: Mapping[str, Any]) -> str:
 
 
 def _monitored_expression(alarm: Mapping[str, Any]) -> str:
-    """Nobody has quoted a whole e-mail of an alarm on metric math; this has what tells its metrics apart."""
+    """Describe the metrics of metric math. Nobody has quoted such an e-mail whole: this has what identifies them."""
     lines: list[str] = []
     for query in alarm["Metrics"]:
         if "Expression" in query:

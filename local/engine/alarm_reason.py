@@ -1,7 +1,8 @@
 """Why an alarm changed its state, in CloudWatch's words, as far as fixed thresholds go. Pure.
 
-The words are those of real alarms: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html
-and, for missing data, "no datapoints were received for 2 periods and 2 missing datapoints were treated as [Breaching]".
+The words are those of real alarms:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html and, for missing data,
+"no datapoints were received for 2 periods and 2 missing datapoints were treated as [Breaching]".
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ _TREATMENTS: Final = {"breaching": ("Breaching", State.ALARM), "notBreaching": (
 
 
 def reason(rule: AlarmRule, values: Mapping[int, float | None], *, after: State) -> str:
-    """One sentence.
+    """Return the reason as one sentence.
 
     Args:
-        rule: of the alarm.
-        values: of the periods that were looked at, as ``AlarmRule.values_by_period`` returns them.
+        rule: that of the alarm.
+        values: those of the evaluated periods, as ``AlarmRule.values_by_period`` returns them.
         after: the state that the alarm is in now.
     """
     known = {began_at: value for began_at, value in values.items() if value is not None}

@@ -197,7 +197,7 @@ class AlarmRule:
         return self._looked_at(self._retrieved(points, now_seconds, evaluation))
 
     def crosses(self, value: float) -> bool:
-        """Whether a period with this value counts towards the alarm."""
+        """Return whether a period with this value counts towards the alarm."""
         return _COMPARISONS[self.comparison](value, self.threshold)
 
     def _looked_at(self, retrieved: Mapping[int, float | None]) -> dict[int, float | None]:

@@ -1,7 +1,7 @@
 """The gaps of moto's interpreter of the Amazon States Language (which is LocalStack's, by way of moto).
 
 * It has no JSONata evaluator, and passes variables to one as unescaped text.
-* It talks to AWS services with constant credentials; here every call is made in the name of the state machine's role.
+* It talks to AWS services with constant credentials; here every call is made with the state machine's role.
 * A percentage of tolerated failures must be a float in its grammar.
 * A Fail state must not pass on an error of the service's own (``States.Timeout``), which is what ours does.
 * It hands the parameters of ``states:startExecution`` to an API that spells them with a small first letter.
@@ -65,7 +65,7 @@ class DefinitionError(ValueError):
 
 
 def check_definition(definition: str) -> None:
-    """Refuses what Step Functions refuses when a state machine is created.
+    """Refuse what Step Functions refuses when a state machine is created.
 
     Raises:
         DefinitionError: saying what is wrong with it.

@@ -64,7 +64,7 @@ def ensure_trust(directory: Path, *, environ: Mapping[str, str] = os.environ) ->
 
 
 def is_engine_certificate(path: Path) -> bool:
-    """Whether a file is a certificate that :func:`ensure_trust` made, be it valid still or not."""
+    """Return whether a file is a certificate that :func:`ensure_trust` made, be it valid still or not."""
     certificate = _read_certificate(path)
     return certificate is not None and certificate.subject == _NAME
 

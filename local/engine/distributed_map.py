@@ -4,7 +4,7 @@ moto's interpreter runs them as part of their parent: they see its variables and
 AWS a child sees neither, and ``ListExecutions`` of the map run finds it with its history.
 
 It also tolerates any number of failed children and puts nothing in their place. On AWS the state fails when there are
-more than it tolerates, and within that a failed child comes back whole, its input included
+more than it tolerates, and within that a failed child is returned whole, its input included
 (https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html), within the limit of a payload.
 """
 
@@ -128,7 +128,7 @@ def _become_child(env: Any, map_run: Any) -> None:
 
 
 def _are_too_many_failed(map_run: Any, *, items: int) -> bool:
-    """Whether the map run tolerates no more; a threshold that is not given is zero, and only counts if both are."""
+    """Return whether the map run tolerates no more; a missing threshold is zero, and counts only if both are missing."""
     failed: int = map_run.execution_counter.failed.get()
     count, percentage = map_run.tolerated_failure_count, map_run.tolerated_failure_percentage
     if not count and not percentage:

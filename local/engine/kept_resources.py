@@ -17,13 +17,13 @@ from ministack.services.cloudformation import changesets, provisioners
 
 from local.engine.patching import add_entry, replace, replace_entry
 
-# What a handler gives back: the resource's physical id and the attributes that Fn::GetAtt finds.
+# What a handler returns: the resource's physical id and the attributes that Fn::GetAtt finds.
 Created = tuple[str, dict[str, Any]]
 _SECRET = "AWS::SecretsManager::Secret"  # noqa: S105 - a type, not a secret
 
 
 def apply() -> None:
-    """Refuses what AWS refuses, and lets a stack import a secret."""
+    """Refuse what AWS refuses, and let a stack import a secret."""
     table = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
     replace_entry(table, "create", _refusing_taken_name(table["create"], "TableName", dynamodb._tables))
 

@@ -1,4 +1,4 @@
-"""Customer keys that cannot be used: the engine as published lets every service go on under a key that is disabled.
+"""Customer keys that cannot be used: the engine as published lets every service continue with a disabled key.
 
 Refused is what needs a key that is disabled, waits for its deletion, or does not exist:
 
@@ -8,11 +8,11 @@ Refused is what needs a key that is disabled, waits for its deletion, or does no
   ``INACCESSIBLE_ENCRYPTION_CREDENTIALS``
   (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html).
 * Secrets Manager, SNS and SQS: the error shapes of their models that are about keys. An alarm that publishes to such a
-  topic is dropped without a word.
+  topic is dropped silently.
 * CloudWatch Logs: what comes for such a log group is lost, with the metrics in it, and what is there cannot be read
   (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html).
 
-It holds from the next call on. On AWS the services go on for minutes with data keys that they have kept.
+It holds from the next call on. On AWS the services continue for minutes with cached data keys.
 """
 
 # ruff: noqa: SLF001  # a patch has to use the engine's private names
@@ -51,11 +51,11 @@ class KeyTrouble(Enum):
 
 
 def apply() -> None:
-    """Put a look at the key before what needs it."""
+    """Check the key before whatever needs it."""
     replace(s3, "_dispatch", _with_objects_key(s3._dispatch))
     for name in _TABLE_OPERATIONS:
         replace(dynamodb, name, _with_tables_key(getattr(dynamodb, name)))
-    replace(dynamodb, "_table_description", _telling_inaccessible(dynamodb._table_description))
+    replace(dynamodb, "_table_description", _reporting_inaccessible(dynamodb._table_description))
     replace(secretsmanager, "_get_secret_value", _with_secrets_key(secretsmanager._get_secret_value, "Decryption"))
     replace(secretsmanager, "_put_secret_value", _with_secrets_key(secretsmanager._put_secret_value, "Encryption"))
     for name in ("_publish", "_publish_batch"):
@@ -69,7 +69,7 @@ def apply() -> None:
 
 
 def trouble_with(key: str | None) -> KeyTrouble | None:
-    """Why a key cannot be used; None if it can, or if it is AWS's own.
+    """Return why a key cannot be used; None if it can, or if it is AWS's own.
 
     Args:
         key: as the resources have it: an id, an alias, or the ARN of either.
@@ -156,7 +156,7 @@ def _with_tables_key(stock: Callable[..., Answer]) -> Callable[..., Answer]:
     return operation
 
 
-def _telling_inaccessible(stock: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+def _reporting_inaccessible(stock: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
     def description(name: str, *more: Any, **named: Any) -> dict[str, Any]:
         description = stock(name, *more, **named)
         if trouble_with(_key_of_table(name)) is None:
@@ -210,7 +210,7 @@ def _with_topics_key(stock: Callable[[dict[str, Any]], Answer]) -> Callable[[dic
 
 
 def _dropping_without_key(stock: Callable[..., None]) -> Callable[..., None]:
-    """Alarms come through here, and nobody tells them."""
+    """Drop the message: alarms are published through here, and nothing reports their failure."""
 
     def fan_out(topic_arn: str, *more: Any, **named: Any) -> None:
         if trouble_with(_key_of_topic(topic_arn)) is None:

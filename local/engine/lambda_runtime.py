@@ -5,8 +5,8 @@ The engine as published runs them in a worker script of its own, which
 * reports every exception as ``Runtime.HandlerError``, so that no Retry or Catch by class name can match;
 * hands them the engine's environment variables and installed packages;
 * knows no memory limit;
-* takes a pause of five milliseconds for the end of what a function has written, so that a busy engine loses lines of
-  logs, and the metrics in them.
+* takes a pause of five milliseconds for the end of a function's output, so that a busy engine loses log lines, and the
+  metrics in them.
 
 It also has a faithful Runtime API server, for ``provided.*`` runtimes. So Python functions are sent there, with a
 ``bootstrap`` that starts awslambdaric from ``.venv/lambda-runtime``.
@@ -39,7 +39,7 @@ from local.processes import MARK_VARIABLE
 log = logging.getLogger(__name__)
 
 _MEMORY_CHECK_SECONDS = 0.05
-# From the pipe, where bytes can be counted, to the queue, where lines can: the reading thread has to get its turn.
+# From the pipe, where bytes can be counted, to the queue, where lines can: the reading thread needs time to run.
 _QUIET_SECONDS = 0.02
 _LONGEST_DRAIN_SECONDS = 5.0
 
@@ -160,7 +160,7 @@ class PythonWorker(workers.ProvidedWorker):  # type: ignore[misc]  # the engine 
             return super().invoke(event, request_id, **metadata)  # type: ignore[no-any-return]  # untyped package
         except RuntimeError:
             # Raised by the engine when the module of the handler cannot be imported. What awslambdaric reported then
-            # (class name, message, stack) is what AWS returns; the engine would make `Runtime.Unknown` of it.
+            # (class name, message, stack) is what AWS returns; the engine would turn it into `Runtime.Unknown`.
             payload = self._init_error
             if not isinstance(payload, dict):
                 raise
@@ -173,7 +173,7 @@ class PythonWorker(workers.ProvidedWorker):  # type: ignore[misc]  # the engine 
 
 
 def _unread_bytes(process: Any) -> int:
-    """How much of a process's output nobody has read yet."""
+    """Return how much of a process's output nobody has read yet."""
     if process is None or process.stdout.closed:
         return 0
     waiting = array("i", [0])
@@ -191,7 +191,7 @@ class _MemoryUse:
 
 @contextmanager
 def _memory_limit(process_of: Callable[[], Any], limit_mb: int) -> Iterator[_MemoryUse]:
-    """Kills the process when it outgrows the limit (on Linux; elsewhere there is no /proc and no limit)."""
+    """Kill the process when it outgrows the limit (on Linux; elsewhere there is no /proc and no limit)."""
     usage = _MemoryUse()
     finished = threading.Event()
 

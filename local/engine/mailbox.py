@@ -46,7 +46,7 @@ class Contents:
     dropped: int
 
     def to_json(self) -> dict[str, Any]:
-        """As the engine answers."""
+        """Return it as the engine answers it."""
         return {"mails": [asdict(mail) for mail in self.mails], "dropped": self.dropped}
 
     @classmethod

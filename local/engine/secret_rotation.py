@@ -198,7 +198,7 @@ def _put_as_on_aws(stock: Callable[[dict[str, Any]], Answer]) -> Callable[[dict[
 
 
 def _label_alone(versions: dict[str, dict[str, Any]], version_id: str, more: list[str]) -> None:
-    """Leaves the labels of a version, and more, to no other."""
+    """Refuse to give a version's labels to another one."""
     stages = versions[version_id]["Stages"]
     stages += [stage for stage in more if stage not in stages]
     for other_id in versions.keys() - {version_id}:

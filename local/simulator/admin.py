@@ -20,7 +20,7 @@ _TIMEOUT_SECONDS = 300.0  # the SHA-256 of a 20 GB source takes a while
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What a camera original really is, computed from its own bytes."""
+    """The true properties of a camera original, computed from its own bytes."""
 
     media_id: str
     item_number: int
@@ -30,13 +30,13 @@ class Source:
 
 
 class SimulatorAdmin:
-    """Sets faults, settings and library of a running simulator, and reads what was asked of it.
+    """Set faults, settings and library of a running simulator, and read the requests that it received.
 
     Args:
         api_url: the address of the simulated API.
 
     Raises:
-        ValueError: (each method) the simulator does not take what it was given; the message says why.
+        ValueError: (each method) the simulator does not accept its input; the message says why.
         OSError: (each method) the simulator cannot be reached.
     """
 
@@ -52,7 +52,7 @@ class SimulatorAdmin:
             self._opener.add_handler(handler)
 
     def set_faults(self, *faults: Fault) -> None:
-        """Switches these faults on and all others off."""
+        """Switch these faults on and all others off."""
         self._call("PUT", "faults", {"faults": [to_json(fault) for fault in faults]})
 
     def faults(self) -> list[dict[str, Any]]:
@@ -84,12 +84,12 @@ class SimulatorAdmin:
         self._call("DELETE", f"library/items/{quote(media_id, safe='')}")
 
     def requests(self, endpoint: Endpoint | str | None = None) -> list[RecordedRequest]:
-        """Return what was asked since the last `clear_requests`, in order; only of one endpoint if it is given."""
+        """Return the requests since the last `clear_requests`, in order; those to one endpoint, if it is given."""
         records = [RecordedRequest.from_json(record) for record in self._call("GET", "requests")["requests"]]
         return [record for record in records if endpoint in {None, record.endpoint}]
 
     def clear_requests(self) -> None:
-        """Forgets what was asked so far."""
+        """Forget the requests so far."""
         self._call("DELETE", "requests")
 
     def mutations(self) -> list[RecordedRequest]:
@@ -105,7 +105,7 @@ class SimulatorAdmin:
         return [Source(**source) for source in self._call("GET", "sources")["sources"]]
 
     def source(self, media_id: str, item_number: int = 1) -> Source:
-        """Return one camera original. Raises ValueError if there is none."""
+        """Return one camera original. Raise ValueError if there is none."""
         query = urlencode({"media_id": media_id, "item_number": item_number})
         found = self._call("GET", f"sources?{query}")["sources"]
         if not found:
@@ -117,7 +117,7 @@ class SimulatorAdmin:
         self._call("POST", "clock", {"advance_seconds": seconds})
 
     def expire(self, what: Literal["urls", "access_tokens", "refresh_tokens"]) -> None:
-        """Make all that were issued so far worthless."""
+        """Invalidate all that were issued so far."""
         self._call("POST", "expire", {"what": what})
 
     def _call(self, method: str, name: str, document: object = None) -> Any:

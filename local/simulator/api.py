@@ -297,7 +297,7 @@ def _stated_total(items: int, defects: Mapping[FaultName, Fault]) -> int:
 
 
 def _rows_shown(query: SearchQuery, defects: Mapping[FaultName, Fault], total: int) -> tuple[int, int]:
-    """Where the rows of a page begin among all items, from 0, and how many they are."""
+    """Return where the rows of a page begin among all items, from 0, and how many they are."""
     offset, count = (query.page - 1) * query.per_page, query.per_page
     if (overlap := defects.get(FaultName.OVERLAPPING_PAGES)) and query.page > 1:
         # As many rows as there should be: only who looks at the ids finds that some come twice and some never.

@@ -145,6 +145,6 @@ def _mp4_header(*, seed_digest: bytes, size_bytes: int) -> bytes:
 
 @lru_cache(maxsize=1)
 def _doubled_pattern() -> bytes:
-    """One block of noise, twice in a row: every rotation of it is a slice, which costs nothing."""
+    """Return one block of noise, twice in a row: each rotation of it is a slice, which costs nothing."""
     pattern = random.Random("gopro-cloud-simulator").randbytes(BLOCK_BYTES)  # noqa: S311 - reproducible noise is the point
     return pattern + pattern

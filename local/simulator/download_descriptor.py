@@ -1,7 +1,7 @@
 """The JSON of ``GET /media/{id}/download``, and the files that its URLs lead to.
 
-It lays the traps that the real one lays: for videos ``files[]`` is a proxy, the join of all chapters stands before the
-chapters, and nothing states a size or a checksum.
+It sets the traps of the real one: for videos ``files[]`` is a proxy, the join of all chapters precedes the chapters,
+ and nothing states a size or a checksum.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class FileAddress:
 
 
 class SignFile(Protocol):
-    """Signs the address of a file for one HTTP method, to be served under a name."""
+    """Sign the address of a file for one HTTP method, to be served under a name."""
 
     def __call__(self, address: FileAddress, *, method: str, filename: str) -> str:
         """Return the signed URL."""
@@ -77,7 +77,7 @@ def file_at(item: SimulatedItem, label: str, item_number: int) -> SourceFile | N
 def chapter_filename(filename: str, item_number: int) -> str:
     """Return the camera's name of a chapter: chapter 2 of ``GX010456.MP4`` is ``GX020456.MP4``.
 
-    HERO5 and older begin with ``GOPR0456.MP4`` and go on with ``GP010456.MP4``.
+    HERO5 and older start with ``GOPR0456.MP4`` and continue with ``GP010456.MP4``.
     """
     if item_number == 1:
         return filename

@@ -23,7 +23,7 @@ class SourceFile:
         size_bytes: the length of a generated file; a real one has its own.
         seed: which generated file; another seed is another content.
         path: a real file on this machine, instead of `size_bytes` and `seed`.
-        etag_part_size_bytes: the part size of the S3 upload that the ETag tells of. None gives an opaque ETag, which
+        etag_part_size_bytes: the part size of the S3 upload behind the ETag. None gives an opaque ETag, which
             costs nothing, for files so large that their MD5 would take minutes.
 
     Raises:
@@ -46,7 +46,7 @@ class SourceFile:
             raise ValueError("the part size of an ETag must be positive")
 
     def open(self) -> Content:
-        """Return the bytes of the file. Raises OSError if a real file cannot be read."""
+        """Return the bytes of the file. Raise OSError if a real file cannot be read."""
         if self.path is not None:
             return FileContent(self.path)
         return GeneratedContent(seed=str(self.seed), size_bytes=self.size_bytes)
@@ -175,7 +175,7 @@ class Library:
 
     @classmethod
     def from_json(cls, document: object) -> Library:
-        """Return the library that a library file states. Raises ValueError, which says where it is malformed."""
+        """Return the library that a library file states. Raise ValueError, which says where it is malformed."""
         content = from_json(_LibraryDocument, document, "library")
         return cls(content.items, content.series)
 
@@ -203,7 +203,7 @@ class Library:
             return self._stated.get(media_id) if position is None else self._series[position]
 
     def add(self, item: SimulatedItem) -> None:
-        """Add an item. Raises ValueError if its id is taken."""
+        """Add an item. Raise ValueError if its id is taken."""
         with self._lock:
             if self.get(item.media_id) is not None:
                 raise ValueError(f"there is already an item {item.media_id!r}")
@@ -211,7 +211,7 @@ class Library:
             self._orders.clear()
 
     def delete(self, media_id: str) -> bool:
-        """Remove an item as if it were deleted on gopro.com; say whether there was one."""
+        """Remove an item as if it were deleted on gopro.com; return whether there was one."""
         with self._lock:
             position = self._series_position(media_id)
             if position is not None:

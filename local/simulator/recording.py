@@ -1,4 +1,4 @@
-"""What was asked of the simulated service, as evidence for tests. No header value but ``Range`` is ever kept."""
+"""The requests to the simulated service, as evidence for tests. No header value but ``Range`` is ever kept."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class RecordedRequest:
 
     @classmethod
     def from_json(cls, document: Mapping[str, object]) -> Self:
-        """Return the record that the admin interface gave."""
+        """Read a record from the admin interface."""
         return cls(**{entry.name: document[entry.name] for entry in fields(cls)})  # type: ignore[arg-type]  # made by to_json
 
 
@@ -73,6 +73,6 @@ class RequestLog:
             return list(self._records)
 
     def clear(self) -> None:
-        """Forgets the requests; the numbers go on."""
+        """Forget the requests; the numbering continues."""
         with self._lock:
             self._records.clear()

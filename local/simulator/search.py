@@ -70,7 +70,7 @@ class TimeRange:
     end: datetime
 
     def holds(self, moment: str) -> bool:
-        """Say whether an ISO 8601 time lies in it."""
+        """Return whether an ISO 8601 time lies in it."""
         return self.start <= datetime.fromisoformat(moment) < self.end
 
 
@@ -86,7 +86,7 @@ class SearchCriteria:
     updated: TimeRange | None = None
 
     def fits(self, item: Searchable) -> bool:
-        """Say whether `item` is searched for."""
+        """Return whether `item` is searched for."""
         return (
             (self.types is None or item.type in self.types)
             and (self.states is None or item.ready_to_view in self.states)

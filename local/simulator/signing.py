@@ -16,7 +16,7 @@ _KEY_PAIR_ID = "KSIMULATEDKEYPAIR"
 
 
 class UrlSigner:
-    """Signs and checks the URLs of the simulated CDN.
+    """Sign and check the URLs of the simulated CDN.
 
     Args:
         clock: decides when a URL has expired.
@@ -47,7 +47,7 @@ class UrlSigner:
     def accepts(self, *, method: str, target: str) -> bool:
         """Say whether the query of the target proves that `method` on its path is allowed now.
 
-        What was signed has to come back byte for byte: a client may escape what a request line cannot carry, and
+        The signed part has to come back byte for byte: a client may escape what a request line cannot carry, and
         nothing else.
         """
         path, _, query = target.partition("?")
@@ -58,11 +58,11 @@ class UrlSigner:
         return genuine and self._clock.now() < int(dict(parse_qsl(signed))["Expires"])
 
     def revoke_all(self) -> None:
-        """Make every URL signed so far worthless."""
+        """Invalidate every URL signed so far."""
         self._key = secrets.token_bytes(32)
 
     def _signature(self, method: str, path: str, query: str) -> str:
         message = "\n".join((method, path, quote(query, safe=_CARRIED))).encode()
         digest = hmac.digest(self._key, message, hashlib.sha256)
-        # CloudFront's replacements for what base64 and URLs quarrel about.
+        # CloudFront's replacements for the base64 characters that URLs do not allow.
         return base64.b64encode(digest).decode().translate(str.maketrans("+=/", "-_~"))

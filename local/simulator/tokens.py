@@ -38,7 +38,7 @@ class Account:
 
 
 class TokenIssuer:
-    """Grants, refreshes and checks tokens.
+    """Grant, refresh and check tokens.
 
     Args:
         account: whose.
@@ -54,7 +54,7 @@ class TokenIssuer:
         self._issued = 0
 
     def grant(self, form: Mapping[str, str], *, lifetime_seconds: int, mode: RefreshTokenMode) -> dict[str, object]:
-        """Answers the token endpoint.
+        """Answer the token endpoint.
 
         Raises:
             GrantRefusedError: the client, the password or the refresh token is wrong.
@@ -80,12 +80,12 @@ class TokenIssuer:
             return self._access_tokens.get(access_token, 0) > self._clock.now()
 
     def expire_access_tokens(self) -> None:
-        """Kills every access token issued so far."""
+        """Invalidate every access token issued so far."""
         with self._lock:
             self._access_tokens.clear()
 
     def expire_refresh_tokens(self) -> None:
-        """Kills every refresh token issued so far."""
+        """Invalidate every refresh token issued so far."""
         with self._lock:
             self._refresh_tokens.clear()
 

@@ -31,7 +31,7 @@ class Night:
     """What is different from the night before.
 
     Attributes:
-        told: in a few words.
+        description: in a few words.
         new_videos: how many were uploaded during the day.
         faults: what goes wrong at GoPro.
         has_wrong_password: whether the owner has changed the password at GoPro only.
@@ -73,12 +73,12 @@ NIGHTS: Final = (
 
 
 def live_through(cloud: Cloud, nights: Sequence[Night], *, report: Callable[[str], None]) -> list[Reading]:
-    """Lives through the nights; returns what was read, each night's on a day of its own, the last one today's.
+    """Live through the nights; return the readings, each night's on a day of its own, the last one today's.
 
     Args:
         cloud: fresh, with the simulator as GoPro.
         nights: one after the other.
-        report: told what happens, line by line.
+        report: called with each line about what happens.
     """
     admin = SimulatorAdmin(cloud.gopro_api_base_url)
     library = _Library(admin)

@@ -41,15 +41,15 @@ def draw(
     now: float,
     file: Path,
 ) -> None:
-    """Draws a dashboard into a file, as PNG.
+    """Draw a dashboard into a file, as PNG.
 
     Args:
-        body: of the dashboard.
+        body: the dashboard's definition.
         readings: what CloudWatch holds.
         rows_of_query: what the log widgets' queries answer, by query.
         alarm_states: by the alarm's name.
         now: seconds since the epoch.
-        file: to be written.
+        file: the file to write.
 
     Raises:
         WidgetError: the dashboard has something that is not known here.
@@ -77,7 +77,7 @@ def draw(
 
 
 class _Box:
-    """A widget's place in the figure: a white card, and inches inside of it."""
+    """A widget's place in the figure: a white card, and coordinates in inches."""
 
     def __init__(self, figure: Figure, widget: Mapping[str, Any], rows: int) -> None:
         self._figure = figure
@@ -101,7 +101,7 @@ class _Box:
         self.write(0.14, self.height - 0.12, text, fontweight="bold")
 
     def axes(self, left: float, bottom: float, right: float, top: float) -> Axes:
-        """Axes that leave so many inches on each side."""
+        """Return axes that leave this many inches on each side."""
         width, height = self._size(self.width - left - right, self.height - bottom - top)
         return self._figure.add_axes((*self._share(left, bottom), width, height))
 

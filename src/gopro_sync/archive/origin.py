@@ -24,14 +24,14 @@ class Origin:
     claim: EtagClaim | None
 
     def is_vouched_for(self, source_etag: str | None) -> bool:
-        """Whether the source's ETag vouches that a file which had ``source_etag`` has the same bytes now.
+        """Return whether the source's ETag vouches that a file which had ``source_etag`` has the same bytes now.
 
         A weak one does not: https://www.rfc-editor.org/rfc/rfc9110#section-8.8.1.
         """
         return self.is_named(source_etag) and not _is_weak(self.file.etag)
 
     def is_named(self, source_etag: str | None) -> bool:
-        """Whether the source has an ETag, and still the same one."""
+        """Return whether the source has an ETag, and still the same one."""
         return self.file.etag is not None and self.file.etag == source_etag
 
 
@@ -60,7 +60,7 @@ def plan_of(upload: OpenUpload, limits: PartLimits) -> PartPlan:
 
 
 def can_go_on_with(upload: OpenUpload, origin: Origin, limits: PartLimits) -> bool:
-    """Whether the upload can be of this file, in parts that S3 accepts: its record may have been changed.
+    """Return whether the upload can be of this file, in parts that S3 accepts: its record may have been changed.
 
     Without an ETag nothing could show whether a file of the same size is the same.
     """

@@ -163,7 +163,7 @@ class _Statement:
     etag: str | None
 
     def covers(self, part: Part) -> bool:
-        """Whether it begins where the part does, and is no shorter; any excess need not be read."""
+        """Return whether it begins where the part does, and is no shorter; any excess need not be read."""
         return self.first == part.offset and (self.size_bytes is None or self.size_bytes >= part.size_bytes)
 
 

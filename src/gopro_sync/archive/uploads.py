@@ -22,7 +22,7 @@ class PartInStorage:
     block_digests: tuple[bytes, ...] | None
 
     def is_held_as(self, held: HeldPart | None) -> bool:
-        """Whether S3 lists the same part."""
+        """Return whether S3 lists the same part."""
         return (
             held is not None
             and held.etag == self.uploaded.etag

@@ -47,7 +47,7 @@ class TimeBudget:
         self._slowest_part_seconds = max(self._slowest_part_seconds, part_seconds)
 
     def allows_another_part(self) -> bool:
-        """Whether a part begun now would end in time, judging by the others; the first ones are always tried."""
+        """Return whether a part begun now would end in time, judging by the others; the first ones are always tried."""
         return self.seconds() > _SAFETY_FACTOR * self._slowest_part_seconds
 
 
@@ -79,7 +79,7 @@ class PartWorkers:
             raise OutOfTimeError
 
     def have_time(self) -> bool:
-        """Whether any of the time budget is left."""
+        """Return whether any of the time budget is left."""
         return self._budget.seconds() > 0
 
     def send_all[Sent](

@@ -111,7 +111,7 @@ class GoProClient:
             raise ItemUnreadableError(f"For this item alone: {odd.message}", media_id=media_id) from odd
 
     def is_gone(self, media_id: str) -> bool:
-        """Whether GoPro answers that it no longer has an item's download; asked once.
+        """Return whether GoPro answers that it no longer has an item's download; asked once.
 
         Raises:
             InvalidEventError: the id cannot be a media id.
@@ -148,7 +148,7 @@ class GoProClient:
         self._search(PageRequest(number=1, per_page=1))
 
     def is_answering(self) -> bool:
-        """Whether GoPro answers this session a question that has nothing to do with any one item; asked once."""
+        """Return whether GoPro answers this session a question that has nothing to do with any one item; asked once."""
         try:
             params = _search_params(PageRequest(number=1, per_page=1))
             answer = self._exchange.get(_SEARCH_PATH, params, headers=self._headers)
@@ -191,7 +191,7 @@ class GoProClient:
         return self._exchange.retried(f"GET {path}", attempt)
 
     def _session_is_refused(self) -> bool:
-        """Whether a repeated 500 comes from the session: GoPro sends it for dead sessions as well as in an outage.
+        """Return whether a repeated 500 comes from the session: GoPro sends it for dead sessions and in an outage.
 
         The account is requested, which needs a valid session. If that is answered with 500 too, a request that GoPro
         turns down before it looks at any session shows whether the service is up and fails only for ours.

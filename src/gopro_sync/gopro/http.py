@@ -218,7 +218,7 @@ def _accepted_base_url(base_url: str) -> str:
 
 
 def is_on_this_machine(base_url: str) -> bool:
-    """Whether a base URL is that of a simulated GoPro."""
+    """Return whether a base URL is that of a simulated GoPro."""
     return _is_this_machine(httpx.URL(base_url).host)
 
 

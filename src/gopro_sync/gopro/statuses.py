@@ -87,7 +87,7 @@ def error_for(answer: Answer, *, now: datetime, media_id: str | None = None) -> 
 
 
 def says_gone(answer: Answer) -> bool:
-    """Whether the answer to a request for one item says that GoPro no longer has it."""
+    """Return whether the answer to a request for one item says that GoPro no longer has it."""
     return answer.status in {404, _GONE}
 
 

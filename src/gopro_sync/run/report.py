@@ -184,7 +184,7 @@ def _failed_videos(end: RunEnd, tracker: Tracker) -> dict[str, Any]:
 
 
 def _etags(end: RunEnd, etags: SourceEtagRecord, execution_id: str) -> dict[str, bool]:
-    """Whether it was this run that gave hashing up; only one that had videos can have."""
+    """Return whether it was this run that gave hashing up; only one that had videos can have."""
     if not optional_count(end.summary, "new_count"):
         return {}
     decided_by: str | None = None

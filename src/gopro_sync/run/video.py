@@ -356,7 +356,7 @@ class VideoTransfer:
         return None
 
     def _is_left_alone(self, passing: RetryableError) -> bool:
-        """Whether a file is given up for now, so that the video's others are copied; its error is raised after them."""
+        """Return whether to give a file up for now, and copy the video's others; its error is raised after them."""
         is_of_one_file = isinstance(passing, _PASSING_TROUBLES_OF_ONE_FILE) and passing is not self._unanswered
         has_time = self._seconds_left() >= _LEAST_USEFUL_SECONDS
         return is_of_one_file and has_time and self._is_in_vain_to_wait_for(passing)

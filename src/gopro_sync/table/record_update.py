@@ -100,7 +100,7 @@ def update_record(
 
 
 def _says_nothing(error: BaseException) -> bool:
-    """Whether the answer shows neither the outcome of the write nor, if it was refused, the reason."""
+    """Return whether the answer shows neither the outcome of the write nor, if it was refused, the reason."""
     return isinstance(error, TrackerError) and (error.is_unreadable or error.if_it_persists is not None)
 
 

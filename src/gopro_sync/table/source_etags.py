@@ -59,7 +59,7 @@ class EtagEvidence:
         return self.matched_files >= FILES_TO_PROVE * max(1, len(self.mismatched_files))
 
     def has_room_for(self, block_bytes: int) -> bool:
-        """Whether a part size is new, and not one of so many that none of them is typical of the library."""
+        """Return whether a part size is new, and not one of so many that none of them is typical of the library."""
         return block_bytes not in self.block_sizes and len(self.block_sizes) < _MOST_BLOCK_SIZES
 
     @property

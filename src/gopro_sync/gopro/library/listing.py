@@ -434,7 +434,7 @@ class _Reading:
         return page
 
     def _is_behind_the_end(self, first_row: int) -> bool:
-        """Whether a page of this part before that row was refused or empty: a total may be anything."""
+        """Return whether a page of this part before that row was refused or empty: a total may be anything."""
         return any(end is not None and first_row >= end for end in (self.refused_from, self._empty_from))
 
     def _read_older_part(self, pool: ThreadPoolExecutor) -> bool:

@@ -183,7 +183,7 @@ class MalformedRow:
 
 
 def is_media_id(value: object) -> bool:
-    """Whether the value can be a media id and is safe in an address and in a log line."""
+    """Return whether the value can be a media id and is safe in an address and in a log line."""
     return isinstance(value, str) and _MEDIA_ID.fullmatch(value) is not None
 
 

@@ -277,7 +277,7 @@ class Renewal:
         return True
 
     def _is_known_to_last(self, credentials: Credentials) -> bool | None:
-        """Whether the session lasts beyond the margin; None if that cannot be known."""
+        """Return whether the session lasts beyond the margin; None if that cannot be known."""
         # A pasted token's expiry is only an estimate.
         if credentials.expires_at is None or credentials.mode is CredentialMode.PASTED_TOKEN:
             return None
