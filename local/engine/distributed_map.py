@@ -128,7 +128,7 @@ def _become_child(env: Any, map_run: Any) -> None:
 
 
 def _are_too_many_failed(map_run: Any, *, items: int) -> bool:
-    """Return whether the map run tolerates no more; a missing threshold is zero, and counts only if both are missing."""
+    """Return whether the map run tolerates no more; a missing threshold is zero, but counts only if both are."""
     failed: int = map_run.execution_counter.failed.get()
     count, percentage = map_run.tolerated_failure_count, map_run.tolerated_failure_percentage
     if not count and not percentage:

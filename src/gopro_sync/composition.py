@@ -25,7 +25,7 @@ from gopro_sync.aws.clients import (
 from gopro_sync.gopro.session.credentials import CredentialStore
 from gopro_sync.gopro.session.session import Session
 from gopro_sync.settings import Settings, read_settings
-from gopro_sync.telemetry.retries import tell_retries_of
+from gopro_sync.telemetry.retries import log_retries_of
 from gopro_sync.values.timestamps import now_utc
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def settings() -> Settings:
 @lru_cache(maxsize=1)
 def credential_store() -> CredentialStore:
     """Return the secret that holds the GoPro credential."""
-    return CredentialStore(_telling(make_secrets_client), settings().credentials_secret_id)
+    return CredentialStore(_logging_retries(make_secrets_client), settings().credentials_secret_id)
 
 
 def stored_session() -> Session:
@@ -143,7 +143,7 @@ def mending_command() -> str:
 
 def sns_client() -> SNSClient:
     """Return an SNS client."""
-    return _telling(make_sns_client)
+    return _logging_retries(make_sns_client)
 
 
 @lru_cache(maxsize=1)
@@ -236,7 +236,7 @@ def source_etag_record() -> SourceEtagRecord:
 @lru_cache(maxsize=1)
 def s3_client() -> S3Client:
     """Return the S3 client for a run's files."""
-    return _telling(make_s3_client)
+    return _logging_retries(make_s3_client)
 
 
 def prepare_authenticator() -> None:
@@ -278,9 +278,9 @@ def forget() -> None:
         kept.cache_clear()
 
 
-def _telling[Client](make: Callable[[], Client]) -> Client:
+def _logging_retries[Client](make: Callable[[], Client]) -> Client:
     """Create an AWS client that logs when it retries a call."""
-    tell_retries_of(aws_session())  # idempotent
+    log_retries_of(aws_session())  # idempotent
     return make()
 
 
@@ -293,7 +293,7 @@ def _short_patience() -> RetryPolicy:
 
 @lru_cache(maxsize=1)
 def _dynamodb_client() -> DynamoDBClient:
-    return _telling(make_dynamodb_client)
+    return _logging_retries(make_dynamodb_client)
 
 
 @lru_cache(maxsize=1)

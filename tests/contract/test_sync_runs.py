@@ -1152,7 +1152,7 @@ def test_a_run_whose_report_cannot_be_made_is_counted_all_the_same() -> None:
 
     (call,) = cloud.sent_to("Count")
     end = read_run_end(call["Payload"], execution_id="night", now=datetime.fromisoformat(ENTERED_AT))
-    assert (end.summary["failures"], end.came_forward) == ({"MediaGoneError": 1}, True)
+    assert (end.summary["failures"], end.made_progress) == ({"MediaGoneError": 1}, True)
     assert not Cloud(media_ids=("a",)).run().visited.count("CountRun")
 
 

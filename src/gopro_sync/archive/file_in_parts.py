@@ -27,7 +27,7 @@ from gopro_sync.archive.transfer_state import Means, Progress
 from gopro_sync.archive.uploads import PartInStorage, abort_upload, create_upload, listed_parts, usable_parts
 from gopro_sync.archive.workers import OutOfTimeError, no_progress
 from gopro_sync.errors import GoProSyncError, IntegrityError, SourceChangedError, StorageError
-from gopro_sync.telemetry.retries import tell_retry
+from gopro_sync.telemetry.retries import log_retry
 
 _COMPLETION_ROUNDS: Final = 3
 
@@ -181,7 +181,7 @@ class _FileInParts:
 
     def _remember_parts(self) -> None:
         """Report which parts are proved: the next call has not seen their bytes, and this one has."""
-        self._tell(self._with_proved_parts())
+        self._report(self._with_proved_parts())
 
     def _with_proved_parts(self) -> OpenUpload:
         proved = replace(self._upload, proved={n: str(part.uploaded.crc64nvme) for n, part in self._parts.items()})
@@ -233,9 +233,9 @@ class _FileInParts:
 
     def _remember(self, whole: Crc64Nvme) -> None:
         """Report what the object will be before it exists."""
-        self._tell(replace(self._with_proved_parts(), whole_crc64nvme=str(whole)))
+        self._report(replace(self._with_proved_parts(), whole_crc64nvme=str(whole)))
 
-    def _tell(self, upload: OpenUpload) -> None:
+    def _report(self, upload: OpenUpload) -> None:
         if upload != self._upload:
             self._upload = self._progress.upload = upload
             self._means.on_upload_changed(upload)
@@ -254,7 +254,7 @@ class _FileInParts:
             raise IntegrityError(
                 f"S3 refuses parts that it lists as they were sent ({refusal})", media_id=self._means.file.media_id
             ) from refusal
-        tell_retry(f"send {len(refused)} refused parts", attempt=2, error_type=type(refusal).__name__)
+        log_retry(f"send {len(refused)} refused parts", attempt=2, error_type=type(refusal).__name__)
         for number in refused:
             del self._parts[number]
 

@@ -8,14 +8,14 @@ from typing import Final
 from gopro_sync.archive.bucket_writer import ObjectExistsError, StoredObject, UploadConflictError, UploadVanishedError
 from gopro_sync.archive.file_in_parts import send_in_parts
 from gopro_sync.archive.open_upload import NO_UPLOAD, OpenUpload
-from gopro_sync.archive.origin import Origin, can_go_on_with, find_origin
+from gopro_sync.archive.origin import Origin, can_resume, find_origin
 from gopro_sync.archive.proof import object_under_the_key, recognised_object
 from gopro_sync.archive.transfer_records import Archived, FileToArchive, Paused
 from gopro_sync.archive.transfer_state import Means, Progress
 from gopro_sync.archive.uploads import abort_upload
 from gopro_sync.archive.whole_file import send_whole
 from gopro_sync.errors import GoProSyncError, IntegrityError, KeyConflictError, SourceChangedError, StorageError
-from gopro_sync.telemetry.retries import tell_retry
+from gopro_sync.telemetry.retries import log_retry
 
 
 def transfer_file(means: Means, progress: Progress) -> Archived | Paused:
@@ -31,7 +31,7 @@ def transfer_file(means: Means, progress: Progress) -> Archived | Paused:
         try:
             return _attempt(means, progress, origin)
         except (SourceChangedError, UploadConflictError) as stop:
-            _begin_again(means, progress, stop, fresh_starts)
+            _start_afresh(means, progress, stop, fresh_starts)
         except UploadVanishedError as vanished:
             if archived := _left_by_an_earlier_call(means, progress, origin):
                 return archived
@@ -48,7 +48,7 @@ def transfer_file(means: Means, progress: Progress) -> Archived | Paused:
             _replace_what_is_damaged(means, progress, origin, damage, fresh_starts)
 
 
-def _begin_again(
+def _start_afresh(
     means: Means, progress: Progress, stop: SourceChangedError | UploadConflictError, fresh_starts: _FreshStarts
 ) -> None:
     try:
@@ -99,7 +99,7 @@ def _attempt(means: Means, progress: Progress, origin: Origin) -> Archived | Pau
     limits = means.rules.limits
     if not means.workers.have_time():
         return progress.paused()
-    if progress.upload is not None and not can_go_on_with(progress.upload, origin, limits):
+    if progress.upload is not None and not can_resume(progress.upload, origin, limits):
         abort_upload(means, progress)
     if origin.file.size_bytes > limits.multipart_threshold_bytes:
         return send_in_parts(means, progress, origin)
@@ -119,7 +119,7 @@ class _FreshStarts:
     ) -> None:
         if type(stop) not in self._used:
             self._used.add(type(stop))
-            tell_retry("copy the file from the start", attempt=2, error_type=type(stop).__name__)
+            log_retry("copy the file from the start", attempt=2, error_type=type(stop).__name__)
         elif isinstance(stop, SourceChangedError | IntegrityError):
             raise stop
         else:

@@ -59,7 +59,7 @@ def plan_of(upload: OpenUpload, limits: PartLimits) -> PartPlan:
     return PartPlan(size_bytes=upload.size_bytes, part_size_bytes=upload.part_size_bytes, limits=limits)
 
 
-def can_go_on_with(upload: OpenUpload, origin: Origin, limits: PartLimits) -> bool:
+def can_resume(upload: OpenUpload, origin: Origin, limits: PartLimits) -> bool:
     """Return whether the upload can be of this file, in parts that S3 accepts: its record may have been changed.
 
     Without an ETag nothing could show whether a file of the same size is the same.

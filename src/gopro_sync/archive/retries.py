@@ -7,7 +7,7 @@ from collections.abc import Callable
 import tenacity
 
 from gopro_sync.errors import NetworkError, RetryableError, SourceResponseError, StorageError, ThrottledError
-from gopro_sync.telemetry.retries import retry_teller
+from gopro_sync.telemetry.retries import retry_logger
 
 ATTEMPTS = 5
 FIRST_WAIT_SECONDS = 0.5
@@ -48,7 +48,7 @@ class Retries:
             stop=self._is_enough,
             wait=self._wait_seconds,
             sleep=self._sleep,
-            before_sleep=retry_teller(what),
+            before_sleep=retry_logger(what),
             reraise=True,
         )
         return retrying(work)

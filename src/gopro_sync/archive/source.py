@@ -36,7 +36,7 @@ from gopro_sync.errors import (
     SourceUrlExpiredError,
     ThrottledError,
 )
-from gopro_sync.telemetry.retries import tell_retry
+from gopro_sync.telemetry.retries import log_retry
 from gopro_sync.values.outside_values import (
     content_range_or_none,
     retry_after_seconds,
@@ -269,7 +269,7 @@ class Source:
         answer = self._get(url, headers, check)
         if answer.status in _REFUSED_URL_STATUSES:
             answer.close()
-            tell_retry("read from GoPro's CDN, with a new URL", attempt=2, error_type=f"status {answer.status}")
+            log_retry("read from GoPro's CDN, with a new URL", attempt=2, error_type=f"status {answer.status}")
             answer = self._get(self._signed_url.renew(url), headers, check)
         if answer.status in {_WHOLE, _PIECE, _NOTHING_THERE}:
             return answer

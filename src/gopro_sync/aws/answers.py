@@ -157,7 +157,7 @@ _KMS: Final = re.compile(r"\bkms\b|AWSKMS", re.IGNORECASE)
 _REFUSAL: Final = Meaning(error=RequestRefusedError, reads=_REFUSED)
 
 
-def _weather(error: type[RetryableError]) -> dict[str, Meaning]:
+def _passing(error: type[RetryableError]) -> dict[str, Meaning]:
     """Return the passing failures that any service may answer with.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html, the codes at which the SDKs slow down, and
@@ -218,7 +218,7 @@ _FROM_KMS: Final[Mapping[str, Meaning]] = {
 
 MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
     Service.S3: {
-        **_weather(StorageError),
+        **_passing(StorageError),
         **_FROM_KMS,
         **dict.fromkeys(("AccessDenied", "AllAccessDisabled"), _DENIAL),
         **dict.fromkeys(("InvalidAccessKeyId", "NotSignedUp", "AccountProblem"), _UNKNOWN_CREDENTIALS),
@@ -268,7 +268,7 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
         ),
     },
     Service.DYNAMODB: {
-        **_weather(TrackerError),
+        **_passing(TrackerError),
         **_FROM_KMS,
         **dict.fromkeys(("AccessDeniedException", "AccessDenied", "UnauthorizedOperation"), _DENIAL),
         **dict.fromkeys(("UnrecognizedClientException", "InvalidClientTokenId"), _UNKNOWN_CREDENTIALS),
@@ -286,7 +286,7 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
         "InternalServerError": Meaning(error=TrackerError, by_botocore=True),
     },
     Service.SECRETS_MANAGER: {
-        **_weather(SecretStoreError),
+        **_passing(SecretStoreError),
         **_FROM_KMS,
         **dict.fromkeys(("AccessDeniedException", "AccessDenied"), _DENIAL),
         **dict.fromkeys(("UnrecognizedClientException", "InvalidClientTokenId"), _UNKNOWN_CREDENTIALS),
@@ -303,7 +303,7 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
         "InternalServiceError": Meaning(error=SecretStoreError, by_botocore=True),
     },
     Service.SNS: {
-        **_weather(AlertError),
+        **_passing(AlertError),
         **_FROM_KMS,
         **dict.fromkeys(("AuthorizationError", "AccessDenied", "KMSAccessDenied", "KMSOptInRequired"), _DENIAL),
         **dict.fromkeys(("InvalidClientTokenId", "InvalidSecurity"), _UNKNOWN_CREDENTIALS),

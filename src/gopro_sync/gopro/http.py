@@ -18,7 +18,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from gopro_sync import errors
 from gopro_sync.errors import ConfigurationError, GoProApiChangedError, NetworkError, RetryableError, TimeIsUp
 from gopro_sync.gopro.statuses import Answer
-from gopro_sync.telemetry.retries import retry_teller
+from gopro_sync.telemetry.retries import retry_logger
 from gopro_sync.values.timestamps import now_utc
 
 _HEADERS = {"Accept-Encoding": "gzip", "User-Agent": "gopro-s3-sync"}
@@ -139,7 +139,7 @@ class Exchange:
             stop=self._gives_up,
             wait=self._pause_seconds,
             sleep=self._sleep,
-            before_sleep=retry_teller(what),
+            before_sleep=retry_logger(what),
             reraise=True,
         )
         return retrying(attempt)

@@ -34,7 +34,7 @@ def remember_gap(summary: JsonObject, memory: ListingRecord, *, run: str) -> dic
     return {_GAP: {**gap, "is_news": memory.is_news(lacking, run=run)}}
 
 
-def gap_to_tell(summary: JsonObject) -> str:
+def gap_in_words(summary: JsonObject) -> str:
     """Return the gap in a few words; empty if there is none, or people know it already.
 
     Raises:
@@ -54,7 +54,7 @@ def lines_on_gap(summary: JsonObject) -> list[str]:
         InvalidEventError: the summary's gap has a field of the wrong shape.
     """
     gap = _gap_in(summary)
-    if gap is None or not gap_to_tell(summary):
+    if gap is None or not gap_in_words(summary):
         return []
     refused_from, nameless = optional_count(gap, "refused_from"), optional_count(gap, "nameless")
     limit = "" if refused_from is None else f" It refuses the pages of its listing from row {refused_from} on."

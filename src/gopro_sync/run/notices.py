@@ -10,10 +10,10 @@ from typing import Final
 
 from gopro_sync.cost.prices import PRICES_REGION
 from gopro_sync.errors import MAY_LAST_FOR_MONTHS, IncompleteSourceError, InvalidEventError
-from gopro_sync.run.listing_gap import gap_to_tell, lines_on_gap
+from gopro_sync.run.listing_gap import gap_in_words, lines_on_gap
 from gopro_sync.run.never_archived_notice import lines_on_gone, lines_on_waiting_in_vain
 from gopro_sync.run.notice_lines import MOST_NAMED, number_of, shortened
-from gopro_sync.run.platform_faults import is_weather, what_it_is
+from gopro_sync.run.platform_faults import explanation_of, is_passing
 from gopro_sync.telemetry.alerts import LONGEST_MESSAGE_BYTES
 from gopro_sync.values.event_fields import (
     JsonObject,
@@ -103,9 +103,9 @@ def failure_of(summary: JsonObject, reason: Failure | None) -> Failure | None:
     if message is not None:
         return Failure(error=stopped_by, message=message)
     because = _reason(optional_text(summary, "stopped_because") or "")
-    if reason is not None and is_weather(reason.error):
+    if reason is not None and is_passing(reason.error):
         message = (
-            f"{because}The reason cannot be given: {what_it_is(reason.error)} In this run: {_counts(summary)} left."
+            f"{because}The reason cannot be given: {explanation_of(reason.error)} In this run: {_counts(summary)} left."
         )
         return Failure(error=stopped_by, message=message)
     if reason is not None:
@@ -167,7 +167,7 @@ def _one_time_news(summary: JsonObject) -> tuple[str, str] | None:
     """Return what to report although no video has failed, in a few words: the kind, and the matter."""
     if optional_flag(summary, "source_etags_decided"):
         return "Note", "GoPro's ETags prove nothing here"
-    if gap := gap_to_tell(summary):
+    if gap := gap_in_words(summary):
         return "Listing Incomplete", gap
     if gone := optional_count(summary, "gone"):
         return "Videos Gone", number_of(gone, "video")
@@ -223,7 +223,7 @@ def _why_stopped(error: str, because: str, counts: str) -> str:
                 "roles; if they are as in template.yaml, look at the policies of the bucket and of the key "
                 f"(docs/troubleshooting.md), then start the run again. {left}"
             )
-        case _ if explanation := what_it_is(error):
+        case _ if explanation := explanation_of(error):
             return f"{because}{explanation} {left}"
         case _ if error.startswith(("Runtime.", "Sandbox.", "States.")):
             return f"{because}AWS ended the call of a function. docs/troubleshooting.md says what to do. {left}"
@@ -438,7 +438,7 @@ def _failures_by_error(summary: JsonObject) -> list[str]:
 
 
 def _failures_by(error: str, count: int) -> str:
-    explanation = what_it_is(error)
+    explanation = explanation_of(error)
     return f"  {shortened(error)}: {count}" + (f"\n    {explanation}" if explanation else "")
 
 

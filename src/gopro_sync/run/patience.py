@@ -61,14 +61,14 @@ class Patience:
         self._media_id = record.video.media_id
         self._before = record.held_up
         self._is_over = False
-        self.came_to(record.files, record.upload)
+        self.note_progress(record.files, record.upload)
 
     @property
     def spent(self) -> HeldUp | None:
         """What to record once patience is spent, so that the next attempt need not be patient; otherwise None."""
         return HeldUp(times=_MOST_TIMES, at=self._reached) if self._is_over else None
 
-    def came_to(self, files: Sequence[ArchivedFile], upload: OpenUpload | None) -> None:
+    def note_progress(self, files: Sequence[ArchivedFile], upload: OpenUpload | None) -> None:
         """Note how far the video has got: when it makes progress, patience starts over.
 
         Args:

@@ -79,12 +79,12 @@ _NO_WEATHER: Final = re.compile("Denied|NotFound|KMS|Invalid|TooLarge|Unsupporte
 _WAITED: Final = "for as long as the run could wait. The next run goes on by itself"
 
 
-def is_weather(error: str) -> bool:
+def is_passing(error: str) -> bool:
     """Return whether Lambda did not run a function for a reason that time mends."""
     return error.startswith(_LAMBDA) and _NO_WEATHER.search(error) is None
 
 
-def what_it_is(error: str) -> str | None:
+def explanation_of(error: str) -> str | None:
     """Return what an error name of Lambda's or Step Functions' means, and what a person can do, in whole sentences.
 
     Args:
@@ -93,8 +93,8 @@ def what_it_is(error: str) -> str | None:
     Returns:
         None for a name that is none of theirs, or that is self-explanatory.
     """
-    if is_weather(error):
-        return _weather(error)
+    if is_passing(error):
+        return _passing(error)
     if error in _CODE_CANNOT_BE_LOADED:
         return (
             "The function's code could not be loaded, for any video: the package or a setting of the function is "
@@ -108,7 +108,7 @@ def what_it_is(error: str) -> str | None:
     return _death(error)
 
 
-def _weather(error: str) -> str:
+def _passing(error: str) -> str:
     if error in _NETWORK_NOT_THERE:
         return (
             f"AWS Lambda could not connect the function to its VPC {_WAITED}. If it comes back: the subnets of "

@@ -136,7 +136,7 @@ def count_run(event: JsonObject, *, execution_id: str, environment: str, now: da
 def _count_outcome(end: RunEnd, *, environment: str) -> None:
     """Count what the run came to: here alone, so that each cause counts once, however often it was met and retried."""
     failures = _failures(end)  # first: no count is told of an event that is refused
-    emit(Metric.RUN_COMPLETED, 1 if end.came_forward else 0, environment=environment)
+    emit(Metric.RUN_COMPLETED, 1 if end.made_progress else 0, environment=environment)
     # One that lacks nothing but what GoPro does not show is no trouble that a person could end.
     is_partial = required_text(end.summary, "status") == PARTIAL_FAILURE and bool(optional_count(end.summary, "failed"))
     emit(Metric.RUN_PARTIAL, 1 if is_partial else 0, environment=environment)

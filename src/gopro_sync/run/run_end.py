@@ -10,7 +10,7 @@ from typing import Final
 from gopro_sync.errors import AuthenticationError, InvalidEventError, SessionRefusedError
 from gopro_sync.run.lambda_cause import message_of_cause
 from gopro_sync.run.notices import FAILED, Backlog, Failure, failure_of, got_nowhere
-from gopro_sync.run.platform_faults import is_weather, what_it_is
+from gopro_sync.run.platform_faults import explanation_of, is_passing
 from gopro_sync.values.event_fields import (
     JsonObject,
     optional_flag,
@@ -49,7 +49,7 @@ class RunEnd:
         return failure_of(self.summary, self.reason)
 
     @property
-    def came_forward(self) -> bool:
+    def made_progress(self) -> bool:
         """Whether the run made progress, or had nothing to do: one in which every attempt failed did not.
 
         Raises:
@@ -74,7 +74,7 @@ def read_run_end(event: JsonObject, *, execution_id: str, now: datetime) -> RunE
     """
     caught = _caught(event)
     lost_session = optional_flag(event, "authentication_failed") or optional_flag(event, "session_refused")
-    lost_session = lost_session and not (caught is not None and is_weather(caught.error))
+    lost_session = lost_session and not (caught is not None and is_passing(caught.error))
     if caught is None or "summary" in event:
         summary = _summary(event)
         refused = optional_text(summary, "stopped_by") in _SESSION_IS_LOST
@@ -94,7 +94,7 @@ def read_run_end(event: JsonObject, *, execution_id: str, now: datetime) -> RunE
 
 
 def _explained(failure: Failure) -> str:
-    explanation = what_it_is(failure.error)
+    explanation = explanation_of(failure.error)
     return failure.message if explanation is None else f"{explanation} AWS said: {failure.message}"
 
 

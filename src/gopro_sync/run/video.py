@@ -203,7 +203,7 @@ class VideoTransfer:
                 raise
             result = self._waiting(Wait(reason=error, seconds=error.retry_after_seconds or 0))
         result = replace(result, duration_seconds=(self._clock() - started).total_seconds())
-        _tell(video, result)
+        _log(video, result)
         return result
 
     def _result_of(self, video: Video) -> VideoResult:
@@ -302,7 +302,7 @@ class VideoTransfer:
 
     def _archive_claimed(self, video: Video, record: TrackerRecord, patience: Patience) -> VideoResult:
         media_id = video.media_id
-        self._tell_start(video, record)
+        self._log_start(video, record)
         urls = _SignedUrls(lambda: self._offer(video))
         chapters = Chapters(video, record, urls.offer)
         archived_before = chapters.finished
@@ -367,7 +367,7 @@ class VideoTransfer:
     def _save(
         self, media_id: str, files: tuple[ArchivedFile, ...], upload: OpenUpload | None, patience: Patience
     ) -> None:
-        patience.came_to(files, upload)
+        patience.note_progress(files, upload)
         self._tracker.save_progress(media_id, owner=self._owner, files=files, upload=upload)
 
     def _replaced(
@@ -433,7 +433,7 @@ class VideoTransfer:
             raise named from trouble
         raise IncompleteSourceError(f"GoPro lists more than it offers: archived are {missing}", media_id=video.media_id)
 
-    def _tell_start(self, video: Video, record: TrackerRecord) -> None:
+    def _log_start(self, video: Video, record: TrackerRecord) -> None:
         # The key that is used, not the one that the event proposes: the recorded key counts.
         begun = {file.item_number: file.s3_key for file in (record.upload, *reversed(record.files)) if file is not None}
         logger.info(
@@ -515,7 +515,7 @@ class VideoTransfer:
         )
 
 
-def _tell(video: Video, result: VideoResult) -> None:
+def _log(video: Video, result: VideoResult) -> None:
     logger.info(
         result.event.replace("_", " "),
         extra={

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gopro_sync.errors import TrackerError
-from gopro_sync.telemetry.retries import tell_retry
+from gopro_sync.telemetry.retries import log_retry
 
 _MOST_AT_ONCE: Final = 4
 _MOST_ITEMS: Final = 100  # of TransactWriteItems and of BatchGetItem
@@ -128,7 +128,7 @@ def in_batches[Item: Hashable](
                 list(refused.values()), done=len(items) - len(ready) - sum(map(len, apart)) - len(refused)
             )
             trouble = troubles[-1] if troubles else None
-            pace.go_on(trouble)
+            pace.adjust(trouble)
     left = frozenset([*ready, *(item for group in apart for item in group)])
     return Outcome(left=left, refused=refused, trouble=(trouble or _time_is_over(what)) if left else None)
 
@@ -171,7 +171,7 @@ class _Pace:
         # By the time slept too, whatever the clock does meanwhile.
         return (self._until - max(self._patience.clock(), self._slept_until)).total_seconds()
 
-    def go_on(self, trouble: TrackerError | None) -> None:
+    def adjust(self, trouble: TrackerError | None) -> None:
         """Wait if there is trouble, and set the pace of the next calls."""
         self._has_begun = True
         if trouble is None:
@@ -194,7 +194,7 @@ class _Pace:
         wait = min(wait, self._seconds_left())
         if wait <= 0:
             return
-        tell_retry(
+        log_retry(
             self._what,
             attempt=self._attempts,
             wait_seconds=round(wait, 3),

@@ -30,7 +30,7 @@ class LibraryOwner:
     in_token: str | None
 
     def is_another_than(self, known: LibraryOwner) -> bool:
-        """Return whether it is known to be another account: by the rows if both have that id, otherwise by the token."""
+        """Return whether it is known to be another account: by the rows if both have that id, else by the token."""
         if self.in_listing is not None and known.in_listing is not None:
             return self.in_listing != known.in_listing
         return None not in {self.in_token, known.in_token} and self.in_token != known.in_token

@@ -17,7 +17,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt
 from gopro_sync.aws.answers import ExpectedRefusal, ExpectedRefusalError, Service, answer_of
 from gopro_sync.errors import TrackerError
 from gopro_sync.table.values import from_attribute_values, to_attribute_values
-from gopro_sync.telemetry.retries import retry_teller
+from gopro_sync.telemetry.retries import retry_logger
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -92,7 +92,7 @@ def update_record(
     retrying = Retrying(
         retry=retry_if_exception(_says_nothing),
         stop=stop_after_attempt(_TRIES_OF_UNREADABLE),
-        before_sleep=retry_teller("write a record"),
+        before_sleep=retry_logger("write a record"),
         reraise=True,
     )
     outcome = retrying(_outcome, client, request, this_write, media_id)

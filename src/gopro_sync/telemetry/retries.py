@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _FAILURE: Final = "gopro_sync_failure"  # in the context that botocore passes from one try of a call to the next
 
 
-def tell_retry(
+def log_retry(
     what: str,
     *,
     attempt: int,
@@ -46,7 +46,7 @@ def tell_retry(
     )
 
 
-def retry_teller(what: str) -> Callable[[RetryCallState], None]:
+def retry_logger(what: str) -> Callable[[RetryCallState], None]:
     """Return what tenacity calls before it waits for the next attempt (``before_sleep``).
 
     Args:
@@ -55,7 +55,7 @@ def retry_teller(what: str) -> Callable[[RetryCallState], None]:
 
     def tell(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        tell_retry(
+        log_retry(
             what,
             attempt=state.attempt_number + 1,
             wait_seconds=round(state.upcoming_sleep, 3),
@@ -66,7 +66,7 @@ def retry_teller(what: str) -> Callable[[RetryCallState], None]:
     return tell
 
 
-def tell_retries_of(session: Session) -> None:
+def log_retries_of(session: Session) -> None:
     """Log botocore's own retries, for all clients that are created from a session from now on.
 
     botocore announces each request, and from the second attempt on has its number in the request's context; the answer
@@ -77,7 +77,7 @@ def tell_retries_of(session: Session) -> None:
         session: whose clients retry in standard mode.
     """
     session.register("response-received", _note_failure, unique_id="gopro-sync-failure")
-    session.register("request-created", _tell_of_repeated, unique_id="gopro-sync-retry")
+    session.register("request-created", _log_repeated, unique_id="gopro-sync-retry")
 
 
 def _note_failure(**event: Any) -> None:
@@ -87,9 +87,9 @@ def _note_failure(**event: Any) -> None:
         context[_FAILURE] = code if exception is None else type(exception).__name__
 
 
-def _tell_of_repeated(**event: Any) -> None:
+def _log_repeated(**event: Any) -> None:
     context = getattr(event.get("request"), "context", {})
     attempt = context.get("retries", {}).get("attempt", 1)
     if attempt > 1:
         call = event.get("event_name", "").removeprefix("request-created.").replace(".", " ")
-        tell_retry(call, attempt=attempt, error_type=context.get(_FAILURE))
+        log_retry(call, attempt=attempt, error_type=context.get(_FAILURE))

@@ -32,7 +32,7 @@ class Stated:
     address: str
 
 
-def tell_chapters(originals: Sequence[Stated], item_count: int) -> list[int | None]:
+def number_chapters(originals: Sequence[Stated], item_count: int) -> list[int | None]:
     """Return the chapter of each original, from 1, in the order of the originals; None where nothing identifies it.
 
     Args:

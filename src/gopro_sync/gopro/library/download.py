@@ -18,7 +18,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from gopro_sync.errors import GoProApiChangedError, SourceMissingError
-from gopro_sync.gopro.library.chapter_numbers import Stated, first_free, tell_chapters
+from gopro_sync.gopro.library.chapter_numbers import Stated, first_free, number_chapters
 from gopro_sync.values.file_extension import IMAGE_EXTENSIONS, VIDEO_EXTENSIONS
 from gopro_sync.values.file_id import FileId, files_of_recording, lens_or_none
 from gopro_sync.values.outside_values import table_number_or_none, text_or_none, whole_number_or_none
@@ -226,7 +226,7 @@ def _by_file(sources: Sequence[Variation], item_count: int) -> tuple[dict[FileId
             Stated(number=source.item_number, position=_position_in_address(source.url), address=_address(source))
             for source in found
         ]
-        for source, chapter in zip(found, tell_chapters(stated, item_count), strict=True):
+        for source, chapter in zip(found, number_chapters(stated, item_count), strict=True):
             if chapter is None:
                 unidentified.append(source)
             else:

@@ -149,7 +149,7 @@ def list_library(fetch_page: FetchPage, *, workers: int, clock: Callable[[], flo
         LibraryIncompleteError: all readings together lack so much that the listing is broken.
     """
     readings: list[_Reading] = []
-    ways_on = _WaysOn()
+    ways_to_continue = _WaysToContinue()
     known: dict[str, MediaItem | MalformedRow] = {}
     idle, began = 0, clock()
     for page_size, order_by in _READINGS:
@@ -164,7 +164,7 @@ def list_library(fetch_page: FetchPage, *, workers: int, clock: Callable[[], flo
             order_by,
             workers=workers,
             gives_up=not readings,
-            ways_on=ways_on,
+            ways_to_continue=ways_to_continue,
             requests_before=_requests(readings),
         )
         if not _could_be_read(reading, readings, fetch_page):
@@ -256,7 +256,7 @@ def _nameless(readings: Iterable[_Reading]) -> list[MalformedRow]:
 
 
 @dataclass(slots=True)
-class _WaysOn:
+class _WaysToContinue:
     """How a reading may continue where its pages end early; a way that GoPro has refused once is not tried again.
 
     Attributes:
@@ -285,7 +285,7 @@ class _Reading:
         *,
         workers: int,
         gives_up: bool,
-        ways_on: _WaysOn,
+        ways_to_continue: _WaysToContinue,
         requests_before: int,
     ) -> None:
         self.page_size = page_size
@@ -295,7 +295,7 @@ class _Reading:
         self._order_by = order_by
         self._workers = workers
         self._gives_up = gives_up
-        self._ways_on = ways_on
+        self._ways_to_continue = ways_to_continue
         self._requests_before = requests_before
         self._empty_from: int | None = None
         self._asked: list[PageRequest] = []
@@ -352,7 +352,7 @@ class _Reading:
         with ThreadPoolExecutor(max_workers=self._workers, thread_name_prefix="listing") as pool:
             self._read_part(pool, None)
             for _ in range(0 if self.is_given_up or self._order_by != BY_UPLOAD else _OLDER_PARTS):
-                if not (self._lacks_rows and self._ways_on.older_part and self._read_older_part(pool)):
+                if not (self._lacks_rows and self._ways_to_continue.older_part and self._read_older_part(pool)):
                     break
 
     @property
@@ -377,7 +377,7 @@ class _Reading:
             if not wanted or self.is_given_up or (round_number and _has_odd_page(pages)):
                 break
             if uploaded_before is not None and not self._has_room_for(len(wanted)):
-                self._ways_on.older_part = False
+                self._ways_to_continue.older_part = False
                 return False
             requests = [replace(request, number=number) for number in wanted]
             came = list(pool.map(partial(self._page_or_none, pages[-1].per_page), requests))
@@ -401,13 +401,13 @@ class _Reading:
             page = self._first_page(request)
             if page.total_items < self.parts[-1][0].total_items:
                 return [page]
-        self._ways_on.older_part = False
+        self._ways_to_continue.older_part = False
         return []
 
     def _read_beyond_the_end(self, pages: list[Page], request: PageRequest) -> None:
         """Continue past the last page by the total while rows come: pages that overlap are more pages."""
         last = max(page.number for page in pages)
-        while self._lacks_rows and self._empty_from is None and self._ways_on.pages_behind_the_last:
+        while self._lacks_rows and self._empty_from is None and self._ways_to_continue.pages_behind_the_last:
             last += 1
             known = self.named.keys()
             asked = replace(request, number=last)
@@ -415,7 +415,7 @@ class _Reading:
             try:
                 pages.append(self._fetch_page(asked))
             except _PAGE_REFUSED:
-                self._ways_on.pages_behind_the_last = False
+                self._ways_to_continue.pages_behind_the_last = False
             if not self.named.keys() - known:
                 return
 
