@@ -1018,7 +1018,7 @@ def test_a_chain_that_stops_since_its_videos_failed_is_told_with_them_in_one_not
 
     (notice,) = cloud.sent_to("publish")
     assert notice["Subject"] == "GoPro Sync Failure (prod): no video was archived, 1 of 1 failed"
-    assert "The backlog does not go on by itself now" in notice["Message"]
+    assert "The backlog does not continue automatically now" in notice["Message"]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """gopro-media-lister: lists the library and returns which videos are new; at the end of a run, reports the outcome.
 
 Invoked by the state machine (the event has ``execution_id``), it writes the videos to the run's manifest in S3 and
-returns the reference; invoked by itself, it returns them as ``new_videos``.
+returns the reference; invoked on its own, it returns them as ``new_videos``.
 """
 
 from __future__ import annotations

@@ -130,9 +130,9 @@ def _create(store: CredentialStore, version_id: str, context: LambdaContext) -> 
             composition.settings().alerts_topic_arn,
             subject="GoPro Sync: replace the pasted token",
             message="The secret holds a token that was pasted from a browser. Nothing but a person can replace it, so "
-            "this rotation keeps it as it is. Runs go on for as long as GoPro accepts it.\n\n"
+            "this rotation keeps it as it is. Runs continue as long as GoPro accepts it.\n\n"
             f"To replace it, run: {composition.mending_command()}\n\n"
-            "With the e-mail address and password, or with a refresh token, the system would renew it by itself.",
+            "With the e-mail address and password, or with a refresh token, the system would renew it automatically.",
         )
 
 

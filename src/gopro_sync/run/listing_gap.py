@@ -64,7 +64,7 @@ def lines_on_gap(summary: JsonObject) -> list[str]:
         f"The listing of the library is incomplete: {_numbers(gap)} items, in all tries.{of_no_id}{limit} All others "
         "are archived as always. A total that counts an item twice, or one that was deleted, looks the same. What to "
         "do: compare the number of items on gopro.com with the total; a video that you see there and that is not "
-        "archived can be downloaded by hand. You are told again when the difference changes.",
+        "archived can be downloaded by hand. You are notified again when the difference changes.",
         "",
     ]
 

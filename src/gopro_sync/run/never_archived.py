@@ -121,7 +121,7 @@ class LookForThem:
                 gone[video.media_id] = one_line(video.filename, longest_bytes=_LONGEST_NAME_BYTES)
         except TrackerError as error:
             logger.warning(
-                "Not all videos that may be gone were looked at; the next run goes on",
+                "Not all videos that may be gone were looked at; the next run continues",
                 extra={"event_type": EventType.ABSENT_VIDEOS_LEFT, "error_message": error.message},
             )
         return NeverArchived(gone=gone, waiting_in_vain=in_vain)

@@ -194,17 +194,17 @@ def _why_backlog_stopped(summary: JsonObject, backlog: Backlog) -> str:
         and not has_tried_some
     ):
         return (
-            "The backlog does not go on by itself now: this run neither archived a video nor sent a part of one, and "
-            f"another would only repeat it. {_videos(summary, 'deferred')} left: the next scheduled run goes on. "
+            "The backlog does not continue automatically now: this run neither archived a video nor sent a part of "
+            f"one, and another would only repeat it. {_videos(summary, 'deferred')} left: the next scheduled run continues. "
             "What to do: nothing, where another run is at work on them at this moment; otherwise, if that ends like "
             "this one, see in the executions of its videos what the downloads answered (the address "
             "below; docs/troubleshooting.md says what to do about each error)."
         )
     if backlog.runs_of_day >= backlog.most_runs_a_day:
         return (
-            f"The backlog does not go on by itself now: this was run {backlog.runs_of_day} of it within 24 hours, and "
-            f"{backlog.most_runs_a_day} are the most. {_videos(summary, 'deferred')} left: the next scheduled run "
-            "goes on. What to do: start a run to go on now. So many runs mean that each takes few "
+            f"The backlog does not continue automatically now: this was run {backlog.runs_of_day} of it within 24 "
+            f"hours, and {backlog.most_runs_a_day} are the most. {_videos(summary, 'deferred')} left: the next scheduled run "
+            "continues. What to do: start a run to continue now. So many runs mean that each takes few "
             "videos: raise MaxVideosPerRun, or the input's max_videos."
         )
     return ""
@@ -232,7 +232,7 @@ def _why_stopped(error: str, because: str, counts: str) -> str:
         case "GoProUnavailableError":
             return (
                 f"GoPro asked for fewer requests, or did not answer, until the run had to end: {counts} left. "
-                "No video is lost or marked for it, and the next run goes on by itself."
+                "No video is lost or marked for it, and the next run resumes automatically."
             )
         case _:
             return (
@@ -332,7 +332,7 @@ def _left_out(summary: JsonObject, tracker_table_name: str) -> list[str]:
         return []
     return [
         f"Left out: {_videos(summary, 'unrecordable')}; the others are not affected. The table {tracker_table_name} "
-        "does not take the record, or has one that cannot be read, and each run tries again. What to do: see "
+        "does not accept the record, or has one that cannot be read, and each run tries again. What to do: see "
         f"docs/troubleshooting.md, A video is left out (at most {MOST_NAMED} are listed):",
         *_named(summary, "unrecordable_videos", "reason"),
         "",

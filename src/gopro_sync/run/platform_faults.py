@@ -76,7 +76,7 @@ CANNOT_BE_RUN: Final = _CODE_CANNOT_BE_LOADED | {
 # As the state machine distinguishes them, so that a slightly different spelling is not waited for in vain.
 _NO_WEATHER: Final = re.compile("Denied|NotFound|KMS|Invalid|TooLarge|Unsupported|Unknown")
 
-_WAITED: Final = "for as long as the run could wait. The next run goes on by itself"
+_WAITED: Final = "for as long as the run could wait. The next run resumes automatically"
 
 
 def is_passing(error: str) -> bool:

@@ -60,7 +60,7 @@ def report(
         execution_id: of the run.
         tracker: what knows how many videos are pending.
         etags: what knows whether this run has decided that the library's ETags prove nothing.
-        listing: what knows by how much GoPro's listing was short when people were last told.
+        listing: remembers by how much GoPro's listing was short when people last heard of it.
         s3: where the summary is kept.
         settings: of this stack.
         now: the current time.
@@ -135,7 +135,7 @@ def count_run(event: JsonObject, *, execution_id: str, environment: str, now: da
 
 def _count_outcome(end: RunEnd, *, environment: str) -> None:
     """Count what the run came to: here alone, so that each cause counts once, however often it was met and retried."""
-    failures = _failures(end)  # first: no count is told of an event that is refused
+    failures = _failures(end)  # first: no count is emitted for an event that is refused
     emit(Metric.RUN_COMPLETED, 1 if end.made_progress else 0, environment=environment)
     # One that lacks nothing but what GoPro does not show is no trouble that a person could end.
     is_partial = required_text(end.summary, "status") == PARTIAL_FAILURE and bool(optional_count(end.summary, "failed"))
@@ -154,9 +154,9 @@ def _failures(end: RunEnd) -> dict[str, int]:
 
 @contextmanager
 def _what_a_failure_may_take(end: RunEnd) -> Iterator[None]:
-    """Go on without the table or S3 where a run has failed, as it may have for the want of them.
+    """Continue without the table or S3 if the run has failed, perhaps for want of them.
 
-    People have to be told why with or without them. A run that went well is not reported as one that did.
+    People have to learn why, with or without them. A run that went well is not reported that way.
 
     Raises:
         GoProSyncError: the run has not failed, or time may mend the error.
@@ -169,7 +169,7 @@ def _what_a_failure_may_take(end: RunEnd) -> Iterator[None]:
         if end.failure is None:
             raise
         logger.warning(
-            "The report of a failed run goes on without the table or S3",
+            "The report of a failed run continues without the table or S3",
             extra={"event_type": EventType.REPORT_INCOMPLETE, "error_message": error.message},
         )
 

@@ -343,7 +343,7 @@ class SharedGate:
     def _open(self) -> Mapping[str, Any]:
         """Let all continue; return the record as it was."""
         last = self._update("REMOVE paused_until, pause_seconds, paused_for", {}, returns="ALL_OLD")
-        logger.info("GoPro answers again: all workers go on", extra={"event_type": EventType.GOPRO_RESUMED})
+        logger.info("GoPro answers again: all workers resume", extra={"event_type": EventType.GOPRO_RESUMED})
         return last
 
     def _note_odd(self, failing: Sequence[str], *rows: str) -> None:
