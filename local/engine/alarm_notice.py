@@ -2,8 +2,8 @@
 
 One SNS message holds both (``MessageStructure`` is json), so that every subscriber gets its own form:
 https://docs.aws.amazon.com/sns/latest/dg/sns-send-custom-platform-specific-payloads-mobile-devices.html
-AWS does not document the e-mail's form; it is taken from e-mails of real alarms that people quote in public
-repositories, and from an alarm's action in DescribeAlarmHistory, whose ``publishedMessage`` holds the texts.
+AWS does not document the e-mail's form; it comes from e-mails of real alarms quoted in public repositories,
+ and from an alarm's action in DescribeAlarmHistory, whose ``publishedMessage`` holds the texts.
 """
 
 from __future__ import annotations

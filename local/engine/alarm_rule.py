@@ -40,7 +40,7 @@ ONLY_METRIC: Final = "metric"
 
 
 class State(StrEnum):
-    """What an alarm can be in."""
+    """The states of an alarm."""
 
     OK = "OK"
     ALARM = "ALARM"
@@ -67,10 +67,10 @@ class MetricOfAlarm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """What of CloudWatch's evaluation its documents leave open, or say only by examples.
+    """Properties of CloudWatch's evaluation that its documents leave open, or show only by example.
 
     Attributes:
-        extra_periods: how many more periods it retrieves than the alarm evaluates, so that old data stands in for
+        extra_periods: how many more periods it retrieves than the alarm evaluates, so that old data replaces
             missing data. The number is said to depend on the period; the guide's examples have 5 for 3.
         multi_day_step_seconds: an alarm over more than a day is evaluated once an hour, on data up to the full hour.
         fills_empty_series: whether FILL fills a metric that has no data at all.
@@ -142,9 +142,9 @@ class AlarmRule:
     def fires_within_seconds(self) -> int:
         """How long after the last value that raises it the alarm fires at the latest.
 
-        For one that silence raises, that is after the last value that kept it quiet: first the periods have to go by.
-        Then the rest of the minute or hour that is still open, then what goes by until CloudWatch looks again; what
-        it takes a value to reach CloudWatch is not in it.
+        For an alarm raised by silence, this counts from the last value that kept it quiet: first the periods have to
+        pass, then the rest of the open minute or hour, then the time until CloudWatch evaluates again. The time that
+        a value needs to reach CloudWatch is not included.
         """
         step = _HOUR_SECONDS if self.is_multi_day else _MINUTE_SECONDS
         goes_off_in_silence = self.state({}, now_seconds=0, before=State.OK) is State.ALARM
@@ -178,7 +178,7 @@ class AlarmRule:
         # Nothing but values that cross the threshold, and too few of them.
         if self.missing_data == "ignore":
             return before
-        # What has been so for long enough alarms, however few data points tell it.
+        # A state that has lasted long enough alarms, however few data points show it.
         oldest = next((index for index, value in enumerate(values.values()) if value is not None), len(values))
         return State.ALARM if len(values) - oldest >= self.datapoints_to_alarm else State.INSUFFICIENT_DATA
 

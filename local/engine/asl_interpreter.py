@@ -105,7 +105,7 @@ def _check_targets(machine: dict[str, Any]) -> None:
 
 
 def _evaluate_jsonata(self: Any, env: Any) -> None:
-    # What does not exist in this place (no error was caught, no result yet) is undefined, not null.
+    # What does not exist here (no error was caught, no result yet) is undefined, not null.
     optional = ("result", "errorOutput")
     states = {
         name: value for name, value in env.states._states_data.items() if name not in optional or value is not None
@@ -177,7 +177,7 @@ def _client(service: str, region: str, role_arn: str) -> Any:
             max_pool_connections=_MOST_CONNECTIONS,
         ),
     )
-    # Error causes name the request; not every answer of the engine does.
+    # Error causes name the request, but not every answer of the engine does.
     client.meta.events.register("after-call", _ensure_request_id)
     return client
 

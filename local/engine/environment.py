@@ -28,13 +28,13 @@ def engine_environment(
 
     Args:
         port: where it listens.
-        region: of what no request names a region for.
+        region: the default where a request names none.
         listening_socket: the inherited file descriptor of the socket bound to that port.
-        certificate: TLS certificate that it shows.
+        certificate: its TLS certificate.
         private_key: of the certificate.
         ca_bundle: what the functions and the engine itself trust.
         lambda_python: the interpreter that has awslambdaric and nothing else.
-        temporary_directory: for unpacked functions; its own, so that two engines can live side by side.
+        temporary_directory: for unpacked functions; its own, so that two engines can run side by side.
     """
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",

@@ -1,4 +1,4 @@
-"""The interpreter's records in the form in which the engine answers with them."""
+"""The interpreter's records in the form of the engine's answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def events_of(event_manager: Any) -> list[dict[str, Any]]:
-    """Return the history so far, as GetExecutionHistory gives it."""
+    """Return the history so far, as GetExecutionHistory returns it."""
     return [as_json(event) for event in event_manager.get_event_history()]
 
 

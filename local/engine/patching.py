@@ -1,4 +1,4 @@
-"""Replacing names inside the engine's packages, loudly when they are not what the patches were written against."""
+"""Replacement of names inside the engine's packages, which fails loudly if they are not as the patches expect."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class EnginePatchError(RuntimeError):
 
 
 def assert_pinned_versions() -> None:
-    """Stop a start with packages that nobody has tried the patches on.
+    """Refuse to start with packages that the patches were never tried on.
 
     Raises:
         EnginePatchError: naming the package, the version found and the version wanted.

@@ -152,7 +152,7 @@ def _take_steps(rotation: _Rotation) -> None:
 
 
 def _test(rotation: _Rotation) -> None:
-    """Try the function on a version without a value, which is taken away again."""
+    """Try the function on a version without a value, which is removed again."""
     try:
         _take_step("testSecret", rotation)
     finally:
@@ -198,7 +198,7 @@ def _put_as_on_aws(stock: Callable[[dict[str, Any]], Answer]) -> Callable[[dict[
 
 
 def _label_alone(versions: dict[str, dict[str, Any]], version_id: str, more: list[str]) -> None:
-    """Refuse to give a version's labels to another one."""
+    """Take the labels of a version, and more, from all others."""
     stages = versions[version_id]["Stages"]
     stages += [stage for stage in more if stage not in stages]
     for other_id in versions.keys() - {version_id}:

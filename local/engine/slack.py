@@ -1,6 +1,6 @@
 """``AWS::Chatbot::SlackChannelConfiguration``, which the engine as published does not know.
 
-It is recorded with the stack, and delivers nothing: there is no Slack here.
+It is recorded with the stack but delivers nothing: there is no Slack here.
 """
 
 # ruff: noqa: SLF001  # a patch has to use the engine's private names

@@ -69,7 +69,7 @@ def _refusing_large_inputs(stock: Callable[[dict[str, Any]], Answer]) -> Callabl
 
 
 class _NoOneWaits(ExecutionWorkerCommunication):
-    """The interpreter tells its caller when it ends; here the caller runs it and waits."""
+    """A stand-in for the interpreter's signal to its caller that it ended: here the caller runs it and waits."""
 
     def terminated(self) -> None:
         """Nothing to do."""

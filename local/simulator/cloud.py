@@ -35,7 +35,7 @@ class SimulatedCloud:
         self._digests = DigestCache[SourceFile]()
 
     def etag(self, file: SourceFile) -> str:
-        """Return the ETag of a file as S3 would give it, or an opaque one if its part size is None."""
+        """Return S3's ETag of a file, or an opaque one if its part size is None."""
         part_size_bytes = file.etag_part_size_bytes
         if part_size_bytes is None:
             return f'"opaque-{hashlib.sha256(repr(file).encode()).hexdigest()[:32]}"'

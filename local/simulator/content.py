@@ -1,7 +1,7 @@
 """The bytes that the simulated CDN serves: generated files of any size, and real files.
 
-Both give random access, so that eight readers of eight ranges never wait for each other, and both compute their SHA-256
-and ETag from the very bytes that they serve.
+Both offer random access, so that eight readers of eight ranges never wait for each other, and both compute their
+SHA-256 and ETag from the bytes that they serve.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def sha256_of(content: Content) -> str:
 
 
 def s3_etag_of(content: Content, part_size_bytes: int) -> str:
-    """Return the ETag that S3 gives to a multipart upload: the MD5 of the parts' MD5s, and how many they are.
+    """Return S3's ETag of a multipart upload: the MD5 of the parts' MD5s, and their number.
 
     Even a single part gets ``-1``, as observed on GoPro's files: they are all uploaded in parts.
     """
@@ -119,7 +119,7 @@ def s3_etag_of(content: Content, part_size_bytes: int) -> str:
 
 
 class DigestCache[Key]:
-    """Digests that are costly: each is computed when it is first asked for, once, whoever else is asking meanwhile."""
+    """Costly digests: each is computed once, on first use, however many callers want it at the same time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

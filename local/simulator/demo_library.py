@@ -1,4 +1,4 @@
-"""The library that ``make demo`` copies: small, and yet with everything that makes real libraries awkward."""
+"""The library that ``make demo`` copies: small, but with everything that makes real libraries awkward."""
 
 from __future__ import annotations
 

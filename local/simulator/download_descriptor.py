@@ -69,7 +69,7 @@ def file_at(item: SimulatedItem, label: str, item_number: int) -> SourceFile | N
         return item.chapters[item_number - 1] if 1 <= item_number <= len(item.chapters) else None
     if label == "baked_source":
         return item.baked_source
-    # Derived files are unlike every original in content, so that whoever takes one by mistake is found out.
+    # Derived files are unlike every original in content, so that using one by mistake is detected.
     size_bytes = item.size_bytes if label == "concat" else max(item.size_bytes // _PROXY_SHARE, _SMALLEST_PROXY_BYTES)
     return SourceFile(size_bytes=size_bytes, seed=f"{item.media_id}/{label}", etag_part_size_bytes=None)
 
@@ -94,8 +94,8 @@ class DescriptorBuilder:
         item: whose.
         sign: makes the signed URLs.
         defects: what is wrong with the descriptor on purpose.
-        foreign_url: where the sources lead to if one of the defects is `FaultName.FOREIGN_URL`.
-        odd_variation: the JSON of what stands before all variations if one of the defects is `FaultName.ODD_VARIATION`.
+        foreign_url: where the sources lead if one of the defects is `FaultName.FOREIGN_URL`.
+        odd_variation: the JSON of an extra first variation if one of the defects is `FaultName.ODD_VARIATION`.
     """
 
     def __init__(

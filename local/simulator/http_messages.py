@@ -97,6 +97,6 @@ def json_answer(status: int, document: object) -> Answer:
 
 
 def html_answer(status: int, title: str) -> Answer:
-    """Return a web page, such as the edge in front of GoPro puts in the place of an answer."""
+    """Return a web page, such as the edge in front of GoPro sends instead of an answer."""
     page = f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
     return Answer(status=status, headers={"Content-Type": "text/html"}, body=page.encode())

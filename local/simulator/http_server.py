@@ -1,4 +1,4 @@
-"""HTTP/1.1 on loopback: takes requests off the wire, puts answers on it, and can break off as a network does."""
+"""HTTP/1.1 on loopback: reads requests, sends answers, and can break off as a network does."""
 
 from __future__ import annotations
 

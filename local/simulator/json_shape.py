@@ -1,7 +1,7 @@
 """Turn JSON into frozen dataclasses and back, and say exactly where a value does not fit.
 
 The admin interface and library files state items, faults and settings; a typing mistake there has to be found at once,
-not to show up as a test that passes because its fault never happened.
+rather than in a test that passes because its fault never happened.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def from_json[T](kind: type[T], value: object, where: str = "value") -> T:
 
     Args:
         kind: a dataclass, a StrEnum, Path, or a plain JSON type; fields may be unions and ``tuple[X, ...]`` of these.
-        value: what `json.loads` gave.
+        value: as from `json.loads`.
         where: how a message names the value.
 
     Raises:

@@ -29,7 +29,7 @@ class GrantRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Who owns the library. Nothing in it opens anything outside this process."""
+    """The owner of the library. Nothing in it opens anything outside this process."""
 
     username: str = "camera-owner@example.com"
     password: str = field(default="not-a-real-password", repr=False)
@@ -41,7 +41,7 @@ class TokenIssuer:
     """Grant, refresh and check tokens.
 
     Args:
-        account: whose.
+        account: the account.
         clock: decides when a token has expired.
     """
 
@@ -70,7 +70,7 @@ class TokenIssuer:
         raise GrantRefusedError("unsupported_grant_type", status=400)
 
     def sign_in(self, *, lifetime_seconds: int) -> tuple[str, str]:
-        """Return a new access token and a new refresh token, as the owner would get them."""
+        """Return a new access token and a new refresh token, as the owner would receive them."""
         with self._lock:
             return self._new_access_token(lifetime_seconds), self._new_refresh_token()
 

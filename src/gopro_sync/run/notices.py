@@ -195,16 +195,16 @@ def _why_backlog_stopped(summary: JsonObject, backlog: Backlog) -> str:
     ):
         return (
             "The backlog does not continue automatically now: this run neither archived a video nor sent a part of "
-            f"one, and another would only repeat it. {_videos(summary, 'deferred')} left: the next scheduled run continues. "
-            "What to do: nothing, where another run is at work on them at this moment; otherwise, if that ends like "
-            "this one, see in the executions of its videos what the downloads answered (the address "
-            "below; docs/troubleshooting.md says what to do about each error)."
+            f"one, and another would only repeat it. {_videos(summary, 'deferred')} left: the next scheduled run "
+            "continues. What to do: nothing, where another run is at work on them at this moment; otherwise, if that "
+            "ends like this one, see in the executions of its videos what the downloads answered (the address below; "
+            "docs/troubleshooting.md says what to do about each error)."
         )
     if backlog.runs_of_day >= backlog.most_runs_a_day:
         return (
             f"The backlog does not continue automatically now: this was run {backlog.runs_of_day} of it within 24 "
-            f"hours, and {backlog.most_runs_a_day} are the most. {_videos(summary, 'deferred')} left: the next scheduled run "
-            "continues. What to do: start a run to continue now. So many runs mean that each takes few "
+            f"hours, and {backlog.most_runs_a_day} are the most. {_videos(summary, 'deferred')} left: the next "
+            "scheduled run continues. What to do: start a run to continue now. So many runs mean that each takes few "
             "videos: raise MaxVideosPerRun, or the input's max_videos."
         )
     return ""

@@ -201,8 +201,8 @@ Execution: {EXECUTION}
 ODD: Final = {"unrecordable": 1, "unrecordable_videos": [{"media_id": "odd", "reason": "ValidationError: no"}]}
 LEFT_OUT: Final = """\
 Left out: 1 video; the others are not affected. The table gopro-sync-tracker does not accept the record, or has one \
-that cannot be read, and each run tries again. What to do: see docs/troubleshooting.md, A video is left out (at most 20 \
-are listed):
+that cannot be read, and each run tries again. What to do: see docs/troubleshooting.md, A video is left out (at most \
+20 are listed):
   odd: ValidationError: no
 
 """
