@@ -88,7 +88,7 @@ class _FileInParts:
         proved = upload.proved
         self._parts = {n: part for n, part in listed.items() if proved.get(n) == str(part.uploaded.crc64nvme)}
         self._doubtful = {n: part for n, part in listed.items() if n not in self._parts}
-        self._came_further = False
+        self._has_progressed = False
         self._plan = plan_of(upload, means.rules.limits)
 
     def send(self) -> Archived | Paused:
@@ -124,7 +124,7 @@ class _FileInParts:
     def _keep(self, part: PartInStorage) -> None:
         listed = self._doubtful.pop(part.uploaded.number, None)
         self._parts[part.uploaded.number] = part
-        self._came_further = True
+        self._has_progressed = True
         if listed is None or listed.uploaded != part.uploaded:
             self._progress.count(part.uploaded.crc64nvme.size_bytes)
 
@@ -170,7 +170,7 @@ class _FileInParts:
         return sent
 
     def _pause(self) -> Paused:
-        if not self._came_further:
+        if not self._has_progressed:
             raise no_progress(self._means.file.media_id)
         self._remember_parts()
         # Without it no later call could tell whether these parts still belong to the file at the source.

@@ -22,13 +22,13 @@ from gopro_sync.handlers.entry_point import STATUS_OK, entry_point, execution_id
 from gopro_sync.handlers.session_source import session_for
 from gopro_sync.run.discovery import Discovery, discover
 from gopro_sync.run.drift_report import report_drift
-from gopro_sync.run.forgotten_objects import forgotten_objects
 from gopro_sync.run.known_names import refuse_unknown_names
 from gopro_sync.run.library_owner import admit, owner_shown_by
 from gopro_sync.run.never_archived import NOTHING_TO_TELL, LookForThem, NeverArchived
 from gopro_sync.run.report import count_run, report
 from gopro_sync.run.run_files import write_manifest
 from gopro_sync.run.run_input import RunInput, read_run_input
+from gopro_sync.run.unrecorded_objects import unrecorded_objects
 from gopro_sync.run.video_event import as_event
 from gopro_sync.table.video import Video
 from gopro_sync.telemetry.logs import EventType, logger
@@ -115,7 +115,7 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         "unrecorded": found.unrecorded,
         **_unrecordable(found),
         **_reopened(found),
-        **_forgotten_objects(found),
+        **_unrecorded_objects(found),
         **never_archived.in_summary(),
         **_unavailable(found),
     }
@@ -215,9 +215,9 @@ def _unavailable(found: Discovery) -> dict[str, Any]:
     }
 
 
-def _forgotten_objects(found: Discovery) -> dict[str, Any]:
+def _unrecorded_objects(found: Discovery) -> dict[str, Any]:
     bucket = composition.settings().archive_bucket_name
-    return forgotten_objects(composition.s3_client(), bucket=bucket, videos=found.without_files)
+    return unrecorded_objects(composition.s3_client(), bucket=bucket, videos=found.without_files)
 
 
 def _unrecordable(found: Discovery) -> dict[str, Any]:

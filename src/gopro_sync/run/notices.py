@@ -344,7 +344,7 @@ def _waiting(summary: JsonObject) -> list[str]:
     if not optional_count(summary, "waiting"):
         return []
     return [
-        f"Not archived yet: {_videos(summary, 'waiting')}. GoPro is at work on them, or their state or type is not "
+        f"Not archived yet: {_videos(summary, 'waiting')}. GoPro is processing them, or their state or type is not "
         "known. What to do: nothing; docs/troubleshooting.md, A video is missing from the archive, says what each "
         f"reason means (at most {MOST_NAMED} are listed):",
         *_named(summary, "waiting_videos", "reason"),

@@ -53,30 +53,30 @@ def report(
     settings: Settings,
     now: datetime,
 ) -> dict[str, Any]:
-    """Keep, count and return what came of a run.
+    """Keep, count and return the outcome of a run.
 
     Args:
         event: how the run ended (`run_end.py`).
-        execution_id: of the run.
-        tracker: what knows how many videos are pending.
-        etags: what knows whether this run has decided that the library's ETags prove nothing.
+        execution_id: the run's.
+        tracker: knows how many videos are pending.
+        etags: knows whether this run has decided that the library's ETags prove nothing.
         listing: remembers by how much GoPro's listing was short when people last heard of it.
         s3: where the summary is kept.
-        settings: of this stack.
+        settings: those of this stack.
         now: the current time.
 
     Returns:
-        ``summary``, the event's, or the one of a failed run, with ``videos_pending``, ``oldest_pending_age_hours``, the
-        ``waiting_videos`` if there are such, and what is known of the ``failed_videos`` (all unless the run failed and
-        the table cannot be read),
-        ``source_etags_decided`` if this run has decided that the library's ETags are not looked at any more,
-        ``alerts_go_to`` (with ``alerts_note`` where that is nobody) and, for a run that came as far as its transfers,
+        ``summary``, from the event or of a failed run, with ``videos_pending``, ``oldest_pending_age_hours``, the
+        ``waiting_videos`` if there are any, and what is known about the ``failed_videos`` (all unless the run failed
+        and the table cannot be read),
+        ``source_etags_decided`` if this run has decided that the library's ETags are no longer compared,
+        ``alerts_go_to`` (with ``alerts_note`` where that is nobody) and, for a run that reached its transfers,
         ``megabytes_per_second`` and ``cost_usd``; ``notice`` with ``subject`` and ``text``, None where there is nothing
-        to tell; ``failure`` with ``error`` and ``message``, None unless the run has failed.
+        to report; ``failure`` with ``error`` and ``message``, None unless the run has failed.
 
     Raises:
         InvalidEventError: a field is missing or of the wrong shape.
-        GoProSyncError: what the tracker and S3 raise; of a run that has failed, only what time may mend.
+        GoProSyncError: what the tracker and S3 raise; for a failed run, only what time may mend.
     """
     end = read_run_end(event, execution_id=execution_id, now=now)
     counts, failure = end.summary, end.failure
@@ -87,7 +87,7 @@ def report(
         **counts,
         **_etags(end, etags, execution_id),
         **_failed_videos(end, tracker),
-        # A run that has failed tells of nothing else.
+        # A failed run reports nothing else.
         **(remember_gap(counts, listing, run=execution_id) if failure is None else {}),
         **_speed(counts),
         **_cost(counts),
@@ -119,12 +119,12 @@ def report(
 
 
 def count_run(event: JsonObject, *, execution_id: str, environment: str, now: datetime) -> None:
-    """Count a run whose report could not be made: what it came to is known without the table and S3.
+    """Count a run whose report could not be made: its outcome is known without the table and S3.
 
     Args:
         event: how the run ended (`run_end.py`).
-        execution_id: of the run.
-        environment: of the stack.
+        execution_id: the run's.
+        environment: that of the stack.
         now: the current time.
 
     Raises:
@@ -134,10 +134,10 @@ def count_run(event: JsonObject, *, execution_id: str, environment: str, now: da
 
 
 def _count_outcome(end: RunEnd, *, environment: str) -> None:
-    """Count what the run came to: here alone, so that each cause counts once, however often it was met and retried."""
+    """Count the run's outcome: only here, so that each cause counts once, however often it was met and retried."""
     failures = _failures(end)  # first: no count is emitted for an event that is refused
     emit(Metric.RUN_COMPLETED, 1 if end.made_progress else 0, environment=environment)
-    # One that lacks nothing but what GoPro does not show is no trouble that a person could end.
+    # A run that lacks only what GoPro does not show is no trouble that a person could end.
     is_partial = required_text(end.summary, "status") == PARTIAL_FAILURE and bool(optional_count(end.summary, "failed"))
     emit(Metric.RUN_PARTIAL, 1 if is_partial else 0, environment=environment)
     emit_failures(failures, environment=environment)
@@ -146,7 +146,7 @@ def _count_outcome(end: RunEnd, *, environment: str) -> None:
 
 
 def _failures(end: RunEnd) -> dict[str, int]:
-    """By error, how many videos failed; of a failed run in which none did, the run's own error."""
+    """Return by error how many videos failed; for a failed run in which none did, the run's own error."""
     counts = end.summary.get("failures")
     failures = {name: required_count(counts, name) for name in counts} if isinstance(counts, Mapping) else {}
     return failures or ({} if end.failure is None else {end.failure.error: 1})
@@ -184,7 +184,7 @@ def _failed_videos(end: RunEnd, tracker: Tracker) -> dict[str, Any]:
 
 
 def _etags(end: RunEnd, etags: SourceEtagRecord, execution_id: str) -> dict[str, bool]:
-    """Return whether it was this run that gave hashing up; only one that had videos can have."""
+    """Return whether this run gave up hashing; only one that had videos can have."""
     if not optional_count(end.summary, "new_count"):
         return {}
     decided_by: str | None = None

@@ -73,7 +73,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reopening:
-    """How a video came to be PENDING again after it had been archived.
+    """How a video became PENDING again after it had been archived.
 
     Attributes:
         at: when.

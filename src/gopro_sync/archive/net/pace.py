@@ -57,10 +57,10 @@ class Pace:
             Exception: errors of ``receive`` and ``check`` pass unchanged.
         """
         began = self._clock()
-        came = receive()
+        received = receive()
         waited = self._clock() - began
         self._waited_seconds += waited
-        self._byte_count += size_of(came)
+        self._byte_count += size_of(received)
         self._unchecked_seconds += waited
         if self._unchecked_seconds >= _CHECK_SECONDS:
             self._unchecked_seconds = 0.0
@@ -69,7 +69,7 @@ class Pace:
             if self._byte_count < LEAST_BYTES_PER_SECOND * self._waited_seconds:
                 raise SlowSourceError("the source is too slow")
             self._waited_seconds, self._byte_count = 0.0, 0
-        return came
+        return received
 
 
 class WatchedSocket(socket.socket):

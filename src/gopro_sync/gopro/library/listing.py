@@ -380,9 +380,9 @@ class _Reading:
                 self._ways_to_continue.older_part = False
                 return False
             requests = [replace(request, number=number) for number in wanted]
-            came = list(pool.map(partial(self._page_or_none, pages[-1].per_page), requests))
-            pages += [page for page in came if page is not None]
-            if None in came:
+            answers = list(pool.map(partial(self._page_or_none, pages[-1].per_page), requests))
+            pages += [page for page in answers if page is not None]
+            if None in answers:
                 return True
         if not self.is_given_up:
             self._read_beyond_the_end(pages, request)

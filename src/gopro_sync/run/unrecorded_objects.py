@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MOST_ASKED: Final = 20
 
 
-def forgotten_objects(s3: S3Client, *, bucket: str, videos: Sequence[Video]) -> dict[str, Any]:
+def unrecorded_objects(s3: S3Client, *, bucket: str, videos: Sequence[Video]) -> dict[str, Any]:
     """Look for objects under the keys of some of the videos, and warn if there are any.
 
     This never fails: what cannot be checked stays unknown.
