@@ -29,7 +29,7 @@ _MOST_MEMORY_MEGABYTES = 80.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What the network is like, who is measured in it, what is promised, and which figure is drawn."""
+    """The network, the contenders measured in it, the promises, and the figure to draw."""
 
     title: str
     source: Settings

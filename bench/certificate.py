@@ -1,4 +1,4 @@
-"""What the clients of the bench's servers have to trust."""
+"""The certificate that the clients of the bench's servers have to trust."""
 
 from __future__ import annotations
 

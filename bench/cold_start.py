@@ -1,4 +1,4 @@
-"""What a cold start costs: CPU time to import each function and to make its clients, from what ``sam build`` made.
+"""What a cold start costs: CPU time to import each function and create its clients, from the output of ``sam build``.
 
     python bench/cold_start.py [--build-dir .aws-sam/build] [--rounds 9] [--json FILE]
 

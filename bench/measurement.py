@@ -28,7 +28,7 @@ class Cost:
     Args:
         wall_seconds: from start to end.
         cpu_seconds: user and system, of all processes.
-        peak_memory_bytes: resident at the peak, summed over the processes; what they share counts in each.
+        peak_memory_bytes: resident at the peak, summed over the processes; shared memory counts in each.
     """
 
     wall_seconds: float

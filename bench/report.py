@@ -46,7 +46,7 @@ class Round:
 
     @property
     def peak_memory_megabytes(self) -> float:
-        """Of all processes together."""
+        """Peak memory of all processes together."""
         return self.cost.peak_memory_bytes / _MB
 
     @property
@@ -89,7 +89,7 @@ class Target:
 
 
 def ratios(ours: Sequence[Round], peers: Sequence[Round], figure: str) -> Spread:
-    """Compare round by round: what disturbs the machine for a while disturbs both of a pair."""
+    """Compare round by round: a passing disturbance of the machine affects both of a pair."""
     return Spread.of([getattr(a, figure) / getattr(b, figure) for a, b in zip(ours, peers, strict=True)])
 
 
@@ -116,7 +116,7 @@ def table(results: Mapping[str, Sequence[Round]], *, ours: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Whether a promise is kept, and in words."""
+    """Whether a promise is kept, with the reason in words."""
 
     words: str
     is_kept: bool

@@ -21,7 +21,7 @@ from local.simulator import Library, Settings, SimulatedItem, SimulatorAdmin, So
 from local.simulator.content import DEFAULT_ETAG_PART_BYTES
 from local.simulator.json_shape import to_json
 
-SEED = "bench"  # of all files that are copied
+SEED = "bench"  # of all copied files
 _ROOT = Path(__file__).resolve().parents[1]
 
 # AES-128-GCM is first in CloudFront's list for TLS 1.3; OpenSSL by itself takes AES-256. Python 3.12 cannot choose
@@ -43,12 +43,12 @@ class Servers:
     """Where everything is while the servers run.
 
     Args:
-        directory: for files that are of no use afterwards.
-        certificate: what clients have to trust.
-        gopro_api_url: of the simulator, whose CDN is the source.
+        directory: for temporary files.
+        certificate: the one that clients have to trust.
+        gopro_api_url: the simulator's, whose CDN is the source.
         auth_token: what the simulator's API accepts.
         endpoint_url: of the S3.
-        contender_cpus: those that the servers leave alone, where there are enough.
+        contender_cpus: CPUs that the servers do not use, if there are enough.
     """
 
     directory: Path

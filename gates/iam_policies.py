@@ -9,7 +9,7 @@ from pathlib import Path
 from gates.template import Stack, resource, resources_of, roles_with_permissions
 
 _IN_A_VPC = {"VpcSubnetIds": "subnet-0a1b2c3d", "VpcSecurityGroupIds": "sg-0a1b2c3d"}
-# What the resolver leaves of a resource's attribute, as the ARN that it stands for.
+# The resolver's stand-ins for a resource's attribute, with the ARN that each stands for.
 _ARNS = {
     "CredentialsSecret.Id": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:gopro/credentials-AbCdEf",
     "EncryptionKey.Arn": "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-4333-8444-555555555555",

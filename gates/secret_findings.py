@@ -7,7 +7,7 @@ import sys
 
 
 def main() -> int:
-    """Return 1 if anything was found; the secrets themselves are not shown."""
+    """Print the findings without the secrets; return 1 if there are any."""
     results = json.load(sys.stdin)["results"]
     for file, hits in results.items():
         for hit in hits:

@@ -1,8 +1,8 @@
 """botocore's descriptions of AWS, cut down to what the functions use.
 
-botocore describes every AWS service in JSON and reads those of a service when its client is made: two megabytes for
+botocore describes every AWS service in JSON and reads a service's files when its client is created: two megabytes for
 our four, most of it documentation, operations that nobody calls here, and the endpoints of other services. What is
-called stays as it is: operations, their shapes, error codes and endpoint rules.
+used stays as it is: operations, their shapes, error codes and endpoint rules.
 
 It is done in place, not by AWS_DATA_PATH: with an endpoints.json of another folder botocore leaves its endpoint rules
 for an older way of finding addresses (seen in 1.43: another host for the same bucket).
@@ -88,7 +88,7 @@ def _without_documentation(value: Any) -> Any:
         return [_without_documentation(item) for item in value]
     if not isinstance(value, dict):
         return value
-    # Emptied, not dropped: some of botocore reads it. A shape may have a member of this name, whose value is a dict.
+    # Emptied, not dropped: parts of botocore read it. A shape may have a member of this name, whose value is a dict.
     return {
         key: "" if key == "documentation" and isinstance(item, str) else _without_documentation(item)
         for key, item in value.items()

@@ -4,8 +4,8 @@
 leaves the bytecode out; Lambda's file system is read-only, so every cold start would compile everything again, for more
 than half of its CPU time.
 
-The three functions have the same dependencies. They are installed once, for as long as neither the pins nor this folder
-changes, and copied from then on.
+The three functions have the same dependencies. They are installed once, and copied as long as neither the pins nor this
+folder change.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class PackagingError(Exception):
 
 
 def build(*, source: Path, artifacts: Path, architecture: str, cache: Path = _CACHE) -> None:
-    """Fill a folder with what Lambda gets.
+    """Fill a folder with what goes to Lambda.
 
     Args:
         source: folder with our package and its ``requirements.txt``.

@@ -27,15 +27,15 @@ class ProcessorError(Exception):
 
 
 def deployed_architecture(samconfig: Path, profile: str) -> str:
-    """Return the ``Architecture`` that ``sam deploy`` is given by its configuration file.
+    """Return the ``Architecture`` that the configuration file sets for ``sam deploy``.
 
     Args:
         samconfig: the file.
         profile: its section, such as ``default``.
 
     Raises:
-        ProcessorError: the file does not say; a stack that exists would then keep the one that it has, whatever the
-            template's default, which ``sam build`` goes by.
+        ProcessorError: the file does not say; then an existing stack would keep its own, whatever the template's
+            default, which ``sam build`` uses.
     """
     sections: Mapping[str, Any] = tomllib.loads(samconfig.read_text(encoding="utf-8")).get(profile, {})
     for command in ("deploy", "global"):  # sam takes the one or the other, whole
@@ -99,7 +99,7 @@ def check(*, samconfig: Path, build: Path, profile: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Check what lies in ``.aws-sam/build``; return the exit code."""
+    """Check the contents of ``.aws-sam/build``; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", default="default", help="section of samconfig.toml")
     profile: str = parser.parse_args(arguments).profile

@@ -1,4 +1,4 @@
-"""Who is measured, and how each is started."""
+"""The contenders, and how each is started."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TRANSFER = str(Path(__file__).resolve().parents[1] / "transfer.py")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
-    """What is to be copied where to.
+    """What to copy, and where.
 
     Args:
         source: HTTPS URL.
@@ -43,9 +43,9 @@ class Contender:
 
     Args:
         name: in the report.
-        command: gives the program and its arguments.
+        command: returns the program and its arguments.
         programs: must be installed.
-        asks_for_s3_etag: whether the source is to give an ETag that proves its content.
+        asks_for_s3_etag: whether the source should send an ETag that proves its content.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What this system assumes of AWS and no test can try, as a page for people: out of the cases that play it wrong. Pure.
+"""A page about what this system assumes of AWS and no test can try, generated from the cases that get it wrong. Pure.
 
 .venv/bin/python -m docs.tools.assumptions > docs/assumptions.md
 """

@@ -1,4 +1,4 @@
-"""What each code that AWS answers with means to this system, as a page for people: out of the table of the code. Pure.
+"""A page about what each of AWS's codes means to this system, generated from the table in the code. Pure.
 
 .venv/bin/python -m docs.tools.aws_codes > docs/aws-codes.md
 """
@@ -14,7 +14,7 @@ from gopro_sync.aws.answers import MEANINGS, OTHERWISE, TRIED_AGAIN, Meaning, Se
 _HEAD: Final = """# What AWS's codes mean here
 
 Each error in a log, a notice or a record comes from one table, `src/gopro_sync/aws/answers.py`. A code that some
-callers expect is no error to them. This page is made of the table:
+callers expect is no error to them. This page is generated from the table:
 `.venv/bin/python -m docs.tools.aws_codes > docs/aws-codes.md`
 
 Retries happen in this order: by botocore at once, by the transfer within the same invocation

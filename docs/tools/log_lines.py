@@ -1,4 +1,4 @@
-"""The lines of log groups, with the fields that Logs Insights gives each of them."""
+"""The lines of log groups, with the fields that Logs Insights adds to each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def read_lines(cloud: Cloud, log_group_names: Sequence[str], *, since: float) ->
 
     Args:
         cloud: where the logs are.
-        log_group_names: of the groups that are read.
+        log_group_names: the groups to read.
         since: seconds since the epoch; the whole second counts.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What CloudWatch holds: metrics as small pieces that can be put together to any statistic of any period."""
+"""What CloudWatch holds: metrics as small pieces that combine to any statistic of any period."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class Reading:
     """Values of one metric that were emitted within one second.
 
     Attributes:
-        namespace: of the metric.
-        name: of the metric.
+        namespace: the metric's.
+        name: the metric's.
         dimensions: its dimensions.
         at: seconds since the epoch.
         total: sum of the values.
         least: the smallest of them.
         most: the largest of them.
-        count: how many they are.
+        count: how many there are.
     """
 
     namespace: str
@@ -53,7 +53,7 @@ def statistic(readings: Sequence[Reading], name: str) -> float:
     """Return CloudWatch's statistic of that name over all values.
 
     Raises:
-        KeyError: a statistic that is not known here.
+        KeyError: a statistic that is unknown here.
     """
     total, count = sum(reading.total for reading in readings), sum(reading.count for reading in readings)
     known = {

@@ -1,7 +1,7 @@
 """Seven nights in the life of an archive, lived through in two minutes: good ones, and some of what goes wrong.
 
-The runs, their metrics, logs and alarms are real. The one thing that is made up is the calendar: each night's readings
-are moved to 01:00 UTC of a day of its own, or all would lie in the same few minutes.
+The runs, their metrics, logs and alarms are real. Only the calendar is invented: each night's readings are
+moved to 01:00 UTC of a day of its own, or all would fall within the same few minutes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from local.simulator.tokens import Account
 
 _MIB: Final = 1024 * 1024
 _START: Final = timedelta(hours=1)  # by UTC, as the template's schedule has it
-_NOT_THE_PASSWORD: Final = "changed-on-gopro.com"  # noqa: S105 - what the owner has put there instead
+_NOT_THE_PASSWORD: Final = "changed-on-gopro.com"  # noqa: S105 - what the owner has set there instead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Night:
         new_videos: how many were uploaded during the day.
         faults: what goes wrong at GoPro.
         has_wrong_password: whether the owner has changed the password at GoPro only.
-        run_input: of the run.
+        run_input: the run's.
         empties_queue: whether an operator looks through the dead letter queue afterwards.
     """
 

@@ -46,7 +46,7 @@ def draw(
     Args:
         body: the dashboard's definition.
         readings: what CloudWatch holds.
-        rows_of_query: what the log widgets' queries answer, by query.
+        rows_of_query: the results of the log widgets' queries, by query.
         alarm_states: by the alarm's name.
         now: seconds since the epoch.
         file: the file to write.
@@ -206,7 +206,7 @@ def _draw_table(box: _Box, title: str, rows: Rows) -> None:
     if not rows:
         box.write(0.14, box.height - 0.5, "No results.", color=_GREY)
         return
-    names = list(dict.fromkeys(name for row in rows for name in row))  # a row lacks what its line of the log lacks
+    names = list(dict.fromkeys(name for row in rows for name in row))  # a row lacks whatever its log line lacks
     shares = [min(60, max(len(name), *(len(row.get(name, "")) for row in rows))) for name in names]
     room, y = box.width - 0.3, box.height - 0.45
     for color, row in ((_GREY, {name: name for name in names}), *(("#16191f", row) for row in rows)):

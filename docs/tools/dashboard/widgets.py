@@ -1,6 +1,6 @@
-"""Of what kind a widget of a dashboard is, and what one of metrics shows: its rows, worked out of readings. Pure.
+"""The kinds of a dashboard's widgets, and what one with metrics shows: its rows, computed from readings. Pure.
 
-Known are the kinds of :class:`Kind`, plain rows, and expressions as far as our dashboard has them: arithmetic over the
+It knows the kinds of :class:`Kind`, plain rows, and the expressions that our dashboard uses: arithmetic over the
 ids of other rows, FILL, and SEARCH over one schema. Anything else is an error, so that a wrong row is not drawn as if
 it were empty.
 
@@ -94,7 +94,7 @@ def kind_of(widget: Mapping[str, Any]) -> Kind:
     """Return what a widget looks like.
 
     Raises:
-        WidgetError: like nothing that is known here.
+        WidgetError: it has an unknown look.
     """
     kind = widget["type"], widget["properties"].get("view")
     if kind not in _KINDS:
@@ -133,7 +133,7 @@ def series_of(properties: Mapping[str, Any], readings: Sequence[Reading], *, now
 
 
 def last_value(points: Points) -> float | None:
-    """Return what a widget shows that shows one number."""
+    """Return the number that a single-value widget shows."""
     return points[max(points)] if points else None
 
 
