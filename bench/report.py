@@ -19,9 +19,9 @@ class Round:
 
     Args:
         size_bytes: size of the file.
-        cost: of the file.
+        cost: that of the file.
         small_size_bytes: size of the small one.
-        small_cost: of the small one.
+        small_cost: that of the small one.
     """
 
     size_bytes: int

@@ -47,7 +47,7 @@ class Servers:
         certificate: the one that clients have to trust.
         gopro_api_url: the simulator's, whose CDN is the source.
         auth_token: what the simulator's API accepts.
-        endpoint_url: of the S3.
+        endpoint_url: that of the S3.
         contender_cpus: CPUs that the servers do not use, if there are enough.
     """
 
@@ -62,7 +62,7 @@ class Servers:
         """Add a file to the simulator, and return where its CDN serves it.
 
         Args:
-            size_bytes: of the file.
+            size_bytes: that of the file.
             proves_content: whether it has an ETag that proves its content, as GoPro's files have.
         """
         media_id = str(uuid.uuid4())

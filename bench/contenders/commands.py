@@ -24,7 +24,7 @@ class Copy:
         source: HTTPS URL.
         endpoint_url: the S3.
         bucket: name of the bucket.
-        key: of the object.
+        key: that of the object.
         ca_bundle: file of the certificates to trust.
         workers: parts at once, where a contender has such an option.
     """

@@ -91,10 +91,10 @@ class AlarmRule:
     Attributes:
         metrics: by id.
         expression: what the alarm watches, in terms of the ids.
-        period_seconds: of each metric.
+        period_seconds: that of each metric.
         evaluation_periods: N of "M out of N".
         datapoints_to_alarm: M.
-        threshold: of a period's value.
+        threshold: that of a period's value.
         comparison: as ``ComparisonOperator`` has it.
         missing_data: as ``TreatMissingData`` has it.
     """

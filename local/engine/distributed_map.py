@@ -71,7 +71,7 @@ def record_map_run(map_run: Any, *, execution_arn: str) -> None:
 
     Args:
         map_run: the interpreter's record.
-        execution_arn: of the parent.
+        execution_arn: that of the parent.
     """
     described = map_run.describe()
     stepfunctions._map_runs[described["mapRunArn"]] = as_json(

@@ -31,7 +31,7 @@ def engine_environment(
         region: the default where a request names none.
         listening_socket: the inherited file descriptor of the socket bound to that port.
         certificate: its TLS certificate.
-        private_key: of the certificate.
+        private_key: that of the certificate.
         ca_bundle: what the functions and the engine itself trust.
         lambda_python: the interpreter that has awslambdaric and nothing else.
         temporary_directory: for unpacked functions; its own, so that two engines can run side by side.

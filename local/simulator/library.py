@@ -71,7 +71,7 @@ class SimulatedItem:
         baked_source: the full-quality render of an edit, if there is one.
         width: in pixels.
         height: in pixels.
-        duration_milliseconds: of the whole recording.
+        duration_milliseconds: that of the whole recording.
         row_overrides: laid over the listing row: null sizes, numbers as text, and whatever else may come.
 
     Raises:
@@ -120,7 +120,7 @@ class ItemSeries:
 
     Args:
         count: how many.
-        size_bytes: of each.
+        size_bytes: that of each.
         first_created_at: upload time of the first, ISO 8601 in UTC.
         interval_seconds: between the uploads of one and the next.
     """

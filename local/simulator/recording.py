@@ -17,10 +17,10 @@ class RecordedRequest:
         server: ``api`` or ``cdn``.
         endpoint: see `local.simulator.faults.Endpoint`.
         path: without the query, which may hold a signature or a token.
-        query: of a search; empty otherwise.
-        label: of a CDN file: ``source``, ``concat``, ...
+        query: the query of a search; empty otherwise.
+        label: the kind of a CDN file: ``source``, ``concat``, ...
         range: the ``Range`` header.
-        bytes_sent: of the body.
+        bytes_sent: bytes of the body.
         faults: the names of what went wrong on purpose.
         client_error: the client broke off.
     """

@@ -21,7 +21,7 @@ class Settings:
 
     Args:
         url_lifetime_seconds: how long a signed URL works; 3600 was measured by open-source clients.
-        token_lifetime_seconds: of access tokens, as ``expires_in`` states it.
+        token_lifetime_seconds: that of access tokens, as ``expires_in`` states it.
         refresh_token_mode: whether a refresh gives a new refresh token, and what becomes of the old.
         dead_token_status: how a dead access token is answered: 401, 403 and 500 were all seen.
         api_latency_seconds: before each API answer.

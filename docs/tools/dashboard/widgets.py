@@ -106,7 +106,7 @@ def series_of(properties: Mapping[str, Any], readings: Sequence[Reading], *, now
     """Return the visible lines of a widget.
 
     Args:
-        properties: of a widget of the type ``metric``.
+        properties: those of a widget of the type ``metric``.
         readings: what CloudWatch holds.
         now: seconds since the epoch; a widget may look back for less, or more, than the dashboard does.
 

@@ -151,7 +151,7 @@ def lens_key(key: str, lens: str | None, *, keeps_name: bool) -> str:
     ``GPFR0123.MP4`` -> ``GPBK0123.MP4``, as a Fusion names its back lens; ``holiday.MP4`` -> ``holiday_back.MP4``.
 
     Args:
-        key: of the chapter.
+        key: that of the chapter.
         lens: its name; None for the usual one.
         keeps_name: whether this is the one lens whose files carry the chapters' own names; irrelevant for a Fusion.
     """

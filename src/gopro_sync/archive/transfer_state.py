@@ -61,7 +61,7 @@ class Means:
 
     Args:
         file: what is copied.
-        rules: of the engine.
+        rules: those of the engine.
         source: where the bytes come from.
         writer: where they go.
         workers: who copies the parts, and whether there is time.

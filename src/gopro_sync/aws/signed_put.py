@@ -47,7 +47,7 @@ def sign_put(
     Args:
         s3: supplies credentials, region and bucket addressing.
         bucket: name of the bucket.
-        key: of the object.
+        key: that of the object.
         query: query parameters, such as the number of a part.
         headers: all that are to be sent; they cannot be changed afterwards.
 

@@ -171,8 +171,8 @@ class RunUsage:
         videos_failed: videos that are marked as FAILED.
         videos_deferred: videos that were left to the next run, begun or not.
         bytes_transferred: what was sent to S3.
-        downloader_seconds: of all calls of the downloader together (``transfer_seconds`` estimates it).
-        duration_seconds: of the whole run; custom metrics are charged by the hours in which they are sent.
+        downloader_seconds: total time of all calls of the downloader (``transfer_seconds`` estimates it).
+        duration_seconds: time of the whole run; custom metrics are charged by the hours in which they are sent.
     """
 
     library_items: int
@@ -271,7 +271,7 @@ def expected_usage(*, library_items: int, videos: int, size_bytes: int) -> RunUs
     Args:
         library_items: media items that GoPro lists.
         videos: how many it archives.
-        size_bytes: of all of them.
+        size_bytes: their total size.
     """
     seconds = transfer_seconds(size_bytes / BYTES_PER_GB) + videos * _DOWNLOADER_SECONDS_PER_CALL
     return RunUsage(

@@ -25,7 +25,7 @@ def record_videos(
 
     Args:
         videos: to be archived; those that come first are recorded first.
-        records: of those that have one, by id.
+        records: the existing records, by id.
         tracker: where they are recorded.
         until: how long to wait for DynamoDB, aware; a minute if None.
 

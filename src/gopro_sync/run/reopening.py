@@ -61,7 +61,7 @@ def reopen(
 
     Args:
         items: the videos that the run is asked for, as GoPro lists them.
-        records: of those that have one.
+        records: the existing records.
         tracker: where to re-open them.
         run: the run that does it.
         now: the time.

@@ -66,7 +66,7 @@ def read_run_end(event: JsonObject, *, execution_id: str, now: datetime) -> RunE
             ``summary`` beside it, it ended the run, and ``run_started_at`` is needed. ``authentication_failed`` is
             true where the authenticator was what failed, and ``session_refused`` where GoPro refused a renewed session;
             neither says anything of a session where Lambda did not run the function.
-        execution_id: of the run.
+        execution_id: that of the run.
         now: the current time.
 
     Raises:

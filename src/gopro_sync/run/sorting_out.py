@@ -20,7 +20,7 @@ class SortedOut:
 
     Attributes:
         items: the media items, oldest upload first.
-        reasons: of those that are skipped, by id.
+        reasons: those of the skipped items, by id.
         malformed: the rows that are no media items, which are skipped too.
     """
 
@@ -68,7 +68,7 @@ class SortedOut:
         """Return a copy in which whatever has waited too long is among the videos.
 
         Args:
-            records: of the items that have one, by id.
+            records: those of the items that have one, by id.
             now: the time.
             after: how long an item may wait (`waiting.py`).
         """

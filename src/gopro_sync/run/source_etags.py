@@ -26,7 +26,7 @@ class LibraryEtags:
     Args:
         record: the record in the table.
         run: the run that archives the videos.
-        environment: of the stack.
+        environment: that of the stack.
     """
 
     def __init__(self, record: SourceEtagRecord, *, run: str, environment: str) -> None:

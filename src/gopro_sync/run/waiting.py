@@ -23,7 +23,7 @@ def is_tried_anyway(reason: SkipReason, record: TrackerRecord | None, *, now: da
 
     Args:
         reason: why it is not archived as yet.
-        record: of the item, if it has one.
+        record: that of the item, if it has one.
         now: the time.
         after: how long it may wait since it was first seen. The time of upload means nothing: GoPro processes old items
             again.
