@@ -45,7 +45,7 @@ class UrlSigner:
         return f"{base_url}{path}?{signed}&{_NAME}{self._signature(method, path, signed)}"
 
     def accepts(self, *, method: str, target: str) -> bool:
-        """Say whether the query of the target proves that `method` on its path is allowed now.
+        """Return whether the query of the target proves that `method` on its path is allowed now.
 
         The signed part has to come back byte for byte: a client may escape what a request line cannot carry, and
         nothing else.

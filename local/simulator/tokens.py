@@ -75,7 +75,7 @@ class TokenIssuer:
             return self._new_access_token(lifetime_seconds), self._new_refresh_token()
 
     def is_alive(self, access_token: str) -> bool:
-        """Say whether an access token opens the library now."""
+        """Return whether an access token opens the library now."""
         with self._lock:
             return self._access_tokens.get(access_token, 0) > self._clock.now()
 

@@ -333,7 +333,7 @@ class SharedGate:
         return refused is None
 
     def _let_another_try(self) -> None:
-        """Give the probe back, if this worker has it: its failure says nothing about GoPro."""
+        """Release the probe, if this worker has it: its failure says nothing about GoPro."""
         with self._lock:
             if not self._is_probe:
                 return

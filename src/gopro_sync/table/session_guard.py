@@ -58,15 +58,15 @@ class SessionGuard:
         self._update_held("SET password_login_at = :now", {":now": iso_utc(self._clock())})
 
     def release(self) -> None:
-        """Give the lease back; what is remembered stays."""
+        """Release the lease; what is remembered stays."""
         self._update_held("REMOVE lease_owner, lease_expires_at", {})
 
     def release_renewed(self) -> None:
-        """Give the lease back and forget the refusal: there is a session."""
+        """Release the lease and forget the refusal: there is a session."""
         self._update_held("REMOVE lease_owner, lease_expires_at, refusal", {})
 
     def release_refused(self, refusal: Refusal) -> None:
-        """Give the lease back and remember that no session can be had."""
+        """Release the lease and remember that no session can be obtained."""
         remembered = {
             "version_id": refusal.version_id,
             "since": iso_utc(refusal.since),

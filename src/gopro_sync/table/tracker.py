@@ -496,7 +496,7 @@ class Tracker:
         return outcome.is_done
 
     def release(self, media_id: str, *, owner: str) -> None:
-        """Give the lease back, so that the next run need not wait for its end; what is recorded stays.
+        """Release the lease, so that the next run need not wait for its end; what is recorded stays.
 
         Raises:
             TrackerError: ``owner`` no longer holds the video (besides the errors named at the class).

@@ -79,13 +79,13 @@ class Guard(Protocol):
         """Record that a password login is being made now."""
 
     def release(self) -> None:
-        """Give the right back."""
+        """Release the right."""
 
     def release_renewed(self) -> None:
-        """Give the right back: there is a session."""
+        """Release the right: there is a session."""
 
     def release_refused(self, refusal: Refusal) -> None:
-        """Give the right back: there is no session."""
+        """Release the right: there is no session."""
 
 
 class Renewal:
