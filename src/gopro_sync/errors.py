@@ -96,7 +96,7 @@ class InvalidEventError(GoProSyncError):
 
 
 class AuthenticationError(GoProSyncError):
-    """GoPro does not accept the credential: there is no session, and none can be had without a person."""
+    """GoPro does not accept the credential: there is no session, and none can be obtained without a person."""
 
     remedy = "Then start the run again, or wait for the next one; what is archived stays archived."
 
