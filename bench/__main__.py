@@ -1,4 +1,4 @@
-"""Sets the transfer engine beside its peers, in turn, in one run: ``python -m bench --help``.
+"""Compare the transfer engine with its peers, one after the other, in one run: ``python -m bench --help``.
 
 Source and S3 are servers of our own, on loopback, with TLS on both sides. Each contender has one CPU to itself where
 there are two, the servers have the others. Every object is checked: size and CRC64NVME must be the source's.
@@ -19,8 +19,8 @@ from pathlib import Path
 from bench.contenders.commands import CONTENDERS, OURS, SPECIFICATION_LOOP, UPLOAD_FILEOBJ, Contender
 from bench.measurement import BenchError
 from bench.report import Round, Target, memory_verdict, plot, table, verdicts
+from bench.rounds import play_round
 from bench.servers import open_servers
-from bench.turns import play_round
 from local.simulator import Settings
 
 _LEAST_BYTES = 100_000_000
@@ -29,7 +29,7 @@ _MOST_MEMORY_MEGABYTES = 80.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What the network is like, who is measured in it, what is promised, and which figure is drawn."""
+    """The network, the contenders measured in it, the promises, and the figure to draw."""
 
     title: str
     source: Settings
@@ -65,7 +65,7 @@ SCENARIOS = {
 
 
 def main() -> int:
-    """Measures and reports; returns 0 if all promises are kept, 2 if not, 1 if nothing can be said."""
+    """Measure and report; return 0 if all promises are kept, 2 if not, 1 if nothing can be said."""
     arguments = _parse_arguments()
     all_results: dict[str, Results] = {}
     try:
@@ -130,9 +130,9 @@ def _measure(scenario: Scenario, arguments: argparse.Namespace) -> Results:
     contenders = _present(scenario, arguments.contender)
     results: Results = {contender.name: [] for contender in contenders}
     with open_servers(scenario.source) as servers:
-        for turn in range(arguments.rounds):
+        for number in range(arguments.rounds):
             for contender in contenders:
-                print(f"round {turn + 1} of {arguments.rounds}: {contender.name}", file=sys.stderr, flush=True)
+                print(f"round {number + 1} of {arguments.rounds}: {contender.name}", file=sys.stderr, flush=True)
                 results[contender.name].append(
                     play_round(servers, contender, size_bytes=arguments.size_bytes, workers=arguments.workers)
                 )
@@ -150,7 +150,7 @@ def _present(scenario: Scenario, wanted: Sequence[str] | None) -> list[Contender
 def _write(directory: Path, all_results: Mapping[str, Results]) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     scenarios = {
-        name: {who: [asdict(turn) for turn in rounds] for who, rounds in results.items()}
+        name: {who: [asdict(figures) for figures in rounds] for who, rounds in results.items()}
         for name, results in all_results.items()
     }
     record = {"machine": _machine(), "date": _today(), "scenarios": scenarios}

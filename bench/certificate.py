@@ -1,4 +1,4 @@
-"""What the clients of the bench's servers have to trust."""
+"""The certificate that the clients of the bench's servers have to trust."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HOST = "127.0.0.1"
 
 
 def write_certificate(path: Path) -> None:
-    """Writes a self-signed certificate for 127.0.0.1, valid for a day, and its key into one file."""
+    """Write a self-signed certificate for 127.0.0.1, valid for a day, and its key into one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gopro-s3-sync bench")])
     now = datetime.now(UTC)

@@ -1,9 +1,9 @@
-"""What a cold start costs: CPU time to import each function and to make its clients, from what ``sam build`` made.
+"""What a cold start costs: CPU time to import each function and create its clients, from the output of ``sam build``.
 
     python bench/cold_start.py [--build-dir .aws-sam/build] [--rounds 9] [--json FILE]
 
-Beside it, in turns: the downloader as it is usually written and packed (``naive_function/``, no bytecode, as SAM's own
-Python builder leaves it). Each start is a fresh interpreter that sees one package and nothing else; what the
+Beside it, alternating: the downloader as it is usually written and packed (``naive_function/``, no bytecode, as SAM's
+own Python builder leaves it). Each start is a fresh interpreter that sees one package and nothing else; what the
 interpreter itself costs is subtracted. Twice: with tracing on, as Lambda sets it for a function with
 ``Tracing: Active``, and with Powertools' tracing switched off.
 """
@@ -86,7 +86,7 @@ class Contender:
 
 
 def build_naive(folder: Path) -> Contender:
-    """Packs the function that we compare with, as SAM's Python builder does: no bytecode."""
+    """Package the function that we compare with, as SAM's Python builder does: no bytecode."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     command += ["--only-binary=:all:", "--target", str(folder), "--requirement", str(NAIVE / "requirements.txt")]
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
@@ -95,7 +95,7 @@ def build_naive(folder: Path) -> Contender:
 
 
 def built_functions(build: Path) -> list[Contender]:
-    """Returns our functions, and the downloader with Powertools' Tracer if the package has the X-Ray SDK."""
+    """Return our functions, and the downloader with Powertools' Tracer if the package has the X-Ray SDK."""
     functions = [Contender(name=name, package=build / name, start=start) for name, start in _STARTS.items()]
     downloader = functions[-1]
     if (downloader.package / "aws_xray_sdk").is_dir():
@@ -105,7 +105,7 @@ def built_functions(build: Path) -> list[Contender]:
 
 
 def cpu_seconds(contender: Contender, tracing: Mapping[str, str]) -> float:
-    """Returns the CPU time, user and system, of one start."""
+    """Return the CPU time, user and system, of one start."""
     code = _MEASURED.format(package=str(contender.package), start=contender.start)
     # -I -S: nothing of this machine's site-packages; -B: as on Lambda, whose package folder cannot be written.
     result = subprocess.run(
@@ -121,7 +121,7 @@ def cpu_seconds(contender: Contender, tracing: Mapping[str, str]) -> float:
 
 
 def measure(contenders: Sequence[Contender], *, rounds: int) -> dict[str, dict[str, list[float]]]:
-    """Starts the contenders in turns; returns CPU seconds above the bare interpreter by tracing and name."""
+    """Start the contenders alternately; return CPU seconds above the bare interpreter by tracing and name."""
     bare = Contender(name="interpreter", package=Path("/nonexistent"), start="")
     seconds: dict[str, dict[str, list[float]]] = {
         tracing: {contender.name: [] for contender in contenders} for tracing in _TRACING
@@ -135,7 +135,7 @@ def measure(contenders: Sequence[Contender], *, rounds: int) -> dict[str, dict[s
 
 
 def summarize(seconds: Mapping[str, Mapping[str, Sequence[float]]]) -> list[dict[str, float | str]]:
-    """Returns one row per contender: its median, and its ratio to the naive start of the same round."""
+    """Return one row per contender: its median, and its ratio to the naive start of the same round."""
     rows: list[dict[str, float | str]] = []
     for tracing, of_contender in seconds.items():
         for name, values in of_contender.items():
@@ -154,7 +154,7 @@ def summarize(seconds: Mapping[str, Mapping[str, Sequence[float]]]) -> list[dict
 
 
 def main() -> None:
-    """Measures, prints a table, and writes the rows as JSON if asked to."""
+    """Measure, print a table, and write the rows as JSON if asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build-dir", type=Path, default=REPOSITORY / ".aws-sam" / "build", help="what sam build made")
     parser.add_argument("--rounds", type=int, default=9)

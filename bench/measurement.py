@@ -28,7 +28,7 @@ class Cost:
     Args:
         wall_seconds: from start to end.
         cpu_seconds: user and system, of all processes.
-        peak_memory_bytes: resident at the peak, summed over the processes; what they share counts in each.
+        peak_memory_bytes: resident at the peak, summed over the processes; shared memory counts in each.
     """
 
     wall_seconds: float
@@ -37,7 +37,7 @@ class Cost:
 
 
 def measure(command: Sequence[str], *, environment: Mapping[str, str], cpus: set[int], log: Path) -> Cost:
-    """Runs a command to its end.
+    """Run a command to its end.
 
     Args:
         command: the program and its arguments.
@@ -69,7 +69,7 @@ def measure(command: Sequence[str], *, environment: Mapping[str, str], cpus: set
 
 
 class _PeakMemory:
-    """Watches a process and its descendants while it runs.
+    """Watch a process and its descendants while it runs.
 
     The kernel's own peak of each process is read, so only growth in the last moments before the end can be missed. It
     is not taken from ``wait4``: that one begins with the memory of the process that forked.

@@ -20,13 +20,13 @@ _LONGEST_BAR = 330
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """One contender's turn: the file, and right before it a small one, whose cost is that of starting.
+    """One contender's round: the file, and right before it a small one, whose cost is that of starting.
 
     Args:
         size_bytes: size of the file.
-        cost: of the file.
+        cost: that of the file.
         small_size_bytes: size of the small one.
-        small_cost: of the small one.
+        small_cost: that of the small one.
     """
 
     size_bytes: int
@@ -51,7 +51,7 @@ class Round:
 
     @property
     def peak_memory_megabytes(self) -> float:
-        """Of all processes together."""
+        """Peak memory of all processes together."""
         return self.cost.peak_memory_bytes / _MB
 
     @property
@@ -69,7 +69,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
-        """Summarises at least one value."""
+        """Summarise at least one value."""
         return cls(least=min(values), middle=median(values), most=max(values))
 
     def __str__(self) -> str:
@@ -78,7 +78,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What is promised of a ratio of ours to a peer's."""
+    """The promised ratio of ours to a peer's."""
 
     peer: str
     figure: str
@@ -86,7 +86,7 @@ class Target:
     at_least: bool = False
 
     def is_met(self, ratio: Spread) -> bool:
-        """Judged by the median."""
+        """Return whether the target is met, judged by the median."""
         return ratio.middle >= self.bound if self.at_least else ratio.middle <= self.bound
 
     def __str__(self) -> str:
@@ -94,12 +94,12 @@ class Target:
 
 
 def ratios(ours: Sequence[Round], peers: Sequence[Round], figure: str) -> Spread:
-    """Compares round by round: what disturbs the machine for a while disturbs both of a pair."""
+    """Compare round by round: a passing disturbance of the machine affects both of a pair."""
     return Spread.of([getattr(a, figure) / getattr(b, figure) for a, b in zip(ours, peers, strict=True)])
 
 
 def table(results: Mapping[str, Sequence[Round]], *, ours: str) -> str:
-    """Returns a Markdown table of medians, with ratios of ours to each contender over the rounds."""
+    """Return a Markdown table of medians, with ratios of ours to each contender over the rounds."""
     lines = [
         "| contender | CPU s/GB | MB/s | peak memory, MB | ours to this: CPU/GB | whole CPU | MB/s |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -121,7 +121,7 @@ def table(results: Mapping[str, Sequence[Round]], *, ours: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Whether a promise is kept, and in words."""
+    """Whether a promise is kept, with the reason in words."""
 
     words: str
     is_kept: bool
@@ -131,7 +131,7 @@ class Verdict:
 
 
 def verdicts(results: Mapping[str, Sequence[Round]], targets: Sequence[Target], *, ours: str) -> list[Verdict]:
-    """Judges each target whose peer was measured."""
+    """Judge each target whose peer was measured."""
     answers = []
     for target in targets:
         if target.peer in results:
@@ -142,13 +142,13 @@ def verdicts(results: Mapping[str, Sequence[Round]], targets: Sequence[Target], 
 
 
 def memory_verdict(rounds: Sequence[Round], *, most_megabytes: float) -> Verdict:
-    """Judges the highest peak of all rounds."""
+    """Judge the highest peak of all rounds."""
     peak = max(r.peak_memory_megabytes for r in rounds)
     return Verdict(words=f"peak memory: {peak:.0f} MB, at most {most_megabytes:.0f}", is_kept=peak <= most_megabytes)
 
 
 def plot(results: Mapping[str, Sequence[Round]], *, title: str, figure: str, unit: str) -> str:
-    """Returns an SVG of horizontal bars, one per contender, with the range over the rounds."""
+    """Return an SVG of horizontal bars, one per contender, with the range over the rounds."""
     spreads = {name: Spread.of([getattr(r, figure) for r in rounds]) for name, rounds in results.items()}
     scale = _LONGEST_BAR / max(spread.most for spread in spreads.values())
     height = 52 + 30 * len(spreads)

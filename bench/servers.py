@@ -1,4 +1,4 @@
-"""Starts the GoPro Cloud simulator and the S3 of the bench, as processes of their own, and ends them."""
+"""Start the GoPro Cloud simulator and the S3 of the bench, as processes of their own, and end them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from local.simulator import Library, Settings, SimulatedItem, SimulatorAdmin, So
 from local.simulator.content import DEFAULT_ETAG_PART_BYTES
 from local.simulator.json_shape import to_json
 
-SEED = "bench"  # of all files that are copied
+SEED = "bench"  # of all copied files
 _ROOT = Path(__file__).resolve().parents[1]
 
 # AES-128-GCM is first in CloudFront's list for TLS 1.3; OpenSSL by itself takes AES-256. Python 3.12 cannot choose
@@ -43,12 +43,12 @@ class Servers:
     """Where everything is while the servers run.
 
     Args:
-        directory: for files that are of no use afterwards.
-        certificate: what clients have to trust.
-        gopro_api_url: of the simulator, whose CDN is the source.
+        directory: for temporary files.
+        certificate: the one that clients have to trust.
+        gopro_api_url: the simulator's, whose CDN is the source.
         auth_token: what the simulator's API accepts.
-        endpoint_url: of the S3.
-        contender_cpus: those that the servers leave alone, where there are enough.
+        endpoint_url: that of the S3.
+        contender_cpus: CPUs that the servers do not use, if there are enough.
     """
 
     directory: Path
@@ -59,10 +59,10 @@ class Servers:
     contender_cpus: set[int]
 
     def video_url(self, size_bytes: int, *, proves_content: bool = False) -> str:
-        """Lets the simulator have one more file, and returns where its CDN serves it.
+        """Add a file to the simulator, and return where its CDN serves it.
 
         Args:
-            size_bytes: of the file.
+            size_bytes: that of the file.
             proves_content: whether it has an ETag that proves its content, as GoPro's files have.
         """
         media_id = str(uuid.uuid4())
@@ -86,7 +86,7 @@ class Servers:
 
 @contextmanager
 def open_servers(settings: Settings | None = None) -> Iterator[Servers]:
-    """Runs both servers.
+    """Run both servers.
 
     Args:
         settings: how fast the source is; by default as fast as the machine.
@@ -122,16 +122,16 @@ def open_servers(settings: Settings | None = None) -> Iterator[Servers]:
 
 @contextmanager
 def _serving(module: str, options: Sequence[str], directory: Path, cpus: set[int]) -> Iterator[str]:
-    """Runs a module; gives the first line that it says."""
+    """Run a module; yield the first line that it prints."""
     environment = os.environ | {"OPENSSL_CONF": str(directory / "openssl.cnf")}
     command = [sys.executable, "-m", module, *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_ROOT, env=environment) as process:
         os.sched_setaffinity(process.pid, cpus)
         try:
             assert process.stdout is not None
-            said = process.stdout.readline().strip()
-            if not said:
+            first_line = process.stdout.readline().strip()
+            if not first_line:
                 raise BenchError(f"the bench's own {module} did not start")
-            yield said
+            yield first_line
         finally:
             process.terminate()

@@ -1,4 +1,4 @@
-"""Runs the transfer engine alone: from a plain HTTPS URL into any S3 that reads trailers, to compare it with a tool.
+"""Run the transfer engine alone: from a plain HTTPS URL into any S3 that reads trailers, to compare it with a tool.
 
     bench/transfer.py --source URL --endpoint-url URL --bucket B --key K --workers N [--part-size BYTES] [--ca-bundle F]
 
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, cast
 # The package is not installed: this lets the file run from anywhere.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-# First of all: what a function in Lambda starts without, this process starts without as well.
+# First of all: this process leaves out whatever a function in Lambda leaves out at its start.
 import gopro_sync.handlers  # noqa: F401, I001
 
 # Not boto3: what it adds to botocore is not used here, and start-up is part of what is measured.
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    """Copies one file; returns 0 only if it is whole in S3."""
+    """Copy one file; return 0 only if it is whole in S3."""
     arguments = _parse_arguments()
     gc.freeze()
     gc.enable()
@@ -56,7 +56,7 @@ def main() -> int:
                 http=storage_pool(workers=arguments.workers, ca_bundle=arguments.ca_bundle),
                 bucket=arguments.bucket,
             ),
-            # The operator names the source here, not GoPro.
+            # Here the operator names the source, not GoPro.
             source_http=source_pool(
                 workers=arguments.workers, ca_bundle=arguments.ca_bundle, allows_internal_addresses=True
             ),
@@ -72,7 +72,7 @@ def main() -> int:
         file = FileToArchive(media_id="bench", item_number=1, key=arguments.key, fallback_key=None, tags={})
         outcome = engine.transfer(file, resolve_url=lambda: arguments.source)
     except GoProSyncError as error:
-        # Without the remedy: that one is the operator's of the whole system, where another run follows.
+        # Without the remedy, which is for operators of the whole system, where another run follows.
         print(f"transfer: {type(error).__name__}: {error.message}", file=sys.stderr)
         return 1
     except (BotoCoreError, ValueError) as error:

@@ -1,1 +1,1 @@
-"""The security gates: what they look at, and what they know of GoPro."""
+"""The security gates: what they examine, and what they know about GoPro."""

@@ -1,4 +1,4 @@
-"""Writes every policy of the template's roles into a folder, as IAM gets it: ``python -m gates.iam_policies DIR``."""
+"""Write every policy of the template's roles into a folder, as IAM gets it: ``python -m gates.iam_policies DIR``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from gates.template import Stack, resource, resources_of, roles_with_permissions
 
 _IN_A_VPC = {"VpcSubnetIds": "subnet-0a1b2c3d", "VpcSecurityGroupIds": "sg-0a1b2c3d"}
-# What the resolver leaves of a resource's attribute, as the ARN that it stands for.
+# The resolver's stand-ins for a resource's attribute, with the ARN that each stands for.
 _ARNS = {
     "CredentialsSecret.Id": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:gopro/credentials-AbCdEf",
     "EncryptionKey.Arn": "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-4333-8444-555555555555",
@@ -29,7 +29,7 @@ _ARNS = {
 
 
 def main(folder: Path) -> None:
-    """Writes one file per policy."""
+    """Write one file per policy."""
     stack = Stack(**_IN_A_VPC)
     for role in roles_with_permissions():
         for policy in stack.resolve(resource(role)["Policies"]):

@@ -1,4 +1,4 @@
-"""Reads what detect-secrets found (JSON on standard input): one line each, and a failure if there is any."""
+"""Read what detect-secrets found (JSON on standard input): one line each, and a failure if there is any."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 
 def main() -> int:
-    """Returns 1 if anything was found; the secrets themselves are not shown."""
+    """Print the findings without the secrets; return 1 if there are any."""
     results = json.load(sys.stdin)["results"]
     for file, hits in results.items():
         for hit in hits:

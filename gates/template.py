@@ -1,4 +1,4 @@
-"""What gets deployed, as gates and tests read it: template.yaml with its intrinsic functions, and sync.asl.json."""
+"""What is deployed, as gates and tests read it: template.yaml with its intrinsic functions, and sync.asl.json."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def state_machine(environment: str = "prod", *, region: str = REGION) -> dict[st
 
 
 def states(machine: Mapping[str, Any] | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every state of the state machine, those inside of the map as well, with its name."""
+    """Yield every state of the state machine, those inside the map included, with its name."""
     for name, state in (machine or state_machine())["States"].items():
         yield name, state
         if "ItemProcessor" in state:
@@ -90,7 +90,7 @@ def resources_of(type_name: str) -> dict[str, dict[str, Any]]:
 
 
 def roles_with_permissions() -> dict[str, dict[str, Any]]:
-    """Return the properties of the roles that may do something; the one that delivers to Slack may not."""
+    """Return the properties of the roles with permissions; the one that delivers to Slack has none."""
     return {name: role for name, role in resources_of("AWS::IAM::Role").items() if "Policies" in role}
 
 
@@ -123,7 +123,7 @@ class Stack:
     """The template's values in a region, for given parameters, the others at their defaults.
 
     A resource's Ref is ``<logical id>`` and an attribute ``<logical id>.<attribute>``, except that a resource with a
-    name of its own goes by that name.
+    name of its own is known by it.
     """
 
     _NAMES: Final = ("BucketName", "TableName", "FunctionName", "TopicName", "QueueName", "RoleName", "Name")
@@ -133,7 +133,7 @@ class Stack:
         self._values = pseudo_parameters(region) | defaults | parameters
 
     def name_of(self, logical_id: str) -> str:
-        """Return the name that a resource gets, or its logical id where CloudFormation makes the name."""
+        """Return the name that a resource gets, or its logical id where CloudFormation generates the name."""
         properties = template()["Resources"][logical_id]["Properties"]
         for field in self._NAMES:
             if field in properties:
@@ -141,7 +141,7 @@ class Stack:
         return logical_id
 
     def resolve(self, value: Any) -> Any:
-        """Evaluate all intrinsic functions in a value; what is NoValue disappears."""
+        """Evaluate all intrinsic functions in a value; NoValue disappears."""
         if isinstance(value, list):
             resolved = [self.resolve(item) for item in value]
             return [item for item in resolved if item is not NO_VALUE]

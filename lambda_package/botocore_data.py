@@ -1,8 +1,8 @@
 """botocore's descriptions of AWS, cut down to what the functions use.
 
-botocore describes every AWS service in JSON and reads those of a service when its client is made: two megabytes for
+botocore describes every AWS service in JSON and reads a service's files when its client is created: two megabytes for
 our four, most of it documentation, operations that nobody calls here, and the endpoints of other services. What is
-called stays as it is: operations, their shapes, error codes and endpoint rules.
+used stays as it is: operations, their shapes, error codes and endpoint rules.
 
 It is done in place, not by AWS_DATA_PATH: with an endpoints.json of another folder botocore leaves its endpoint rules
 for an older way of finding addresses (seen in 1.43: another host for the same bucket).
@@ -40,7 +40,7 @@ USED_SERVICES: Final = frozenset(USED_OPERATIONS)
 
 
 def trim_botocore_data(data: Path) -> None:
-    """Cuts down botocore's ``data`` folder, in place.
+    """Cut down botocore's ``data`` folder, in place.
 
     Args:
         data: the folder, with one folder per service.
@@ -65,7 +65,7 @@ def _shorten_description(file: Path) -> None:
 
 
 def _with_used_operations(model: dict[str, Any], used: frozenset[str]) -> dict[str, Any]:
-    """The model of a service with some of its operations, and the shapes that these and the service's errors need."""
+    """Return a service's model with only the used operations, and the shapes that these and its errors need."""
     operations = {name: operation for name, operation in model["operations"].items() if name in used}
     shapes = model["shapes"]
     needed: set[str] = set()
@@ -88,7 +88,7 @@ def _without_documentation(value: Any) -> Any:
         return [_without_documentation(item) for item in value]
     if not isinstance(value, dict):
         return value
-    # Emptied, not dropped: some of botocore reads it. A shape may have a member of this name, whose value is a dict.
+    # Emptied, not dropped: parts of botocore read it. A shape may have a member of this name, whose value is a dict.
     return {
         key: "" if key == "documentation" and isinstance(item, str) else _without_documentation(item)
         for key, item in value.items()

@@ -1,11 +1,11 @@
-"""Builds the package of one function: the pinned dependencies, our code, and the bytecode of both.
+"""Build the package of one function: the pinned dependencies, our code, and the bytecode of both.
 
 ``sam build`` runs it for each function (template.yaml, BuildMethod), in a copy of ``src/``. SAM's own Python builder
 leaves the bytecode out; Lambda's file system is read-only, so every cold start would compile everything again, for more
 than half of its CPU time.
 
-The three functions have the same dependencies. They are installed once, for as long as neither the pins nor this folder
-changes, and copied from then on.
+The three functions have the same dependencies. They are installed once, and copied as long as neither the pins nor this
+folder change.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class PackagingError(Exception):
 
 
 def build(*, source: Path, artifacts: Path, architecture: str, cache: Path = _CACHE) -> None:
-    """Fills a folder with what Lambda gets.
+    """Fill a folder with what goes to Lambda.
 
     Args:
         source: folder with our package and its ``requirements.txt``.
@@ -68,7 +68,7 @@ def build(*, source: Path, artifacts: Path, architecture: str, cache: Path = _CA
 
 @contextmanager
 def _alone_in(cache: Path) -> Iterator[Path]:
-    """Gives the cache, which one build uses at a time, or a temporary folder where there can be no cache."""
+    """Yield the cache, which one build uses at a time, or a temporary folder if there can be no cache."""
     try:
         cache.mkdir(parents=True, exist_ok=True)
         lock = (cache / "lock").open("w")
@@ -96,7 +96,7 @@ def _installed(requirements: Path, architecture: str, cache: Path) -> Path:
 
 
 def _remove_outdated(architecture: str, cache: Path) -> None:
-    """Makes room; what has another name than we give, or is no folder, was put there by somebody else."""
+    """Make room; leave what has a name that we never use, or is no folder: somebody else put it there."""
     ours = re.compile(rf"{architecture}-([0-9a-f]{{{_DIGEST_CHARACTERS}}}|unfinished)")
     for entry in cache.iterdir():
         if ours.fullmatch(entry.name) and entry.is_symlink():
@@ -113,12 +113,12 @@ def _install(requirements: Path, architecture: str, target: Path) -> None:
     # Fixed arguments, no shell.
     result = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603  # nosec B603 - as above
     if result.returncode != 0:
-        said = result.stderr.strip()[-_SHOWN_CHARACTERS:]
-        raise PackagingError(f"pip could not install {requirements.name} for {architecture}:\n{said}")
+        pip_error = result.stderr.strip()[-_SHOWN_CHARACTERS:]
+        raise PackagingError(f"pip could not install {requirements.name} for {architecture}:\n{pip_error}")
 
 
 def _prune(dependencies: Path) -> None:
-    """Takes out what Lambda does not need and what differs from one machine to the next."""
+    """Take out what Lambda does not need and what differs from one machine to the next."""
     shutil.rmtree(dependencies / "bin", ignore_errors=True)  # commands, with the path of this machine's Python
     for record in dependencies.glob("*.dist-info/RECORD"):  # lists those commands, and data that is trimmed
         record.unlink()
@@ -140,7 +140,7 @@ def _compile(folder: Path, *, root: Path) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Builds one package; returns the exit code."""
+    """Build one package; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--architecture", required=True, choices=PLATFORMS)
     parser.add_argument("--source", required=True, type=Path, help="folder with gopro_sync/ and requirements.txt")

@@ -1,7 +1,7 @@
-"""Compares the processor that the functions were built for with the one that they would be deployed to.
+"""Compare the processor that the functions were built for with the one that they would be deployed to.
 
 ``make deploy`` runs it between ``sam build`` and ``sam deploy``. Each of these reads the parameters for itself, so that
-they can differ; AWS takes the package all the same, and the functions cannot load their libraries.
+they can differ; AWS accepts the package all the same, and the functions cannot load their libraries.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ _ARCHITECTURES: Final = {62: "x86_64", 183: "arm64"}
 
 
 class ProcessorError(Exception):
-    """The functions must not be deployed so; the message says why, and what to do."""
+    """The functions must not be deployed like this; the message says why, and what to do."""
 
 
 def deployed_architecture(samconfig: Path, profile: str) -> str:
-    """Return the ``Architecture`` that ``sam deploy`` is given by its configuration file.
+    """Return the ``Architecture`` that the configuration file sets for ``sam deploy``.
 
     Args:
         samconfig: the file.
         profile: its section, such as ``default``.
 
     Raises:
-        ProcessorError: the file does not say; a stack that exists would then keep the one that it has, whatever the
-            template's default, which ``sam build`` goes by.
+        ProcessorError: the file does not say; then an existing stack would keep its own, whatever the template's
+            default, which ``sam build`` uses.
     """
     sections: Mapping[str, Any] = tomllib.loads(samconfig.read_text(encoding="utf-8")).get(profile, {})
     for command in ("deploy", "global"):  # sam takes the one or the other, whole
@@ -82,10 +82,10 @@ def _architecture_of(header: bytes) -> str:
 
 
 def check(*, samconfig: Path, build: Path, profile: str) -> None:
-    """Return if the functions were built for the processor that they would be deployed to.
+    """Check that the functions were built for the processor that they would be deployed to.
 
     Raises:
-        ProcessorError: they were not, or it cannot be told.
+        ProcessorError: they were not, or the processor is unknown.
     """
     deployed, built = deployed_architecture(samconfig, profile), built_architectures(build)
     if not built:
@@ -99,7 +99,7 @@ def check(*, samconfig: Path, build: Path, profile: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Check what lies in ``.aws-sam/build``; return the exit code."""
+    """Check the contents of ``.aws-sam/build``; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", default="default", help="section of samconfig.toml")
     profile: str = parser.parse_args(arguments).profile

@@ -1,4 +1,4 @@
-"""Who is measured, and how each is started."""
+"""The contenders, and how each is started."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _TRANSFER = str(Path(__file__).resolve().parents[1] / "transfer.py")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
-    """What is to be copied where to.
+    """What to copy, and where.
 
     Args:
         source: HTTPS URL.
         endpoint_url: the S3.
         bucket: name of the bucket.
-        key: of the object.
+        key: that of the object.
         ca_bundle: file of the certificates to trust.
         workers: parts at once, where a contender has such an option.
     """
@@ -43,9 +43,9 @@ class Contender:
 
     Args:
         name: in the report.
-        command: gives the program and its arguments.
+        command: returns the program and its arguments.
         programs: must be installed.
-        asks_for_s3_etag: whether the source is to give an ETag that proves its content.
+        asks_for_s3_etag: whether the source should send an ETag that proves its content.
     """
 
     name: str
@@ -100,7 +100,7 @@ CONTENDERS = (
 
 
 def environment_of(copy: Copy, inherited: dict[str, str]) -> dict[str, str]:
-    """Returns an environment in which every contender finds the bench's S3, and nothing of its user's settings."""
+    """Return an environment in which every contender finds the bench's S3, and nothing of its user's settings."""
     kept = {name: value for name, value in inherited.items() if not name.startswith(("AWS_", "RCLONE_"))}
     return kept | {
         "AWS_ACCESS_KEY_ID": "bench",

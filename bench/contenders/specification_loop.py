@@ -18,7 +18,7 @@ _CHUNK_BYTES = 50 * 1024 * 1024
 
 
 def main(source: str, bucket: str, key: str) -> None:
-    """Copies ``source`` to ``key``."""
+    """Copy ``source`` to ``key``."""
     s3 = boto3.client("s3")
     upload_id = s3.create_multipart_upload(
         Bucket=bucket, Key=key, StorageClass="STANDARD", Tagging="Source=GoPro&AutoSync=True"

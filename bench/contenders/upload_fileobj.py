@@ -15,7 +15,7 @@ from boto3.s3.transfer import TransferConfig
 
 
 def main(source: str, bucket: str, key: str, part_size_bytes: str | None = None) -> None:
-    """Copies ``source`` to ``key``."""
+    """Copy ``source`` to ``key``."""
     config = TransferConfig(multipart_chunksize=int(part_size_bytes)) if part_size_bytes else TransferConfig()
     http = urllib3.PoolManager(ca_certs=os.environ["AWS_CA_BUNDLE"])
     with http.request("GET", source, preload_content=False) as response:

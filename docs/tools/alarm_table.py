@@ -1,4 +1,4 @@
-"""The alarms as a table for people, out of the template's own words and numbers. Pure."""
+"""The alarms as a table for people, generated from the template's own words and numbers. Pure."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class ShownAlarm:
     """An alarm of the template.
 
     Attributes:
-        name: of the alarm.
+        name: the alarm's.
         description: what it means and, after ``What to do:``, what to do.
-        counted_from: from when on the time goes within which it fires.
+        counted_from: the start of the time within which it fires.
         rule: its numbers.
     """
 

@@ -1,4 +1,4 @@
-"""What this system assumes of AWS and no test can try, as a page for people: out of the cases that play it wrong. Pure.
+"""A page about what this system assumes of AWS and no test can try, generated from the cases that get it wrong. Pure.
 
 .venv/bin/python -m docs.tools.assumptions > docs/assumptions.md
 """
@@ -31,9 +31,10 @@ def assumptions_page(cases: Iterable[Mapping[str, Any]]) -> str:
         cases: as ``tests/cases/aws.json`` has them.
     """
     rows = [
-        f"| {told['says']} ([source]({told['source']})) | {told['if_wrong']} | {told['check']} | {case['id']} |"
+        f"| {assumption['says']} ([source]({assumption['source']})) | {assumption['if_wrong']} | {assumption['check']} "
+        f"| {case['id']} |"
         for case in cases
-        for told in case.get("assumptions", [])
+        for assumption in case.get("assumptions", [])
     ]
     return _HEAD + "\n".join(rows) + "\n"
 

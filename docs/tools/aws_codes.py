@@ -1,4 +1,4 @@
-"""What each code that AWS answers with means to this system, as a page for people: out of the table of the code. Pure.
+"""A page about what each of AWS's codes means to this system, generated from the table in the code. Pure.
 
 .venv/bin/python -m docs.tools.aws_codes > docs/aws-codes.md
 """
@@ -13,15 +13,15 @@ from gopro_sync.aws.answers import MEANINGS, OTHERWISE, TRIED_AGAIN, Meaning, Se
 
 _HEAD: Final = """# What AWS's codes mean here
 
-Each error in a log, a notice or a record comes from one table, `src/gopro_sync/aws/answers.py`. A *turn* is a code that
-a caller reckons with: to it, it is no error. This page is made of the table:
+Each error in a log, a notice or a record comes from one table, `src/gopro_sync/aws/answers.py`. A code that some
+callers expect is no error to them. This page is generated from the table:
 `.venv/bin/python -m docs.tools.aws_codes > docs/aws-codes.md`
 
-What is tried again is tried in this order: by botocore at once, by the transfer within the same invocation
+Retries happen in this order: by botocore at once, by the transfer within the same invocation
 (`archive/retries.py`), by the state machine with a new invocation, by the next run.
 """
 _COLUMNS: Final = """
-| code | error | tried again by | reads |
+| code | error | retried by | reads |
 |---|---|---|---|
 """
 _WHO: Final = {
@@ -50,11 +50,16 @@ def _row(service: Service, codes: list[str], meaning: Meaning) -> str:
     what = f"`{meaning.error.__name__}`"
     if meaning.is_denial_in_the_end:
         what += "; `AccessDeniedError` if it persists"
-    if meaning.turn is not None:
-        what += f"; a turn: {meaning.turn}"
+    if meaning.expected_as is not None:
+        what += f"; expected by some callers: {meaning.expected_as}"
     tries = [*(["botocore"] if meaning.by_botocore else []), *(_WHO[tries] for tries in TRIED_AGAIN[meaning.error])]
     reads = meaning.reads.format(
-        service=service, operation="OPERATION", code="CODE", status="", action="PERMISSION", said=": AWS's own words"
+        service=service,
+        operation="OPERATION",
+        code="CODE",
+        status="",
+        action="PERMISSION",
+        aws_message=": AWS's own words",
     )
     return f"| {names} | {what} | {', '.join(tries) or 'nobody'} | {reads} |"
 

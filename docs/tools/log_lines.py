@@ -1,4 +1,4 @@
-"""The lines of log groups, with the fields that Logs Insights gives each of them."""
+"""The lines of log groups, with the fields that Logs Insights adds to each."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from local.cloud import Cloud
 
 
 def read_lines(cloud: Cloud, log_group_names: Sequence[str], *, since: float) -> list[dict[str, Any]]:
-    """What was logged since then, the oldest line first.
+    """Return what was logged since then, the oldest line first.
 
     Args:
         cloud: where the logs are.
-        log_group_names: of the groups that are read.
+        log_group_names: the groups to read.
         since: seconds since the epoch; the whole second counts.
 
     Returns:

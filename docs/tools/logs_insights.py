@@ -1,11 +1,11 @@
 """CloudWatch Logs Insights over JSON lines, by SQLite: each step of a query becomes a SELECT around the one before.
 
-Known are ``fields``, ``filter``, ``stats ... by``, ``sort``, ``limit`` and ``display``, with SQLite's expressions, of
-which those of Insights are a part as far as our queries use them. Whatever else a query says is an error, so that a
+It knows ``fields``, ``filter``, ``stats ... by``, ``sort``, ``limit`` and ``display``, with SQLite's expressions,
+which include those of Insights that our queries use. Anything else in a query is an error, so that a
 wrong query is not answered as if it were right.
 """
 
-# ruff: noqa: S608  # SQL is put together out of queries of our own, for a database that lives as long as one of them
+# ruff: noqa: S608  # SQL is built from queries of our own, for a database that lives as long as one of them
 from __future__ import annotations
 
 import json
@@ -47,15 +47,15 @@ _WORDS: Final = frozenset(
 
 
 class QueryError(Exception):
-    """The query is not one that is understood."""
+    """The query is not understood."""
 
 
 def run_query(query: str, lines: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Answers a query.
+    """Answer a query.
 
     Args:
         query: in the language of Logs Insights.
-        lines: what the logs hold: ``@timestamp``, ``@message`` and so on; the fields of JSON messages are found too.
+        lines: the lines of the logs: ``@timestamp``, ``@message`` and so on; the fields of JSON messages are found too.
 
     Returns:
         The rows, each from the name of a shown field to its value as a text; what a line does not have is left out.
@@ -129,7 +129,7 @@ def _statement(steps: Sequence[str], columns: Sequence[str]) -> tuple[str, list[
 
 
 def _expressions(text: str) -> dict[str, str]:
-    """From the name of each expression of a list to the expression; a comma inside of parentheses is part of one."""
+    """Return each expression of a list by its name; a comma inside parentheses belongs to an expression."""
     parts = re.split(r",(?![^()]*\))", text)
     expressions = {}
     for part in parts:
@@ -152,7 +152,7 @@ def _translated(expression: str) -> str:
 
 
 def _names_in(steps: Sequence[str]) -> set[str]:
-    """The fields that a query reads: one that no line has is empty, not an error."""
+    """Return the fields that a query reads: one that no line has is empty, not an error."""
     names: set[str] = set()
     made: set[str] = set()
     for step in steps:

@@ -1,4 +1,4 @@
-"""What CloudWatch holds: metrics as small pieces that can be put together to any statistic of any period."""
+"""What CloudWatch holds: metrics as small pieces that combine to any statistic of any period."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from local.cloud import Cloud
 
 NAMESPACES: Final = ("GoProSync", "AWS/Lambda", "AWS/States", "AWS/SQS")
 _STATISTICS: Final = ("Sum", "Minimum", "Maximum", "SampleCount")
-# The class of an object as S3 lists it, and the StorageType by which S3's metrics tell of it.
+# The class of an object as S3 lists it, and the StorageType under which S3's metrics count it.
 _STORAGE_TYPES: Final = {
     "STANDARD": "StandardStorage",
     "GLACIER_IR": "GlacierInstantRetrievalStorage",
@@ -21,17 +21,17 @@ _STORAGE_TYPES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Some values of one metric that were told in one second.
+    """Values of one metric that were emitted within one second.
 
     Attributes:
-        namespace: of the metric.
-        name: of the metric.
+        namespace: the metric's.
+        name: the metric's.
         dimensions: its dimensions.
         at: seconds since the epoch.
         total: sum of the values.
         least: the smallest of them.
         most: the largest of them.
-        count: how many they are.
+        count: how many there are.
     """
 
     namespace: str
@@ -45,15 +45,15 @@ class Reading:
 
     @classmethod
     def of_value(cls, namespace: str, name: str, dimensions: Mapping[str, str], at: float, value: float) -> Self:
-        """One value."""
+        """Return the reading of one value."""
         return cls(namespace=namespace, name=name, dimensions=dimensions, at=at, total=value, least=value, most=value)
 
 
 def statistic(readings: Sequence[Reading], name: str) -> float:
-    """CloudWatch's statistic of that name over all values.
+    """Return CloudWatch's statistic of that name over all values.
 
     Raises:
-        KeyError: a statistic that is not known here.
+        KeyError: a statistic that is unknown here.
     """
     total, count = sum(reading.total for reading in readings), sum(reading.count for reading in readings)
     known = {
@@ -67,12 +67,12 @@ def statistic(readings: Sequence[Reading], name: str) -> float:
 
 
 def moved(readings: Iterable[Reading], *, began_at: float, to: float) -> list[Reading]:
-    """The readings as if what began at one time had begun at another."""
+    """Return the readings as if what began at one time had begun at another."""
     return [replace(reading, at=reading.at - began_at + to) for reading in readings]
 
 
 def read_metrics(cloud: Cloud, *, since: datetime, until: datetime) -> Iterator[Reading]:
-    """Everything that was told between the two moments, second by second."""
+    """Return everything emitted between the two moments, second by second."""
     client = cloud.client("cloudwatch")
     for namespace in NAMESPACES:
         for page in client.get_paginator("list_metrics").paginate(Namespace=namespace):
@@ -90,7 +90,7 @@ def read_metrics(cloud: Cloud, *, since: datetime, until: datetime) -> Iterator[
 
 
 def read_storage(cloud: Cloud, *, at: float) -> Iterator[Reading]:
-    """What S3 tells of the archive once a day on AWS, and not in the engine: looked up in the bucket."""
+    """Return what S3 emits about the archive once a day on AWS, but not in the engine: it is read from the bucket."""
     bucket = cloud.outputs["ArchiveBucketName"]
     sizes = dict.fromkeys(_STORAGE_TYPES.values(), 0)
     for page in cloud.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket):

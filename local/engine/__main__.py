@@ -1,6 +1,6 @@
-"""Starts the engine: ``python -m local.engine``, in the environment that ``environment.engine_environment`` describes.
+"""Start the engine: ``python -m local.engine``, in the environment that ``environment.engine_environment`` describes.
 
-The parent has bound the listening socket already, so that no other program can take the port in between.
+The parent has already bound the listening socket, so that no other program can take the port in between.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ _KEEP_ALIVE_SECONDS = 75
 
 
 def main() -> None:
-    """Closes the gaps, then serves until SIGTERM or SIGINT."""
+    """Close the gaps, then serve until SIGTERM or SIGINT."""
     end_with_starter()
     assert_pinned_versions()
-    # The interpreter logs each failed state with its whole syntax tree; the execution's history says the same, better.
+    # The interpreter logs each failed state with its whole syntax tree; the execution's history shows the same, better.
     logging.getLogger("moto").setLevel(logging.CRITICAL)
     services = (lambda_runtime, step_functions, cloudformation, kept_resources, secret_rotation, cloudtrail, slack, s3)
-    # key_states at the end: what needs a key that cannot be used must not come as far as to the others.
+    # key_states last: what needs an unusable key must not reach the others.
     watching = (embedded_metrics, queue_metrics, alarms, saved_queries, sns_email, key_states)
     for gap in (*services, *watching):
         gap.apply()
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 async def serve() -> None:
-    """Serves the engine as it stands on the inherited socket; does not return."""
+    """Serve the engine as it stands on the inherited socket; never return."""
     config = Config()
     config.bind = [f"fd://{os.environ[LISTENING_SOCKET_VARIABLE]}"]
     config.certfile = os.environ["MINISTACK_SSL_CERT"]
@@ -66,7 +66,7 @@ async def serve() -> None:
 
 
 def _end() -> None:
-    """Ends at once: nothing here is worth keeping, and an open request may wait for a function for minutes."""
+    """End at once: nothing here is worth keeping, and an open request may wait for a function for minutes."""
     lambda_runtime.stop_workers()
     os._exit(0)
 

@@ -2,8 +2,8 @@
 
 One SNS message holds both (``MessageStructure`` is json), so that every subscriber gets its own form:
 https://docs.aws.amazon.com/sns/latest/dg/sns-send-custom-platform-specific-payloads-mobile-devices.html
-AWS does not document the e-mail's form; it is taken from e-mails of real alarms that people quote in public
-repositories, and from an alarm's action in DescribeAlarmHistory, whose ``publishedMessage`` holds the texts.
+AWS does not document the e-mail's form; it comes from e-mails of real alarms quoted in public repositories,
+ and from an alarm's action in DescribeAlarmHistory, whose ``publishedMessage`` holds the texts.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ State Change Actions:
 
 @cache
 def region_name(region: str) -> str:
-    """What CloudWatch calls a region, such as ``US East (N. Virginia)``; the region's code if it has no name."""
+    """Return what CloudWatch calls a region, such as ``US East (N. Virginia)``; the region's code if it has no name."""
     for partition in create_loader().load_data("endpoints")["partitions"]:
         if region in partition["regions"]:
             name: str = partition["regions"][region]["description"]
@@ -158,7 +158,7 @@ def _monitored_metric(alarm: Mapping[str, Any]) -> str:
 
 
 def _monitored_expression(alarm: Mapping[str, Any]) -> str:
-    """Nobody has quoted a whole e-mail of an alarm on metric math; this has what tells its metrics apart."""
+    """Describe the metrics of metric math. Nobody has quoted such an e-mail whole: this has what identifies them."""
     lines: list[str] = []
     for query in alarm["Metrics"]:
         if "Expression" in query:

@@ -1,7 +1,8 @@
 """Why an alarm changed its state, in CloudWatch's words, as far as fixed thresholds go. Pure.
 
-The words are those of real alarms: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html
-and, for missing data, "no datapoints were received for 2 periods and 2 missing datapoints were treated as [Breaching]".
+The words are those of real alarms:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html and, for missing data,
+"no datapoints were received for 2 periods and 2 missing datapoints were treated as [Breaching]".
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ _TREATMENTS: Final = {"breaching": ("Breaching", State.ALARM), "notBreaching": (
 
 
 def reason(rule: AlarmRule, values: Mapping[int, float | None], *, after: State) -> str:
-    """One sentence.
+    """Return the reason as one sentence.
 
     Args:
-        rule: of the alarm.
-        values: of the periods that were looked at, as ``AlarmRule.values_by_period`` returns them.
+        rule: that of the alarm.
+        values: those of the evaluated periods, as ``AlarmRule.values_by_period`` returns them.
         after: the state that the alarm is in now.
     """
     known = {began_at: value for began_at, value in values.items() if value is not None}
@@ -47,10 +48,10 @@ def reason(rule: AlarmRule, values: Mapping[int, float | None], *, after: State)
     newest_first = sorted(deciding.items(), reverse=True)
     listed = ", ".join(f"{value!r} ({_moment(began_at)})" for began_at, value in newest_first[:_MOST_LISTED])
     compared = f"{'' if crossed else 'not '}{_COMPARISONS[rule.comparison]} the threshold ({rule.threshold!r})"
-    told = f"Threshold Crossed: {_counted(len(deciding), 'datapoint')}"
+    reason = f"Threshold Crossed: {_counted(len(deciding), 'datapoint')}"
     if len(deciding) > _MOST_LISTED:
-        return f"{told} were {compared}. The most recent datapoints which crossed the threshold: [{listed}]."
-    return f"{told} [{listed}] {_were(len(deciding))} {compared}."
+        return f"{reason} were {compared}. The most recent datapoints which crossed the threshold: [{listed}]."
+    return f"{reason} [{listed}] {_were(len(deciding))} {compared}."
 
 
 def _counted(number: int, thing: str) -> str:

@@ -40,7 +40,7 @@ ONLY_METRIC: Final = "metric"
 
 
 class State(StrEnum):
-    """What an alarm can be in."""
+    """The states of an alarm."""
 
     OK = "OK"
     ALARM = "ALARM"
@@ -67,10 +67,10 @@ class MetricOfAlarm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """What of CloudWatch's evaluation its documents leave open, or say only by examples.
+    """Properties of CloudWatch's evaluation that its documents leave open, or show only by example.
 
     Attributes:
-        extra_periods: how many more periods it retrieves than the alarm evaluates, so that old data stands in for
+        extra_periods: how many more periods it retrieves than the alarm evaluates, so that old data replaces
             missing data. The number is said to depend on the period; the guide's examples have 5 for 3.
         multi_day_step_seconds: an alarm over more than a day is evaluated once an hour, on data up to the full hour.
         fills_empty_series: whether FILL fills a metric that has no data at all.
@@ -91,10 +91,10 @@ class AlarmRule:
     Attributes:
         metrics: by id.
         expression: what the alarm watches, in terms of the ids.
-        period_seconds: of each metric.
+        period_seconds: that of each metric.
         evaluation_periods: N of "M out of N".
         datapoints_to_alarm: M.
-        threshold: of a period's value.
+        threshold: that of a period's value.
         comparison: as ``ComparisonOperator`` has it.
         missing_data: as ``TreatMissingData`` has it.
     """
@@ -110,7 +110,7 @@ class AlarmRule:
 
     @classmethod
     def from_properties(cls, properties: Mapping[str, Any]) -> Self:
-        """Reads the properties of a template's alarm (resolved), or of DescribeAlarms.
+        """Read the properties of a template's alarm (resolved), or of DescribeAlarms.
 
         Raises:
             KeyError: a property is missing.
@@ -142,9 +142,9 @@ class AlarmRule:
     def fires_within_seconds(self) -> int:
         """How long after the last value that raises it the alarm fires at the latest.
 
-        For one that silence raises, that is after the last value that kept it quiet: first the periods have to go by.
-        Then the rest of the minute or hour that is still open, then what goes by until CloudWatch looks again; what
-        it takes a value to reach CloudWatch is not in it.
+        For an alarm raised by silence, this counts from the last value that kept it quiet: first the periods have to
+        pass, then the rest of the open minute or hour, then the time until CloudWatch evaluates again. The time that
+        a value needs to reach CloudWatch is not included.
         """
         step = _HOUR_SECONDS if self.is_multi_day else _MINUTE_SECONDS
         goes_off_in_silence = self.state({}, now_seconds=0, before=State.OK) is State.ALARM
@@ -158,7 +158,7 @@ class AlarmRule:
         before: State,
         evaluation: Evaluation = AS_DOCUMENTED,
     ) -> State:
-        """The state at a moment.
+        """Return the state at a moment.
 
         Args:
             points: by the metric's id, in any order, from any time.
@@ -178,7 +178,7 @@ class AlarmRule:
         # Nothing but values that cross the threshold, and too few of them.
         if self.missing_data == "ignore":
             return before
-        # What has been so for long enough alarms, however few data points tell it.
+        # A state that has lasted long enough alarms, however few data points show it.
         oldest = next((index for index, value in enumerate(values.values()) if value is not None), len(values))
         return State.ALARM if len(values) - oldest >= self.datapoints_to_alarm else State.INSUFFICIENT_DATA
 
@@ -189,7 +189,7 @@ class AlarmRule:
         now_seconds: float,
         evaluation: Evaluation = AS_DOCUMENTED,
     ) -> dict[int, float | None]:
-        """What the alarm looks at: by each period's beginning (in seconds since the epoch), oldest first.
+        """Return what the alarm looks at: by each period's beginning (in seconds since the epoch), oldest first.
 
         As many periods as are evaluated. One without data has None; there is none as long as CloudWatch finds enough
         real data further back. The arguments are those of ``state``.
@@ -197,7 +197,7 @@ class AlarmRule:
         return self._looked_at(self._retrieved(points, now_seconds, evaluation))
 
     def crosses(self, value: float) -> bool:
-        """Whether a period with this value counts towards the alarm."""
+        """Return whether a period with this value counts towards the alarm."""
         return _COMPARISONS[self.comparison](value, self.threshold)
 
     def _looked_at(self, retrieved: Mapping[int, float | None]) -> dict[int, float | None]:
@@ -220,7 +220,7 @@ class AlarmRule:
         return {end - (count - index) * self.period_seconds: value for index, value in enumerate(values)}
 
     def _end_of_window(self, now_seconds: float, evaluation: Evaluation) -> int:
-        """The window slides: it ends now, wherever that is in a period, and not at the end of a day of the calendar."""
+        """Return the window that ends now, wherever that is in a period: it slides, and knows no calendar days."""
         if self.is_multi_day:
             return int(now_seconds // evaluation.multi_day_step_seconds) * evaluation.multi_day_step_seconds
         return (int(now_seconds // _MINUTE_SECONDS) + 1) * _MINUTE_SECONDS  # the minute that is not over counts

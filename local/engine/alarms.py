@@ -1,9 +1,9 @@
-"""Alarms that look at their own metrics: the engine as published takes all values of all dimensions, and no periods.
+"""Alarms that evaluate their own metrics: the engine as published takes all values of all dimensions, and no periods.
 
 A template's alarm on metric math is refused by the engine as published.
 
-It also tells people and programs the same, in a form of its own; here e-mail gets a text and programs get JSON, as
-CloudWatch writes them.
+It also sends people and programs the same, in a form of its own; here e-mail gets a text and programs get JSON, as
+from CloudWatch.
 """
 
 # ruff: noqa: SLF001  # a patch has to use the engine's private names
@@ -35,7 +35,7 @@ _OF_ONE_METRIC: Final = ("Namespace", "MetricName", "Dimensions", "Statistic", "
 
 
 def apply() -> None:
-    """Evaluates alarms by CloudWatch's rule, also when somebody asks for their state, since time passes."""
+    """Evaluate alarms by CloudWatch's rule, also when somebody asks for their state, since time passes."""
     stock_describe = cloudwatch._describe_alarms
 
     def describe(*arguments: Any, **named: Any) -> Any:
@@ -61,7 +61,7 @@ def _with_metric_math(stock: Callable[[str, dict[str, Any]], dict[str, Any]]) ->
 
 
 def _query(query: dict[str, Any]) -> dict[str, Any]:
-    """One of an alarm's Metrics as the API has it: a template's scalars may arrive as text."""
+    """Return one of an alarm's Metrics as the API spells it: a template's scalars may arrive as text."""
     typed: dict[str, Any] = {**query, "ReturnData": str(query.get("ReturnData", True)).lower() == "true"}
     if "MetricStat" in query:
         typed["MetricStat"] = {**query["MetricStat"], "Period": int(query["MetricStat"]["Period"])}
@@ -85,7 +85,7 @@ def _evaluate(alarm: dict[str, Any]) -> None:
 
 
 def _first_look_seconds(alarm: dict[str, Any], now_seconds: float) -> float:
-    """When an alarm that is evaluated once an hour is looked at for the first time, in seconds since 1970."""
+    """Return when an alarm that is evaluated once an hour is looked at for the first time, in seconds since 1970."""
     seen_seconds: float = alarm.setdefault(_SEEN, now_seconds)
     return (seen_seconds // _HOUR_SECONDS + 1) * _HOUR_SECONDS
 

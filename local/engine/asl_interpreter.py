@@ -1,7 +1,7 @@
 """The gaps of moto's interpreter of the Amazon States Language (which is LocalStack's, by way of moto).
 
 * It has no JSONata evaluator, and passes variables to one as unescaped text.
-* It talks to AWS services with constant credentials; here every call is made in the name of the state machine's role.
+* It talks to AWS services with constant credentials; here every call is made with the state machine's role.
 * A percentage of tolerated failures must be a float in its grammar.
 * A Fail state must not pass on an error of the service's own (``States.Timeout``), which is what ours does.
 * It hands the parameters of ``states:startExecution`` to an API that spells them with a small first letter.
@@ -50,7 +50,7 @@ _RECURSION_LIMIT = 50_000
 
 
 def apply() -> None:
-    """Closes the gaps."""
+    """Close the gaps."""
     sys.setrecursionlimit(_RECURSION_LIMIT)
     replace(StringJSONata, "_eval_body", _evaluate_jsonata)
     replace(StringVariableSample, "_eval_body", _evaluate_jsonata)
@@ -65,7 +65,7 @@ class DefinitionError(ValueError):
 
 
 def check_definition(definition: str) -> None:
-    """Refuses what Step Functions refuses when a state machine is created.
+    """Refuse what Step Functions refuses when a state machine is created.
 
     Raises:
         DefinitionError: saying what is wrong with it.
@@ -79,7 +79,7 @@ def check_definition(definition: str) -> None:
 
 
 def interpretable(definition: str) -> str:
-    """The definition with whole tolerated percentages written as the interpreter's grammar wants them."""
+    """Return the definition with whole tolerated percentages written as the interpreter's grammar wants them."""
 
     def floats(node: dict[str, Any]) -> dict[str, Any]:
         key = "ToleratedFailurePercentage"
@@ -105,7 +105,7 @@ def _check_targets(machine: dict[str, Any]) -> None:
 
 
 def _evaluate_jsonata(self: Any, env: Any) -> None:
-    # What does not exist in this place (no error was caught, no result yet) is undefined, not null.
+    # What does not exist here (no error was caught, no result yet) is undefined, not null.
     optional = ("result", "errorOutput")
     states = {
         name: value for name, value in env.states._states_data.items() if name not in optional or value is not None
@@ -177,7 +177,7 @@ def _client(service: str, region: str, role_arn: str) -> Any:
             max_pool_connections=_MOST_CONNECTIONS,
         ),
     )
-    # Error causes name the request; not every answer of the engine does.
+    # Error causes name the request, but not every answer of the engine does.
     client.meta.events.register("after-call", _ensure_request_id)
     return client
 
@@ -187,7 +187,7 @@ def _ensure_request_id(parsed: dict[str, Any], **_: Any) -> None:
 
 
 def _replace_everywhere(name: str, stock: object, replacement: object) -> None:
-    """Replaces a function in every module of the interpreter that imported it by name."""
+    """Replace a function in every module of the interpreter that imported it by name."""
     importers = [
         module
         for module_name, module in list(sys.modules.items())

@@ -21,8 +21,8 @@ from local.plain_files import read_plain, replace_plain
 
 _VALID_DAYS = 825
 _NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gopro-s3-sync local engine")])
-# What programs read to learn whom to trust: AWS SDKs; OpenSSL, Go and Rust; Python's requests; curl. A person may have
-# named certificates there that this machine needs, such as those of a company's proxy.
+# The variables that tell programs whom to trust: AWS SDKs; OpenSSL, Go and Rust; Python's requests; curl. A person may
+# have named certificates there that this machine needs, such as those of a company's proxy.
 TRUST_VARIABLES = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _PEM_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
@@ -37,7 +37,7 @@ class Trust:
 
 
 def ensure_trust(directory: Path, *, environ: Mapping[str, str] = os.environ) -> Trust:
-    """Makes the certificate once, and the bundle anew: everything this machine trusts already, and the certificate.
+    """Create the certificate once, and the bundle each time: all that this machine trusts, and the certificate.
 
     A shell that got the bundle from ``local env`` must keep working after ``down``; so the files stay. A link
     in the place of the directory or of one of the files is replaced, and what it leads to stays as it is.
@@ -64,7 +64,7 @@ def ensure_trust(directory: Path, *, environ: Mapping[str, str] = os.environ) ->
 
 
 def is_engine_certificate(path: Path) -> bool:
-    """Whether a file is a certificate that :func:`ensure_trust` made, be it valid still or not."""
+    """Return whether a file is a certificate that :func:`ensure_trust` made, whether or not it is still valid."""
     certificate = _read_certificate(path)
     return certificate is not None and certificate.subject == _NAME
 

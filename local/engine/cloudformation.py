@@ -1,13 +1,13 @@
 """CloudFormation resources of our template that the engine as published creates with parts missing.
 
-* ``AWS::Scheduler::Schedule``: the time zone is dropped, one that does not exist is taken, and a refusal of the
+* ``AWS::Scheduler::Schedule``: the time zone is dropped, an unknown one is accepted, and a refusal of the
   scheduler is dropped.
 * ``AWS::StepFunctions::StateMachine``: any definition is accepted; logging and tracing are kept in the template's
   casing, so that DescribeStateMachine does not show them.
 * ``AWS::S3::Bucket``: default encryption, lifecycle rules and Object Lock are dropped.
 * ``AWS::SNS::Topic``: the key is dropped.
 
-And a condition takes the name of a pseudo parameter (``AWS::Region``) for its value, so that no region is ever met.
+A condition also takes the name of a pseudo parameter (``AWS::Region``) for its value, so that it never holds.
 """
 
 # ruff: noqa: SLF001  # a patch has to use the engine's private names
@@ -26,12 +26,12 @@ from ministack.services.cloudformation import changesets, engine, handlers, prov
 from local.engine.asl_interpreter import check_definition
 from local.engine.patching import replace, replace_entry
 
-# What a handler gives back: the resource's physical id and the attributes that Fn::GetAtt finds.
+# What a handler returns: the resource's physical id and the attributes that Fn::GetAtt finds.
 Created = tuple[str, dict[str, Any]]
 
 
 def apply() -> None:
-    """Completes the handlers of these resource types."""
+    """Complete the handlers of these resource types."""
     resources = provisioners._RESOURCE_HANDLERS
     schedule = resources["AWS::Scheduler::Schedule"]
     replace_entry(schedule, "create", _create_schedule)
@@ -169,7 +169,7 @@ def _object_lock_xml(lock: dict[str, Any]) -> bytes:
 
 
 def _keep_object_lock(_bucket: str) -> None:
-    """S3 has no way to switch it off."""
+    """Do nothing: S3 has no way to switch it off."""
 
 
 def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:

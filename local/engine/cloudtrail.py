@@ -25,7 +25,7 @@ _KEPT = {
 
 
 def apply() -> None:
-    """Lets stacks have a trail."""
+    """Let stacks have a trail."""
     handlers = {
         "create": _create,
         "update": lambda physical_id, _old, properties, *_rest: _apply(

@@ -4,7 +4,7 @@ moto's interpreter runs them as part of their parent: they see its variables and
 AWS a child sees neither, and ``ListExecutions`` of the map run finds it with its history, which grows while it runs.
 
 It also tolerates any number of failed children and puts nothing in their place. On AWS the state fails when there are
-more than it tolerates, and within that a failed child comes back whole, its input included
+more than it tolerates, and within that a failed child is returned whole, its input included
 (https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html), within the limit of a payload.
 """
 
@@ -39,7 +39,7 @@ _running: dict[str, EventManager] = {}
 
 
 def apply() -> None:
-    """Gives each child its own identity, variables and history, and counts those that fail."""
+    """Give each child its own identity, variables and history, and count those that fail."""
     stock_input, stock_job = _Worker._eval_input, _Worker._eval_job
     stock_map_run = DistributedIterationComponent._map_run
     stock_history = stepfunctions._get_execution_history
@@ -78,11 +78,11 @@ def apply() -> None:
 
 
 def record_map_run(map_run: Any, *, execution_arn: str) -> None:
-    """Puts a map run where ListMapRuns and DescribeMapRun look.
+    """Put a map run where ListMapRuns and DescribeMapRun look.
 
     Args:
         map_run: the interpreter's record.
-        execution_arn: of the parent.
+        execution_arn: that of the parent.
     """
     described = map_run.describe()
     stepfunctions._map_runs[described["mapRunArn"]] = as_json(
@@ -140,7 +140,7 @@ def _become_child(env: Any, map_run: Any) -> None:
 
 
 def _are_too_many_failed(map_run: Any, *, items: int) -> bool:
-    """Whether the map run tolerates no more; a threshold that is not given is zero, and only counts if both are."""
+    """Return whether the map run tolerates no more; a missing threshold is zero, but counts only if both are."""
     failed: int = map_run.execution_counter.failed.get()
     count, percentage = map_run.tolerated_failure_count, map_run.tolerated_failure_percentage
     if not count and not percentage:
@@ -169,7 +169,7 @@ def _failure(env: Any, error: StatesErrorNameType, cause: str) -> FailureEventEx
 
 
 def _whole(execution: dict[str, Any]) -> dict[str, Any]:
-    """A failed child as it stands among the results of its map."""
+    """Return a failed child as it stands among the results of its map."""
     return {
         "ExecutionArn": execution["executionArn"],
         "Input": execution["input"],
@@ -188,7 +188,7 @@ def _whole(execution: dict[str, Any]) -> dict[str, Any]:
 
 
 def _record_end(env: Any) -> dict[str, Any] | None:
-    """Records how a child ended, and returns its execution; None if it never became one."""
+    """Record how a child ended, and return its execution; None if it never became one."""
     execution: dict[str, Any] | None = stepfunctions._executions.get(
         env.states.context_object.context_object_data["Execution"]["Id"]
     )

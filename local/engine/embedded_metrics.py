@@ -31,7 +31,7 @@ class EmbeddedMetric:
 
 
 def apply() -> None:
-    """Makes metrics of what the log gets."""
+    """Extract metrics from what the log receives."""
     stock_append = cloudwatch_logs._append_log_events
 
     def append(stream: dict[str, Any], events: list[dict[str, Any]]) -> None:
@@ -56,9 +56,9 @@ def apply() -> None:
 
 
 def embedded_metrics(line: str) -> Iterator[EmbeddedMetric]:
-    """The metrics in a line of a log; none if it is no such line.
+    """Return the metrics in a line of a log; none if it is no such line.
 
-    As on AWS, a metric or a dimension whose value is missing from the line is left out without a word.
+    As on AWS, a metric or a dimension whose value is missing from the line is left out silently.
     """
     if '"_aws"' not in line:
         return

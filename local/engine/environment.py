@@ -24,17 +24,17 @@ def engine_environment(
     lambda_python: Path,
     temporary_directory: Path,
 ) -> dict[str, str]:
-    """The whole environment of the engine's process; nothing of the caller's leaks into it, nor into the functions.
+    """Return the whole environment of the engine's process: the caller's leaks neither into it nor into the functions.
 
     Args:
         port: where it listens.
-        region: of what no request names a region for.
+        region: the default where a request names none.
         listening_socket: the inherited file descriptor of the socket bound to that port.
-        certificate: TLS certificate that it shows.
-        private_key: of the certificate.
+        certificate: its TLS certificate.
+        private_key: that of the certificate.
         ca_bundle: what the functions and the engine itself trust.
         lambda_python: the interpreter that has awslambdaric and nothing else.
-        temporary_directory: for unpacked functions; its own, so that two engines can live side by side.
+        temporary_directory: for unpacked functions; its own, so that two engines can run side by side.
     """
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",

@@ -1,4 +1,4 @@
-"""The interpreter's records in the form in which the engine answers with them."""
+"""The interpreter's records in the form of the engine's answers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 
 def events_of(event_manager: Any) -> list[dict[str, Any]]:
-    """The history so far, as GetExecutionHistory gives it."""
+    """Return the history so far, as GetExecutionHistory returns it."""
     return [as_json(event) for event in event_manager.get_event_history()]
 
 
 def as_json(value: Any) -> Any:
-    """The value with times as text and the interpreter's enumerations as their names."""
+    """Return the value with times as text and the interpreter's enumerations as their names."""
     return json.loads(json.dumps(value, default=_text))
 
 

@@ -1,4 +1,4 @@
-"""Credentials of a service role, so that what a service does in a role's name is checked against the role's policies.
+"""Credentials of a service role, so that what a service does in a role is checked against the role's policies.
 
 The engine as published does this for functions only: a state machine acts as root there.
 """
@@ -16,7 +16,7 @@ from ministack.services import iam, sts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleCredentials:
-    """Temporary credentials as STS would give them."""
+    """Temporary credentials as STS would issue them."""
 
     access_key_id: str
     secret_access_key: str
@@ -28,10 +28,10 @@ class RoleNotAssumableError(PermissionError):
 
 
 def assume_role(role_arn: str, *, service: str, session_name: str) -> RoleCredentials:
-    """What a service gets when it assumes a role; the same call gives the same credentials.
+    """Return a service's credentials for a role; the same call returns the same ones.
 
     Args:
-        role_arn: of the role.
+        role_arn: the role's ARN.
         service: the principal that assumes it, such as ``states.amazonaws.com``.
         session_name: appears in the ARN that access-denied messages show.
 

@@ -1,7 +1,7 @@
 """JSONata expressions of a state machine, evaluated with real values.
 
 moto's interpreter ships no evaluator, and passes variables on as text, which breaks on the first quotation mark in a
-string (and every error cause has some). Here the expression gets them as values.
+string (and every error cause has some). Here the expression receives them as values.
 """
 
 # ruff: noqa: SLF001  # a patch has to use the engine's private names
@@ -19,25 +19,26 @@ _TIMEOUT_MILLISECONDS = 10_000
 
 
 class QueryEvaluationError(Exception):
-    """An expression that does not give a JSON value; Step Functions calls it ``States.QueryEvaluationError``."""
+    """An expression that does not yield a JSON value; Step Functions calls it ``States.QueryEvaluationError``."""
 
 
 def evaluate(expression: str, *, states: Mapping[str, Any], variables: Mapping[str, Any]) -> Any:
-    """The value of an expression, the text between ``{%`` and ``%}``.
+    """Return the value of an expression, the text between ``{%`` and ``%}``.
 
     Args:
         expression: the JSONata text.
-        states: what ``$states`` holds; a part that does not exist in this place must be absent, not null.
+        states: what ``$states`` holds; a part that does not exist here must be absent, not null.
         variables: the assigned variables by name, without the dollar sign.
 
     Raises:
-        QueryEvaluationError: it fails, takes too long, or gives nothing (undefined), which JSON cannot represent.
+        QueryEvaluationError: it fails, takes too long, or yields nothing (undefined), which JSON cannot represent.
     """
     # A bare None would be read as undefined; inside of structures it is null.
     bindings = {
         name: _NULL if value is None else value for name, value in {**variables, "states": dict(states)}.items()
     }
-    # $exists tells null from undefined: the evaluator gives None for both. One evaluation, or $uuid would run twice.
+    # $exists distinguishes null from undefined: the evaluator returns None for both. One evaluation, or $uuid would run
+    # twice.
     guarded = f"($value := ({expression}); {{'defined': $exists($value), 'value': $value}})"
     try:
         compiled = jsonata.Jsonata.jsonata(guarded, timeout=_TIMEOUT_MILLISECONDS)

@@ -1,8 +1,8 @@
-"""What outlives a stack: CloudFormation's refusals that keep it safe, and the import that brings it back.
+"""What outlives a stack: CloudFormation's refusals that protect it, and the import that restores it.
 
 The engine as published overwrites a table or a secret whose name is taken, deletes a bucket with all that is in it,
-knows a secret by its name where AWS knows it by its ARN, and imports no secret. A stack that was made by
-a change set has no description.
+knows a secret by its name where AWS knows it by its ARN, and imports no secret. A stack created by a
+change set has no description.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-manually.html
 """
 
@@ -17,13 +17,13 @@ from ministack.services.cloudformation import changesets, provisioners
 
 from local.engine.patching import add_entry, replace, replace_entry
 
-# What a handler gives back: the resource's physical id and the attributes that Fn::GetAtt finds.
+# What a handler returns: the resource's physical id and the attributes that Fn::GetAtt finds.
 Created = tuple[str, dict[str, Any]]
 _SECRET = "AWS::SecretsManager::Secret"  # noqa: S105 - a type, not a secret
 
 
 def apply() -> None:
-    """Refuses what AWS refuses, and lets a stack import a secret."""
+    """Refuse what AWS refuses, and let a stack import a secret."""
     table = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
     replace_entry(table, "create", _refusing_taken_name(table["create"], "TableName", dynamodb._tables))
 
@@ -79,7 +79,7 @@ def _describing(stock: Callable[..., Awaitable[None]]) -> Callable[..., Awaitabl
 
 
 def _name(arn: str) -> str:
-    """The name of a secret, which is what the engine keeps it by; of one that is gone, its ARN."""
+    """Return the name of a secret, under which the engine keeps it; for one that is gone, its ARN."""
     return next((name for name, secret in secretsmanager._secrets.items() if secret["ARN"] == arn), arn)
 
 

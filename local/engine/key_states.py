@@ -1,4 +1,4 @@
-"""Customer keys that cannot be used: the engine as published lets every service go on under a key that is disabled.
+"""Customer keys that cannot be used: the engine as published lets every service continue with a disabled key.
 
 Refused is what needs a key that is disabled, waits for its deletion, or does not exist:
 
@@ -8,11 +8,11 @@ Refused is what needs a key that is disabled, waits for its deletion, or does no
   ``INACCESSIBLE_ENCRYPTION_CREDENTIALS``
   (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html).
 * Secrets Manager, SNS and SQS: the error shapes of their models that are about keys. An alarm that publishes to such a
-  topic is dropped without a word.
+  topic is dropped silently.
 * CloudWatch Logs: what comes for such a log group is lost, with the metrics in it, and what is there cannot be read
   (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html).
 
-It holds from the next call on. On AWS the services go on for minutes with data keys that they have kept.
+It holds from the next call on. On AWS the services continue for minutes with cached data keys.
 """
 
 # ruff: noqa: SLF001  # a patch has to use the engine's private names
@@ -44,18 +44,18 @@ class KeyTrouble(Enum):
     INVALID_STATE = ("KMSInvalidStateException", "InvalidState", "is pending deletion.")
     NOT_FOUND = ("NotFoundException", "NotFound", "does not exist.")
 
-    def __init__(self, kms_code: str, name_elsewhere: str, said: str) -> None:
+    def __init__(self, kms_code: str, name_elsewhere: str, message: str) -> None:
         self.kms_code = kms_code
         self.name_elsewhere = name_elsewhere
-        self.said = said
+        self.message = message
 
 
 def apply() -> None:
-    """Puts a look at the key before what needs it."""
+    """Check the key before whatever needs it."""
     replace(s3, "_dispatch", _with_objects_key(s3._dispatch))
     for name in _TABLE_OPERATIONS:
         replace(dynamodb, name, _with_tables_key(getattr(dynamodb, name)))
-    replace(dynamodb, "_table_description", _telling_inaccessible(dynamodb._table_description))
+    replace(dynamodb, "_table_description", _reporting_inaccessible(dynamodb._table_description))
     replace(secretsmanager, "_get_secret_value", _with_secrets_key(secretsmanager._get_secret_value, "Decryption"))
     replace(secretsmanager, "_put_secret_value", _with_secrets_key(secretsmanager._put_secret_value, "Encryption"))
     for name in ("_publish", "_publish_batch"):
@@ -69,7 +69,7 @@ def apply() -> None:
 
 
 def trouble_with(key: str | None) -> KeyTrouble | None:
-    """Why a key cannot be used; None if it can, or if it is AWS's own.
+    """Return why a key cannot be used; None if it can, or if it is AWS's own.
 
     Args:
         key: as the resources have it: an id, an alias, or the ARN of either.
@@ -106,7 +106,7 @@ def _with_objects_key(stock: Callable[..., Answer]) -> Callable[..., Answer]:
         trouble = trouble_with(used)
         if trouble is None:
             return stock(method, bucket, key, headers, body, query)
-        answer: Answer = s3._error(f"KMS.{trouble.kms_code}", f"{used} {trouble.said}", 400, f"/{bucket}/{key}")
+        answer: Answer = s3._error(f"KMS.{trouble.kms_code}", f"{used} {trouble.message}", 400, f"/{bucket}/{key}")
         return answer
 
     return dispatch
@@ -115,7 +115,7 @@ def _with_objects_key(stock: Callable[..., Answer]) -> Callable[..., Answer]:
 def _key_of_request(
     method: str, bucket: str, key: str, headers: Mapping[str, str], query: Mapping[str, Any]
 ) -> str | None:
-    """The key that a request needs; None if it needs none, or meets nothing."""
+    """Return the key that a request needs; None if it needs none, or meets nothing."""
     if not key or {"tagging", "retention", "legal-hold", "acl", "restore"} & query.keys():
         return None
     if "uploadId" in query:
@@ -149,19 +149,19 @@ def _with_tables_key(stock: Callable[..., Answer]) -> Callable[..., Answer]:
                 return _refusal(
                     "AccessDeniedException",
                     f"KMS key access denied error: com.amazonaws.services.kms.model.{trouble.kms_code}: {key} "
-                    f"{trouble.said} (Service: AWSKMS; Status Code: 400; Error Code: {trouble.kms_code})",
+                    f"{trouble.message} (Service: AWSKMS; Status Code: 400; Error Code: {trouble.kms_code})",
                 )
         return stock(data, *more, **named)
 
     return operation
 
 
-def _telling_inaccessible(stock: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+def _reporting_inaccessible(stock: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
     def description(name: str, *more: Any, **named: Any) -> dict[str, Any]:
-        told = stock(name, *more, **named)
+        description = stock(name, *more, **named)
         if trouble_with(_key_of_table(name)) is None:
-            return told
-        return {**told, "TableStatus": "INACCESSIBLE_ENCRYPTION_CREDENTIALS"}
+            return description
+        return {**description, "TableStatus": "INACCESSIBLE_ENCRYPTION_CREDENTIALS"}
 
     return description
 
@@ -189,7 +189,7 @@ def _with_secrets_key(stock: Callable[[dict[str, Any]], Answer], direction: str)
         trouble = trouble_with((secret or {}).get("KmsKeyId"))
         if trouble is None:
             return stock(data)
-        return _refusal(f"{direction}Failure", f"{secret['KmsKeyId']} {trouble.said}")
+        return _refusal(f"{direction}Failure", f"{secret['KmsKeyId']} {trouble.message}")
 
     return operation
 
@@ -203,14 +203,14 @@ def _with_topics_key(stock: Callable[[dict[str, Any]], Answer]) -> Callable[[dic
         trouble = trouble_with(key)
         if trouble is None:
             return stock(parameters)
-        answer: Answer = sns._error(f"KMS{trouble.name_elsewhere}", f"{key} {trouble.said}", 400)
+        answer: Answer = sns._error(f"KMS{trouble.name_elsewhere}", f"{key} {trouble.message}", 400)
         return answer
 
     return publish
 
 
 def _dropping_without_key(stock: Callable[..., None]) -> Callable[..., None]:
-    """Alarms come through here, and nobody tells them."""
+    """Drop the message: alarms are published through here, and nothing reports their failure."""
 
     def fan_out(topic_arn: str, *more: Any, **named: Any) -> None:
         if trouble_with(_key_of_topic(topic_arn)) is None:
@@ -230,7 +230,7 @@ def _with_queues_key(stock: Callable[[dict[str, Any], str], Any]) -> Callable[[d
         key = sqs._get_q(data.get("QueueUrl", queue_url))["attributes"].get("KmsMasterKeyId")
         trouble = trouble_with(key)
         if trouble is not None:
-            raise sqs._Err(f"Kms{trouble.name_elsewhere}", f"{key} {trouble.said}")
+            raise sqs._Err(f"Kms{trouble.name_elsewhere}", f"{key} {trouble.message}")
         return stock(data, queue_url)
 
     return action

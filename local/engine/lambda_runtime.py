@@ -5,8 +5,8 @@ The engine as published runs them in a worker script of its own, which
 * reports every exception as ``Runtime.HandlerError``, so that no Retry or Catch by class name can match;
 * hands them the engine's environment variables and installed packages;
 * knows no memory limit;
-* takes a pause of five milliseconds for the end of what a function has written, so that a busy engine loses lines of
-  logs, and the metrics in them.
+* takes a pause of five milliseconds for the end of a function's output, so that a busy engine loses log lines, and the
+  metrics in them.
 
 It also has a faithful Runtime API server, for ``provided.*`` runtimes. So Python functions are sent there, with a
 ``bootstrap`` that starts awslambdaric from ``.venv/lambda-runtime``.
@@ -39,7 +39,7 @@ from local.processes import MARK_VARIABLE
 log = logging.getLogger(__name__)
 
 _MEMORY_CHECK_SECONDS = 0.05
-# From the pipe, where bytes can be counted, to the queue, where lines can: the reading thread has to get its turn.
+# From the pipe, where bytes can be counted, to the queue, where lines can: the reading thread needs time to run.
 _QUIET_SECONDS = 0.02
 _LONGEST_DRAIN_SECONDS = 5.0
 
@@ -67,7 +67,7 @@ _PATH_ON_LAMBDA = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"
 
 
 def apply() -> None:
-    """Sends every ``python*`` runtime through the Runtime API."""
+    """Send every ``python*`` runtime through the Runtime API."""
     stock_worker_class = workers._worker_class_for
     stock_execute = lambda_svc._execute_function_warm
     stock_environment = lambda_svc._provided_worker_env
@@ -102,12 +102,12 @@ def apply() -> None:
 
 
 def stop_workers() -> None:
-    """Ends the functions' processes; the engine as published leaves them behind."""
+    """End the functions' processes; the engine as published leaves them behind."""
     workers.reset()
 
 
 def function_environment(config: dict[str, Any], variables: dict[str, str]) -> dict[str, str]:
-    """The environment that the Lambda service gives a Python function, and nothing of ours.
+    """Return the environment that the Lambda service gives a Python function, and nothing of ours.
 
     Args:
         config: the function's configuration as the engine keeps it.
@@ -132,7 +132,7 @@ class PythonWorker(workers.ProvidedWorker):  # type: ignore[misc]  # the engine 
     """One execution environment of a Python function, with Lambda's limits."""
 
     def invoke(self, event: object, request_id: str, **metadata: Any) -> dict[str, Any]:
-        """Runs one invocation; a function that outgrows its memory, or cannot be loaded, fails as it does on AWS."""
+        """Run one invocation; a function that outgrows its memory, or cannot be loaded, fails as it does on AWS."""
         limit_mb = int(self.config.get("MemorySize", 128))
         with _memory_limit(lambda: self._proc, limit_mb) as usage:
             result = self._invoke_reporting_init_errors(event, request_id, **metadata)
@@ -144,7 +144,7 @@ class PythonWorker(workers.ProvidedWorker):  # type: ignore[misc]  # the engine 
         return result
 
     def _drain_stderr_bounded(self, *_arguments: float, **_named: float) -> str:
-        """What the function has written; all of it was in the pipe when its answer came."""
+        """Return what the function has written; all of it was in the pipe when its answer came."""
         lines: list[str] = []
         end = time.monotonic() + _LONGEST_DRAIN_SECONDS
         while time.monotonic() < end:
@@ -160,7 +160,7 @@ class PythonWorker(workers.ProvidedWorker):  # type: ignore[misc]  # the engine 
             return super().invoke(event, request_id, **metadata)  # type: ignore[no-any-return]  # untyped package
         except RuntimeError:
             # Raised by the engine when the module of the handler cannot be imported. What awslambdaric reported then
-            # (class name, message, stack) is what AWS returns; the engine would make `Runtime.Unknown` of it.
+            # (class name, message, stack) is what AWS returns; the engine would turn it into `Runtime.Unknown`.
             payload = self._init_error
             if not isinstance(payload, dict):
                 raise
@@ -173,7 +173,7 @@ class PythonWorker(workers.ProvidedWorker):  # type: ignore[misc]  # the engine 
 
 
 def _unread_bytes(process: Any) -> int:
-    """How much of a process's output nobody has read yet."""
+    """Return how much of a process's output nobody has read yet."""
     if process is None or process.stdout.closed:
         return 0
     waiting = array("i", [0])
@@ -191,7 +191,7 @@ class _MemoryUse:
 
 @contextmanager
 def _memory_limit(process_of: Callable[[], Any], limit_mb: int) -> Iterator[_MemoryUse]:
-    """Kills the process when it outgrows the limit (on Linux; elsewhere there is no /proc and no limit)."""
+    """Kill the process when it outgrows the limit (on Linux; elsewhere there is no /proc and no limit)."""
     usage = _MemoryUse()
     finished = threading.Event()
 

@@ -46,12 +46,12 @@ class Contents:
     dropped: int
 
     def to_json(self) -> dict[str, Any]:
-        """As the engine answers."""
+        """Return it as the engine answers it."""
         return {"mails": [asdict(mail) for mail in self.mails], "dropped": self.dropped}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """Reads the engine's answer."""
+        """Read the engine's answer."""
         mails = (
             Mail(**{**mail, "to": tuple(mail["to"]), "unconfirmed": tuple(mail["unconfirmed"])})
             for mail in document["mails"]
@@ -73,7 +73,7 @@ class Mailbox:
         self._lock = threading.Lock()
 
     def put(self, topic_arn: str, mail: Mail) -> None:
-        """Adds the topic's newest mail."""
+        """Add the topic's newest mail."""
         with self._lock:
             kept = self._kept[topic_arn]
             kept.append(mail)
@@ -82,7 +82,7 @@ class Mailbox:
                 self._dropped[topic_arn] += 1
 
     def contents(self, topic_arn: str) -> Contents:
-        """The topic's mails so far; none for a topic that nothing was published to."""
+        """Return the topic's mails so far; none for a topic that nothing was published to."""
         with self._lock:
             return Contents(
                 mails=tuple(self._kept.get(topic_arn, ())),

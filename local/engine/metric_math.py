@@ -32,7 +32,7 @@ _REPEAT: Final = "REPEAT"
 
 
 class MetricMathError(ValueError):
-    """The expression has something that is not known here, or gives no series."""
+    """The expression contains something unknown here, or yields no series."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +40,9 @@ class MetricMath:
     """One expression.
 
     Attributes:
-        text: as it stands in the alarm.
-        fills_empty_series: whether FILL fills a series without a single value. The guide does not say; so does
-            everybody who answers such questions.
+        text: as in the alarm.
+        fills_empty_series: whether FILL fills a series without a single value. The guide does not say; everybody who
+            answers such questions says so.
     """
 
     text: str
@@ -59,17 +59,17 @@ class MetricMath:
         return frozenset(named - {_REPEAT} - {function.id for function in functions if isinstance(function, ast.Name)})
 
     def value(self, series: Mapping[str, Series]) -> Series:
-        """Return what the expression gives.
+        """Return the value of the expression.
 
         Args:
             series: by id; all of one length.
 
         Raises:
-            MetricMathError: something is not known here, or the result is a number, which no alarm can watch.
+            MetricMathError: something is unknown here, or the result is a number, which no alarm can watch.
         """
         result = self._value_of(self._parsed(), series)
         if not isinstance(result, tuple):
-            raise MetricMathError(f"{self.text!r} gives a number and no series")
+            raise MetricMathError(f"{self.text!r} yields a number, not a series")
         return result
 
     def _parsed(self) -> ast.expr:

@@ -1,4 +1,4 @@
-"""Replacing names inside the engine's packages, loudly when they are not what the patches were written against."""
+"""Replacement of names inside the engine's packages, which fails loudly if they are not as the patches expect."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class EnginePatchError(RuntimeError):
 
 
 def assert_pinned_versions() -> None:
-    """Stops a start with packages that nobody has tried the patches on.
+    """Refuse to start with packages that the patches were never tried on.
 
     Raises:
         EnginePatchError: naming the package, the version found and the version wanted.
@@ -25,7 +25,7 @@ def assert_pinned_versions() -> None:
 
 
 def replace(owner: object, name: str, replacement: object) -> None:
-    """Sets ``owner.name``, which must exist.
+    """Set ``owner.name``, which must exist.
 
     Raises:
         EnginePatchError: the name is gone, so whatever the patch relied on has changed.
@@ -36,7 +36,7 @@ def replace(owner: object, name: str, replacement: object) -> None:
 
 
 def replace_entry(table: MutableMapping[str, object], key: str, replacement: object) -> None:
-    """Sets ``table[key]``, which must exist.
+    """Set ``table[key]``, which must exist.
 
     Raises:
         EnginePatchError: the entry is gone.
@@ -47,7 +47,7 @@ def replace_entry(table: MutableMapping[str, object], key: str, replacement: obj
 
 
 def add_entry(table: MutableMapping[str, object], key: str, entry: object) -> None:
-    """Sets ``table[key]``, which must not exist.
+    """Set ``table[key]``, which must not exist.
 
     Raises:
         EnginePatchError: there is an entry, so the engine has closed the gap itself.

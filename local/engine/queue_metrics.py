@@ -1,6 +1,6 @@
-"""SQS's own metric of how many messages wait, which the engine as published never tells.
+"""SQS's own metric of how many messages wait, which the engine as published never emits.
 
-On AWS it is told every minute; here, whenever somebody looks at metrics or alarms.
+AWS emits it every minute; here it is emitted whenever somebody reads metrics or alarms.
 """
 
 # ruff: noqa: SLF001  # a patch has to use the engine's private names
@@ -17,23 +17,23 @@ _METRIC = "ApproximateNumberOfMessagesVisible"
 
 
 def apply() -> None:
-    """Tells the metric before it is looked at."""
+    """Emit the metric before anybody reads it."""
     stock_evaluate = cloudwatch._evaluate_all_alarms
     stock_list = cloudwatch._list_metrics
 
     def evaluate() -> None:
-        _tell()
+        _emit()
         stock_evaluate()
 
     def list_metrics(*arguments: Any, **named: Any) -> Any:
-        _tell()
+        _emit()
         return stock_list(*arguments, **named)
 
     replace(cloudwatch, "_evaluate_all_alarms", evaluate)
     replace(cloudwatch, "_list_metrics", list_metrics)
 
 
-def _tell() -> None:
+def _emit() -> None:
     for queue in list(sqs._queues.values()):
         sqs._refresh_counts(queue)
         waiting = int(queue["attributes"]["ApproximateNumberOfMessages"])

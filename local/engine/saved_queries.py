@@ -1,7 +1,7 @@
 """The queries of Logs Insights that a stack saves.
 
-The engine as published refuses ``AWS::Logs::QueryDefinition`` and the calls about it. It answers queries, and leaves
-out, without a word, the steps that it does not know: the answer is then one to another question. Here it gives none.
+The engine as published refuses ``AWS::Logs::QueryDefinition`` and the calls about it. It answers queries, but
+silently leaves out the steps that it does not know, so that it answers another question. Here it refuses.
 """
 
 # ruff: noqa: SLF001  # a patch has to use the engine's private names
@@ -23,7 +23,7 @@ _definitions: dict[str, dict[str, Any]] = {}
 
 
 def apply() -> None:
-    """Lets stacks save queries, and refuses to answer them."""
+    """Let stacks save queries, and refuse to answer them."""
     handlers = {
         "create": lambda _logical_id, properties, _stack_name: _create(properties),
         "update": lambda physical_id, _old, properties, *_rest: _store(physical_id, properties),

@@ -59,7 +59,7 @@ class _RefusedError(Exception):
 
 
 def apply() -> None:
-    """Lets RotateSecret rotate, and stacks have a rotation schedule."""
+    """Let RotateSecret rotate, and stacks have a rotation schedule."""
     replace(secretsmanager, "_rotate_secret", _rotate_secret)
     replace(secretsmanager, "_get_secret_value", _refusing_empty_versions(secretsmanager._get_secret_value))
     replace(secretsmanager, "_put_secret_value", _put_as_on_aws(secretsmanager._put_secret_value))
@@ -99,7 +99,7 @@ def _rotate_secret(request: dict[str, Any]) -> Answer:
 
 
 def _begin(request: dict[str, Any]) -> _Rotation:
-    """Records what is asked for, and labels a version without a value."""
+    """Record what is asked for, and label a version without a value."""
     _name, secret = secretsmanager._resolve(request.get("SecretId"))
     if not secret:
         raise _RefusedError("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
@@ -127,7 +127,7 @@ def _refuse_while_pending(secret: dict[str, Any]) -> None:
 
 
 def _label_pending(secret: dict[str, Any], version_id: str) -> None:
-    """A version without a value; it takes the label from the current one, where a rotation may have left it."""
+    """Add a version without a value, and move the label to it from wherever an earlier rotation left it."""
     for version in secret["Versions"].values():
         version["Stages"] = [stage for stage in version["Stages"] if stage != "AWSPENDING"]
     empty = {"SecretString": None, "SecretBinary": None, "CreatedDate": int(time.time()), "Stages": ["AWSPENDING"]}
@@ -152,7 +152,7 @@ def _take_steps(rotation: _Rotation) -> None:
 
 
 def _test(rotation: _Rotation) -> None:
-    """Tries the function on a version without a value, which is taken away again."""
+    """Try the function on a version without a value, which is removed again."""
     try:
         _take_step("testSecret", rotation)
     finally:
@@ -198,7 +198,7 @@ def _put_as_on_aws(stock: Callable[[dict[str, Any]], Answer]) -> Callable[[dict[
 
 
 def _label_alone(versions: dict[str, dict[str, Any]], version_id: str, more: list[str]) -> None:
-    """Leaves the labels of a version, and more, to no other."""
+    """Take the labels of a version, and more, from all others."""
     stages = versions[version_id]["Stages"]
     stages += [stage for stage in more if stage not in stages]
     for other_id in versions.keys() - {version_id}:
@@ -214,8 +214,8 @@ def _has_value(version: dict[str, Any]) -> bool:
 
 def _version_answer(secret: dict[str, Any], version_id: str) -> Answer:
     stages = secret["Versions"][version_id]["Stages"]
-    told = {"ARN": secret["ARN"], "Name": secret["Name"], "VersionId": version_id, "VersionStages": stages}
-    return 200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(told).encode()
+    answer = {"ARN": secret["ARN"], "Name": secret["Name"], "VersionId": version_id, "VersionStages": stages}
+    return 200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(answer).encode()
 
 
 def _refusal(code: str, message: str) -> Answer:

@@ -1,6 +1,6 @@
 """``AWS::Chatbot::SlackChannelConfiguration``, which the engine as published does not know.
 
-It is recorded with the stack, and delivers nothing: there is no Slack here.
+It is recorded with the stack but delivers nothing: there is no Slack here.
 """
 
 # ruff: noqa: SLF001  # a patch has to use the engine's private names
@@ -17,7 +17,7 @@ _TYPE = "AWS::Chatbot::SlackChannelConfiguration"
 
 
 def apply() -> None:
-    """Lets stacks have a Slack channel."""
+    """Let stacks have a Slack channel."""
     handlers = {
         "create": lambda _logical_id, properties, _stack: _recorded(properties),
         "update": lambda _physical_id, _old, properties, *_rest: _recorded(properties),

@@ -1,9 +1,9 @@
 """E-mail from SNS, kept for a person to read: the engine as published sends none and keeps no message.
 
-There, an address is confirmed as soon as it is subscribed. On AWS its owner gets a link first, and nothing else until
-it is opened (https://docs.aws.amazon.com/sns/latest/dg/sns-email-notifications.html). So it is here; the link works.
-Not kept is what ``email-json`` subscribers get, which is for programs, nor the last lines of each mail, with which a
-person unsubscribes.
+There, an address is confirmed as soon as it is subscribed. On AWS its owner first receives a link, and nothing else
+until it is opened (https://docs.aws.amazon.com/sns/latest/dg/sns-email-notifications.html). The same happens here; the
+link works. Not kept is what ``email-json`` subscribers get, which is for programs, nor the last lines of each mail,
+with which a person unsubscribes.
 """
 
 # ruff: noqa: SLF001  # a patch has to use the engine's private names
@@ -32,7 +32,7 @@ _mailbox = Mailbox(most=MOST_MAILS_OF_A_TOPIC)
 
 
 def apply() -> None:
-    """Keeps what is published, asks for confirmation, and answers with what is kept."""
+    """Keep what is published, ask for confirmation, and answer with what is kept."""
     replace(sns, "_fanout", _keeping(sns._fanout))
     replace(sns, "_subscribe", _asking(sns._subscribe))
     for name in ("_list_subscriptions", "_list_subscriptions_by_topic"):
@@ -44,7 +44,7 @@ def apply() -> None:
 
 
 def _keeping(stock: Callable[..., None]) -> Callable[..., None]:
-    """Whoever publishes comes through here: the API, state machines, alarms."""
+    """Keep a message; all publishers pass through here: the API, state machines, alarms."""
 
     def fan_out(  # noqa: PLR0917  # called in both ways, like the one that it replaces
         topic_arn: str,
@@ -113,7 +113,7 @@ def _asking_for_stack(stock: Callable[..., tuple[str, dict[str, Any]]]) -> Calla
 
 
 def _hiding_unconfirmed(stock: Callable[[dict[str, Any]], Answer]) -> Callable[[dict[str, Any]], Answer]:
-    """On AWS, a list has a word instead of the ARN of a subscription that nobody has confirmed."""
+    """Show a word instead of the ARN of an unconfirmed subscription in lists, as AWS does."""
 
     def listing(parameters: dict[str, Any]) -> Answer:
         answer = stock(parameters)
@@ -150,7 +150,7 @@ def _leave_unconfirmed(subscription: dict[str, Any]) -> None:
 
 
 def _send_confirmation(subscription: dict[str, Any]) -> None:
-    """The text is that of https://docs.aws.amazon.com/cli/latest/userguide/cli-services-sns.html ."""
+    """Send the mail as in https://docs.aws.amazon.com/cli/latest/userguide/cli-services-sns.html ."""
     topic_arn = subscription["topic_arn"]
     question = {"Action": "ConfirmSubscription", "TopicArn": topic_arn, "Token": subscription["token"]}
     text = (

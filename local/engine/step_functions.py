@@ -2,7 +2,7 @@
 
 The engine as published has an interpreter of its own, which evaluates no JSONata in a distributed map, ignores the
 state machine's TimeoutSeconds, MaxDelaySeconds and JitterStrategy, and acts as root instead of as the machine's role.
-It tells no metrics either, and takes an input of any size.
+It emits no metrics either, and accepts an input of any size.
 """
 
 # ruff: noqa: SLF001  # a patch has to use the engine's private names
@@ -50,7 +50,7 @@ _METRICS = {
 
 
 def apply() -> None:
-    """Runs executions on moto's interpreter."""
+    """Run executions on moto's interpreter."""
     asl_interpreter.apply()
     distributed_map.apply()
     replace(stepfunctions, "_run_execution", _run_execution)
@@ -69,7 +69,7 @@ def _refusing_large_inputs(stock: Callable[[dict[str, Any]], Answer]) -> Callabl
 
 
 class _NoOneWaits(ExecutionWorkerCommunication):
-    """The interpreter tells its caller when it ends; here the caller runs it and waits."""
+    """A stand-in for the interpreter's signal to its caller that it ended: here the caller runs it and waits."""
 
     def terminated(self) -> None:
         """Nothing to do."""
@@ -81,7 +81,7 @@ def _run_execution(execution_arn: str) -> None:
     if machine is None:
         stepfunctions._fail_execution(execution, "StateMachineDeleted", "State machine no longer exists")
         return
-    _tell(execution, "ExecutionsStarted")
+    _emit(execution, "ExecutionsStarted")
     try:
         worker = _interpret(execution, machine)
     except Exception as error:  # a defect of the interpreter must end the execution, not leave it RUNNING
@@ -90,10 +90,10 @@ def _run_execution(execution_arn: str) -> None:
         return
     if execution["status"] == "RUNNING":  # StopExecution may have come first
         _record_end(execution, worker.env)
-    _tell(execution, _METRICS[execution["status"]])
+    _emit(execution, _METRICS[execution["status"]])
 
 
-def _tell(execution: dict[str, Any], metric: str) -> None:
+def _emit(execution: dict[str, Any], metric: str) -> None:
     dimensions = {"StateMachineArn": execution["stateMachineArn"]}
     cloudwatch.record_metric("AWS/States", metric, 1, "Count", dimensions)
     cloudwatch._evaluate_all_alarms()
@@ -137,7 +137,7 @@ def _interpret(execution: dict[str, Any], machine: dict[str, Any]) -> Any:
 
 
 def _mirror(execution: dict[str, Any], worker: Any, finished: threading.Event) -> None:
-    """Shows the history while it grows, and carries StopExecution to the interpreter."""
+    """Show the history while it grows, and pass StopExecution on to the interpreter."""
     while not finished.wait(_MIRROR_SECONDS):
         env = worker.env
         if env is None:

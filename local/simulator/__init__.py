@@ -1,4 +1,4 @@
-"""A GoPro Cloud on this machine: API and CDN on loopback, with every fault that open-source clients met as a switch.
+"""A GoPro Cloud on this machine: API and CDN on loopback, with a switch for every fault that open-source clients met.
 
 ``python -m local.simulator --library demo`` starts it as a process; tests use ``with Simulator(...) as simulator:``.
 """

@@ -19,7 +19,7 @@ _EXIT_BAD_INPUT = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the simulator; returns the exit code: 0 after a signal, 2 for bad arguments or files."""
+    """Run the simulator; return the exit code: 0 after a signal, 2 for bad arguments or files."""
     options = _parser().parse_args(arguments)
     end_with_starter()
     stopped = threading.Event()

@@ -29,7 +29,7 @@ class Expirable(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What a camera original really is, computed from its own bytes."""
+    """The true properties of a camera original, computed from its own bytes."""
 
     media_id: str
     item_number: int
@@ -39,13 +39,13 @@ class Source:
 
 
 class SimulatorAdmin:
-    """Sets faults, settings and library of a running simulator, and reads what was asked of it.
+    """Set faults, settings and library of a running simulator, and read the requests that it received.
 
     Args:
         api_url: the address of the simulated API.
 
     Raises:
-        ValueError: (each method) the simulator does not take what it was given; the message says why.
+        ValueError: (each method) the simulator does not accept its input; the message says why.
         OSError: (each method) the simulator cannot be reached.
     """
 
@@ -61,7 +61,7 @@ class SimulatorAdmin:
             self._opener.add_handler(handler)
 
     def set_faults(self, *faults: Fault) -> None:
-        """Switches these faults on and all others off."""
+        """Switch these faults on and all others off."""
         self._call("PUT", "faults", {"faults": [to_json(fault) for fault in faults]})
 
     def add_faults(self, *faults: Fault) -> None:
@@ -73,56 +73,56 @@ class SimulatorAdmin:
         self._call("DELETE", f"faults/{name}")
 
     def faults(self) -> list[dict[str, Any]]:
-        """Returns the faults that are switched on, each with its ``hits``."""
+        """Return the faults that are switched on, each with its ``hits``."""
         return list(self._call("GET", "faults")["faults"])
 
     def set_settings(self, **changes: object) -> None:
-        """Changes the named settings (see `local.simulator.settings.Settings`)."""
+        """Change the named settings (see `local.simulator.settings.Settings`)."""
         self._call("PUT", "settings", changes)
 
     def settings(self) -> dict[str, Any]:
-        """Returns all settings."""
+        """Return all settings."""
         return dict(self._call("GET", "settings"))
 
     def put_library(self, library: Library | Mapping[str, object]) -> None:
-        """Replaces the whole library."""
+        """Replace the whole library."""
         self._call("PUT", "library", library.to_json() if isinstance(library, Library) else library)
 
     def library(self) -> dict[str, Any]:
-        """Returns the library as a library file states it."""
+        """Return the library as a library file states it."""
         return dict(self._call("GET", "library"))
 
     def add_item(self, item: SimulatedItem) -> None:
-        """Adds one item, as if it had been uploaded."""
+        """Add one item, as if it had been uploaded."""
         self._call("POST", "library/items", to_json(item))
 
     def delete_item(self, media_id: str) -> None:
-        """Removes one item, as if it had been deleted on gopro.com. Raises ValueError if there is none."""
+        """Remove one item, as if it had been deleted on gopro.com. Raise ValueError if there is none."""
         self._call("DELETE", f"library/items/{quote(media_id, safe='')}")
 
     def requests(self, endpoint: Endpoint | str | None = None) -> list[RecordedRequest]:
-        """Returns what was asked since the last `clear_requests`, in order; only of one endpoint if it is given."""
+        """Return the requests since the last `clear_requests`, in order; those to one endpoint, if it is given."""
         records = [RecordedRequest.from_json(record) for record in self._call("GET", "requests")["requests"]]
         return [record for record in records if endpoint in {None, record.endpoint}]
 
     def clear_requests(self) -> None:
-        """Forgets what was asked so far."""
+        """Forget the requests so far."""
         self._call("DELETE", "requests")
 
     def mutations(self) -> list[RecordedRequest]:
-        """Returns the attempts to change anything at GoPro. All were refused; there must be none."""
+        """Return the attempts to change anything at GoPro. All were refused; there must be none."""
         return self.requests(Endpoint.MUTATION)
 
     def header_leaks(self) -> list[RecordedRequest]:
-        """Returns the CDN requests that carried Authorization or Cookie. All were refused; there must be none."""
+        """Return the CDN requests that carried Authorization or Cookie. All were refused; there must be none."""
         return [record for record in self.requests(Endpoint.CDN) if record.had_authorization or record.had_cookie]
 
     def sources(self) -> list[Source]:
-        """Returns all camera originals of the items that were stated one by one (not of a series)."""
+        """Return all camera originals of the items that were stated one by one (not of a series)."""
         return [Source(**source) for source in self._call("GET", "sources")["sources"]]
 
     def source(self, media_id: str, item_number: int = 1) -> Source:
-        """Returns one camera original. Raises ValueError if there is none."""
+        """Return one camera original. Raise ValueError if there is none."""
         query = urlencode({"media_id": media_id, "item_number": item_number})
         found = self._call("GET", f"sources?{query}")["sources"]
         if not found:
@@ -130,11 +130,11 @@ class SimulatorAdmin:
         return Source(**found[0])
 
     def advance_clock(self, seconds: float) -> None:
-        """Lets signed URLs and tokens age at once."""
+        """Let signed URLs and tokens age at once."""
         self._call("POST", "clock", {"advance_seconds": seconds})
 
     def expire(self, what: Expirable | Literal["urls", "access_tokens", "refresh_tokens"]) -> None:
-        """Makes all that were issued so far worthless."""
+        """Invalidate all that were issued so far."""
         self._call("POST", "expire", {"what": what})
 
     def sign_in(self) -> dict[str, str]:

@@ -21,10 +21,10 @@ _ITEMS_PREFIX = "library/items/"
 
 
 class AdminEndpoint:
-    """Reads and changes the state of the simulator; its own requests are not recorded.
+    """Read and change the state of the simulator; its own requests are not recorded.
 
     Args:
-        cloud: whose state.
+        cloud: the state.
     """
 
     def __init__(self, cloud: SimulatedCloud) -> None:
@@ -49,7 +49,7 @@ class AdminEndpoint:
         }
 
     def __call__(self, request: Request) -> Answer:
-        """Returns the answer; 400 says what was wrong with the request."""
+        """Return the answer; 400 with what is wrong with the request."""
         name = request.path.removeprefix(ADMIN_PREFIX)
         if request.method == "DELETE" and name.startswith(_ITEMS_PREFIX):
             is_deleted = self._cloud.library.delete(unquote(name.removeprefix(_ITEMS_PREFIX)))

@@ -66,11 +66,11 @@ class _Call:
 
 
 class GoProApi:
-    """Answers the requests of the API.
+    """Answer the requests of the API.
 
     Args:
-        cloud: what it serves.
-        cdn_url: where signed URLs lead to.
+        cloud: the state that it serves.
+        cdn_url: where signed URLs lead.
     """
 
     def __init__(self, cloud: SimulatedCloud, *, cdn_url: str) -> None:
@@ -85,7 +85,7 @@ class GoProApi:
         }
 
     def __call__(self, request: Request) -> Answer:
-        """Returns the answer to a request, which is recorded."""
+        """Return the answer to a request, which is recorded."""
         call = _Call(request=request, scope=_scope_of(request))
         fault = self._strike(call, ANYWHERE)
         answer = answer_of(fault) if fault else self._answer(call)
@@ -100,9 +100,7 @@ class GoProApi:
         if endpoint is Endpoint.TOKEN:
             return self._token(call)
         if endpoint is Endpoint.MUTATION:
-            return json_answer(
-                403, {"error": "forbidden", "error_description": "the simulator lets nobody change anything"}
-            )
+            return json_answer(403, {"error": "forbidden", "error_description": "the simulator allows no changes"})
         if endpoint is Endpoint.UNKNOWN:
             return json_answer(404, {"error": "not_found"})
         refusal = _negotiate(call.request.headers.get("accept", "")) if endpoint is not Endpoint.ZIP else None
@@ -189,7 +187,7 @@ class GoProApi:
     ) -> list[SimulatedItem]:
         library = self._cloud.library
         if FaultName.TIES_SHUFFLED in defects:
-            # Rows of one time have no order of their own: another one at each request.
+            # Rows of the same time have no fixed order: it differs at each request.
             items = library.page(query.criteria, offset=0, count=library.count(query.criteria))
             key = query.criteria.sort_key
             places = {item.media_id: random.random() for item in items}  # noqa: S311 - no secret
@@ -239,7 +237,7 @@ class GoProApi:
         )
 
     def _zip(self, _call: _Call) -> Answer:
-        # What the real endpoint answers since August 2026, as its users report: 200 and nothing.
+        # The real endpoint's answer since August 2026, as its users report: 200 and nothing.
         return Answer(status=200, headers={"Content-Type": "application/zip"})
 
     def _item(self, call: _Call) -> SimulatedItem | None:
@@ -290,26 +288,27 @@ class GoProApi:
 
 
 def _stated_total(items: int, defects: Mapping[FaultName, Fault]) -> int:
-    """The number of items as GoPro states it, of so many that there are."""
+    """Return the number of items that GoPro states, given how many there are."""
     counted_twice = FaultName.ITEM_LISTED_TWICE in defects and items > 0
     more = _rows_of(defects.get(FaultName.GHOSTS_COUNTED)) + counted_twice + (FaultName.ODD_ROW in defects)
     return max(items + more - _rows_of(defects.get(FaultName.TOTAL_TOO_SMALL)), 0)
 
 
 def _rows_shown(query: SearchQuery, defects: Mapping[FaultName, Fault], total: int) -> tuple[int, int]:
-    """Where the rows of a page begin among all items, from 0, and how many they are."""
+    """Return where the rows of a page start among all items, from 0, and how many there are."""
     offset, count = (query.page - 1) * query.per_page, query.per_page
     if (overlap := defects.get(FaultName.OVERLAPPING_PAGES)) and query.page > 1:
-        # As many rows as there should be: only who looks at the ids finds that some come twice and some never.
+        # As many rows as there should be: only the ids show that some come twice and some never.
         count = min(count, max(total - offset, 0))
         offset = max(offset - (overlap.rows or _DEFAULT_OVERLAP_ROWS), 0)
     if shifting := defects.get(FaultName.SHIFTING_PAGES):
-        # Each page begins so many rows earlier than it should, after those of the pages before: there are more.
+        # Each page starts this many rows too early, so that pages overlap and there are more of them.
         offset -= (query.page - 1) * _rows_of(shifting)
     if short := defects.get(FaultName.SHORT_PAGE):
         count = min(count, _DEFAULT_SHORT_PAGE_ROWS if short.rows is None else short.rows)
     if FaultName.ODD_ROW in defects:
-        # It is the newest: one item less fits on the first page, and each other page begins an item earlier.
+        # The missing item is the newest: the first page holds one item fewer, and each other page starts an item
+        # earlier.
         offset, count = max(offset - 1, 0), count - (query.page == 1)
     return offset, count
 
@@ -347,7 +346,7 @@ def _endpoint_of(request: Request) -> Endpoint:
 
 
 def _negotiate(accept: str) -> Answer | None:
-    """406 for an unknown media type, 410 for another version of a known one; both without a body."""
+    """Return 406 for an unknown media type, 410 for another version of a known one; both without a body."""
     versions = [
         dict(parse_qsl(parameters.replace(" ", ""), separator=";")).get("version")
         for media_type, _, parameters in (entry.strip().partition(";") for entry in accept.split(","))
@@ -372,7 +371,7 @@ def _access_token_of(request: Request) -> str:
 
 
 def _form_of(request: Request) -> dict[str, str]:
-    """The token endpoint takes JSON as well as a form. Raises ValueError for anything else."""
+    """Read the token endpoint's body, JSON or a form. Raise ValueError for anything else."""
     if "json" not in request.headers.get("content-type", ""):
         return dict(parse_qsl(request.body.decode(), keep_blank_values=True))
     document = json.loads(request.body)

@@ -19,7 +19,7 @@ _RANGE = re.compile(r"bytes=(?P<first>\d{0,19})-(?P<last>\d{0,19})", re.ASCII)
 _DEFAULT_SLOW_BYTES_PER_SECOND = 65536
 _DEFAULT_DRIP_SECONDS = 10.0
 _NOT_PRINTABLE_LATIN_1 = re.compile(r"[^\x20-\x7e\xa0-\xff]")
-# These two come with the headers of the true answer, which makes them harder to see through.
+# These two come with the headers of the true answer, which makes them harder to detect.
 _IN_PLACE_OF_THE_BODY = frozenset({FaultName.EMPTY_BODY, FaultName.HTML_PAGE})
 _IN_MID_BODY = frozenset({FaultName.STALL, FaultName.CONNECTION_RESET})  # if they say after how many bytes
 _REPLACEMENTS = (ANYWHERE | {FaultName.EXPIRED}) - _IN_PLACE_OF_THE_BODY
@@ -39,7 +39,7 @@ class UnsatisfiableRangeError(ValueError):
 
 
 def requested_range(header: str | None, size_bytes: int) -> ByteRange | None:
-    """Returns what a ``Range`` header asks for; None is the whole file, as for headers that S3 does not understand.
+    """Return the range of a ``Range`` header; None is the whole file, as for headers that S3 does not understand.
 
     Raises:
         UnsatisfiableRangeError: nothing of the file lies in the range.
@@ -70,23 +70,23 @@ class _Struck:
         return [fault.name for fault in (self.replacement, *self.defects.values()) if fault]
 
     def number(self, name: FaultName, *, default: int) -> int:
-        """Returns the ``size_bytes`` of a defect, or 0 when it did not strike."""
+        """Return the ``size_bytes`` of a defect, or 0 when it did not strike."""
         fault = self.defects.get(name)
         return (fault.size_bytes or default) if fault else 0
 
 
 class Cdn:
-    """Answers the requests of the CDN.
+    """Answer the requests of the CDN.
 
     Args:
-        cloud: what it serves.
+        cloud: the state that it serves.
     """
 
     def __init__(self, cloud: SimulatedCloud) -> None:
         self._cloud = cloud
 
     def __call__(self, request: Request) -> Answer:
-        """Returns the answer to a request, which is recorded."""
+        """Return the answer to a request, which is recorded."""
         address = FileAddress.from_path(request.path)
         struck = self._strike(request, address)
         answer = self._answer(request, address, struck)
@@ -210,7 +210,7 @@ def _drip_seconds(struck: _Struck) -> float | None:
 
 
 def _other_etag(etag: str) -> str:
-    """Another ETag of the same form."""
+    """Return another ETag of the same form."""
     return f'"{"1" if etag[1] == "0" else "0"}{etag[2:]}'
 
 

@@ -14,10 +14,10 @@ class SimulatorClock:
         self._advanced_seconds = 0.0
 
     def now(self) -> float:
-        """Returns the simulated time, in seconds since the epoch."""
+        """Return the simulated time, in seconds since the epoch."""
         return time.time() + self._advanced_seconds
 
     def advance(self, seconds: float) -> None:
-        """Moves the clock forward."""
+        """Move the clock forward."""
         with self._lock:
             self._advanced_seconds += seconds

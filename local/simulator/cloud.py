@@ -39,7 +39,7 @@ class SimulatedCloud:
         self._digests = DigestCache[SourceFile]()
 
     def etag(self, file: SourceFile) -> str:
-        """Returns the ETag of a file as S3 would give it, or an opaque one if its part size is None."""
+        """Return S3's ETag of a file, or an opaque one if its part size is None."""
         part_size_bytes = file.etag_part_size_bytes
         if part_size_bytes is None:
             return f'"opaque-{hashlib.sha256(repr(file).encode()).hexdigest()[:32]}"'
@@ -54,5 +54,5 @@ class SimulatedCloud:
                         self.etag(chapter)
 
     def sha256(self, file: SourceFile) -> str:
-        """Returns the SHA-256 of a file, from its own bytes."""
+        """Return the SHA-256 of a file, from its own bytes."""
         return self._digests.get(file, lambda: sha256_of(file.open()))

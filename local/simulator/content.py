@@ -1,7 +1,7 @@
 """The bytes that the simulated CDN serves: generated files of any size, and real files.
 
-Both give random access, so that eight readers of eight ranges never wait for each other, and both compute their SHA-256
-and ETag from the very bytes that they serve.
+Both offer random access, so that eight readers of eight ranges never wait for each other, and both compute their
+SHA-256 and ETag from the bytes that they serve.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Content(Protocol):
         """How long the file is."""
 
     def blocks(self, start: int, stop: int) -> Iterator[memoryview]:
-        """Yields the bytes ``[start, stop)`` in blocks of at most `BLOCK_BYTES`."""
+        """Yield the bytes ``[start, stop)`` in blocks of at most `BLOCK_BYTES`."""
 
 
 class GeneratedContent:
@@ -55,7 +55,7 @@ class GeneratedContent:
         return self._size_bytes
 
     def blocks(self, start: int, stop: int) -> Iterator[memoryview]:
-        """Yields the bytes ``[start, stop)`` in blocks of at most `BLOCK_BYTES`."""
+        """Yield the bytes ``[start, stop)`` in blocks of at most `BLOCK_BYTES`."""
         if start < len(self._header) and start < stop:
             yield memoryview(self._header)[start:stop]
             start = len(self._header)
@@ -86,7 +86,7 @@ class FileContent:
         return self._size_bytes
 
     def blocks(self, start: int, stop: int) -> Iterator[memoryview]:
-        """Yields the bytes ``[start, stop)`` in blocks of at most `BLOCK_BYTES`."""
+        """Yield the bytes ``[start, stop)`` in blocks of at most `BLOCK_BYTES`."""
         with self._path.open("rb", buffering=0) as file:
             while start < stop:
                 block = os.pread(file.fileno(), min(BLOCK_BYTES, stop - start), start)
@@ -97,7 +97,7 @@ class FileContent:
 
 
 def sha256_of(content: Content) -> str:
-    """Returns the SHA-256 of all bytes of `content`, in hex."""
+    """Return the SHA-256 of all bytes of `content`, in hex."""
     digest = hashlib.sha256()
     for block in content.blocks(0, content.size_bytes):
         digest.update(block)
@@ -105,7 +105,7 @@ def sha256_of(content: Content) -> str:
 
 
 def s3_etag_of(content: Content, part_size_bytes: int) -> str:
-    """Returns the ETag that S3 gives to a multipart upload: the MD5 of the parts' MD5s, and how many they are.
+    """Return S3's ETag of a multipart upload: the MD5 of the parts' MD5s, and their number.
 
     Even a single part gets ``-1``, as observed on GoPro's files: they are all uploaded in parts.
     """
@@ -119,7 +119,7 @@ def s3_etag_of(content: Content, part_size_bytes: int) -> str:
 
 
 class DigestCache[Key]:
-    """Digests that are costly: each is computed when it is first asked for, once, whoever else is asking meanwhile."""
+    """Costly digests: each is computed once, on first use, however many callers want it at the same time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -127,7 +127,7 @@ class DigestCache[Key]:
         self._values: dict[Key, str] = {}
 
     def get(self, key: Key, compute: Callable[[], str]) -> str:
-        """Returns the digest kept for `key`, after computing it if there is none."""
+        """Return the digest kept for `key`, after computing it if there is none."""
         with self._lock:
             key_lock = self._locks.setdefault(key, threading.Lock())
         with key_lock:
@@ -145,6 +145,6 @@ def _mp4_header(*, seed_digest: bytes, size_bytes: int) -> bytes:
 
 @lru_cache(maxsize=1)
 def _doubled_pattern() -> bytes:
-    """One block of noise, twice in a row: every rotation of it is a slice, which costs nothing."""
+    """Return one block of noise, twice in a row: each rotation of it is a slice, which costs nothing."""
     pattern = random.Random("gopro-cloud-simulator").randbytes(BLOCK_BYTES)  # noqa: S311 - reproducible noise is the point
     return pattern + pattern

@@ -1,4 +1,4 @@
-"""The library that ``make demo`` copies: small, and yet with everything that makes real libraries awkward."""
+"""The library that ``make demo`` copies: small, but with everything that makes real libraries awkward."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _MIB = 1024 * 1024
 
 
 def demo_library() -> Library:
-    """Returns about ten items, 220 MB in all."""
+    """Return about ten items, 220 MB in all."""
     return Library(_demo_items())
 
 
 def real_file_item(path: Path) -> SimulatedItem:
-    """Returns a media item for a real file, under its own name. Raises OSError if it cannot be read."""
+    """Return a media item for a real file, under its own name. Raises OSError if it cannot be read."""
     path = path.resolve(strict=True)
     modified = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
     return SimulatedItem(

@@ -1,7 +1,7 @@
 """The JSON of ``GET /media/{id}/download``, and the files that its URLs lead to.
 
-It lays the traps that the real one lays: for videos ``files[]`` is a proxy, the join of all chapters stands before the
-chapters, and nothing states a size or a checksum.
+It sets the traps of the real one: for videos ``files[]`` is a proxy, the join of all chapters precedes the chapters,
+ and nothing states a size or a checksum.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class FileAddress:
 
     @classmethod
     def from_path(cls, path: str) -> FileAddress | None:
-        """Returns what a CDN path leads to, or None if it has another form."""
+        """Return what a CDN path leads to, or None if it has another form."""
         match path.split("/"):
             case ["", media_id, label, "default", name]:
                 number, _, extension = name.partition(".")
@@ -57,27 +57,27 @@ class FileAddress:
 
 
 class SignFile(Protocol):
-    """Signs the address of a file for one HTTP method, to be served under a name."""
+    """Sign the address of a file for one HTTP method, to be served under a name."""
 
     def __call__(self, address: FileAddress, *, method: str, filename: str) -> str:
-        """Returns the signed URL."""
+        """Return the signed URL."""
 
 
 def file_at(item: SimulatedItem, label: str, item_number: int) -> SourceFile | None:
-    """Returns the file of `item` with that label and number, or None if there is none."""
+    """Return the file of `item` with that label and number, or None if there is none."""
     if label == "source":
         return item.chapters[item_number - 1] if 1 <= item_number <= len(item.chapters) else None
     if label == "baked_source":
         return item.baked_source
-    # Derived files are unlike every original in content, so that whoever takes one by mistake is found out.
+    # Derived files are unlike every original in content, so that using one by mistake is detected.
     size_bytes = item.size_bytes if label == "concat" else max(item.size_bytes // _PROXY_SHARE, _SMALLEST_PROXY_BYTES)
     return SourceFile(size_bytes=size_bytes, seed=f"{item.media_id}/{label}", etag_part_size_bytes=None)
 
 
 def chapter_filename(filename: str, item_number: int) -> str:
-    """Returns the camera's name of a chapter: chapter 2 of ``GX010456.MP4`` is ``GX020456.MP4``.
+    """Return the camera's name of a chapter: chapter 2 of ``GX010456.MP4`` is ``GX020456.MP4``.
 
-    HERO5 and older begin with ``GOPR0456.MP4`` and go on with ``GP010456.MP4``.
+    HERO5 and older start with ``GOPR0456.MP4`` and continue with ``GP010456.MP4``.
     """
     if item_number == 1:
         return filename
@@ -88,14 +88,14 @@ def chapter_filename(filename: str, item_number: int) -> str:
 
 
 class DescriptorBuilder:
-    """Builds the download descriptor of one item.
+    """Build the download descriptor of one item.
 
     Args:
         item: whose.
         sign: makes the signed URLs.
         defects: what is wrong with the descriptor on purpose.
-        foreign_url: where the sources lead to if one of the defects is `FaultName.FOREIGN_URL`.
-        odd_variation: the JSON of what stands before all variations if one of the defects is `FaultName.ODD_VARIATION`.
+        foreign_url: where the sources lead if one of the defects is `FaultName.FOREIGN_URL`.
+        odd_variation: the JSON of an extra first variation if one of the defects is `FaultName.ODD_VARIATION`.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class DescriptorBuilder:
         self._odd_variation = odd_variation
 
     def build(self) -> dict[str, object]:
-        """Returns the descriptor as JSON."""
+        """Return the descriptor as JSON."""
         is_image = self._item.type in IMAGE_TYPES
         return {
             "filename": "" if FaultName.EMPTY_FILENAME in self._defects else self._item.filename or "",

@@ -14,7 +14,7 @@ _DEFAULT_STALL_SECONDS = 3600.0
 
 
 def answer_of(fault: Fault) -> Answer:
-    """Returns what the client gets instead of what it asked for."""
+    """Return what the client gets instead of what it asked for."""
     answer = _ANSWERS[fault.name](fault)
     if fault.retry_after is None:
         return answer
@@ -22,7 +22,7 @@ def answer_of(fault: Fault) -> Answer:
 
 
 def stall_seconds_of(fault: Fault) -> float:
-    """Returns how long a stall lasts: longer than any client's patience, unless the fault says."""
+    """Return how long a stall lasts: longer than any client's patience, unless the fault says."""
     return _DEFAULT_STALL_SECONDS if fault.delay_seconds is None else fault.delay_seconds
 
 

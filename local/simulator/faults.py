@@ -331,7 +331,7 @@ class Fault:
         return possible
 
     def concerns(self, scope: FaultScope) -> bool:
-        """Says whether the fault can strike this request."""
+        """Say whether the fault can strike this request."""
         return (
             scope.endpoint in ({self.endpoint} if self.endpoint else POSSIBLE_ENDPOINTS[self.name])
             and self.media_id in {None, scope.media_id}
@@ -382,19 +382,19 @@ class FaultBoard:
             self._armed = [one for one in self._armed if one.fault.name != name]
 
     def to_json(self) -> list[dict[str, object]]:
-        """Returns the faults that are switched on, each with its ``hits``."""
+        """Return the faults that are switched on, each with its ``hits``."""
         with self._lock:
             return [{**to_json(armed.fault), "hits": armed.hits} for armed in self._armed]
 
     def strike_one(self, names: frozenset[FaultName], scope: FaultScope) -> Fault | None:
-        """Returns the first of the named faults that strikes this request; the others are not counted."""
+        """Return the first of the named faults that strikes this request; the others are not counted."""
         with self._lock:
             return next(
                 (armed.fault for armed in self._armed if armed.fault.name in names and armed.strikes(scope)), None
             )
 
     def strike_all(self, names: frozenset[FaultName], scope: FaultScope) -> dict[FaultName, Fault]:
-        """Returns all of the named faults that strike this request."""
+        """Return all of the named faults that strike this request."""
         with self._lock:
             return {
                 armed.fault.name: armed.fault

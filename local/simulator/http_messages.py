@@ -92,11 +92,11 @@ class Answer:
 
 
 def json_answer(status: int, document: object) -> Answer:
-    """Returns an answer that carries JSON."""
+    """Return an answer that carries JSON."""
     return Answer(status=status, headers={"Content-Type": "application/json"}, body=json.dumps(document).encode())
 
 
 def html_answer(status: int, title: str) -> Answer:
-    """Returns a web page, such as the edge in front of GoPro puts in the place of an answer."""
+    """Return a web page, such as the edge in front of GoPro sends instead of an answer."""
     page = f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
     return Answer(status=status, headers={"Content-Type": "text/html"}, body=page.encode())

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on loopback: takes requests off the wire, puts answers on it, and can break off as a network does."""
+"""HTTP/1.1 on loopback: reads requests, sends answers, and can break off as a network does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ type Application = Callable[[Request], Answer]
 
 
 class SimulatorServer(LoopbackServer):
-    """Serves an application.
+    """Serve an application.
 
     Args:
         application: answers each request.
@@ -114,11 +114,11 @@ class _Handler(LoopbackHandler, BaseHTTPRequestHandler):
                 answer.record.bytes_sent += len(block)
             self.wfile.write(_chunk(block) if "Transfer-Encoding" in answer.headers else block)
             if answer.delivery.bytes_per_second:
-                self._wait_for_turn(len(block) / answer.delivery.bytes_per_second)
+                self._keep_to_pace(len(block) / answer.delivery.bytes_per_second)
         if "Transfer-Encoding" in answer.headers and answer.delivery.cut_after_bytes is None:
             self.wfile.write(_chunk(memoryview(b"")))
 
-    def _wait_for_turn(self, seconds: float) -> None:
+    def _keep_to_pace(self, seconds: float) -> None:
         now = time.monotonic()
         self._free_at = max(self._free_at, now - _MOST_LATE_SECONDS) + seconds
         if self.server.stopping.wait(max(self._free_at - now, 0)):
@@ -131,7 +131,7 @@ class _Handler(LoopbackHandler, BaseHTTPRequestHandler):
 
 
 class _Drip(io.BufferedIOBase):
-    """Sends one byte at a time.
+    """Send one byte at a time.
 
     Args:
         connection: where to.

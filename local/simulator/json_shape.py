@@ -1,7 +1,7 @@
-"""Turns JSON into frozen dataclasses and back, and says exactly where a value does not fit.
+"""Turn JSON into frozen dataclasses and back, and say exactly where a value does not fit.
 
 The admin interface and library files state items, faults and settings; a typing mistake there has to be found at once,
-not to show up as a test that passes because its fault never happened.
+rather than in a test that passes because its fault never happened.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class MalformedDocumentError(ValueError):
 
 
 def from_json[T](kind: type[T], value: object, where: str = "value") -> T:
-    """Returns `value` as an instance of `kind`.
+    """Return `value` as an instance of `kind`.
 
     Args:
         kind: a dataclass, a StrEnum, Path, or a plain JSON type; fields may be unions and ``tuple[X, ...]`` of these.
-        value: what `json.loads` gave.
+        value: as from `json.loads`.
         where: how a message names the value.
 
     Raises:
@@ -34,7 +34,7 @@ def from_json[T](kind: type[T], value: object, where: str = "value") -> T:
 
 
 def to_json(instance: object) -> Any:
-    """Returns a dataclass as plain JSON, without the fields that have their default value."""
+    """Return a dataclass as plain JSON, without the fields that have their default value."""
     if dataclasses.is_dataclass(instance) and not isinstance(instance, type):
         return {
             field.name: to_json(value)

@@ -23,7 +23,7 @@ class SourceFile:
         size_bytes: the length of a generated file; a real one has its own.
         seed: which generated file; another seed is another content.
         path: a real file on this machine, instead of `size_bytes` and `seed`.
-        etag_part_size_bytes: the part size of the S3 upload that the ETag tells of. None gives an opaque ETag, which
+        etag_part_size_bytes: the part size of the S3 upload behind the ETag. None gives an opaque ETag, which
             costs nothing, for files so large that their MD5 would take minutes.
 
     Raises:
@@ -46,7 +46,7 @@ class SourceFile:
             raise ValueError("the part size of an ETag must be positive")
 
     def open(self) -> Content:
-        """Returns the bytes of the file. Raises OSError if a real file cannot be read."""
+        """Return the bytes of the file. Raise OSError if a real file cannot be read."""
         if self.path is not None:
             return FileContent(self.path)
         return GeneratedContent(seed=str(self.seed), size_bytes=self.size_bytes)
@@ -78,7 +78,7 @@ class SimulatedItem:
         baked_source: the full-quality render of an edit, if there is one.
         width: in pixels.
         height: in pixels.
-        duration_milliseconds: of the whole recording.
+        duration_milliseconds: that of the whole recording.
         row_overrides: laid over the listing row: null sizes, numbers as text, and whatever else may come.
 
     Raises:
@@ -127,7 +127,7 @@ class ItemSeries:
 
     Args:
         count: how many.
-        size_bytes: of each.
+        size_bytes: that of each.
         first_created_at: upload time of the first, ISO 8601 in UTC.
         interval_seconds: between the uploads of one and the next.
     """
@@ -153,7 +153,7 @@ class ItemSeries:
         )
 
     def position_of(self, media_id: str) -> int | None:
-        """Returns where the item with this id stands, if it belongs to the series."""
+        """Return where the item with this id stands, if it belongs to the series."""
         digits = media_id.removeprefix("series")
         if digits == media_id or not digits.isascii() or not digits.isdecimal():
             return None
@@ -182,18 +182,18 @@ class Library:
 
     @classmethod
     def from_json(cls, document: object) -> Library:
-        """Returns the library that a library file states. Raises ValueError, which says where it is malformed."""
+        """Return the library that a library file states. Raise ValueError, which says where it is malformed."""
         content = from_json(_LibraryDocument, document, "library")
         return cls(content.items, content.series)
 
     def to_json(self) -> dict[str, object]:
-        """Returns what `from_json` takes."""
+        """Return what `from_json` takes."""
         with self._lock:
             series = self._series if self._series.count else None
             return {"items": [to_json(item) for item in self._stated.values()], "series": series and to_json(series)}
 
     def stated_items(self) -> list[SimulatedItem]:
-        """Returns the items that were stated one by one, not those of the series."""
+        """Return the items that were stated one by one, not those of the series."""
         with self._lock:
             return list(self._stated.values())
 
@@ -204,18 +204,18 @@ class Library:
             return len(self._series) - len(self._gone_from_series)
 
     def stored_bytes(self) -> int:
-        """Returns the size of all camera originals together."""
+        """Return the size of all camera originals together."""
         with self._lock:
             return sum(item.size_bytes for item in self._stated.values()) + self.series_count * self._series.size_bytes
 
     def get(self, media_id: str) -> SimulatedItem | None:
-        """Returns an item, or None when there is none (any more)."""
+        """Return an item, or None when there is none (any more)."""
         with self._lock:
             position = self._series_position(media_id)
             return self._stated.get(media_id) if position is None else self._series[position]
 
     def add(self, item: SimulatedItem) -> None:
-        """Adds an item. Raises ValueError if its id is taken."""
+        """Add an item. Raise ValueError if its id is taken."""
         with self._lock:
             if self.get(item.media_id) is not None:
                 raise ValueError(f"there is already an item {item.media_id!r}")
@@ -223,7 +223,7 @@ class Library:
             self._orders.clear()
 
     def delete(self, media_id: str) -> bool:
-        """Removes an item as if it were deleted on gopro.com; says whether there was one."""
+        """Remove an item as if it were deleted on gopro.com; return whether there was one."""
         with self._lock:
             position = self._series_position(media_id)
             if position is not None:
@@ -234,12 +234,12 @@ class Library:
             return True
 
     def count(self, criteria: SearchCriteria) -> int:
-        """Returns how many items fit."""
+        """Return how many items fit."""
         with self._lock:
             return len(self._order(criteria))
 
     def page(self, criteria: SearchCriteria, *, offset: int, count: int) -> list[SimulatedItem]:
-        """Returns up to `count` fitting items, newest first, beginning with number `offset` (from 0)."""
+        """Return up to `count` fitting items, newest first, beginning with number `offset` (from 0)."""
         with self._lock:
             return [self._item(entry) for entry in self._order(criteria)[offset : offset + count]]
 
@@ -251,7 +251,7 @@ class Library:
         return self._stated[entry] if isinstance(entry, str) else self._series[entry]
 
     def _order(self, criteria: SearchCriteria) -> list[str | int]:
-        """The fitting items as ids and series positions; kept, since clients ask for page after page of one search."""
+        """Return the matching items as ids and series positions; cached, since clients fetch a search page by page."""
         if criteria not in self._orders:
             entries: list[str | int] = [
                 *self._stated,

@@ -1,4 +1,4 @@
-"""The JSON of one media item, as the listing and ``GET /media/{id}`` give it."""
+"""The JSON of one media item, as the listing and ``GET /media/{id}`` return it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class RecordDefects:
     """What is wrong with a record on purpose.
 
     Args:
-        size_error_bytes: the stated size is off by so much, as seen after reprocessing.
+        size_error_bytes: the stated size is off by this much, as seen after reprocessing.
         numbers_as_strings: numbers arrive as text, as sometimes seen.
         nulls_absent: null fields are left out, as seen when ``fields`` are asked for.
     """
@@ -28,7 +28,7 @@ class RecordDefects:
 
 
 def media_record(item: SimulatedItem, *, user_id: str | None, defects: RecordDefects) -> dict[str, object]:
-    """Returns the full record of `item`."""
+    """Return the full record of `item`."""
     record = _plain_record(item, user_id)
     if isinstance(size := record["file_size"], int):
         record["file_size"] = size + defects.size_error_bytes
@@ -39,7 +39,7 @@ def media_record(item: SimulatedItem, *, user_id: str | None, defects: RecordDef
 
 
 def chosen_fields(record: Mapping[str, object], fields: frozenset[str] | None) -> dict[str, object]:
-    """Returns what of a record was asked for; names that GoPro does not know are ignored silently."""
+    """Return the requested fields of a record; names that GoPro does not know are ignored silently."""
     return {name: value for name, value in record.items() if fields is None or name in fields}
 
 

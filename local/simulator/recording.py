@@ -1,4 +1,4 @@
-"""What was asked of the simulated service, as evidence for tests. No header value but ``Range`` is ever kept."""
+"""The requests to the simulated service, as evidence for tests. No header value but ``Range`` is ever kept."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class RecordedRequest:
         server: ``api`` or ``cdn``.
         endpoint: see `local.simulator.faults.Endpoint`.
         path: without the query, which may hold a signature or a token.
-        query: of a search; empty otherwise.
-        label: of a CDN file: ``source``, ``concat``, ...
+        query: the query of a search; empty otherwise.
+        label: the kind of a CDN file: ``source``, ``concat``, ...
         range: the ``Range`` header.
-        bytes_sent: of the body.
+        bytes_sent: bytes of the body.
         faults: the names of what went wrong on purpose.
         client_error: the client broke off.
     """
@@ -43,12 +43,12 @@ class RecordedRequest:
     client_error: bool = False
 
     def to_json(self) -> dict[str, object]:
-        """Returns what `from_json` takes."""
+        """Return what `from_json` takes."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, document: Mapping[str, object]) -> Self:
-        """Returns the record that the admin interface gave."""
+        """Read a record from the admin interface."""
         return cls(**{entry.name: document[entry.name] for entry in fields(cls)})  # type: ignore[arg-type]  # made by to_json
 
 
@@ -61,18 +61,18 @@ class RequestLog:
         self._last_number = 0
 
     def add(self, record: RecordedRequest) -> None:
-        """Keeps a request; called before its answer is sent, so that a client that has the answer finds the record."""
+        """Keep a request; called before its answer is sent, so that a client that has the answer finds the record."""
         with self._lock:
             self._last_number += 1
             record.number = self._last_number
             self._records.append(record)
 
     def all(self) -> list[RecordedRequest]:
-        """Returns the requests since the log was last cleared."""
+        """Return the requests since the log was last cleared."""
         with self._lock:
             return list(self._records)
 
     def clear(self) -> None:
-        """Forgets the requests; the numbers go on."""
+        """Forget the requests; the numbering continues."""
         with self._lock:
             self._records.clear()

@@ -1,4 +1,4 @@
-"""What ``GET /media/search`` makes of its query: filters, order, page. No state, no HTTP.
+"""How ``GET /media/search`` interprets its query: filters, order, page. No state, no HTTP.
 
 Behaviour as observed by open-source clients: unknown filter values are ignored (a typing mistake returns everything),
 page sizes over the cap are capped silently, and a malformed range is answered with 500.
@@ -43,11 +43,11 @@ class Searchable(Protocol):
 
     @property
     def type(self) -> str:
-        """What kind of item."""
+        """The kind of item."""
 
     @property
     def ready_to_view(self) -> str:
-        """How far GoPro is with it."""
+        """GoPro's state of processing."""
 
     @property
     def created_at(self) -> str:
@@ -70,7 +70,7 @@ class TimeRange:
     end: datetime
 
     def holds(self, moment: str) -> bool:
-        """Says whether an ISO 8601 time lies in it."""
+        """Return whether an ISO 8601 time lies in it."""
         return self.start <= datetime.fromisoformat(moment) < self.end
 
 
@@ -86,7 +86,7 @@ class SearchCriteria:
     updated: TimeRange | None = None
 
     def fits(self, item: Searchable) -> bool:
-        """Says whether `item` is searched for."""
+        """Return whether `item` matches."""
         return (
             (self.types is None or item.type in self.types)
             and (self.states is None or item.ready_to_view in self.states)
@@ -96,13 +96,13 @@ class SearchCriteria:
         )
 
     def sort_key(self, item: Searchable) -> str:
-        """Returns the time that orders `item`."""
+        """Return the time that orders `item`."""
         return (item.captured_at or item.created_at) if self.order_by == "captured_at" else item.created_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchQuery:
-    """A search as asked for: pages count from 1; `fields` None asks for full records."""
+    """A search as requested: pages count from 1; `fields` None asks for full records."""
 
     criteria: SearchCriteria
     page: int
@@ -111,7 +111,7 @@ class SearchQuery:
 
 
 def parse_search(query: Mapping[str, str], *, default_page_size: int, max_page_size: int) -> SearchQuery:
-    """Returns what the query asks for.
+    """Parse the query.
 
     Raises:
         MalformedQueryError: a range is malformed, or the page is not a number from 1.

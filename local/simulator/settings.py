@@ -17,20 +17,20 @@ class RefreshTokenMode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Behaviour that can be set at start and at run time.
+    """Behaviour that can be set at the start and while it runs.
 
     Args:
         url_lifetime_seconds: how long a signed URL works; 3600 was measured by open-source clients.
-        token_lifetime_seconds: of access tokens, as ``expires_in`` states it.
+        token_lifetime_seconds: that of access tokens, as ``expires_in`` states it.
         refresh_token_mode: whether a refresh gives a new refresh token, and what becomes of the old.
         dead_token_status: how a dead access token is answered: 401, 403 and 500 were all seen.
         api_latency_seconds: before each API answer.
         cdn_latency_seconds: before each CDN answer.
         cdn_bytes_per_second: the most that one connection gets; None is as fast as the machine can.
         default_page_size: rows per page when the client does not say.
-        max_page_size: what larger wishes are silently cut to.
-        user_id: whose account it is, in tokens and listings; Another one is another account.
-        shows_user_ids: whether the token's answer and the rows tell it.
+        max_page_size: larger requests are silently cut to this.
+        user_id: whose account it is, in tokens and listings; another id is another account.
+        shows_user_ids: whether the token's answer and the rows show it.
     """
 
     url_lifetime_seconds: int = 3600

@@ -16,7 +16,7 @@ _KEY_PAIR_ID = "KSIMULATEDKEYPAIR"
 
 
 class UrlSigner:
-    """Signs and checks the URLs of the simulated CDN.
+    """Sign and check the URLs of the simulated CDN.
 
     Args:
         clock: decides when a URL has expired.
@@ -29,7 +29,7 @@ class UrlSigner:
     def sign(
         self, *, method: str, base_url: str, path: str, filename: str, lifetime_seconds: int, odd_query: str = ""
     ) -> str:
-        """Returns the URL that allows `method` (GET or HEAD) on `path` for so long, served under `filename`.
+        """Return the URL that allows `method` (GET or HEAD) on `path` for so long, served under `filename`.
 
         `odd_query` follows in the query as it is, and is signed as it is.
         """
@@ -45,9 +45,9 @@ class UrlSigner:
         return f"{base_url}{path}?{signed}&{_NAME}{self._signature(method, path, signed)}"
 
     def accepts(self, *, method: str, target: str) -> bool:
-        """Says whether the query of the target proves that `method` on its path is allowed now.
+        """Return whether the query of the target proves that `method` on its path is allowed now.
 
-        What was signed has to come back byte for byte: a client may escape what a request line cannot carry, and
+        The signed part has to come back byte for byte: a client may escape what a request line cannot carry, and
         nothing else.
         """
         path, _, query = target.partition("?")
@@ -58,11 +58,11 @@ class UrlSigner:
         return genuine and self._clock.now() < int(dict(parse_qsl(signed))["Expires"])
 
     def revoke_all(self) -> None:
-        """Makes every URL signed so far worthless."""
+        """Invalidate every URL signed so far."""
         self._key = secrets.token_bytes(32)
 
     def _signature(self, method: str, path: str, query: str) -> str:
         message = "\n".join((method, path, quote(query, safe=_CARRIED))).encode()
         digest = hmac.digest(self._key, message, hashlib.sha256)
-        # CloudFront's replacements for what base64 and URLs quarrel about.
+        # CloudFront's replacements for the base64 characters that URLs do not allow.
         return base64.b64encode(digest).decode().translate(str.maketrans("+=/", "-_~"))

@@ -81,7 +81,7 @@ class Simulator:
 
     @property
     def credential(self) -> dict[str, str]:
-        """What a browser's session gives: the JSON object to put into the secret."""
+        """The credential from a browser's session: the JSON object for the secret."""
         return {"auth_token": self._access_token, "user_id": self._cloud.settings.user_id}
 
     @property

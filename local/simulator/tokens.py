@@ -29,7 +29,7 @@ class GrantRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Who owns the library. Nothing in it opens anything outside this process."""
+    """The owner of the library. Nothing in it opens anything outside this process."""
 
     username: str = "camera-owner@example.com"
     password: str = field(default="not-a-real-password", repr=False)
@@ -38,10 +38,10 @@ class Account:
 
 
 class TokenIssuer:
-    """Grants, refreshes and checks tokens.
+    """Grant, refresh and check tokens.
 
     Args:
-        account: whose.
+        account: the account.
         clock: decides when a token has expired.
     """
 
@@ -54,7 +54,7 @@ class TokenIssuer:
         self._issued = 0
 
     def grant(self, form: Mapping[str, str], *, lifetime_seconds: int, mode: RefreshTokenMode) -> dict[str, object]:
-        """Answers the token endpoint.
+        """Answer the token endpoint.
 
         Raises:
             GrantRefusedError: the client, the password or the refresh token is wrong.
@@ -70,22 +70,22 @@ class TokenIssuer:
         raise GrantRefusedError("unsupported_grant_type", status=400)
 
     def sign_in(self, *, lifetime_seconds: int) -> tuple[str, str]:
-        """Returns a new access token and a new refresh token, as the owner would get them."""
+        """Return a new access token and a new refresh token, as the owner would receive them."""
         with self._lock:
             return self._new_access_token(lifetime_seconds), self._new_refresh_token()
 
     def is_alive(self, access_token: str) -> bool:
-        """Says whether an access token opens the library now."""
+        """Return whether an access token opens the library now."""
         with self._lock:
             return self._access_tokens.get(access_token, 0) > self._clock.now()
 
     def expire_access_tokens(self) -> None:
-        """Kills every access token issued so far."""
+        """Invalidate every access token issued so far."""
         with self._lock:
             self._access_tokens.clear()
 
     def expire_refresh_tokens(self) -> None:
-        """Kills every refresh token issued so far."""
+        """Invalidate every refresh token issued so far."""
         with self._lock:
             self._refresh_tokens.clear()
 

@@ -1,1 +1,1 @@
-"""GoPro Cloud to S3: what the three Lambda functions share."""
+"""GoPro Cloud to S3: the code that the three Lambda functions share."""

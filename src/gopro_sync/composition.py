@@ -1,9 +1,9 @@
-"""Where the parts are put together: the only module that knows all of them.
+"""Where the parts are assembled: the only module that knows all of them.
 
-Everything that lives as long as the function's environment is made once, on first use, and kept.
+Everything that lives as long as the function's environment is created once, on first use, and kept.
 """
 
-# ruff: noqa: PLC0415 - what only some of the functions need is imported where it is made: the authenticator starts
+# ruff: noqa: PLC0415 - what only some of the functions need is imported where it is created: the authenticator starts
 # without the GoPro API's HTTP library, and only the downloader loads the transfer engine.
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from gopro_sync.aws.clients import (
 from gopro_sync.gopro.session.credentials import CredentialStore
 from gopro_sync.gopro.session.session import Session
 from gopro_sync.settings import Settings, read_settings
-from gopro_sync.telemetry.retries import tell_retries_of
+from gopro_sync.telemetry.retries import log_retries_of
 from gopro_sync.values.timestamps import now_utc
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from gopro_sync.run.video import Invocation, VideoTransfer
     from gopro_sync.table.listing_record import ListingRecord
     from gopro_sync.table.owner_record import OwnerRecord
-    from gopro_sync.table.renewal_turn import RenewalTurn
+    from gopro_sync.table.renewal_claim import RenewalClaim
     from gopro_sync.table.request_budget import SharedGate
     from gopro_sync.table.session_guard import SessionGuard
     from gopro_sync.table.source_etags import SourceEtagRecord
@@ -66,7 +66,7 @@ def settings() -> Settings:
 @lru_cache(maxsize=1)
 def credential_store() -> CredentialStore:
     """Return the secret that holds the GoPro credential."""
-    return CredentialStore(_telling(make_secrets_client), settings().credentials_secret_id)
+    return CredentialStore(_logging_retries(make_secrets_client), settings().credentials_secret_id)
 
 
 def stored_session() -> Session:
@@ -80,10 +80,10 @@ def stored_session() -> Session:
 
 
 def renewal(owner: str) -> Renewal:
-    """Return what makes sure that there is a session.
+    """Return what ensures that there is a session.
 
     Args:
-        owner: this invocation; two that renew at once are told apart by it.
+        owner: this invocation, to distinguish invocations that renew at the same time.
     """
     from gopro_sync.gopro.http import Exchange
     from gopro_sync.gopro.session.renewal import Renewal
@@ -102,29 +102,29 @@ def renewal(owner: str) -> Renewal:
 
 
 def session_guard(owner: str) -> SessionGuard:
-    """Return what lets one renewal happen at a time.
+    """Return what allows only one renewal at a time.
 
     Args:
-        owner: this invocation; two that renew at once are told apart by it.
+        owner: this invocation, to distinguish invocations that renew at the same time.
     """
     from gopro_sync.table.session_guard import SessionGuard
 
     return SessionGuard(_dynamodb_client(), settings().tracker_table_name, owner=owner, clock=now_utc)
 
 
-def renewal_turn(owner: str) -> RenewalTurn:
-    """Return what lets one of the refused videos at a time have the session renewed.
+def renewal_claim(owner: str) -> RenewalClaim:
+    """Return what lets only one of the refused videos have the session renewed.
 
     Args:
         owner: the video of the run.
     """
-    from gopro_sync.table.renewal_turn import RenewalTurn
+    from gopro_sync.table.renewal_claim import RenewalClaim
 
-    return RenewalTurn(_dynamodb_client(), settings().tracker_table_name, owner=owner, clock=now_utc)
+    return RenewalClaim(_dynamodb_client(), settings().tracker_table_name, owner=owner, clock=now_utc)
 
 
 def check_session(session: Session) -> None:
-    """Return if GoPro accepts the session.
+    """Check that GoPro accepts the session.
 
     Raises:
         SessionRefusedError: it does not.
@@ -143,7 +143,7 @@ def mending_command() -> str:
 
 def sns_client() -> SNSClient:
     """Return an SNS client."""
-    return _telling(make_sns_client)
+    return _logging_retries(make_sns_client)
 
 
 @lru_cache(maxsize=1)
@@ -155,14 +155,14 @@ def tracker() -> Tracker:
 
 
 def owner_record() -> OwnerRecord:
-    """Return where it is remembered whose library this stack archives."""
+    """Return the record of whose library this stack archives."""
     from gopro_sync.table.owner_record import OwnerRecord
 
     return OwnerRecord(_dynamodb_client(), settings().tracker_table_name)
 
 
 def listing_record() -> ListingRecord:
-    """Return where it is remembered what people were told of GoPro's listing."""
+    """Return the record of what people know about GoPro's listing."""
     from gopro_sync.table.listing_record import ListingRecord
 
     return ListingRecord(_dynamodb_client(), settings().tracker_table_name)
@@ -176,12 +176,12 @@ def unarchived_videos() -> UnarchivedVideos:
 
 
 def gopro_gate(*, run: str | None = None, taken_at_once: int = 1, patience_seconds: float = 0.0) -> SharedGate:
-    """Return what all workers ask before each request to GoPro, for one invocation.
+    """Return the gate that all workers ask before each request to GoPro, for one invocation.
 
     Args:
-        run: whose videos are being archived; None for what is no video.
+        run: whose videos are being archived; None outside a run.
         taken_at_once: how many requests to take out of the budget with one call.
-        patience_seconds: how long to wait here, in all, for the gate to open.
+        patience_seconds: how long to wait here, in total, for the gate to open.
     """
     from gopro_sync.table.request_budget import SharedGate
 
@@ -198,14 +198,14 @@ def gopro_gate(*, run: str | None = None, taken_at_once: int = 1, patience_secon
 
 
 def gopro_client(session: Session, gate: SharedGate | None = None) -> GoProClient:
-    """Return the GoPro API, spoken to with that session through that gate."""
+    """Return a client of the GoPro API that uses that session and that gate."""
     from gopro_sync.gopro.client import GoProClient
 
     return GoProClient(_http_client(), session, base_url=settings().gopro_api_base_url, gate=gate)
 
 
 def video_transfer(session: Session, invocation: Invocation) -> VideoTransfer:
-    """Return what archives one video in the name of ``invocation`` and within its time."""
+    """Return what archives one video on behalf of ``invocation`` and within its time."""
     from gopro_sync.run.video import VideoTransfer
 
     gate = gopro_gate(run=invocation.owner)
@@ -227,7 +227,7 @@ def _library_etags(run: str) -> LibraryEtags:
 
 
 def source_etag_record() -> SourceEtagRecord:
-    """Return where it is remembered what the library's ETags have been worth."""
+    """Return the record of what the library's ETags have been worth."""
     from gopro_sync.table.source_etags import SourceEtagRecord
 
     return SourceEtagRecord(_dynamodb_client(), settings().tracker_table_name, clock=now_utc)
@@ -235,12 +235,12 @@ def source_etag_record() -> SourceEtagRecord:
 
 @lru_cache(maxsize=1)
 def s3_client() -> S3Client:
-    """Return the S3 client of a run's files."""
-    return _telling(make_s3_client)
+    """Return the S3 client for a run's files."""
+    return _logging_retries(make_s3_client)
 
 
 def prepare_authenticator() -> None:
-    """Make what the authenticator needs, ahead of its first invocation.
+    """Create what the authenticator needs, ahead of its first invocation.
 
     Raises:
         ConfigurationError: the environment is incomplete or wrong.
@@ -249,7 +249,7 @@ def prepare_authenticator() -> None:
 
 
 def prepare_media_lister() -> None:
-    """Make what the lister needs, ahead of its first invocation.
+    """Create what the lister needs, ahead of its first invocation.
 
     Raises:
         ConfigurationError: the environment is incomplete or wrong.
@@ -261,7 +261,7 @@ def prepare_media_lister() -> None:
 
 
 def prepare_video_downloader() -> None:
-    """Make what the downloader needs, ahead of its first invocation.
+    """Create what the downloader needs, ahead of its first invocation.
 
     Raises:
         ConfigurationError: the environment is incomplete or wrong.
@@ -273,19 +273,19 @@ def prepare_video_downloader() -> None:
 
 
 def forget() -> None:
-    """Forget everything that was made, so that the next use reads the environment again."""
+    """Discard everything that was created, so that the next use reads the environment again."""
     for kept in (settings, credential_store, tracker, s3_client, _dynamodb_client, _http_client, _engine):
         kept.cache_clear()
 
 
-def _telling[Client](make: Callable[[], Client]) -> Client:
-    """Make an AWS client that tells when it tries a call again."""
-    tell_retries_of(aws_session())  # twice is the same as once
+def _logging_retries[Client](make: Callable[[], Client]) -> Client:
+    """Create an AWS client that logs when it retries a call."""
+    log_retries_of(aws_session())  # idempotent
     return make()
 
 
 def _short_patience() -> RetryPolicy:
-    """Three attempts, with pauses that the authenticator's 30 seconds can hold."""
+    """Return a policy of three attempts, whose pauses fit into the authenticator's 30 seconds."""
     from gopro_sync.gopro.http import RetryPolicy
 
     return RetryPolicy(attempts=3, longest_pause_seconds=4)
@@ -293,7 +293,7 @@ def _short_patience() -> RetryPolicy:
 
 @lru_cache(maxsize=1)
 def _dynamodb_client() -> DynamoDBClient:
-    return _telling(make_dynamodb_client)
+    return _logging_retries(make_dynamodb_client)
 
 
 @lru_cache(maxsize=1)
@@ -301,7 +301,7 @@ def _http_client() -> httpx.Client:
     from gopro_sync.archive.net.tls import block_tls_context
     from gopro_sync.gopro.http import open_http_client
 
-    # The one that the transfers use: reading the trusted certificates is a tenth of a cold start.
+    # Shared with the transfers: reading the trusted certificates is a tenth of a cold start.
     return open_http_client(tls=block_tls_context(None))
 
 

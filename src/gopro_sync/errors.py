@@ -5,7 +5,7 @@ contract with ``statemachine/sync.asl.json`` (``tests/contract`` holds both toge
 which Retry or Catch fires.
 
 Every message says what happened and to which video; ``remedy`` says what the operator can do. No message contains a
-token, a password or a signed URL: what looks like one is taken out when the error is made.
+token, a password or a signed URL: whatever looks like one is removed when the error is created.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import ClassVar, Final
 from gopro_sync.redaction import redact
 from gopro_sync.values.outside_values import one_line, sendable_text
 
-# What Step Functions keeps of a function's error, trace and all, is 32,768 characters.
+# Step Functions keeps at most 32,768 characters of a function's error, stack trace included.
 _LONGEST_MESSAGE_BYTES: Final = 4000
 _LONGEST_ID_BYTES: Final = 128
 
@@ -47,9 +47,8 @@ class RefusalError(GoProSyncError):
     Args:
         message: what was refused.
         media_id: the GoPro media item concerned, if there is one.
-        may_concern_one_object: whether it was S3 that refused: what it refuses may be wrong with a single object, so
-            that only a second one shows whether all are refused. Tables, secrets and topics are the same for all
-            videos.
+        may_concern_one_object: whether S3 refused it. What S3 refuses may be wrong with a single object only, so that a
+            second object has to show whether all are refused. Tables, secrets and topics are the same for all videos.
     """
 
     def __init__(self, message: str, *, media_id: str | None = None, may_concern_one_object: bool = False) -> None:
@@ -61,9 +60,9 @@ class RetryableError(GoProSyncError):
     """Base of the errors that time alone can mend; never raised itself.
 
     Args:
-        retry_after_seconds: what the server asked for, if it did.
-        is_unreadable: whether there was an answer, and nobody can tell from it what became of the call.
-        if_it_persists: what it is if time does not mend it; None if it stays what it is.
+        retry_after_seconds: how long the server asked to wait, if it did.
+        is_unreadable: whether there was an answer that does not show the outcome of the call.
+        if_it_persists: what to treat it as if time does not mend it; None if it stays what it is.
     """
 
     def __init__(
@@ -85,19 +84,19 @@ class RetryableError(GoProSyncError):
 
 
 class ConfigurationError(RefusalError):
-    """What the stack is made of cannot be used: a variable, the secret, the bucket, the table, the topic or the key."""
+    """A part of the stack cannot be used: a variable, the secret, the bucket, the table, the topic or the key."""
 
-    remedy = "Set it right, then start the run again."
+    remedy = "Correct it, then start the run again."
 
 
 class InvalidEventError(GoProSyncError):
-    """The event that a function was given is not of the shape that it takes."""
+    """The event that a function received does not have the expected shape."""
 
     remedy = "Compare the event with the samples in events/."
 
 
 class AuthenticationError(GoProSyncError):
-    """GoPro does not accept the credential: there is no session, and none can be had without a person."""
+    """GoPro does not accept the credential: there is no session, and none can be obtained without a person."""
 
     remedy = "Then start the run again, or wait for the next one; what is archived stays archived."
 
@@ -105,7 +104,7 @@ class AuthenticationError(GoProSyncError):
 class SessionRefusedError(GoProSyncError):
     """GoPro does not accept the session that was used, or there is none yet."""
 
-    remedy = "A run renews it by itself; for a single call, invoke the authenticator first."
+    remedy = "A run renews it automatically; for a single call, invoke the authenticator first."
 
 
 class AccessDeniedError(RefusalError):
@@ -125,7 +124,7 @@ class UnexpectedError(GoProSyncError):
 
     remedy = (
         "The line with this error in the function's log says what it was: please report it. What is archived is safe, "
-        "and what is not is tried again."
+        "and what is not is retried."
     )
 
 
@@ -135,87 +134,87 @@ class UnexpectedError(GoProSyncError):
 class NetworkError(RetryableError):
     """GoPro or its CDN could not be reached, broke off, or answered with a server error."""
 
-    remedy = "It is tried again by itself; if it persists, look at GoPro's service status."
+    remedy = "It is retried automatically; if it persists, look at GoPro's service status."
 
 
 class TimeoutError(NetworkError):  # noqa: A001 - the specification's name, which the state machine matches
-    """GoPro or its CDN was reached, and sent nothing for as long as is waited.
+    """GoPro or its CDN was reached, but sent nothing within the time-out.
 
-    Python's own error of this name leaves no function: it would be an ``UnexpectedError``.
+    Python's own error of this name never leaves a function: it would be an ``UnexpectedError``.
     """
 
 
 class ThrottledError(RetryableError):
     """GoPro or its CDN asked for fewer requests."""
 
-    remedy = "It is tried again by itself; lower MaxConcurrentDownloads if it persists."
+    remedy = "It is retried automatically; lower MaxConcurrentDownloads if it persists."
 
 
 class GoProUnavailableError(RetryableError):
-    """All requests to GoPro pause: it asked for fewer, or did not answer to several."""
+    """All requests to GoPro pause: it asked for fewer, or failed to answer several."""
 
-    remedy = "It is waited for by itself, and the next run goes on; if it persists, look at GoPro's service status."
+    remedy = "The system waits, and the next run resumes; if it persists, look at GoPro's service status."
 
 
 class LibraryIncompleteError(RetryableError):
-    """GoPro's listing shows nothing of what it counts, or less than it hides: it is broken."""
+    """GoPro's listing shows nothing of what it counts, or hides more than it shows: it is broken."""
 
-    remedy = "It is tried again by itself; nothing was skipped, since the run stopped here."
+    remedy = "It is retried automatically; nothing was skipped, since the run stopped here."
 
 
 class StorageError(RetryableError):
     """S3 failed, timed out or lost something, after this client's own retries."""
 
-    remedy = "It is tried again by itself; what S3 already holds of the video is used."
+    remedy = "It is retried automatically; what S3 already holds of the video is used."
 
 
 class TrackerError(RetryableError):
     """DynamoDB failed after botocore's own retries."""
 
-    remedy = "It is tried again by itself."
+    remedy = "It is retried automatically."
 
 
 class SecretStoreError(RetryableError):
     """Secrets Manager failed after botocore's own retries."""
 
-    remedy = "It is tried again by itself."
+    remedy = "It is retried automatically."
 
 
 class AlertError(RetryableError):
-    """SNS did not take a message."""
+    """SNS did not accept a message."""
 
-    remedy = "It is tried again by itself; compare the role's policy with template.yaml if it persists."
+    remedy = "It is retried automatically; compare the role's policy with template.yaml if it persists."
 
 
 class SessionBusyError(RetryableError):
     """Another invocation is renewing the session at this moment."""
 
-    remedy = "It is tried again by itself."
+    remedy = "It is retried automatically."
 
 
 class SourceResponseError(RetryableError):
-    """The CDN sent something that is not the asked piece of the video: another range, too few bytes, a web page."""
+    """The CDN sent something other than the requested piece of the video: another range, too few bytes, a web page."""
 
-    remedy = "It is tried again by itself; nothing of the wrong answer was kept."
+    remedy = "It is retried automatically; nothing of the wrong answer was kept."
 
 
 class SourceUrlExpiredError(RetryableError):
     """A freshly signed URL was refused by the CDN."""
 
-    remedy = "It is tried again by itself with a new URL."
+    remedy = "It is retried automatically with a new URL."
 
 
 class SourceChangedError(RetryableError):
     """The file at GoPro changed while it was being copied, twice."""
 
-    remedy = "It is tried again by itself from the start."
+    remedy = "It is retried automatically from the start."
 
 
 # --- this video cannot be archived now -------------------------------------------------------------------------------
 
 
 class SourceMissingError(GoProSyncError):
-    """GoPro offers no camera original, or several that cannot be told apart. A proxy is never taken instead."""
+    """GoPro offers no camera original, or several that cannot be distinguished. A proxy is never taken instead."""
 
     remedy = (
         "Open the item on gopro.com; once it has its original, and one only, a later run takes it: after a day, then "
@@ -236,7 +235,7 @@ class IncompleteSourceError(GoProSyncError):
 
 
 class SourceLostError(GoProSyncError):
-    """GoPro offers a file of the video, and its CDN does not have it."""
+    """GoPro offers a file of the video, but its CDN does not have it."""
 
     remedy = (
         "GoPro may have lost this file: keep the camera's own copy, and ask GoPro's support. The other files of the "
@@ -245,11 +244,11 @@ class SourceLostError(GoProSyncError):
 
 
 class NotResumableError(GoProSyncError):
-    """A file is too large for one invocation, and its CDN gives no ETag by which the next one could know it again."""
+    """A file is too large for one invocation, and its CDN sends no ETag by which the next one could recognise it."""
 
     remedy = (
         "A faster copy may fit: raise the downloader's MemoryMegabytes (FunctionLimits in template.yaml), or "
-        "TransferWorkers, and deploy. It is tried again from the start after a day, then two, four and so on."
+        "TransferWorkers, and deploy. It is retried from the start after a day, then two, four and so on."
     )
 
 
@@ -260,34 +259,34 @@ class MediaGoneError(GoProSyncError):
 
 
 class ItemRefusedError(GoProSyncError):
-    """GoPro or its CDN refuses one item, or throttles it for good, and the same session is answered otherwise."""
+    """GoPro or its CDN refuses one item, or keeps throttling it, while it answers the same session about others."""
 
     remedy = (
         "The message says what GoPro's status means. Open the item on gopro.com: what is refused there as well, only "
-        "GoPro's support can set free. It is asked for again by itself: after a day, then two, four and so on."
+        "GoPro's support can release. It is requested again automatically: after a day, then two, four and so on."
     )
 
 
 class ItemUnreadableError(GoProSyncError):
-    """GoPro's answer for one item cannot be read, and its other answers can."""
+    """GoPro's answer for one item cannot be read, while its other answers can."""
 
     remedy = (
-        "It is asked for again by itself: after a day, then two, four and so on. If many videos fail so, GoPro's "
+        "It is requested again automatically: after a day, then two, four and so on. If many videos fail so, GoPro's "
         "unofficial API has probably changed: look for a newer release, or report it."
     )
 
 
 class IntegrityError(GoProSyncError):
-    """The object in S3 does not equal the source; it is not called archived."""
+    """The object in S3 does not equal the source; it does not count as archived."""
 
     remedy = (
-        "It is copied anew after a day, then two, four and so on; if it fails again, compare the file on gopro.com by "
-        "hand (docs/troubleshooting.md: what to do when all videos fail so)."
+        "It is copied again after a day, then two, four and so on; if it fails again, compare the file on gopro.com by "
+        "hand (docs/troubleshooting.md: what to do when all videos fail this way)."
     )
 
 
 class ObjectRefusedError(GoProSyncError):
-    """S3 refused an object of this video, and takes others: the trouble is the video's, and not the run's."""
+    """S3 refused an object of this video, and accepts others: the trouble is the video's, not the run's."""
 
     remedy = (
         "Look at what the message names, and for a statement of the bucket's policy that names this key; nothing is "
@@ -296,7 +295,7 @@ class ObjectRefusedError(GoProSyncError):
 
 
 class RequestRefusedError(RefusalError):
-    """AWS does not take a request for what is in it: it would not take the same one another time either."""
+    """AWS does not accept a request because of its content: it would not accept the same one another time either."""
 
     remedy = (
         "Trying again does not help: the message names AWS's code and reason. If it is none of yours, such as a rule "
@@ -305,7 +304,7 @@ class RequestRefusedError(RefusalError):
 
 
 class KeyConflictError(GoProSyncError):
-    """Other objects hold the S3 key and the disambiguated key; or each key of a file has a copy of another edition."""
+    """Other objects hold the S3 key and the disambiguated key, or each key of a file holds another edition of it."""
 
     remedy = (
         "Look at the objects in the bucket: move the one that is not from this system. If all are copies of one file, "
@@ -313,8 +312,8 @@ class KeyConflictError(GoProSyncError):
     )
 
 
-# What stays as it is at GoPro, whatever is done here: the state machine sends one dead letter of a video that fails so,
-# with its first failure, and none with its later ones (sync.asl.json, HasDeadLetter?).
+# What stays as it is at GoPro, whatever is done here: the state machine sends one dead letter for a video that fails
+# this way, with its first failure, and none with later ones (sync.asl.json, HasDeadLetter?).
 MAY_LAST_FOR_MONTHS: Final = frozenset(
     {
         IncompleteSourceError,
@@ -332,12 +331,12 @@ MAY_LAST_FOR_MONTHS: Final = frozenset(
 
 
 class TimeIsUp(BaseException):
-    """The function is about to be killed; ``handlers/last_word.py`` raises it, and makes an error of the set of it.
+    """The function is about to be killed; ``handlers/last_word.py`` raises it, and converts it to an error of the set.
 
-    No Exception, so that nothing on its way takes it for a failed request and tries again.
+    It is no Exception, so that nothing on its way takes it for a failed request and retries.
 
     Attributes:
-        meaning: the error of whoever was being asked, once that is known.
+        meaning: the error of whichever service was being called, once that is known.
     """
 
     meaning: GoProSyncError | None = None

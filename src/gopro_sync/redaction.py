@@ -1,8 +1,8 @@
-"""Takes secrets out of texts: of log lines, of error messages, of whatever leaves a function.
+"""Remove secrets from texts: from log lines, error messages, and whatever else leaves a function.
 
-A secret is known by where it stands: behind the name of a field, in the query of a URL, behind the scheme of an
-authorization header; or by its own form, as an access token is. Names and forms: GoPro's API, CloudFront's and S3's
-signed URLs, AWS's credentials, headers as HTTP libraries print them.
+A secret is recognised by its place: after the name of a field, in the query of a URL, after the scheme of an
+authorization header; or by its own form, like an access token. Names and forms come from GoPro's API, CloudFront's and
+S3's signed URLs, AWS's credentials, and headers as HTTP libraries print them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Final
 
 REDACTED: Final = "[redacted]"
 
-# Whatever ends so: access_token, accessToken, X-Amz-Security-Token, gp_access_token, client_secret, Set-Cookie ...
+# Anything that ends like this: access_token, accessToken, X-Amz-Security-Token, gp_access_token, client_secret,
+# Set-Cookie ...
 _NAME: Final = (
     r"(?:[\w-]*(?:token|password|passwd|cookie|authorization|signature|secretstring|secret[_-]?key|access[_-]?key|"
     r"[_-]secret|clientsecret|x-amz-credential|key-pair-id))"
@@ -22,8 +23,8 @@ _NAME: Final = (
 _QUERY_FIELDS: Final = (
     "Signature|X-Amz-Signature|X-Amz-Credential|X-Amz-Security-Token|Key-Pair-Id|Policy|access_token|gp_access_token"
 )
-# The end of a quoted value: the quote with as many backslashes before it as the opening one had; JSON inside of a
-# JSON string has more of them. What is redacted already stays, so that twice is the same as once.
+# The end of a quoted value: the quote with as many backslashes before it as the opening one had; JSON inside a JSON
+# string has more of them. Text that is redacted already stays, so that redacting is idempotent.
 _QUOTED: Final = (
     r"""(?:"(?:[^"\\]|\\.)*|'(?:[^'\\]|\\.)*|(?P<open>\\+["'])(?:(?!(?<!\\)(?P=open)).)*|\[(?!redacted)[^\]]*\]?)"""
 )
@@ -35,7 +36,7 @@ _OTHERS: Final = tuple(
         r"(https?://)[^\s/@\"'<>]+(?=@)",
         r"\b((?:Bearer|Basic)\s+)[^\s;,\"'\\]+",
         r"(?<![\w\"'-])((?:Set-)?Cookie:[ \t]*)(?![\s\"'])[^\n\"'\\]+",
-        # Whatever a URL asks with: nobody needs it in a log, and a signature may go by a name that is not known here.
+        # Whatever a query asks for: nobody needs it in a log, and a signature may have a name that is not known here.
         r"(\\?/[^\s\"'<>?]*\?)(?:[^\s\"'<>\\]|\\u0026|\\/)+",
         rf"((?:{_QUERY_FIELDS})(?:=|%(?:25)*3D))(?:(?!%(?:25)*26)[^&\s\"'\\<>;])+",
         r"(<(?:SignatureProvided|StringToSign|CanonicalRequest|AWSAccessKeyId)>)[^<]+",
@@ -55,9 +56,9 @@ _SECRET_NAME: Final = re.compile(_NAME, re.IGNORECASE)
 
 
 def redact(text: str) -> str:
-    """Return ``text`` with every secret that can be recognised replaced; twice is the same as once.
+    """Return ``text`` with every recognisable secret replaced; idempotent.
 
-    Halves of letters (lone surrogates, as broken JSON has them) become question marks: no stream can write them.
+    Lone surrogates, as broken JSON has them, become question marks: no stream can write them.
     """
     text = _TOKEN.sub(REDACTED, text.encode("utf-8", "replace").decode())
     for pattern in _OTHERS:
@@ -66,10 +67,10 @@ def redact(text: str) -> str:
 
 
 def redact_values(value: object) -> object:
-    """Return a value that JSON can hold with the secrets taken out of its texts, and those under a secret's name whole.
+    """Return a value that JSON can hold with the secrets removed from its texts, and those under a secret's name whole.
 
     Args:
-        value: of any type; what is no text, number, list or mapping becomes text.
+        value: of any type; anything but text, numbers, lists and mappings becomes text.
     """
     match value:
         case float() if not math.isfinite(value):
@@ -93,5 +94,5 @@ def _redact_under(name: str, value: object) -> object:
 
 def _without_value(match: re.Match[str]) -> str:
     quote = _OPENING.match(match[0], len(match["name"]))
-    # The closing quote is not a part of the match, so that JSON stays JSON.
+    # The closing quote is not part of the match, so that JSON stays JSON.
     return f"{match['name']}{quote[0] if quote else ''}{REDACTED}"

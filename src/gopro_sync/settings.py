@@ -1,4 +1,4 @@
-"""What the stack tells the functions: environment variables, read once into one frozen, validated object."""
+"""The stack's settings for the functions: environment variables, read once into one frozen, validated object."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class Settings:
     """The functions' configuration, as ``template.yaml`` sets it.
 
     Attributes:
-        filters: which videos to archive, spelled as in a run's input (`selection.py`); without those that are not set.
-        alerts_go_to: by which way people are told, one of ``ALERT_CHANNELS``.
+        filters: which videos to archive, spelled as in a run's input (`selection.py`); unset ones are left out.
+        alerts_go_to: the channel that alerts go to, one of ``ALERT_CHANNELS``.
     """
 
     environment: str
@@ -65,7 +65,7 @@ class Settings:
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Read all settings, or say at once everything that is wrong with them.
+    """Read all settings, and report everything that is wrong with them at once.
 
     Args:
         environ: the process environment.

@@ -230,7 +230,7 @@ def test_what_no_waiting_mends_is_not_told_as_a_full_account() -> None:
     (told,) = night.notices()
     assert told.startswith(f"{DENIED}. No report: {DENIED}. AWS Lambda could not run the function for it")
     assert "docs/troubleshooting.md" in told
-    assert "goes on" not in told, "nor does the next run get any further"
+    assert "resumes" not in told, "nor does the next run get any further"
 
 
 def test_a_report_waits_for_its_place() -> None:

@@ -14,7 +14,7 @@ from gates.template import Stack, resource, state_machine, state_machine_text, s
 from gopro_sync import errors
 from gopro_sync.archive.retries import LONGEST_RETRY_AFTER_SECONDS
 from gopro_sync.handlers.video_downloader import TRIES_OF_THE_STATE_MACHINE
-from gopro_sync.run.platform_faults import CANNOT_BE_RUN, FUNCTION_DIED, LAMBDA_NOT_READY, is_weather
+from gopro_sync.run.platform_faults import CANNOT_BE_RUN, FUNCTION_DIED, LAMBDA_NOT_READY, is_passing
 from gopro_sync.run.run_files import write_manifest
 from local.engine.jsonata import evaluate
 from tests.support.state_machine import EXECUTION_ARN
@@ -212,7 +212,7 @@ def longest_ladder(state: dict[str, Any]) -> float:
     timeout = timeout_seconds(state)
 
     def tries(rule: dict[str, Any]) -> int:
-        each = REFUSAL_SECONDS if is_weather(rule["ErrorEquals"][0]) else timeout
+        each = REFUSAL_SECONDS if is_passing(rule["ErrorEquals"][0]) else timeout
         return int(rule["MaxAttempts"] * each + timeout)
 
     return float(max(sum(waits(rule)) + tries(rule) for rule in tried_again(state)))
@@ -270,7 +270,7 @@ def waiting_for_lambda(children: dict[str, Any]) -> float:
     """Return for how long after the planned end a child may be at it that began to wait as late as it may."""
     latest = re.search(r"> (\d+) %\}", children["WhatFailed?"]["Choices"][0]["Condition"])
     assert latest
-    (rule,) = [rule for rule in tried_again(TASKS["DownloadVideo"]) if is_weather(rule["ErrorEquals"][0])]
+    (rule,) = [rule for rule in tried_again(TASKS["DownloadVideo"]) if is_passing(rule["ErrorEquals"][0])]
     waits = [min(rule["MaxDelaySeconds"], rule["IntervalSeconds"] * 2**attempt) for attempt in range(6)]
     return float(children["WaitForLambda"]["Seconds"] + sum(waits) + ANSWER_SECONDS - int(latest[1]) / 1000)
 
@@ -396,7 +396,7 @@ def test_the_state_machine_waits_for_what_the_notices_call_weather(choice: str, 
         "input": {"failure": {"Error": error}, "unreported": error},
         "context": {"State": {"EnteredTime": at}, "Execution": {"StartTime": at}},
     }
-    assert evaluate(condition, states=seen, variables={}) is is_weather(error)
+    assert evaluate(condition, states=seen, variables={}) is is_passing(error)
 
 
 def test_every_state_that_calls_a_function_is_held_to_these_rules() -> None:

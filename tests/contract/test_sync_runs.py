@@ -1027,7 +1027,7 @@ def test_a_redrive_whose_videos_failed_again_tries_the_others_in_its_next_run() 
     assert "does not go on" not in mail["Message"]
 
 
-def test_a_run_that_came_forward_with_videos_too_large_for_it_starts_the_next() -> None:
+def test_a_run_that_made_progress_with_videos_too_large_for_it_starts_the_next() -> None:
     parts = iter([answer("IN_PROGRESS", bytes_sent=5), answer("IN_PROGRESS", bytes_sent=7), answer("DEFERRED")])
     cloud = Cloud(media_ids=("a",), downloads={"a": lambda event: next(parts)})
 
@@ -1080,7 +1080,7 @@ def test_a_chain_that_stops_since_its_videos_failed_is_told_with_them_in_one_not
 
     (notice,) = cloud.sent_to("publish")
     assert notice["Subject"] == "GoPro Sync Failure (prod): no video was archived, 1 of 1 failed"
-    assert "The backlog does not go on by itself now" in notice["Message"]
+    assert "The backlog does not continue automatically now" in notice["Message"]
 
 
 @pytest.mark.parametrize(
@@ -1214,7 +1214,7 @@ def test_a_run_whose_report_cannot_be_made_is_counted_all_the_same() -> None:
 
     (call,) = cloud.sent_to("Count")
     end = read_run_end(call["Payload"], execution_id="night", now=datetime.fromisoformat(ENTERED_AT))
-    assert (end.summary["failures"], end.came_forward) == ({"MediaGoneError": 1}, True)
+    assert (end.summary["failures"], end.made_progress) == ({"MediaGoneError": 1}, True)
     assert not Cloud(media_ids=("a",)).run().visited.count("CountRun")
 
 

@@ -1,5 +1,5 @@
 """The deployed dashboard as a picture: ``python -m docs.tools.dashboard``.
 
-Local AWS engines keep dashboards and draw none. Here a cloud is brought up and lives through a few nights, and what its
-CloudWatch then holds is drawn as the dashboard's own definition asks for it.
+Local AWS engines keep dashboards and draw none. Here a cloud is brought up and lives through a few nights, and its
+CloudWatch data are drawn as the dashboard's own definition specifies.
 """

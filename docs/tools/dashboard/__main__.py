@@ -21,7 +21,7 @@ from local.errors import LocalCloudError
 from local.interruption import interruptible
 from local.state import REPOSITORY
 
-# Of a cloud that lives for the picture only: not where the shell, by its variable, has another one.
+# For a cloud that lives for the picture only: never the one that the shell's variable names.
 _STATE_DIRECTORY: Final = REPOSITORY / ".local" / "dashboard"
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -45,7 +45,7 @@ def draw(
     """
     if find_spec("matplotlib") is None:
         _fail("Nothing was drawn: matplotlib is not installed. `make docs` installs it, then draws docs/dashboard.png")
-    # Whatever else wants this module need not have what draws.
+    # Whatever else imports this module need not have matplotlib.
     from docs.tools.dashboard.show import show  # noqa: PLC0415
 
     with interruptible(_say), _errors_in_one_line(file):

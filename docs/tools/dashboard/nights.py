@@ -1,7 +1,7 @@
 """Seven nights in the life of an archive, lived through in two minutes: good ones, and some of what goes wrong.
 
-The runs, their metrics, logs and alarms are real. The one thing that is made up is the calendar: each night's readings
-are moved to 01:00 UTC of a day of its own, or all would lie in the same few minutes.
+The runs, their metrics, logs and alarms are real. Only the calendar is invented: each night's readings are
+moved to 01:00 UTC of a day of its own, or all would fall within the same few minutes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from local.simulator.tokens import Account
 
 _MIB: Final = 1024 * 1024
 _START: Final = timedelta(hours=1)  # by UTC, as the template's schedule has it
-_NOT_THE_PASSWORD: Final = "changed-on-gopro.com"  # noqa: S105 - what the owner has put there instead
+_NOT_THE_PASSWORD: Final = "changed-on-gopro.com"  # noqa: S105 - what the owner has set there instead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,15 +31,15 @@ class Night:
     """What is different from the night before.
 
     Attributes:
-        told: in a few words.
+        description: in a few words.
         new_videos: how many were uploaded during the day.
         faults: what goes wrong at GoPro.
         has_wrong_password: whether the owner has changed the password at GoPro only.
-        run_input: of the run.
+        run_input: the run's.
         empties_queue: whether an operator looks through the dead letter queue afterwards.
     """
 
-    told: str
+    description: str
     new_videos: int
     faults: tuple[Fault, ...] = ()
     has_wrong_password: bool = False
@@ -49,22 +49,22 @@ class Night:
 
 # A video goes by the name of its night and its number: d2v1.
 NIGHTS: Final = (
-    Night(told="five videos", new_videos=5),
+    Night(description="five videos", new_videos=5),
     Night(
-        told="of four videos, one has lost a chapter at GoPro, and another its original",
+        description="of four videos, one has lost a chapter at GoPro, and another its original",
         new_videos=4,
         faults=(Fault(FaultName.FEWER_SOURCES, media_id="d2v1"), Fault(FaultName.MISSING_SOURCE, media_id="d2v2")),
     ),
-    Night(told="three videos", new_videos=3),
-    Night(told="the password was changed at GoPro only", new_videos=2, has_wrong_password=True),
-    Night(told="the new password is in: what was left is caught up on", new_videos=4),
+    Night(description="three videos", new_videos=3),
+    Night(description="the password was changed at GoPro only", new_videos=2, has_wrong_password=True),
+    Night(description="the new password is in: what was left is caught up on", new_videos=4),
     Night(
-        told="of six videos, GoPro offers no original of four",
+        description="of six videos, GoPro offers no original of four",
         new_videos=6,
         faults=tuple(Fault(FaultName.MISSING_SOURCE, media_id=f"d6v{number}") for number in range(1, 5)),
     ),
     Night(
-        told="GoPro is well again, and the failed ones are tried",
+        description="GoPro is well again, and the failed ones are tried",
         new_videos=2,
         run_input={"redrive": True},
         empties_queue=True,
@@ -73,12 +73,12 @@ NIGHTS: Final = (
 
 
 def live_through(cloud: Cloud, nights: Sequence[Night], *, report: Callable[[str], None]) -> list[Reading]:
-    """Lives through the nights; returns what was read, each night's on a day of its own, the last one today's.
+    """Live through the nights; return the readings, each night's on a day of its own, the last one today's.
 
     Args:
         cloud: fresh, with the simulator as GoPro.
         nights: one after the other.
-        report: told what happens, line by line.
+        report: called with each line about what happens.
     """
     admin = SimulatorAdmin(cloud.gopro_api_base_url)
     library = _Library(admin)
@@ -89,7 +89,7 @@ def live_through(cloud: Cloud, nights: Sequence[Night], *, report: Callable[[str
         began_at = time.time()
         with _password(cloud, is_wrong=night.has_wrong_password):
             execution = run(cloud, night.run_input or {})
-        report(f"Night {number}: {night.told}: {execution.status}")
+        report(f"Night {number}: {night.description}: {execution.status}")
         if night.empties_queue:
             cloud.client("sqs").purge_queue(QueueUrl=cloud.outputs["DeadLetterQueueUrl"])
         own = _readings_since(cloud, began_at)
@@ -129,7 +129,7 @@ def _readings_since(cloud: Cloud, began_at: float) -> Iterator[Reading]:
 
 @contextmanager
 def _password(cloud: Cloud, *, is_wrong: bool) -> Iterator[None]:
-    """Lets the secret hold a wrong password meanwhile, if so; what it held before is put back."""
+    """Let the secret hold a wrong password meanwhile, if so; what it held before is put back."""
     if not is_wrong:
         yield
         return

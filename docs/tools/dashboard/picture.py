@@ -1,4 +1,4 @@
-"""Draws a dashboard: its widgets where its definition has them, each with what it would show."""
+"""Draw a dashboard: its widgets where its definition has them, each with what it would show."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ def draw(
     now: float,
     file: Path,
 ) -> None:
-    """Draws a dashboard into a file, as PNG.
+    """Draw a dashboard into a file, as PNG.
 
     Args:
-        body: of the dashboard.
+        body: the dashboard's definition.
         readings: what CloudWatch holds.
-        rows_of_query: what the log widgets' queries answer, by query.
+        rows_of_query: the results of the log widgets' queries, by query.
         alarm_states: by the alarm's name.
         now: seconds since the epoch.
-        file: to be written.
+        file: the file to write.
 
     Raises:
         WidgetError: the dashboard has something that is not known here.
@@ -77,7 +77,7 @@ def draw(
 
 
 class _Box:
-    """A widget's place in the figure: a white card, and inches inside of it."""
+    """A widget's place in the figure: a white card, and coordinates in inches."""
 
     def __init__(self, figure: Figure, widget: Mapping[str, Any], rows: int) -> None:
         self._figure = figure
@@ -93,15 +93,15 @@ class _Box:
         )
 
     def write(self, x: float, y: float, text: str, **style: Any) -> None:
-        """Writes a text, ``x`` and ``y`` inches from the lower left corner."""
+        """Write a text, ``x`` and ``y`` inches from the lower left corner."""
         self._figure.text(*self._share(x, y), text, **{"fontsize": 9, "va": "top", **style})
 
     def title(self, text: str) -> None:
-        """Writes the title."""
+        """Write the title."""
         self.write(0.14, self.height - 0.12, text, fontweight="bold")
 
     def axes(self, left: float, bottom: float, right: float, top: float) -> Axes:
-        """Axes that leave so many inches on each side."""
+        """Return axes that leave this many inches on each side."""
         width, height = self._size(self.width - left - right, self.height - bottom - top)
         return self._figure.add_axes((*self._share(left, bottom), width, height))
 
@@ -206,7 +206,7 @@ def _draw_table(box: _Box, title: str, rows: Rows) -> None:
     if not rows:
         box.write(0.14, box.height - 0.5, "No results.", color=_GREY)
         return
-    names = list(dict.fromkeys(name for row in rows for name in row))  # a row lacks what its line of the log lacks
+    names = list(dict.fromkeys(name for row in rows for name in row))  # a row lacks whatever its log line lacks
     shares = [min(60, max(len(name), *(len(row.get(name, "")) for row in rows))) for name in names]
     room, y = box.width - 0.3, box.height - 0.45
     for color, row in ((_GREY, {name: name for name in names}), *(("#16191f", row) for row in rows)):

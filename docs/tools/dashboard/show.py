@@ -1,4 +1,4 @@
-"""Brings a cloud up, lives through some nights, draws the deployed dashboard, and takes the cloud down."""
+"""Bring a cloud up, live through some nights, draw the deployed dashboard, and take the cloud down."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _LOOKED_BACK_SECONDS: Final = 3600
 
 
 def show(*, state_directory: Path, file: Path, report: Callable[[str], None]) -> None:
-    """Writes the picture.
+    """Write the picture.
 
     Args:
-        state_directory: of the cloud that is brought up for it.
-        file: to be written, as PNG.
-        report: told what happens, line by line.
+        state_directory: that of the cloud.
+        file: the PNG to write.
+        report: called with each line about what happens.
 
     Raises:
         LocalCloudError: the cloud did not come up.

@@ -1,6 +1,6 @@
-"""Of what kind a widget of a dashboard is, and what one of metrics shows: its rows, worked out of readings. Pure.
+"""The kinds of a dashboard's widgets, and what one with metrics shows: its rows, computed from readings. Pure.
 
-Known are the kinds of :class:`Kind`, plain rows, and expressions as far as our dashboard has them: arithmetic over the
+It knows the kinds of :class:`Kind`, plain rows, and the expressions that our dashboard uses: arithmetic over the
 ids of other rows, FILL, and SEARCH over one schema. Anything else is an error, so that a wrong row is not drawn as if
 it were empty.
 
@@ -91,10 +91,10 @@ class _Row:
 
 
 def kind_of(widget: Mapping[str, Any]) -> Kind:
-    """What a widget looks like.
+    """Return what a widget looks like.
 
     Raises:
-        WidgetError: like nothing that is known here.
+        WidgetError: it has an unknown look.
     """
     kind = widget["type"], widget["properties"].get("view")
     if kind not in _KINDS:
@@ -103,10 +103,10 @@ def kind_of(widget: Mapping[str, Any]) -> Kind:
 
 
 def series_of(properties: Mapping[str, Any], readings: Sequence[Reading], *, now: float) -> list[Series]:
-    """The visible lines of a widget.
+    """Return the visible lines of a widget.
 
     Args:
-        properties: of a widget of the type ``metric``.
+        properties: those of a widget of the type ``metric``.
         readings: what CloudWatch holds.
         now: seconds since the epoch; a widget may look back for less, or more, than the dashboard does.
 
@@ -133,7 +133,7 @@ def series_of(properties: Mapping[str, Any], readings: Sequence[Reading], *, now
 
 
 def last_value(points: Points) -> float | None:
-    """What a widget shows that shows one number."""
+    """Return the number that a single-value widget shows."""
     return points[max(points)] if points else None
 
 
@@ -204,7 +204,7 @@ def _evaluate(expression: str, by_id: Mapping[str, Points]) -> Points:
 
 
 def _value(node: ast.expr, values: Mapping[str, float | None]) -> float | None:
-    """The expression at one moment; None where it has no value, as CloudWatch leaves out a division by zero."""
+    """Return the expression at one moment; None where it has no value, as CloudWatch leaves out a division by zero."""
     match node:
         case ast.Constant(value=int() | float() as number):
             return float(number)

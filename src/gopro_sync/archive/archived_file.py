@@ -1,4 +1,4 @@
-"""What has to be remembered of a file that is in S3."""
+"""What the table remembers of a file that is in S3."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from gopro_sync.values.file_id import FileId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchivedFile:
-    """One chapter that is in S3, verified: the proof that the engine gives and the table keeps.
+    """One verified chapter in S3: the proof that the engine returns and the table keeps.
 
     Attributes:
         item_number: number of the chapter, from 1.
-        s3_key: where it lies.
+        s3_key: its key in the bucket.
         size_bytes: size of the file.
         source_etag: ETag of the file at its origin, if it has one.
-        s3_etag: ETag of the object as S3 gives it, in quotes.
+        s3_etag: ETag of the object as S3 returns it, in quotes.
         checksum_crc64nvme: checksum of the whole, in S3's form.
-        etag_proof: what became of the comparison with the source's ETag; ``SourceEtagProof`` lists the answers.
+        etag_proof: the outcome of the comparison with the source's ETag; see ``SourceEtagProof``.
         lens: which of the camera's lenses; None for the usual single one.
     """
 

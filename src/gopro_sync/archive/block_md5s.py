@@ -1,6 +1,6 @@
-"""The MD5s of the source's blocks in the parts of an upload, as one call leaves them to the next.
+"""The MD5s of the source's blocks in the parts of an upload, passed from one call to the next.
 
-Without them, a file that takes several calls could not be compared with its ETag.
+Without them, a file that takes several calls could not be compared with its source's ETag.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from gopro_sync.archive.integrity import Crc64Nvme
 
 _MD5_BYTES: Final = 16
 _CRC_BYTES: Final = 8
-# 88 KB as text: 21 GB in the smallest blocks. DynamoDB's items, in which they are kept, have up to 400 KB:
+# 88 KB as text: enough for 21 GB in the smallest blocks. A DynamoDB item, where they are kept, holds at most 400 KB:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
 MOST_BLOCKS: Final = 4096
 
@@ -31,7 +31,7 @@ class BlockMd5s:
     by_part: Mapping[int, bytes]
 
     def of_part(self, number: int, crc64nvme: Crc64Nvme) -> tuple[bytes, ...] | None:
-        """Returns the MD5s of the blocks of a part; None if they are not known of a part with this checksum."""
+        """Return the MD5s of the blocks of a part; None unless they are known for a part with this checksum."""
         known = self.by_part.get(number, b"")
         digests = known[_CRC_BYTES:]
         if known[:_CRC_BYTES] != _raw(crc64nvme) or len(digests) != _MD5_BYTES * self._count_in(crc64nvme.size_bytes):
@@ -43,7 +43,7 @@ class BlockMd5s:
 
 
 def block_md5s_of(block_bytes: int, parts: Mapping[int, tuple[Crc64Nvme, tuple[bytes, ...]]]) -> BlockMd5s | None:
-    """Returns what is to be remembered; None where that would be more than a record holds.
+    """Return what to remember; None where that would be more than a record holds.
 
     Args:
         block_bytes: size of the blocks.

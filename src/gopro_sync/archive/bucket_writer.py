@@ -4,9 +4,9 @@ Control calls go through botocore. Bytes go through urllib3 (signature v4 over t
 TLS): with awscrt installed botocore signs in C and refuses a body that cannot be rewound, and it copies in 16 KiB
 blocks.
 
-The checksum of a body is known only after it was sent, so it comes behind it (``trailed_body.py``), and S3 refuses a
-body that is another one. What S3 then says that it holds is compared, too, and the checksums of all parts and of the
-whole are handed over at completion, where S3 refuses what differs.
+The checksum of a body is known only after it was sent, so it follows as a trailer (``trailed_body.py``), and S3 rejects
+a body that does not match. What S3 then reports is compared as well, and the checksums of all parts and of the whole
+are sent with the completion, where S3 rejects any difference.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from urllib3.exceptions import HTTPError
 from gopro_sync.archive.integrity import Crc64Nvme, StreamHasher
 from gopro_sync.archive.net.pools import BLOCK_BYTES, open_pool
 from gopro_sync.archive.trailed_body import CHECKSUM_HEADER, TrailedBody
-from gopro_sync.aws.answers import Call, Service, Turn, TurnError, answer_of
+from gopro_sync.aws.answers import Call, ExpectedRefusal, ExpectedRefusalError, Service, answer_of
 from gopro_sync.aws.signed_put import sign_put
 from gopro_sync.errors import AccessDeniedError, RequestRefusedError, StorageError
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
 IDLE_TIMEOUT_SECONDS: Final = 20.0  # for one block to leave, or for the answer after the last one
 
-# These four are turns of the protocol, not failures of the system: `transfer` handles them all and none leaves it.
+# These four are outcomes that the protocol provides for, not failures: `transfer` handles them, and none leaves it.
 
 
 class UploadVanishedError(Exception):
@@ -45,15 +45,15 @@ class UploadVanishedError(Exception):
 
 
 class UploadConflictError(Exception):
-    """S3 will never complete this upload: another write to the key was under way. A new one has to be made."""
+    """S3 will never complete this upload: another write to the key was under way. A new one has to be opened."""
 
 
 class ObjectExistsError(Exception):
-    """The key is not as it has to be: ``If-None-Match: *``, or the ``If-Match`` of a new version, stopped the write."""
+    """The key is not as expected: ``If-None-Match: *``, or the ``If-Match`` of a new version, stopped the write."""
 
 
 class PartsRefusedError(Exception):
-    """S3 did not complete the upload: a part is lost or is not what we say it is."""
+    """S3 did not complete the upload: it has lost a part, or holds other bytes than ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,23 +103,23 @@ class StoredObject:
 
 
 def storage_pool(*, workers: int, ca_bundle: str | None = None) -> urllib3.PoolManager:
-    """Makes the connections that carry bytes to S3.
+    """Create the connection pool that carries bytes to S3.
 
     Args:
-        workers: how many connections are kept open.
+        workers: how many connections to keep open.
         ca_bundle: path of the certificates to trust instead of the system's.
     """
     return open_pool(workers=workers, ca_bundle=ca_bundle)
 
 
 class BucketWriter:
-    """Writes objects into one bucket, never over an existing one but the one that is named.
+    """Write objects into one bucket. An existing object is replaced only where the caller names it.
 
-    Encryption is the bucket's default. Every method raises AccessDeniedError, StorageError, and ConfigurationError if
-    there is no such bucket.
+    Encryption is the bucket's default. Every method raises AccessDeniedError, StorageError, and, if there is no such
+    bucket, ConfigurationError.
 
     Args:
-        s3: S3 client for control calls; the bytes are sent to where it leads, with its credentials.
+        s3: S3 client for control calls; its endpoint and credentials also serve the calls that carry bytes.
         http: connections from ``storage_pool``.
         bucket: name of the bucket.
     """
@@ -130,7 +130,7 @@ class BucketWriter:
         self.bucket: Final = bucket
 
     def create_upload(self, description: ObjectDescription) -> str:
-        """Opens a multipart upload and returns its id."""
+        """Open a multipart upload and return its id."""
         with _answer_of("CreateMultipartUpload") as call:
             answer = self._s3.create_multipart_upload(
                 Bucket=self.bucket,
@@ -154,15 +154,15 @@ class BucketWriter:
         blocks: Iterable[bytes],
         checksum: Callable[[], Crc64Nvme],
     ) -> HeldPart:
-        """Streams one part, which S3 takes only if its checksum is the one said. Errors of ``blocks`` pass unchanged.
+        """Stream one part; S3 accepts it only if its checksum is as announced. Errors of ``blocks`` pass unchanged.
 
         Args:
-            key: the upload's.
-            upload_id: the upload.
-            number: of the part, from 1.
+            key: the upload's key.
+            upload_id: the upload's id.
+            number: the part's number, from 1.
             size_bytes: how many bytes ``blocks`` has.
             blocks: its bytes.
-            checksum: tells the checksum of the bytes, once all of them are read.
+            checksum: returns the checksum of the bytes, once all of them are read.
 
         Raises:
             UploadVanishedError: S3 does not know the upload.
@@ -174,7 +174,7 @@ class BucketWriter:
             headers={},
             body=TrailedBody(blocks, size_bytes=size_bytes, checksum=checksum),
         )
-        _check("UploadPart", answer, Turn.UPLOAD_UNKNOWN)
+        _check("UploadPart", answer, ExpectedRefusal.UPLOAD_UNKNOWN)
         with _answer_of("UploadPart") as call:
             return HeldPart(
                 etag=call.field(answer.headers, "ETag"),
@@ -183,17 +183,17 @@ class BucketWriter:
             )
 
     def list_parts(self, *, key: str, upload_id: str) -> dict[int, HeldPart]:
-        """Returns what S3 holds of an upload, by part number.
+        """Return what S3 holds of an upload, by part number.
 
         Raises:
             UploadVanishedError: S3 does not know the upload.
         """
         held = dict[int, HeldPart]()
-        with _answer_of("ListParts", Turn.UPLOAD_UNKNOWN) as call:
+        with _answer_of("ListParts", ExpectedRefusal.UPLOAD_UNKNOWN) as call:
             pages = self._s3.get_paginator("list_parts").paginate(Bucket=self.bucket, Key=key, UploadId=upload_id)
             for page in pages:
-                # Without parts a page is a true one only if it says which upload it is about; each byte of an upload
-                # whose parts are not listed would be sent again.
+                # A page without parts is genuine only if it names the upload it is about: otherwise every byte of an
+                # upload whose parts are missing from the list would be sent again.
                 call.field(page, "UploadId")
                 for part in page.get("Parts", []):
                     held[call.field(part, "PartNumber")] = HeldPart(
@@ -204,7 +204,7 @@ class BucketWriter:
         return held
 
     def open_uploads(self, key: str) -> list[str]:
-        """Returns the ids of all uploads that are open for a key."""
+        """Return the ids of all open uploads for a key."""
         with _answer_of("ListMultipartUploads") as call:
             pages = self._s3.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=key)
             return [
@@ -223,25 +223,25 @@ class BucketWriter:
         whole: Crc64Nvme,
         replaces: str | None = None,
     ) -> WrittenObject:
-        """Makes the object out of its parts, which S3 compares with our sizes and checksums.
+        """Complete an upload into an object; S3 compares the parts with our sizes and checksums.
 
         Args:
-            key: the upload's.
-            upload_id: the upload.
+            key: the upload's key.
+            upload_id: the upload's id.
             parts: all of them.
-            whole: of the whole file.
-            replaces: the ETag of the object that is to get a new version; None for a key that is to be free.
+            whole: checksum of the whole file.
+            replaces: the ETag of the object that gets a new version; None if the key must be free.
 
         Raises:
-            ObjectExistsError: the key is taken, or not by the object that is to be replaced.
+            ObjectExistsError: the key is taken, or holds another object than the one to be replaced.
             PartsRefusedError: S3 lost a part or holds another one.
-            UploadConflictError: another write to the key came between.
+            UploadConflictError: another write to the key intervened.
             UploadVanishedError: S3 does not know the upload.
         """
         completed: list[CompletedPartTypeDef] = [
             {"PartNumber": part.number, "ETag": part.etag, "ChecksumCRC64NVME": str(part.crc64nvme)} for part in parts
         ]
-        with _answer_of("CompleteMultipartUpload", *_TURNS) as call:
+        with _answer_of("CompleteMultipartUpload", *_ERRORS) as call:
             answer = self._s3.complete_multipart_upload(
                 Bucket=self.bucket,
                 Key=key,
@@ -253,14 +253,14 @@ class BucketWriter:
                 ChecksumType="FULL_OBJECT",
                 **_condition(replaces),
             )
-            # S3 begins with status 200 and blanks, to keep the connection, and says later what came of it:
+            # S3 starts with status 200 and blanks to keep the connection open, and reports the outcome later:
             # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
             return WrittenObject(etag=call.text(answer, "ETag"), crc64nvme=_checksum_of_whole(answer))
 
     def abort_upload(self, *, key: str, upload_id: str) -> None:
-        """Gives up an upload and the parts that S3 holds of it; nothing happens if it is not there."""
+        """Abort an upload and drop the parts that S3 holds of it; do nothing if it does not exist."""
         try:
-            with _answer_of("AbortMultipartUpload", Turn.UPLOAD_UNKNOWN):
+            with _answer_of("AbortMultipartUpload", ExpectedRefusal.UPLOAD_UNKNOWN):
                 self._s3.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id)
         except UploadVanishedError:
             return
@@ -274,17 +274,17 @@ class BucketWriter:
         checksum: Callable[[], Crc64Nvme],
         replaces: str | None = None,
     ) -> WrittenObject:
-        """Streams an object, which S3 makes only if its checksum is the one said. Errors of ``blocks`` pass unchanged.
+        """Stream an object; S3 accepts it only if its checksum is as announced. Errors of ``blocks`` pass unchanged.
 
         Args:
             description: what it carries.
             size_bytes: how many bytes ``blocks`` has.
             blocks: its bytes.
-            checksum: tells the checksum of the bytes, once all of them are read.
-            replaces: the ETag of the object that is to get a new version; None for a key that is to be free.
+            checksum: returns the checksum of the bytes, once all of them are read.
+            replaces: the ETag of the object that gets a new version; None if the key must be free.
 
         Raises:
-            ObjectExistsError: the key is taken, or not by the object that is to be replaced.
+            ObjectExistsError: the key is taken, or holds another object than the one to be replaced.
         """
         headers = {
             "Content-Type": description.content_type,
@@ -295,14 +295,14 @@ class BucketWriter:
         }
         body = TrailedBody(blocks, size_bytes=size_bytes, checksum=checksum)
         answer = self._put("PutObject", description.key, query={}, headers=headers, body=body)
-        _check("PutObject", answer, Turn.CONDITION_FAILED, Turn.NOT_THERE)
+        _check("PutObject", answer, ExpectedRefusal.CONDITION_FAILED, ExpectedRefusal.NOT_THERE)
         with _answer_of("PutObject") as call:
             return WrittenObject(etag=call.text(answer.headers, "ETag"), crc64nvme=answer.headers.get(CHECKSUM_HEADER))
 
     def describe_object(self, key: str) -> StoredObject | None:
-        """Returns size, checksum and metadata of an object; None if there is none."""
+        """Return size, checksum and metadata of an object; None if there is none."""
         try:
-            with answer_of(Service.S3, "HeadObject", Turn.NOT_THERE) as call:
+            with answer_of(Service.S3, "HeadObject", ExpectedRefusal.NOT_THERE) as call:
                 answer = self._s3.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
                 return StoredObject(
                     size_bytes=call.field(answer, "ContentLength"),
@@ -310,31 +310,35 @@ class BucketWriter:
                     crc64nvme=_checksum_of_whole(answer),
                     metadata=answer.get("Metadata", {}),
                 )
-        except TurnError:
+        except ExpectedRefusalError:
             return None
 
     def checksum_of_piece(self, *, key: str, etag: str, offset: int, size_bytes: int) -> Crc64Nvme | None:
-        """Returns the checksum of a piece of an object, read anew.
+        """Read a piece of an object and return its checksum.
 
         Args:
-            key: where it lies.
-            etag: S3's ETag of the object that is meant.
+            key: the object's key.
+            etag: S3's ETag of the object meant.
             offset: where the piece begins.
-            size_bytes: of the piece.
+            size_bytes: size of the piece.
 
         Returns:
-            None if S3 does not give it: another object lies there by now, or none, or it may not be read, as in the
-            archive classes (``InvalidObjectState``: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
+            None if S3 does not return it: the key holds another object by now, or none, or one that cannot be read, as
+                in
+            the archive classes (``InvalidObjectState``:
+            https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
         """
         hasher = StreamHasher()
         try:
-            with answer_of(Service.S3, "GetObject", Turn.NOT_THERE, Turn.CONDITION_FAILED) as call:
+            with answer_of(
+                Service.S3, "GetObject", ExpectedRefusal.NOT_THERE, ExpectedRefusal.CONDITION_FAILED
+            ) as call:
                 answer = self._s3.get_object(
                     Bucket=self.bucket, Key=key, IfMatch=etag, Range=f"bytes={offset}-{offset + size_bytes - 1}"
                 )
                 for block in call.field(answer, "Body").iter_chunks(BLOCK_BYTES):
                     hasher.update(block)
-        except (TurnError, AccessDeniedError, RequestRefusedError):
+        except (ExpectedRefusalError, AccessDeniedError, RequestRefusedError):
             return None
         if hasher.crc64nvme.size_bytes != size_bytes:
             raise StorageError("S3 answered GetObject with another number of bytes than asked")
@@ -366,7 +370,7 @@ class BucketWriter:
 
 
 def _checksum_of_whole(answer: Mapping[str, Any]) -> str | None:
-    # A composite checksum is one of checksums, which says nothing that we could compare.
+    # A composite checksum is a checksum of checksums, with which we could compare nothing.
     is_whole = answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
     return answer.get("ChecksumCRC64NVME") if is_whole else None
 
@@ -383,26 +387,26 @@ def _condition(replaces: str | None) -> _Condition:
     return {"IfNoneMatch": "*"} if replaces is None else {"IfMatch": replaces}
 
 
-_TURNS: Final = {
-    Turn.UPLOAD_UNKNOWN: UploadVanishedError,
-    Turn.UPLOAD_CONFLICTS: UploadConflictError,
-    Turn.CONDITION_FAILED: ObjectExistsError,
-    Turn.NOT_THERE: ObjectExistsError,  # the one that was to be replaced has gone
-    Turn.PARTS_REFUSED: PartsRefusedError,
+_ERRORS: Final = {
+    ExpectedRefusal.UPLOAD_UNKNOWN: UploadVanishedError,
+    ExpectedRefusal.UPLOAD_CONFLICTS: UploadConflictError,
+    ExpectedRefusal.CONDITION_FAILED: ObjectExistsError,
+    ExpectedRefusal.NOT_THERE: ObjectExistsError,  # the one that was to be replaced has gone
+    ExpectedRefusal.PARTS_REFUSED: PartsRefusedError,
 }
 
 
 @contextmanager
-def _answer_of(operation: str, *turns: Turn) -> Iterator[Call]:
+def _answer_of(operation: str, *expected: ExpectedRefusal) -> Iterator[Call]:
     try:
-        with answer_of(Service.S3, operation, *turns) as call:
+        with answer_of(Service.S3, operation, *expected) as call:
             yield call
-    except TurnError as refused:
-        raise _TURNS[refused.turn](f"{operation}: {refused.code}") from refused
+    except ExpectedRefusalError as refused:
+        raise _ERRORS[refused.kind](f"{operation}: {refused.code}") from refused
 
 
-def _check(operation: str, answer: urllib3.BaseHTTPResponse, *turns: Turn) -> None:
-    """Raises what an answer means that botocore has not read."""
+def _check(operation: str, answer: urllib3.BaseHTTPResponse, *expected: ExpectedRefusal) -> None:
+    """Raise the error that an answer stands for, where botocore did not read it."""
     if answer.status == 200 and b"<Error>" not in answer.data:
         return
     code = re.search(rb"<Code>([A-Za-z0-9.]{1,60})</Code>", answer.data)
@@ -418,5 +422,5 @@ def _check(operation: str, answer: urllib3.BaseHTTPResponse, *turns: Turn) -> No
             "HTTPHeaders": {name.lower(): value for name, value in answer.headers.items()},
         },
     }
-    with _answer_of(operation, *turns):
+    with _answer_of(operation, *expected):
         raise ClientError(read, operation)

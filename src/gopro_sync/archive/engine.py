@@ -1,11 +1,11 @@
 """The transfer engine: one file from its signed URL to a verified object in S3.
 
-What may die in the middle, may: S3's own list of parts says what is there, and the next call sends the rest. Nothing
-is ever written over an existing object, and an object is called archived only after S3's size and checksum of it
-were compared with the bytes read from the source.
+Any call may die midway: S3's own list of parts says what arrived, and the next call sends the rest. Nothing is ever
+written over an existing object, and an object counts as archived only once S3's size and checksum of it have been
+compared with the bytes read from the source.
 
-An object that fails that comparison is not called archived: the file is copied once more, as a new version of the same
-object. This system may not delete, and deletes nothing.
+An object that fails that comparison does not count as archived: the file is copied once more, as a new version of the
+same object. This system has no permission to delete, and deletes nothing.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ __all__ = [
 
 
 class TransferEngine:
-    """Copies files into one bucket.
+    """Copy files into one bucket.
 
     Args:
         writer: writes into the bucket.
@@ -80,27 +80,27 @@ class TransferEngine:
         on_upload_changed: Callable[[OpenUpload], None] = lambda _: None,
         known_etags: KnownEtags = NOTHING_KNOWN,
     ) -> Archived | Paused:
-        """Copies one file, or as much of it as time allows.
+        """Copy one file, or as much of it as time allows.
 
         Args:
-            file: what to copy, and where to.
+            file: what to copy, and where.
             resolve_url: asks GoPro for a freshly signed GET URL; called by one worker at a time.
-            resume: the upload to go on with.
+            resume: the upload to resume.
             seconds_left: time until the invocation is cut off.
-            on_upload_changed: told of each upload before its first byte is sent, so that it can be gone on with, and
-                again when a call leaves it and before it is completed.
+            on_upload_changed: called with each upload before its first byte is sent, so that a later call can resume
+                it, and again when this call leaves it and before it is completed.
             known_etags: what is known of the library's ETags.
 
         Returns:
-            The object, or how far it came. Paused without any progress only if there was no time left to begin with.
+            The object, or how far it got. Paused without any progress only if there was no time left to begin with.
 
         Raises:
             NetworkError, ThrottledError, SourceResponseError, SourceUrlExpiredError: the CDN fails persistently, or not
-                one part could be copied in the time given; the upload stays open.
+                a single part could be copied in the time given; the upload stays open.
             StorageError: S3 fails persistently; the upload stays open.
-            SourceChangedError: the file changed under way, twice.
+            SourceChangedError: the file changed while it was being copied, twice.
             SourceLostError: the CDN does not have the file that GoPro offers.
-            GoProApiChangedError: GoPro gave something that is no HTTPS URL.
+            GoProApiChangedError: GoPro returned something other than an HTTPS URL.
             AccessDeniedError: a role or policy does not allow it.
             IntegrityError: the object, or what was read, is not the file.
             KeyConflictError: other objects hold both keys.
@@ -118,19 +118,19 @@ class TransferEngine:
         resolve_url: Callable[[], str],
         seconds_left: Callable[[], float],
     ) -> ArchivedFile | None:
-        """Looks whether GoPro still has the file that an earlier call has archived.
+        """Check whether GoPro still has the file that an earlier call archived.
 
         Args:
             media_id: GoPro's id of the media item.
-            file: as it is recorded.
+            file: the file as it is recorded.
             resolve_url: as for ``transfer``.
             seconds_left: time until the invocation is cut off.
 
         Returns:
-            The file as it is to be recorded from now on; None if GoPro has another one.
+            The file as it should be recorded from now on; None if GoPro has another one.
 
         Raises:
-            GoProSyncError: as ``transfer`` says of the CDN and of S3; nothing is known then.
+            GoProSyncError: as ``transfer`` does for the CDN and S3; then nothing is known.
         """
         asked = FileToArchive(
             media_id=media_id, item_number=file.item_number, key=file.s3_key, fallback_key=None, tags={}
@@ -139,7 +139,7 @@ class TransferEngine:
         return compared_with_source(means, file)
 
     def accepts_other_objects(self) -> bool:
-        """Returns whether S3, which has refused an object, allows with another one all that a video needs.
+        """Return whether S3, having refused one object, allows everything that a video needs with another one.
 
         Raises:
             ConfigurationError: there is no such bucket, or its key cannot be used.

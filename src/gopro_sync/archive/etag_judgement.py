@@ -1,8 +1,8 @@
-"""The source's ETag as evidence: what it says of the bytes that were read, and what is done where they do not give it.
+"""The source's ETag as evidence: what it says about the bytes that were read, and what to do if they do not match it.
 
-A mismatch alone decides nothing: what cuts a file into the parts behind its ETag is the choice of the client that once
-uploaded it, and under SSE-KMS, or with ETags that a CDN made itself, it is no MD5 at all. So the source is read again.
-Other bytes than at first are damage; the same bytes are archived, with a proof that says so.
+A mismatch alone proves nothing: the client that once uploaded a file chose the parts behind its ETag, and under
+SSE-KMS, or where a CDN makes its own ETags, the ETag is no MD5 at all. So the source is read again. Different bytes the
+second time mean damage; the same bytes are archived, with a proof that says so.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ def judge_source_etag(
     block_digests: Mapping[int, Sequence[bytes]],
     sent: Sequence[tuple[Part, Crc64Nvme]],
 ) -> None:
-    """Compares what was read with the source's ETag, if that is wanted, and notes what came of it.
+    """Compare what was read with the source's ETag, if that is wanted, and record the outcome.
 
     Args:
-        means: of this transfer.
-        progress: gets the proof.
+        means: those of this transfer.
+        progress: receives the proof.
         origin: what the ETag claims.
         block_digests: by block size, the MD5s of all blocks; empty if not all are known.
         sent: the pieces of the file in order, each with the checksum of the bytes that were read and sent of it.
 
     Raises:
-        IntegrityError: the source gives other bytes than it did at first.
+        IntegrityError: the source returns other bytes than the first time.
         OutOfTimeError: there was no time left to read any of them again.
-        GoProSyncError: as ``Source.open`` says.
+        GoProSyncError: as ``Source.open`` does.
     """
     if not means.is_etag_checked:
         return
@@ -50,7 +50,7 @@ def judge_source_etag(
         progress.etag_proof = SourceEtagProof.MATCHED
         return
     whole = join_crc64nvme(checksum for _, checksum in sent)
-    # Not once more in the next try of a PutObject, of which S3 may not have waited for the end of the second reading.
+    # Not again when a PutObject is retried: S3 may not have waited for the end of the second reading.
     if progress.reread_equal != whole:
         _compare_with_second_reading(means, origin, sent, whole=whole)
         progress.reread_equal = whole
@@ -65,7 +65,7 @@ def _compare_with_second_reading(
     for number, checksum in found.items():
         if checksum != expected[number]:
             raise IntegrityError(
-                "The bytes read do not give the source's ETag, and a second reading gave others",
+                "The bytes read do not match the source's ETag, and a second reading returned others",
                 media_id=means.file.media_id,
             )
     if not found:
@@ -73,10 +73,10 @@ def _compare_with_second_reading(
 
 
 def _to_read_again(means: Means, sent: Sequence[tuple[Part, Crc64Nvme]], whole: Crc64Nvme) -> list[Part]:
-    """Returns one part, which the bytes themselves choose: no part of all files is left out, and none is known before.
+    """Return one part, chosen by the bytes themselves: any part of any file may be chosen, and none can be predicted.
 
-    Where the ETags of the library have proved right, a mismatch is rare and most likely damage: all parts then, as far
-    as time allows.
+    Where the ETags of the library have proved right, a mismatch is rare and most likely damage: then return all parts,
+    as far as time allows.
     """
     if means.known_etags.are_proven:
         return [part for part, _ in sent]

@@ -1,9 +1,9 @@
-"""A large file: the parts of a multipart upload, sent until none is missing, then completed and proved.
+"""A large file: a multipart upload whose parts are sent until none is missing, then completed and proved.
 
-What S3 lists of an upload proves nothing by itself: it may hold other bytes than it was sent. A part counts only if its
-checksum is the one that was computed as it was read at the source: in this call, or in one before, which has recorded
-it on its way out, whatever led there. A call that was killed has recorded nothing; what it sent is read at the source
-once more, and sent again only where S3 holds other bytes.
+S3's list of an upload's parts proves nothing by itself: S3 may hold other bytes than it was sent. A part counts only if
+its checksum is the one computed while it was read at the source, in this call or in an earlier one, which recorded it
+on its way out, however it ended. A call that was killed recorded nothing; what it sent is read at the source once more,
+and sent again only where S3 holds other bytes.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from gopro_sync.archive.transfer_state import Means, Progress
 from gopro_sync.archive.uploads import PartInStorage, abort_upload, create_upload, listed_parts, usable_parts
 from gopro_sync.archive.workers import OutOfTimeError, no_progress
 from gopro_sync.errors import GoProSyncError, IntegrityError, SourceChangedError, StorageError
-from gopro_sync.telemetry.retries import tell_retry
+from gopro_sync.telemetry.retries import log_retry
 
 _COMPLETION_ROUNDS: Final = 3
 
 
 def send_in_parts(means: Means, progress: Progress, origin: Origin) -> Archived | Paused:
-    """Copies the file part by part, or goes on with the open upload if its parts are proved to be of this file.
+    """Copy the file part by part, or resume the open upload if its parts are proved to be of this file.
 
     Raises:
-        NetworkError: there was not even time for one part, or for the proof.
-        ObjectExistsError: the key is taken; ``progress.whole`` says what was to lie there.
-        UploadVanishedError: S3 does not know the upload any more.
-        GoProSyncError: as ``TransferEngine.transfer`` says.
+        NetworkError: there was no time even for one part, or for the proof.
+        ObjectExistsError: the key is taken; ``progress.whole`` is the checksum of the object that was to be written.
+        UploadVanishedError: S3 no longer knows the upload.
+        GoProSyncError: as ``TransferEngine.transfer`` does.
     """
     upload, parts = progress.upload, dict[int, PartInStorage]()
     if upload is not None:
@@ -53,21 +53,21 @@ def send_in_parts(means: Means, progress: Progress, origin: Origin) -> Archived 
 def _proved(
     means: Means, progress: Progress, origin: Origin, *, upload: OpenUpload, parts: Mapping[int, PartInStorage]
 ) -> OpenUpload | None:
-    """Returns the upload to go on with, under the source's ETag of today; None if its parts are of another file."""
+    """Return the upload to resume, under the source's ETag of today; None if its parts are of another file."""
     held = {number: part.uploaded.crc64nvme for number, part in parts.items()}
     if not are_of_this_file(means, origin, upload, held):
         abort_upload(means, progress)
         return None
     if upload.source_etag != origin.file.etag:
         proved = {number: str(checksum) for number, checksum in held.items()}
-        # The checksum of the whole was that of the file under the other ETag: parts that are missing here may differ.
+        # The checksum of the whole was that of the file under the other ETag: missing parts may differ from it.
         upload = progress.upload = replace(upload, source_etag=origin.file.etag, whole_crc64nvme=None, proved=proved)
         means.on_upload_changed(upload)
     return upload
 
 
 class _FileInParts:
-    """An upload, and which of its parts S3 has: those that are proved, and those that it only lists."""
+    """An upload, and which of its parts S3 has: those that are proved, and those that it merely lists."""
 
     def __init__(
         self,
@@ -83,24 +83,24 @@ class _FileInParts:
         self._origin = origin
         self._upload = upload
         self._md5_block_bytes = _block_bytes_of(upload, origin.claim)
-        if self._md5_block_bytes != _told_block_bytes(upload):
+        if self._md5_block_bytes != _recorded_block_bytes(upload):
             listed = _without_digests(listed)
         proved = upload.proved
         self._parts = {n: part for n, part in listed.items() if proved.get(n) == str(part.uploaded.crc64nvme)}
         self._doubtful = {n: part for n, part in listed.items() if n not in self._parts}
-        self._came_further = False
+        self._has_progressed = False
         self._plan = plan_of(upload, means.rules.limits)
 
     def send(self) -> Archived | Paused:
-        """Sends what is missing, and again what S3 then turns out to have lost."""
+        """Send what is missing, and again what S3 then turns out to have lost."""
         self._progress.part_size_bytes = self._upload.part_size_bytes
         try:
             return self._send_all()
         except IntegrityError:
-            raise  # nobody will go on with this upload
+            raise  # nobody will resume this upload
         except GoProSyncError:
             if self._progress.upload is not None:
-                with suppress(GoProSyncError):  # what led here matters more
+                with suppress(GoProSyncError):  # the error that led here matters more
                     self._remember_parts()
             raise
 
@@ -117,14 +117,14 @@ class _FileInParts:
         raise StorageError("S3 loses parts again and again", media_id=self._means.file.media_id)
 
     def _send_missing(self) -> bool:
-        """Returns whether that was all."""
+        """Return whether that was all."""
         missing = [part for part in self._plan if part.number not in self._parts]
         return self._means.workers.send_all(missing, self._send, on_sent=self._keep)
 
     def _keep(self, part: PartInStorage) -> None:
         listed = self._doubtful.pop(part.uploaded.number, None)
         self._parts[part.uploaded.number] = part
-        self._came_further = True
+        self._has_progressed = True
         if listed is None or listed.uploaded != part.uploaded:
             self._progress.count(part.uploaded.crc64nvme.size_bytes)
 
@@ -134,7 +134,7 @@ class _FileInParts:
         return proved or self._means.retries.call(f"copy part {part.number}", lambda: self._send_once(part))
 
     def _proved_by_source(self, part: Part, listed: PartInStorage) -> PartInStorage | None:
-        """Returns the part that S3 lists, if it is the source's."""
+        """Return the part that S3 lists, if it has the source's bytes."""
         hasher = read_again(self._means, self._origin, part, block_sizes=self._block_sizes)
         is_proved = hasher.crc64nvme == listed.uploaded.crc64nvme
         return replace(listed, block_digests=self._digests_of(hasher)) if is_proved else None
@@ -165,23 +165,23 @@ class _FileInParts:
         )
         if not sent.is_held_as(held):
             raise StorageError(
-                f"S3 holds other bytes of part {part.number} than it was sent", media_id=means.file.media_id
+                f"S3 holds other bytes of part {part.number} than were sent", media_id=means.file.media_id
             )
         return sent
 
     def _pause(self) -> Paused:
-        if not self._came_further:
+        if not self._has_progressed:
             raise no_progress(self._means.file.media_id)
         self._remember_parts()
-        # Without it no later call could know whether these parts are still of the file at the source.
+        # Without it no later call could tell whether these parts still belong to the file at the source.
         has_etag = self._origin.file.etag is not None
         if not has_etag:
             abort_upload(self._means, self._progress)
         return self._progress.paused(is_in_vain=not has_etag)
 
     def _remember_parts(self) -> None:
-        """Tells the caller which parts are proved: the next call has not seen their bytes, and this one has."""
-        self._tell(self._with_proved_parts())
+        """Report which parts are proved: the next call has not seen their bytes, and this one has."""
+        self._report(self._with_proved_parts())
 
     def _with_proved_parts(self) -> OpenUpload:
         proved = replace(self._upload, proved={n: str(part.uploaded.crc64nvme) for n, part in self._parts.items()})
@@ -223,7 +223,7 @@ class _FileInParts:
         return verified_object(means, self._progress, self._origin, whole=whole)
 
     def _check_source_without_etag(self) -> None:
-        """Reads the first part again where no ETag has told whether the file stayed the same while it was read."""
+        """Read the first part again where no ETag shows whether the file stayed the same while it was read."""
         if self._origin.file.etag is not None:
             return
         first = next(iter(self._plan))
@@ -232,10 +232,10 @@ class _FileInParts:
             raise SourceChangedError("The file at GoPro changed while it was read", media_id=self._means.file.media_id)
 
     def _remember(self, whole: Crc64Nvme) -> None:
-        """Tells the caller what the object will be, before there is one."""
-        self._tell(replace(self._with_proved_parts(), whole_crc64nvme=str(whole)))
+        """Report what the object will be before it exists."""
+        self._report(replace(self._with_proved_parts(), whole_crc64nvme=str(whole)))
 
-    def _tell(self, upload: OpenUpload) -> None:
+    def _report(self, upload: OpenUpload) -> None:
         if upload != self._upload:
             self._upload = self._progress.upload = upload
             self._means.on_upload_changed(upload)
@@ -254,7 +254,7 @@ class _FileInParts:
             raise IntegrityError(
                 f"S3 refuses parts that it lists as they were sent ({refusal})", media_id=self._means.file.media_id
             ) from refusal
-        tell_retry(f"send {len(refused)} refused parts", attempt=2, error_type=type(refusal).__name__)
+        log_retry(f"send {len(refused)} refused parts", attempt=2, error_type=type(refusal).__name__)
         for number in refused:
             del self._parts[number]
 
@@ -264,13 +264,13 @@ class _FileInParts:
 
 
 def _block_bytes_of(upload: OpenUpload, claim: EtagClaim | None) -> int | None:
-    """Returns the size of the blocks to hash: that of the earlier calls, if it can be the source's."""
+    """Return the size of the blocks to hash: that of the earlier calls, if the source could have it."""
     fitting = claim.within(upload.part_size_bytes) if claim is not None else ()
-    told = _told_block_bytes(upload)
-    return told if told in fitting else next(iter(fitting), None)
+    recorded = _recorded_block_bytes(upload)
+    return recorded if recorded in fitting else next(iter(fitting), None)
 
 
-def _told_block_bytes(upload: OpenUpload) -> int | None:
+def _recorded_block_bytes(upload: OpenUpload) -> int | None:
     return upload.block_md5s.block_bytes if upload.block_md5s is not None else None
 
 

@@ -1,4 +1,4 @@
-"""The course of one transfer: what is gone on with, what is sent, and what starts afresh."""
+"""The course of one transfer: what is resumed, what is sent, and what starts afresh."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Final
 from gopro_sync.archive.bucket_writer import ObjectExistsError, StoredObject, UploadConflictError, UploadVanishedError
 from gopro_sync.archive.file_in_parts import send_in_parts
 from gopro_sync.archive.open_upload import NO_UPLOAD, OpenUpload
-from gopro_sync.archive.origin import Origin, can_go_on_with, find_origin
+from gopro_sync.archive.origin import Origin, can_resume, find_origin
 from gopro_sync.archive.proof import object_under_the_key, recognised_object
 from gopro_sync.archive.transfer_records import Archived, FileToArchive, Paused
 from gopro_sync.archive.transfer_state import Means, Progress
 from gopro_sync.archive.uploads import abort_upload
 from gopro_sync.archive.whole_file import send_whole
 from gopro_sync.errors import GoProSyncError, IntegrityError, KeyConflictError, SourceChangedError, StorageError
-from gopro_sync.telemetry.retries import tell_retry
+from gopro_sync.telemetry.retries import log_retry
 
 
 def transfer_file(means: Means, progress: Progress) -> Archived | Paused:
-    """Copies the file, with at most one fresh start for each thing that calls for one.
+    """Copy the file, with at most one fresh start per kind of cause.
 
     Raises:
-        GoProSyncError: as ``TransferEngine.transfer`` says.
+        GoProSyncError: as ``TransferEngine.transfer`` does.
     """
     fresh_starts = _FreshStarts(means.file.media_id)
     while True:
@@ -31,7 +31,7 @@ def transfer_file(means: Means, progress: Progress) -> Archived | Paused:
         try:
             return _attempt(means, progress, origin)
         except (SourceChangedError, UploadConflictError) as stop:
-            _begin_again(means, progress, stop, fresh_starts)
+            _start_afresh(means, progress, stop, fresh_starts)
         except UploadVanishedError as vanished:
             if archived := _left_by_an_earlier_call(means, progress, origin):
                 return archived
@@ -48,7 +48,7 @@ def transfer_file(means: Means, progress: Progress) -> Archived | Paused:
             _replace_what_is_damaged(means, progress, origin, damage, fresh_starts)
 
 
-def _begin_again(
+def _start_afresh(
     means: Means, progress: Progress, stop: SourceChangedError | UploadConflictError, fresh_starts: _FreshStarts
 ) -> None:
     try:
@@ -58,12 +58,12 @@ def _begin_again(
         raise
     if isinstance(stop, UploadConflictError):
         abort_upload(means, progress)
-    # Of a file that changed, what S3 holds is gone on with if it is proved to be of the file as it is now.
+    # If the file changed, S3's parts are still used where they are proved to be of the file as it is now.
 
 
 def _left_by_an_earlier_call(means: Means, progress: Progress, origin: Origin) -> Archived | None:
     upload, progress.upload = progress.upload, None
-    # What is recorded is the checksum of the file that the source had under the recorded ETag.
+    # The recorded checksum is that of the file that the source had under the recorded ETag.
     is_current = upload is not None and origin.is_vouched_for(upload.source_etag)
     recorded = upload.whole_crc64nvme if upload is not None and is_current else None
     stored = object_under_the_key(means, progress)
@@ -73,11 +73,11 @@ def _left_by_an_earlier_call(means: Means, progress: Progress, origin: Origin) -
 def _replace_what_is_damaged(
     means: Means, progress: Progress, origin: Origin, damage: IntegrityError, fresh_starts: _FreshStarts
 ) -> None:
-    """Lets the next copy, in this call or a later one, take the place of the damaged object that this call has made."""
+    """Let the next copy, in this call or a later one, replace the damaged object that this call has made."""
     if progress.written_etag is None:
-        raise damage  # it is not an object that is damaged
+        raise damage  # no object is damaged
     progress.replaces, progress.written_etag = progress.written_etag, None
-    with suppress(GoProSyncError):  # what led here matters more; without it, a later call takes another key
+    with suppress(GoProSyncError):  # the error that led here matters more; without it, a later call takes another key
         means.on_upload_changed(_damaged_object(means, progress, origin))
     fresh_starts.after(damage)
 
@@ -99,7 +99,7 @@ def _attempt(means: Means, progress: Progress, origin: Origin) -> Archived | Pau
     limits = means.rules.limits
     if not means.workers.have_time():
         return progress.paused()
-    if progress.upload is not None and not can_go_on_with(progress.upload, origin, limits):
+    if progress.upload is not None and not can_resume(progress.upload, origin, limits):
         abort_upload(means, progress)
     if origin.file.size_bytes > limits.multipart_threshold_bytes:
         return send_in_parts(means, progress, origin)
@@ -107,19 +107,19 @@ def _attempt(means: Means, progress: Progress, origin: Origin) -> Archived | Pau
 
 
 class _FreshStarts:
-    """Each thing that calls for a fresh start is forgiven once."""
+    """Allow one fresh start per kind of cause."""
 
     def __init__(self, media_id: str) -> None:
         self._media_id = media_id
-        self._forgiven = set[type[Exception]]()
+        self._used = set[type[Exception]]()
 
     def after(
         self,
         stop: SourceChangedError | IntegrityError | UploadVanishedError | UploadConflictError | ObjectExistsError,
     ) -> None:
-        if type(stop) not in self._forgiven:
-            self._forgiven.add(type(stop))
-            tell_retry("copy the file from the start", attempt=2, error_type=type(stop).__name__)
+        if type(stop) not in self._used:
+            self._used.add(type(stop))
+            log_retry("copy the file from the start", attempt=2, error_type=type(stop).__name__)
         elif isinstance(stop, SourceChangedError | IntegrityError):
             raise stop
         else:
@@ -128,8 +128,8 @@ class _FreshStarts:
 
 _TWICE: Final = {
     UploadVanishedError: "S3 lost the upload twice",
-    UploadConflictError: "Somebody else writes to the video's key at the same time, twice now",
-    ObjectExistsError: "S3 says twice that the video's key is taken, and shows no object there",
+    UploadConflictError: "Somebody else wrote to the video's key at the same time, twice",
+    ObjectExistsError: "S3 says twice that the video's key is taken, but shows no object there",
 }
 
 
@@ -141,7 +141,7 @@ def _free_key(
     fresh_starts: _FreshStarts,
 ) -> str:
     if stored is None:
-        # What stopped the write was taken away again: the key is ours after all.
+        # Whatever stopped the write was removed again: the key is ours after all.
         fresh_starts.after(conflict)
         return taken
     if file.fallback_key is None or file.fallback_key == taken:

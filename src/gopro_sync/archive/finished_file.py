@@ -1,7 +1,7 @@
-"""A chapter that an earlier call has archived: whether it is still the one that GoPro has.
+"""A chapter that an earlier call archived: whether GoPro still has the same one.
 
-A video takes several calls where it is long or where one failed, and GoPro may replace its files meanwhile. Chapters of
-two editions are no video. What is archived is only looked at here, and is never touched.
+A video takes several calls if it is long or one of them failed, and GoPro may replace its files meanwhile. Chapters of
+two editions do not make one video. Archived files are only read here, never touched.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from gopro_sync.archive.part_plan import MIB, Part
 from gopro_sync.archive.second_reading import read_all_again
 from gopro_sync.archive.transfer_state import Means
 
-# A second of an invocation. A chapter is a whole copy of one file, whichever: here, other than among the parts of an
-# upload, a piece is enough to tell an edition from another one.
+# A second of an invocation. A chapter is always a complete copy of one file: unlike with the parts of an upload, one
+# piece is enough to tell two editions apart.
 _COMPARED_BYTES: Final = 16 * MIB
 
 
 def compared_with_source(means: Means, file: ArchivedFile) -> ArchivedFile | None:
-    """Returns the chapter as it is to be recorded from now on; None if GoPro has another one by now.
+    """Return the chapter as it should be recorded from now on; None if GoPro has another one by now.
 
-    Another size says so. The same size and the same ETag say that it is the same one. Otherwise one piece is read at
-    both ends. Where S3 does not give it, as from the archive classes, all of the file is read at GoPro and compared
-    with the recorded checksum, once for each new ETag; the size is all that is compared then without an ETag, or under
-    the same weak one.
+    Another size settles it. The same size and the same ETag mean the same chapter. Otherwise one piece is read at both
+    ends. Where S3 does not return it, as from the archive classes, the whole file is read at GoPro and compared with
+    the recorded checksum, once for each new ETag; without an ETag, or under the same weak one, only the size is
+    compared then.
 
     Raises:
         NetworkError: there was no time for it.
         StorageError: S3 failed.
-        GoProSyncError: as ``Source.open`` says.
+        GoProSyncError: as ``Source.open`` does.
     """
     origin = find_origin(means)
     if origin.file.size_bytes != file.size_bytes:
@@ -61,6 +61,6 @@ def _has_the_same_bytes(means: Means, origin: Origin, file: ArchivedFile) -> boo
 
 
 def _last_piece(file: ArchivedFile) -> Part:
-    """The index of an MP4 of a camera is written last: no other piece depends on so much of the file."""
+    """Return the end of the file: an MP4's index is written last, and no other piece depends on so much of the file."""
     size_bytes = min(_COMPARED_BYTES, file.size_bytes)
     return Part(number=1, offset=file.size_bytes - size_bytes, size_bytes=size_bytes)

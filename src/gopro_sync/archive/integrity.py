@@ -1,12 +1,13 @@
 """Proof that the object in S3 is the file at GoPro, byte for byte.
 
-Two independent proofs. CRC64NVME: computed over the bytes as they leave for S3, and by S3 over the bytes that it keeps.
-And the source's own ETag, as evidence: GoPro's files lie in S3 too, and an S3 multipart ETag is the MD5 of its parts'
-MD5s (observed by open-source clients; AWS documents neither the part size nor the formula as a contract, and says that
+There are two independent proofs. CRC64NVME is computed over the bytes as they leave for S3, and by S3 over the bytes
+that it keeps. The source's own ETag is evidence: GoPro's files are in S3 too, and an S3 multipart ETag is the MD5 of
+its parts' MD5s (observed by open-source clients; AWS guarantees neither the part size nor the formula, and says that
 it may be no MD5: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html).
 """
 
-# ruff: noqa: PLC0415 - awscrt, twelve megabytes of native code, is imported with the first byte, not at each cold start.
+# ruff: noqa: PLC0415 - awscrt, twelve megabytes of native code, is imported with the first byte, not at each cold
+# start.
 
 from __future__ import annotations
 
@@ -22,15 +23,15 @@ from gopro_sync.archive.part_plan import MIB, PartLimits
 from gopro_sync.errors import IntegrityError
 from gopro_sync.values.outside_values import whole_number_or_none
 
-# MD5 costs 1.7 CPU seconds a GB for each: a file of up to 100 MB, the only kind that is read from start to end by one
-# worker, costs half a second at most.
+# MD5 costs 1.7 CPU seconds a GB for each size: for a file of up to 100 MB, the only kind that one worker reads from
+# start to end, half a second at most.
 MOST_HASHED_AT_ONCE: Final = 3
 
 _KIB: Final = 1024
 _MB: Final = 1000 * 1000
-# Part sizes seen behind GoPro's ETags by open-source clients.
+# Part sizes that open-source clients have seen behind GoPro's ETags.
 _OBSERVED_SOURCE_PART_BYTES: Final = (20 * MIB, 100 * MIB)
-# What uploading clients take unless they are told otherwise, for example 5 MiB (AWS's SDKs for JavaScript and Java,
+# What uploading clients use by default, for example 5 MiB (AWS's SDKs for JavaScript and Java,
 # rclone), 8 MiB (AWS CLI, boto3), 15 MiB (s3cmd), 16 MiB (s3fs, AWS's C libraries), 5 to 100 MB where people choose.
 _USUAL_SOURCE_PART_BYTES: Final = frozenset(
     count * unit for count in (5, 8, 10, 15, 16, 20, 25, 32, 50, 64, 100, 128) for unit in (MIB, _MB)
@@ -41,11 +42,11 @@ _S3_ETAG = re.compile(r"\"?(?P<digest>[0-9a-f]{32})(?:-(?P<parts>[1-9][0-9]{0,4}
 
 
 class SourceEtagProof(StrEnum):
-    """What became of the comparison with the source's own ETag.
+    """The outcome of the comparison with the source's own ETag.
 
-    MATCHED: the bytes give it. REREAD_EQUAL: they do not, and what was read at the source a second time was the same.
-    UNDECIDABLE: there is none, it is no MD5 of any form, or not all bytes could be hashed. NOT_CHECKED: not asked for,
-    or known to be in vain for this library.
+    MATCHED: the bytes match it. REREAD_EQUAL: they do not, but a second reading of the source returned the same bytes.
+    UNDECIDABLE: there is no ETag, it is no MD5 of any form, or not all bytes could be hashed. NOT_CHECKED: not asked
+    for, or known to be pointless for this library.
     """
 
     MATCHED = "MATCHED"
@@ -59,18 +60,18 @@ class SourceEtagProof(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crc64Nvme:
-    """CRC64NVME of a run of bytes, with their number, so that neighbours can be joined."""
+    """CRC64NVME of a run of bytes, with its length, so that neighbours can be joined."""
 
     value: int
     size_bytes: int
 
     def __str__(self) -> str:
-        """S3's form: base64 of the eight bytes, most significant first."""
+        """Return S3's form: base64 of the eight bytes, most significant first."""
         return base64.b64encode(self.value.to_bytes(8, "big")).decode()
 
     @classmethod
     def from_s3(cls, text: str, *, size_bytes: int) -> Crc64Nvme:
-        """Reads S3's form.
+        """Read S3's form.
 
         Raises:
             IntegrityError: the text is not a CRC64NVME.
@@ -78,14 +79,14 @@ class Crc64Nvme:
         try:
             raw = base64.b64decode(text, validate=True)
         except ValueError as error:
-            raise IntegrityError(f"S3 reports a checksum that is none: {text[:40]!r}") from error
+            raise IntegrityError(f"S3 reports something that is no checksum: {text[:40]!r}") from error
         if len(raw) != 8:
             raise IntegrityError(f"S3 reports a CRC64NVME of {len(raw)} bytes instead of 8")
         return cls(value=int.from_bytes(raw, "big"), size_bytes=size_bytes)
 
 
 def join_crc64nvme(parts: Iterable[Crc64Nvme]) -> Crc64Nvme:
-    """Returns the checksum of the whole from those of its consecutive parts."""
+    """Return the checksum of the whole from those of its consecutive parts."""
     from awscrt import checksums
 
     value = size_bytes = 0
@@ -96,11 +97,11 @@ def join_crc64nvme(parts: Iterable[Crc64Nvme]) -> Crc64Nvme:
 
 
 def crc64nvme_between(beginning: Crc64Nvme, longer: Crc64Nvme) -> Crc64Nvme:
-    """Returns the checksum of the bytes that ``longer`` covers after those of ``beginning``, with which it begins."""
+    """Return the checksum of the bytes in ``longer`` that follow ``beginning``, with which it starts."""
     from awscrt import checksums
 
     size_bytes = longer.size_bytes - beginning.size_bytes
-    # Joining adds (xor) the second checksum to what the first one becomes over as many bytes; so it is taken out again.
+    # Joining adds (xor) the second checksum to what the first one becomes over as many bytes; here that is undone.
     value = longer.value ^ checksums.combine_crc64nvme(beginning.value, 0, size_bytes)
     return Crc64Nvme(value=value, size_bytes=size_bytes)
 
@@ -108,7 +109,7 @@ def crc64nvme_between(beginning: Crc64Nvme, longer: Crc64Nvme) -> Crc64Nvme:
 def check_stored_object(
     *, expected: Crc64Nvme, stored_size_bytes: int, stored_crc64nvme: str | None, checksum_required: bool, media_id: str
 ) -> None:
-    """Compares what S3 says of the finished object with what was read from the source.
+    """Compare what S3 reports of the finished object with what was read from the source.
 
     Args:
         expected: size and checksum of the bytes read from the source.
@@ -139,9 +140,10 @@ def check_stored_object(
 class EtagClaim:
     """What the source's ETag may claim: the MD5 of the MD5s of consecutive blocks, or the plain MD5 of the file.
 
-    Whether it claims that is not known: the client that uploaded the file chose its parts, and behind SSE-KMS, or with
-    ETags that a CDN made itself, it is no MD5 at all. So bytes that give the ETag are proved; bytes that do not are not
+    Whether it does is unknown: the client that uploaded the file chose its parts, and behind SSE-KMS, or where a CDN
+    makes its own ETags, it is no MD5 at all. So bytes that match the ETag are proved; bytes that do not are not
     refuted.
+
 
     Args:
         digest: the hexadecimal digits of the ETag.
@@ -156,16 +158,16 @@ class EtagClaim:
     md5_of_md5s: bool
 
     def within(self, part_size_bytes: int) -> tuple[int, ...]:
-        """Returns the block sizes to try with parts of this size: each block lies within one part.
+        """Return the block sizes to try with parts of this size, so that each block lies within one part.
 
-        One worker reads a block from start to end then. Not more than ``MOST_HASHED_AT_ONCE`` of them.
+        One worker then reads a block from start to end. Return at most ``MOST_HASHED_AT_ONCE`` of them.
         """
         is_whole = part_size_bytes >= self.size_bytes
         fitting = [size for size in self.block_sizes if is_whole or part_size_bytes % size == 0]
         return tuple(fitting[:MOST_HASHED_AT_ONCE])
 
     def block_given_by(self, block_digests: Mapping[int, Sequence[bytes]]) -> int | None:
-        """Returns the block size that gives the ETag; None if none of those tried does.
+        """Return the block size that matches the ETag; None if none of those tried does.
 
         Args:
             block_digests: by block size, the MD5s of all blocks, in order.
@@ -180,16 +182,16 @@ class EtagClaim:
 def read_etag_claim(
     etag: str | None, size_bytes: int, *, seen: Collection[int] = (), limits: PartLimits = _AWS_LIMITS
 ) -> EtagClaim | None:
-    """Reads what an S3-style ETag may claim of a file of this size; None if it claims nothing that can be computed.
+    """Read what an S3-style ETag may claim of a file of this size; None if it claims nothing that can be computed.
 
     ``<hex>-<N>``: N parts of S bytes with (N-1)*S < size <= N*S. ``<hex>-1`` is the MD5 of the raw MD5, whatever S.
     ``<hex>`` is the MD5 itself, unless the source is encrypted.
 
     Args:
-        etag: without the mark of a weak one, which says nothing of bytes.
+        etag: without the mark of a weak one, which says nothing about bytes.
         size_bytes: size of the file.
-        seen: block sizes that have given ETags of this library before: they come first.
-        limits: of the storage that the source lies in.
+        seen: block sizes that have matched ETags of this library before: they come first.
+        limits: those of the storage that holds the source.
     """
     match = _S3_ETAG.fullmatch(etag or "")
     if match is None:
@@ -212,12 +214,12 @@ def read_etag_claim(
 def source_part_candidates(
     size_bytes: int, part_count: int, *, seen: Collection[int] = (), limits: PartLimits = _AWS_LIMITS
 ) -> list[int]:
-    """Returns part sizes that cut ``size_bytes`` into ``part_count`` (two or more) parts, the likeliest first.
+    """Return part sizes that cut ``size_bytes`` into ``part_count`` (two or more) parts, the likeliest first.
 
-    All in whole MiB and MB; where there is none, those in whole KiB; where there is none either, the smallest. First
-    those of this library, then those observed at GoPro, then those that clients usually take.
+    All sizes in whole MiB and MB; if there is none, those in whole KiB; failing that, the smallest. First those of this
+    library, then those observed at GoPro, then those that clients usually use.
     """
-    least = limits.smallest_part_bytes * _MB // MIB  # S3 takes no smaller ones than 5 MiB, stores like it take 5 MB
+    least = limits.smallest_part_bytes * _MB // MIB  # S3 accepts 5 MiB or more, stores like it 5 MB or more
     smallest = max(least, -(-size_bytes // part_count))
     largest = min(limits.largest_part_bytes, (size_bytes - 1) // (part_count - 1))
     if smallest > largest:
@@ -237,7 +239,7 @@ def _multiples(unit: int, smallest: int, largest: int) -> range:
 
 
 class StreamHasher:
-    """Computes the checksums of one part while its bytes pass.
+    """Compute the checksums of one part as its bytes pass.
 
     Args:
         md5_block_sizes: sizes of the blocks whose MD5s are wanted too (MD5 costs 1.7 CPU seconds a GB for each size,
@@ -256,11 +258,11 @@ class StreamHasher:
 
     @property
     def block_digests(self) -> dict[int, tuple[bytes, ...]]:
-        """By block size, the MD5 of each block so far, the last one as far as it came."""
+        """By block size, the MD5 of each block so far; the last block may be incomplete."""
         return {block_bytes: blocks.digests for block_bytes, blocks in self._blocks.items()}
 
     def update(self, data: bytes) -> None:
-        """Takes the next bytes."""
+        """Take the next bytes."""
         from awscrt import checksums
 
         self._crc = checksums.crc64nvme(data, self._crc)

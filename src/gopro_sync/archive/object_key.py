@@ -1,10 +1,10 @@
-"""Where each chapter of each video lies in the bucket. Pure: names in, keys out.
+"""Where each chapter of each video goes in the bucket. Pure: names in, keys out.
 
-GoPro's file names repeat (cameras wrap at 9999, a second camera counts the same), can be renamed by the user, and may
-hold anything. So the oldest of a group gets the plain key and the others carry their media id.
+GoPro's file names repeat (cameras wrap at 9999, and a second camera uses the same numbers), can be renamed by the user,
+and may hold anything. So the oldest of a group gets the plain key, and the others carry their media id.
 
-Every new key can be restored to a disk of Windows or of a Mac: no name is one that such a disk refuses, and no two
-names are one for it. It knows "a.MP4" and "A.MP4" apart no more than an "é" of one or of two characters.
+Every new key can be restored to a Windows or Mac disk: no name is one that such a disk refuses, and no two names are
+the same to it. To such a disk "a.MP4" and "A.MP4" are one name, as are an "é" of one and of two characters.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ UNDATED_FOLDER = "undated"
 _UNDATED = datetime.max.replace(tzinfo=UTC)
 
 # Room is left below the 255 bytes that file systems allow, so that the media id (64), a counter and "_chapter99" can be
-# appended without cutting a name: a cut could make two names equal, and a restored file must fit on a disk.
+# appended without cutting a name: a cut could make two names equal, and a restored file has to fit on a disk.
 MAX_CLEAN_NAME_BYTES = 160
 MAX_MEDIA_ID_BYTES = 64
 MAX_EXTENSION_BYTES = 16
 
-# Ten times what a camera's two digits can count. A larger number of chapters is none, and its keys would fill the
+# Ten times what a camera's two digits can count. A larger number does not count chapters, and its keys would fill the
 # memory.
 _MOST_CLAIMED_CHAPTERS = 1_000
 
@@ -45,18 +45,19 @@ _FIRST_OF_OLD_FAMILY = re.compile(r"(?P<g>G)O(?P<p>P)R(?P<rest>\d{4}(?:_.*)?)", 
 _FUSION = re.compile(r"(?P<family>GP)(?:FR|BK)(?P<rest>\d{4}(?:_.*)?)", re.IGNORECASE | re.ASCII)
 _FUSION_CODES: Final[Mapping[str, str]] = {"front": "FR", "back": "BK"}
 
-# What names on Windows must not hold, besides control characters; and what they must not be, whatever the extension:
+# Characters that Windows forbids in names, besides control characters; and names that it forbids with any extension:
 # https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file#naming-conventions
 _NOT_IN_A_NAME = re.compile(r'[/\\<>:"|?*]')
 _DEVICE = re.compile(
     r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9\u00b9\u00b2\u00b3]) *(?:\.|$)", re.IGNORECASE
 )
 
-# No video's, although GoPro states it of some: of edits, and of what it takes for a set of images.
+# Extensions that no video has, although GoPro states them for some: for edits, and for what it takes for a set of
+# images.
 _EXTENSIONS_OF_NO_VIDEO: Final = IMAGE_EXTENSIONS | {"json", "zip"}
-# How `lens_key` ends a name, as `_folded` gives it.
+# How `lens_key` ends a name, as `_folded` returns it.
 _OF_A_LENS = re.compile(r"_(?:front|back|default)(?=\.[^.]*$|$)")
-# Of the copies of one file that GoPro has replaced.
+# For the copies of a file that GoPro has replaced.
 _NEXT_NUMBERS: Final[Mapping[str | None, str | None]] = {None: "2", "2": "3", "3": None}
 
 
@@ -69,15 +70,15 @@ class NamedItem(Protocol):
 
     @property
     def filename(self) -> str | None:
-        """Name that GoPro gives, if any; not trusted."""
+        """Name that GoPro states, if any; not trusted."""
 
     @property
     def file_extension(self) -> str | None:
-        """Extension that GoPro gives, used if the filename has none of a video."""
+        """Extension that GoPro states, used if the filename has no video extension."""
 
     @property
     def uploaded_at(self) -> datetime | None:
-        """When the item reached GoPro Cloud; aware. None if there is no date of it."""
+        """When the item reached GoPro Cloud, aware; None if no date is known."""
 
     @property
     def item_count(self) -> int:
@@ -85,10 +86,10 @@ class NamedItem(Protocol):
 
 
 def clean_filename(name: str) -> str:
-    """Returns the name as one harmless path component of at most ``MAX_CLEAN_NAME_BYTES`` bytes of UTF-8.
+    """Return the name as one harmless path component of at most ``MAX_CLEAN_NAME_BYTES`` bytes of UTF-8.
 
     Raises:
-        ValueError: nothing is left of the name, or nothing but an extension.
+        ValueError: nothing is left of the name, or only an extension.
     """
     one_component = _NOT_IN_A_NAME.sub("_", unicodedata.normalize("NFC", name))
     visible = "".join(c for c in one_component if unicodedata.category(c)[0] != "C" and c not in "\u2028\u2029").strip()
@@ -102,7 +103,7 @@ def clean_filename(name: str) -> str:
 
 
 def chapter_filename(filename: str, item_number: int) -> str:
-    """Returns the name that the camera gives to a chapter, from the name of chapter 1.
+    """Return the name that the camera would give to a chapter, from the name of chapter 1.
 
     ``GX010456.MP4`` -> ``GX020456.MP4``; ``GOPR0456.MP4`` -> ``GP010456.MP4``; any other name gets ``_chapter02``. A
     name that carries a media id keeps it: ``GX010456_ab01.MP4`` -> ``GX020456_ab01.MP4``.
@@ -123,36 +124,36 @@ def chapter_filename(filename: str, item_number: int) -> str:
 
 
 def disambiguated_filename(filename: str, media_id: str) -> str:
-    """Returns ``{stem}_{media_id}{extension}``, with the media id made harmless; two ids never become one."""
+    """Return ``{stem}_{media_id}{extension}``, with the media id made harmless; two ids never become one."""
     stem, extension = _split_extension(filename)
     return f"{stem}_{_harmless_id(media_id)}{extension}"
 
 
 def object_key(*, uploaded_on: date | None, filename: str) -> str:
-    """Returns ``{PREFIX_ROOT}/{year}/{month}/{filename}``; the filename must be clean already.
+    """Return ``{PREFIX_ROOT}/{year}/{month}/{filename}``; the filename must be clean already.
 
-    Where there is no date, ``UNDATED_FOLDER`` stands in the place of year and month.
+    Where there is no date, ``UNDATED_FOLDER`` takes the place of year and month.
     """
-    # Not strftime: of the year 1, its %Y is "1" with the C library of Linux.
+    # Not strftime: its %Y for the year 1 is "1" with the C library of Linux.
     folder = UNDATED_FOLDER if uploaded_on is None else f"{uploaded_on.year:04}/{uploaded_on.month:02}"
     return f"{PREFIX_ROOT}/{folder}/{filename}"
 
 
 def chapter_key(first_key: str, item_number: int) -> str:
-    """Returns the key of a chapter, from the key of chapter 1."""
+    """Return the key of a chapter, from the key of chapter 1."""
     folder, slash, filename = first_key.rpartition("/")
     return f"{folder}{slash}{chapter_filename(filename, item_number)}"
 
 
 def lens_key(key: str, lens: str | None, *, keeps_name: bool) -> str:
-    """Returns the key of one lens's file, of a recording that has several: two lenses never give one key.
+    """Return the key of one lens's file, for a recording with several lenses; no two lenses share a key.
 
     ``GPFR0123.MP4`` -> ``GPBK0123.MP4``, as a Fusion names its back lens; ``holiday.MP4`` -> ``holiday_back.MP4``.
 
     Args:
-        key: of the chapter.
+        key: that of the chapter.
         lens: its name; None for the usual one.
-        keeps_name: whether it is the one lens whose files have the chapters' own names; not so with a Fusion's.
+        keeps_name: whether this is the one lens whose files carry the chapters' own names; irrelevant for a Fusion.
     """
     folder, slash, filename = key.rpartition("/")
     stem, extension = _split_extension(filename)
@@ -165,14 +166,14 @@ def lens_key(key: str, lens: str | None, *, keeps_name: bool) -> str:
 
 
 def key_without_lens(key: str, lens: str | None) -> str:
-    """Returns the key of a chapter, from that of one lens's file; the same key if the lens does not stand in it."""
+    """Return the key of a chapter, from that of one lens's file; the same key if it does not name the lens."""
     folder, slash, filename = key.rpartition("/")
     stem, extension = _split_extension(filename)
     return f"{folder}{slash}{stem.removesuffix(f'_{_harmless_id(lens)}')}{extension}" if lens else key
 
 
 def fallback_key(key: str, media_id: str) -> str:
-    """Returns the key to take when another object holds ``key``; the same key if it carries the media id already."""
+    """Return the key to use when another object holds ``key``; the same key if it carries the media id already."""
     folder, slash, filename = key.rpartition("/")
     stem, _ = _split_extension(filename)
     if stem.endswith(f"_{_harmless_id(media_id)}"):
@@ -181,10 +182,10 @@ def fallback_key(key: str, media_id: str) -> str:
 
 
 def next_edition_key(key: str, media_id: str) -> str | None:
-    """Returns the key for a file that has taken the place of the one under ``key`` at GoPro; None after the last one.
+    """Return the key for a file that has replaced the one under ``key`` at GoPro; None after the last edition.
 
-    ``GX010456.MP4`` -> ``GX010456_ab01.MP4`` -> ``GX010456_ab01-2.MP4`` -> ``GX010456_ab01-3.MP4``. A source that sends
-    other bytes each time would fill the bucket.
+    ``GX010456.MP4`` -> ``GX010456_ab01.MP4`` -> ``GX010456_ab01-2.MP4`` -> ``GX010456_ab01-3.MP4``. There is a limit,
+    or a source that sends other bytes each time would fill the bucket.
     """
     folder, slash, filename = key.rpartition("/")
     stem, extension = _split_extension(filename)
@@ -199,7 +200,7 @@ def next_edition_key(key: str, media_id: str) -> str | None:
 def assign_keys(
     items: Iterable[NamedItem], recorded: Mapping[str, str], *, taken: Iterable[str] = ()
 ) -> dict[str, str]:
-    """Gives every media item of a library the key of its first chapter.
+    """Assign every media item of a library the key of its first chapter.
 
     Args:
         items: the whole library, in any order; the result does not depend on it.
@@ -207,8 +208,8 @@ def assign_keys(
         taken: the keys of the recorded items' archived files: there may be more of them than the listing counts.
 
     Returns:
-        media id -> key of chapter 1, for all items and all recorded ones. No two files of the library share a key, nor
-        a name on a disk of Windows or of a Mac, unless they do so in what is recorded already.
+        media id -> key of chapter 1, for all items and all recorded ones. No two files of the library share a key, or a
+        name on a Windows or Mac disk, unless what is recorded already does.
     """
     by_id = {item.media_id: item for item in items}
     assigned = dict(recorded)
@@ -218,7 +219,7 @@ def assign_keys(
 
     new_items = (item for item in by_id.values() if item.media_id not in recorded)
     for item in sorted(new_items, key=lambda item: (item.uploaded_at or _UNDATED, item.media_id)):
-        # The candidates never end, and each one differs, so one is free.
+        # The candidates never end and all differ, so one of them is free.
         for key in _candidate_keys(item):
             claims = _claims(key, item.media_id, item.item_count)
             if claimed.isdisjoint(claims):
@@ -233,25 +234,25 @@ def _candidate_keys(item: NamedItem) -> Iterator[str]:
     uploaded_on = None if item.uploaded_at is None else item.uploaded_at.astimezone(UTC).date()
     yield object_key(uploaded_on=uploaded_on, filename=filename)
     yield object_key(uploaded_on=uploaded_on, filename=disambiguated_filename(filename, item.media_id))
-    # Only if somebody named a file like another one's disambiguated name.
+    # Reached only if somebody gave a file the disambiguated name of another one.
     for counter in itertools.count(2):
         name = disambiguated_filename(filename, f"{item.media_id}-{counter}")
         yield object_key(uploaded_on=uploaded_on, filename=name)
 
 
 def _claims(first_key: str, media_id: str, item_count: int) -> set[str]:
-    """Returns what no other item's files may be called: the keys of all chapters, and those taken in their stead."""
+    """Return what no other item's files may be called: the keys of all chapters, and their fallback keys."""
     last = min(max(item_count, 1), _MOST_CLAIMED_CHAPTERS)
     keys = [chapter_key(first_key, item_number) for item_number in range(1, last + 1)]
     return {_folded(key) for key in keys} | {_folded(fallback_key(key, media_id)) for key in keys}
 
 
 def _folded(key: str) -> str:
-    """Returns the same text for all keys that are one name to some disk, and for the lenses of one chapter.
+    """Return the same text for all keys that some disk takes for one name, and for the lenses of one chapter.
 
-    Disks differ in what they take for one letter, and by their age: this is more than any of them does. Without its
-    lens, since that is known only once the video is fetched. A Fusion's two files stay two: they may be two items, and
-    the camera writes their names in one case only.
+    Disks differ in which letters they take for equal, and by their age; this folds more than any of them. The lens is
+    left out, since it is known only once the video is fetched. A Fusion's two files stay apart: they may be two items,
+    and the camera writes their names in one case only.
     """
     if key.isascii():
         folded = key.lower()
@@ -295,7 +296,7 @@ def _split_extension(filename: str) -> tuple[str, str]:
 
 
 def _harmless_id(media_id: str) -> str:
-    """Percent-encoding keeps different ids different, which replacing characters would not."""
+    """Return the id percent-encoded: different ids stay different, which replacing characters would not ensure."""
     if not media_id:
         raise ValueError("a media item without an id has no key")
     encoded = quote(media_id, safe="", errors="surrogatepass").replace(".", "%2E")

@@ -1,4 +1,4 @@
-"""Probe and plan: what the file is at its source, and into which parts it is cut."""
+"""Probe and plan: what the file is at its source, and how it is cut into parts."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ class Origin:
 
     Args:
         file: its size and ETag.
-        claim: what the ETag says of the bytes; None if it is not to be compared, or says nothing that can be.
+        claim: what the ETag says about the bytes; None if it is not to be compared, or claims nothing that can be.
     """
 
     file: SourceFile
     claim: EtagClaim | None
 
     def is_vouched_for(self, source_etag: str | None) -> bool:
-        """Whether the source's ETag says that a file which had ``source_etag`` has the same bytes now.
+        """Return whether the source's ETag vouches that a file which had ``source_etag`` has the same bytes now.
 
         A weak one does not: https://www.rfc-editor.org/rfc/rfc9110#section-8.8.1.
         """
         return self.is_named(source_etag) and not _is_weak(self.file.etag)
 
     def is_named(self, source_etag: str | None) -> bool:
-        """Whether the source has an ETag, and still the same one."""
+        """Return whether the source has an ETag, and still the same one."""
         return self.file.etag is not None and self.file.etag == source_etag
 
 
 def find_origin(means: Means) -> Origin:
-    """Asks the source what the file is; raises what ``Source.probe`` does."""
+    """Ask the source what the file is; raise what ``Source.probe`` does."""
     file = means.retries.call("look at the file at GoPro", means.source.probe)
     return Origin(file=file, claim=_claim_of(file, means))
 
 
 def plan_new_upload(origin: Origin, rules: TransferRules) -> PartPlan:
-    """Cuts the file: as told, or where the source's own parts end, or so that all workers are busy to the end."""
+    """Cut the file: as configured, or where the source's own parts end, or so that all workers stay busy to the end."""
     size_bytes, claim = origin.file.size_bytes, origin.claim
     if rules.part_size_bytes is not None:
         return PartPlan(size_bytes=size_bytes, part_size_bytes=rules.part_size_bytes, limits=rules.limits)
@@ -55,14 +55,14 @@ def plan_new_upload(origin: Origin, rules: TransferRules) -> PartPlan:
 
 
 def plan_of(upload: OpenUpload, limits: PartLimits) -> PartPlan:
-    """Returns the parts of an open upload."""
+    """Return the parts of an open upload."""
     return PartPlan(size_bytes=upload.size_bytes, part_size_bytes=upload.part_size_bytes, limits=limits)
 
 
-def can_go_on_with(upload: OpenUpload, origin: Origin, limits: PartLimits) -> bool:
-    """Whether it can be of this file, and is of parts that S3 takes: what was remembered of it may have been changed.
+def can_resume(upload: OpenUpload, origin: Origin, limits: PartLimits) -> bool:
+    """Return whether the upload can be of this file, in parts that S3 accepts: its record may have been changed.
 
-    Without an ETag nobody could say of a file of the same size whether it is the same.
+    Without an ETag nothing could show whether a file of the same size is the same.
     """
     may_be_of_source = origin.file.etag is not None and upload.size_bytes == origin.file.size_bytes
     return may_be_of_source and is_possible(upload.size_bytes, upload.part_size_bytes, limits=limits)

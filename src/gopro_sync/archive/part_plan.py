@@ -13,21 +13,21 @@ _ALIGNED_AT_MOST = 2  # times the usual size: 100 MiB, the largest parts that we
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartLimits:
-    """Where a file begins to be cut, and into which parts it can be; as it stands, for S3.
+    """When a file is cut, and into which parts; the defaults are S3's.
 
     S3's limits ("Amazon S3 multipart upload limits"): 10,000 parts, 5 MiB to 5 GiB each, the last one may be smaller.
 
     Args:
-        multipart_threshold_bytes: the largest file that goes in one piece. "Files over 100 MB are multipart": decimal,
-            as cameras and GoPro count.
+        multipart_threshold_bytes: the largest file that is sent in one piece. "Files over 100 MB are multipart":
+            decimal, as cameras and GoPro count.
         smallest_part_bytes: the least that a part may have, unless it is the last one.
-        usual_part_bytes: the most that a part has as long as ``most_parts`` suffice. A failed part is read and sent
-            again: 50 MiB keeps that cheap. Larger parts are not faster, since no part is buffered.
+        usual_part_bytes: the largest part size as long as ``most_parts`` suffice. A failed part is read and sent again:
+            50 MiB keeps that cheap. Larger parts are not faster, since no part is buffered.
         largest_part_bytes: the most that a part may have, and a file in one piece.
         most_parts: how many parts an upload may have.
-        largest_object_bytes: the most that an object may have. S3 takes larger ones since the end of 2025; no camera
-            file comes near, so the limit that every S3 has is kept.
-        granule_bytes: what the parts' size is a multiple of, where nothing else decides it.
+        largest_object_bytes: the largest object. S3 has accepted larger ones since the end of 2025; no camera file
+            comes near, so the limit that every S3 has is kept.
+        granule_bytes: the parts' size is a multiple of this, where nothing else decides it.
 
     Raises:
         ValueError: the limits contradict each other.
@@ -43,18 +43,18 @@ class PartLimits:
 
     def __post_init__(self) -> None:
         if not 0 < self.smallest_part_bytes <= self.usual_part_bytes <= self.largest_part_bytes:
-            raise ValueError("the smallest, the usual and the largest part grow in this order, from 1 byte on")
+            raise ValueError("the smallest, the usual and the largest part must grow in this order, from 1 byte on")
         if not 0 <= self.multipart_threshold_bytes <= self.largest_part_bytes:
-            raise ValueError("a file in one piece is no larger than the largest part")
+            raise ValueError("the multipart threshold must not exceed the largest part")
         if self.most_parts < 1 or self.granule_bytes < 1:
-            raise ValueError("an upload has at least one part, and its size is counted in bytes")
+            raise ValueError("an upload must have at least one part, and parts of at least one byte")
         if not 0 < self.largest_object_bytes <= self.most_parts * self.largest_part_bytes:
-            raise ValueError("the largest object fits into as many of the largest parts as there may be")
+            raise ValueError("the largest object must fit into the allowed number of the largest parts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One part of a file: S3's part number (from 1), and where it lies in the file."""
+    """One part of a file: S3's part number (from 1), and its place in the file."""
 
     number: int
     offset: int
@@ -63,7 +63,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartPlan:
-    """A file cut into parts of one size, of which only the last may be smaller.
+    """A file cut into parts of one size; only the last may be smaller.
 
     Raises:
         ValueError: S3 would refuse such parts.
@@ -97,7 +97,7 @@ class PartPlan:
 
 
 def is_possible(size_bytes: int, part_size_bytes: int, *, limits: PartLimits) -> bool:
-    """Says whether S3 would take a file of this size in parts of this size."""
+    """Return whether S3 would accept a file of this size in parts of this size."""
     try:
         PartPlan(size_bytes=size_bytes, part_size_bytes=part_size_bytes, limits=limits)
     except ValueError:
@@ -106,14 +106,14 @@ def is_possible(size_bytes: int, part_size_bytes: int, *, limits: PartLimits) ->
 
 
 def plan_parts(size_bytes: int, *, workers: int, limits: PartLimits) -> PartPlan:
-    """Cuts a file so that all workers are busy in the last wave too.
+    """Cut a file so that all workers are busy in the last wave too.
 
     Measured at 1 GB and eight workers: 23 % faster than with full 50 MiB parts.
 
     Args:
         size_bytes: size of the file.
         workers: how many parts are sent at once.
-        limits: what S3 takes.
+        limits: what S3 accepts.
 
     Raises:
         ValueError: the file is empty or too large for S3.
@@ -125,18 +125,18 @@ def plan_parts(size_bytes: int, *, workers: int, limits: PartLimits) -> PartPlan
 
 
 def plan_aligned_parts(size_bytes: int, *, source_part_bytes: int, workers: int, limits: PartLimits) -> PartPlan | None:
-    """Cuts a file at boundaries of the parts in which the source was once uploaded, so that their MD5s can be rebuilt.
+    """Cut a file at boundaries of the parts in which the source was once uploaded, so that their MD5s can be rebuilt.
 
-    The rule: each part holds as many whole source parts as make it as large as ``plan_parts`` would have it, and no
-    larger than usual; at least one. A file of 4 GB whose source was cut into 5 MiB goes in 77 parts of 50 MiB, not in
-    763. A source part of more than twice the usual size is not followed (None): a part is read and sent in one piece,
-    and sent again from its start when it fails.
+    The rule: each part holds as many whole source parts as make it as large as ``plan_parts`` would, and no larger than
+    usual; at least one. A file of 4 GB whose source was cut into 5 MiB goes in 77 parts of 50 MiB, not in 763. A source
+    part of more than twice the usual size is not followed (None): a part is read and sent in one piece, and sent again
+    from its start when it fails.
 
     Args:
         size_bytes: size of the file.
         source_part_bytes: part size behind the source's S3-style ETag.
         workers: how many parts are sent at once.
-        limits: what S3 takes.
+        limits: what S3 accepts.
 
     Raises:
         ValueError: the file is empty or too large for S3.

@@ -1,4 +1,4 @@
-"""Proof of one transfer: what the object says of itself, and whether it is the file that was read."""
+"""Proof of one transfer: what the object states about itself, and whether it is the file that was read."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from gopro_sync.values.file_extension import content_type_of
 from gopro_sync.values.file_id import lens_or_none
 from gopro_sync.values.outside_values import whole_number_or_none
 
-# Far above what a camera can count: whoever writes such a number is not this system.
+# Far above what a camera can count: this system never wrote such a number.
 _MOST_CHAPTERS: Final = 100_000
 _LENS: Final = "camera-position"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Of which file an object is the copy, as its own metadata say.
+    """Which file an object is a copy of, according to its own metadata.
 
     Attributes:
         media_id: GoPro's id of the media item.
@@ -42,7 +42,7 @@ class Identity:
 
 
 def identity_in(metadata: Mapping[str, str]) -> Identity | None:
-    """Read what ``describe`` has written; None if the object is not one of this system."""
+    """Read what ``describe`` wrote; None if the object is not one of this system's."""
     media_id, number = metadata.get("media-id"), whole_number_or_none(metadata.get("item-number"))
     if not media_id or not number or number > _MOST_CHAPTERS:
         return None
@@ -56,8 +56,8 @@ def identity_in(metadata: Mapping[str, str]) -> Identity | None:
 
 
 def describe(file: FileToArchive, origin: Origin, *, key: str) -> ObjectDescription:
-    """Returns what the object is to carry besides its bytes."""
-    # The CRC64NVME is not among the metadata: they are fixed before the first byte. S3 keeps it with the object.
+    """Return what the object carries besides its bytes."""
+    # The CRC64NVME is not among the metadata, which are fixed before the first byte. S3 keeps it with the object.
     metadata = _identity(file)
     if origin.file.etag is not None:
         metadata["source-etag"] = _ascii(origin.file.etag)
@@ -67,10 +67,10 @@ def describe(file: FileToArchive, origin: Origin, *, key: str) -> ObjectDescript
 
 
 def hashed(blocks: Iterable[bytes], hasher: StreamHasher, workers: PartWorkers) -> Iterator[bytes]:
-    """Passes the blocks on once they are hashed.
+    """Pass the blocks on once they are hashed.
 
     Raises:
-        OutOfTimeError, StoppedError: as ``PartWorkers.check`` says.
+        OutOfTimeError, StoppedError: as ``PartWorkers.check`` does.
     """
     for block in blocks:
         workers.check()
@@ -79,7 +79,7 @@ def hashed(blocks: Iterable[bytes], hasher: StreamHasher, workers: PartWorkers) 
 
 
 def note_written(means: Means, progress: Progress, written: WrittenObject, *, whole: Crc64Nvme) -> None:
-    """Notes which object this call has made, and compares what S3 says of it at once with the bytes that were read.
+    """Record which object this call has made, and compare at once what S3 says of it with the bytes that were read.
 
     Raises:
         IntegrityError: they differ.
@@ -95,7 +95,7 @@ def note_written(means: Means, progress: Progress, written: WrittenObject, *, wh
 
 
 def verified_object(means: Means, progress: Progress, origin: Origin, *, whole: Crc64Nvme) -> Archived:
-    """Compares what S3 says of the finished object with the bytes that were read.
+    """Compare what S3 says of the finished object with the bytes that were read.
 
     Raises:
         IntegrityError: they differ.
@@ -110,7 +110,7 @@ def verified_object(means: Means, progress: Progress, origin: Origin, *, whole: 
         if stored is None:
             raise StorageError("S3 does not find the finished object", media_id=means.file.media_id)
         if stored.crc64nvme is None and means.rules.require_storage_checksum:
-            without_checksum = stored  # one answer may lack what the next one has
+            without_checksum = stored  # the next answer may have it
             raise StorageError("S3 answered HeadObject without the object's checksum", media_id=means.file.media_id)
         return stored
 
@@ -131,7 +131,7 @@ def verified_object(means: Means, progress: Progress, origin: Origin, *, whole: 
 
 
 def object_under_the_key(means: Means, progress: Progress) -> StoredObject | None:
-    """Describes what lies under the key, if anything does."""
+    """Describe what lies under the key, if anything does."""
     return means.retries.call("look for an object", lambda: means.writer.describe_object(progress.key))
 
 
@@ -143,12 +143,12 @@ def recognised_object(
     *,
     recorded_crc64nvme: str | None = None,
 ) -> Archived | None:
-    """Recognises the same video in what lies under the key: written by an earlier call that could not record it.
+    """Recognise the same video under the key, written by an earlier call that could not record it.
 
-    Size and metadata say that it was meant to be this file; that it is, only its checksum can say.
+    Size and metadata show that it was meant to be this file; only its checksum can show that it is.
 
     Args:
-        means: of this transfer.
+        means: those of this transfer.
         progress: knows the checksum of the file, if this call has read all of it.
         origin: the file as it is now.
         stored: what lies under the key.
@@ -157,7 +157,7 @@ def recognised_object(
     expected = recorded_crc64nvme if progress.whole is None else str(progress.whole)
     if stored is None or stored.crc64nvme is None or stored.crc64nvme != expected:
         return None
-    if stored.size_bytes != origin.file.size_bytes or not _is_said_to_be(means.file, stored.metadata):
+    if stored.size_bytes != origin.file.size_bytes or not _claims_to_be(means.file, stored.metadata):
         return None
     return _archived(
         means,
@@ -196,7 +196,7 @@ def _identity(file: FileToArchive) -> dict[str, str]:
     return identity if file.lens is None else identity | {_LENS: _ascii(file.lens)}
 
 
-def _is_said_to_be(file: FileToArchive, metadata: Mapping[str, str]) -> bool:
+def _claims_to_be(file: FileToArchive, metadata: Mapping[str, str]) -> bool:
     identity = _identity(file)
     if _LENS not in metadata:  # an earlier version did not write it
         identity.pop(_LENS, None)
@@ -204,7 +204,7 @@ def _is_said_to_be(file: FileToArchive, metadata: Mapping[str, str]) -> bool:
 
 
 def _ascii(value: str) -> str:
-    """S3 metadata are ASCII headers."""
+    """Encode a value for S3's metadata, which are ASCII headers."""
     return quote(value, safe="!#$&'()*+,/:;=?@[]^`{|}~", errors="surrogatepass")
 
 

@@ -1,4 +1,4 @@
-"""How often and how long a failed piece of work is tried again inside one invocation."""
+"""How often and how long failed work is retried within one invocation."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from collections.abc import Callable
 import tenacity
 
 from gopro_sync.errors import NetworkError, RetryableError, SourceResponseError, StorageError, ThrottledError
-from gopro_sync.telemetry.retries import retry_teller
+from gopro_sync.telemetry.retries import retry_logger
 
 ATTEMPTS = 5
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 20.0
-# A server that asks for more is not waited for here: an invocation costs money, the state machine waits free. For less,
-# the state machine's first wait after a failure is as long (statemachine/sync.asl.json, DownloadVideo's Retry).
+# A server that asks for a longer wait is not waited for here: an invocation costs money, while the state machine waits
+# for free. Its first wait after a failure is as long (statemachine/sync.asl.json, DownloadVideo's Retry).
 LONGEST_RETRY_AFTER_SECONDS = 30.0
 
-# The other retryable errors need another run or a fresh start, not another try of the same request.
+# The other retryable errors need another run or a fresh start, not the same request again.
 PASSING_ERRORS = (NetworkError, ThrottledError, SourceResponseError, StorageError)
 
 
 class Retries:
-    """Bounded tries with exponential, jittered waits; a server's ``Retry-After`` is honoured.
+    """Bounded retries with exponential, jittered waits; a server's ``Retry-After`` is honoured.
 
     Args:
         sleep: waits so many seconds.
-        random: gives a number in [0, 1).
-        seconds_left: time that may still be spent; no wait goes beyond it.
+        random: returns a number in [0, 1).
+        seconds_left: time that may still be spent; no wait exceeds it.
     """
 
     def __init__(
@@ -37,18 +37,18 @@ class Retries:
         self._seconds_left = seconds_left
 
     def call[T](self, what: str, work: Callable[[], T]) -> T:
-        """Does the work, again if it fails with an error that may pass; raises its last error.
+        """Do the work, and retry it on errors that may pass; raise its last error.
 
         Args:
             what: the work in a few words, for the log.
-            work: what is to be done.
+            work: what to do.
         """
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(PASSING_ERRORS),
             stop=self._is_enough,
             wait=self._wait_seconds,
             sleep=self._sleep,
-            before_sleep=retry_teller(what),
+            before_sleep=retry_logger(what),
             reraise=True,
         )
         return retrying(work)

@@ -1,8 +1,8 @@
-"""The second witness: whether S3 takes other objects than the one that it has just refused.
+"""The second witness: whether S3 accepts other objects than the one that it has just refused.
 
-A statement of a policy may name one key. What is wrong with the role, the bucket or the key of the encryption is wrong
-with every object, and then it is the run that fails, and no video. So everything that a video needs is asked for once
-more under a key that no video has. Nothing comes to lie there: the upload is given up.
+A policy statement may name a single key. A fault in the role, the bucket or the encryption key affects every object,
+and then the run fails, not the video. So everything that a video needs is requested once more under a key that no video
+has. No object is left there: the upload is aborted.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from gopro_sync.archive.bucket_writer import BucketWriter, ObjectDescription, Up
 from gopro_sync.archive.integrity import Crc64Nvme, StreamHasher
 from gopro_sync.errors import AccessDeniedError, RequestRefusedError, StorageError
 
-# Below the prefix that the role may write to; videos lie in a folder of their year and month.
+# Below the prefix that the role may write to; videos go into a folder of their year and month.
 SECOND_KEY: Final = "gopro-videos/.may-this-be-written"
 _ONE_BYTE: Final = b"0"
 
 
 def is_second_object_accepted(writer: BucketWriter) -> bool:
-    """Returns whether S3 allows with another object all that a video needs.
+    """Return whether S3 allows everything that a video needs with another object.
 
-    The part is sent, too: S3 opens an upload with ``kms:GenerateDataKey`` alone, and needs ``kms:Decrypt`` from the
-    first part on (https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions).
+    A part is sent too: S3 opens an upload with ``kms:GenerateDataKey`` alone, and needs ``kms:Decrypt`` from the first
+    part on (https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions).
 
     Raises:
         ConfigurationError: there is no such bucket, or its key cannot be used.

@@ -1,4 +1,4 @@
-"""Bytes that are read at the source a second time, where what is known of them does not prove that they are the same.
+"""Bytes read at the source a second time, where what is known does not prove that they are still the same.
 
 Nothing is sent and nothing is kept: their CRC64NVME is compared with S3's own.
 """
@@ -18,11 +18,11 @@ from gopro_sync.archive.workers import no_progress
 
 
 def read_again(means: Means, origin: Origin, part: Part, *, block_sizes: Sequence[int] = ()) -> StreamHasher:
-    """Reads one part as the source has it now; returns its checksum, and the MD5s of its blocks of these sizes.
+    """Read one part as the source has it now; return its checksum and the MD5s of its blocks of these sizes.
 
     Raises:
-        OutOfTimeError, StoppedError: as ``PartWorkers.check`` says.
-        GoProSyncError: as ``Source.open`` says.
+        OutOfTimeError, StoppedError: as ``PartWorkers.check`` does.
+        GoProSyncError: as ``Source.open`` does.
     """
 
     def read() -> StreamHasher:
@@ -35,10 +35,10 @@ def read_again(means: Means, origin: Origin, part: Part, *, block_sizes: Sequenc
 
 
 def read_in_time(means: Means, origin: Origin, parts: Sequence[Part]) -> Mapping[int, Crc64Nvme]:
-    """Returns the checksums of the parts as the source has them now, by part number: of as many as there is time for.
+    """Return the checksums, by part number, of as many parts as there is time to read again at the source.
 
     Raises:
-        GoProSyncError: as ``Source.open`` says.
+        GoProSyncError: as ``Source.open`` does.
     """
     checksums = dict[int, Crc64Nvme]()
 
@@ -53,11 +53,11 @@ def read_in_time(means: Means, origin: Origin, parts: Sequence[Part]) -> Mapping
 
 
 def read_all_again(means: Means, origin: Origin, parts: Sequence[Part]) -> Mapping[int, Crc64Nvme]:
-    """Returns the checksums of all these parts as the source has them now, by part number.
+    """Return the checksums, by part number, of all these parts as the source has them now.
 
     Raises:
         NetworkError: there was no time for all of them.
-        GoProSyncError: as ``Source.open`` says.
+        GoProSyncError: as ``Source.open`` does.
     """
     checksums = read_in_time(means, origin, parts)
     if len(checksums) < len(parts):
@@ -66,20 +66,20 @@ def read_all_again(means: Means, origin: Origin, parts: Sequence[Part]) -> Mappi
 
 
 def are_of_this_file(means: Means, origin: Origin, upload: OpenUpload, held: Mapping[int, Crc64Nvme]) -> bool:
-    """Says whether what S3 holds of an upload has the bytes that the source has now.
+    """Return whether S3's parts of an upload have the bytes that the source has now.
 
-    The same ETag says so. Another one says nothing: every part is read again, since a file made of two others would be
-    neither. The first one is enough under the same weak ETag, which may stay as it is only where little has changed.
+    The same ETag means that they do. Another ETag means that every part has to be read again: a mixture of two files
+    would be neither. Under the same weak ETag, which may survive a small change, reading the first part is enough.
 
     Args:
-        means: of this transfer.
+        means: those of this transfer.
         origin: the file as it is now.
         upload: what is open.
-        held: the checksums of the parts that are to be used, as S3 reports them, by part number.
+        held: the checksums of the parts to be used, as S3 reports them, by part number.
 
     Raises:
         NetworkError: there was no time to read them.
-        GoProSyncError: as ``Source.open`` says.
+        GoProSyncError: as ``Source.open`` does.
     """
     if origin.is_vouched_for(upload.source_etag):
         return True

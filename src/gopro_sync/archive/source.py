@@ -1,7 +1,7 @@
-"""The origin side: ranged reads of one file from a signed CDN URL, of which nothing is taken on trust.
+"""The origin side: ranged reads of one file from a signed CDN URL, trusting nothing that comes back.
 
-The signed URL is a bearer secret for an hour: no message, log line or repr holds more of it than its host. No GoPro
-header or cookie is ever sent with it.
+The signed URL is a bearer secret for an hour: messages, log lines and reprs show only its host. No GoPro header or
+cookie is ever sent with it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from gopro_sync.errors import (
     SourceUrlExpiredError,
     ThrottledError,
 )
-from gopro_sync.telemetry.retries import tell_retry
+from gopro_sync.telemetry.retries import log_retry
 from gopro_sync.values.outside_values import (
     content_range_or_none,
     retry_after_seconds,
@@ -47,15 +47,17 @@ CONNECT_TIMEOUT_SECONDS: Final = 10.0
 IDLE_TIMEOUT_SECONDS: Final = 15.0  # between two arrivals of bytes, not for the whole part
 
 _RENEW_BEFORE_EXPIRY_SECONDS = 60.0
-_LONGEST_ETAG = 256  # it becomes metadata of the object, of which S3 takes 2 KB in all
-# https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3, and the same without quotes, or with those of a weak one around
-# all of it, as some servers send it. Several headers come as one text with blanks in it.
+_LONGEST_ETAG = 256  # it becomes metadata of the object, of which S3 accepts 2 KB in all
+# https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3, and, as some servers send it, without quotes or with the whole
+# value quoted once more after the mark of a weak one. Several headers arrive as one text with blanks in it.
 _ETAG = re.compile(r'"?(?:W/)?"?[\x21\x23-\x7e\x80-\xff]+"?')
 _REFUSED_URL_STATUSES = frozenset({401, 403, 410})
-_NOT_THERE_STATUSES = frozenset({404, 410})  # 410 from a fresh URL; from an old one it may say that the URL has expired
+_NOT_THERE_STATUSES = frozenset(
+    {404, 410}
+)  # 410 from a fresh URL; from an old one it may mean that the URL has expired
 _THROTTLED_STATUSES = frozenset({429, 503})
 _WHOLE, _PIECE, _NOTHING_THERE = 200, 206, 416
-# Of a piece its Content-Range speaks; a whole that is text is an error that came with the wrong status.
+# A partial answer is vouched for by its Content-Range; a whole file that is text is an error sent with a wrong status.
 _TYPES_OF_NO_VIDEO = ("text/", "application/json", "application/xml")
 _BEGINNINGS_OF_PAGES = (b"<!doctype", b"<html", b"<?xml")
 
@@ -67,10 +69,10 @@ def source_pool(
     allows_internal_addresses: bool = False,
     clock: Callable[[], float] = time.monotonic,
 ) -> SourceConnections:
-    """Makes the connections to the CDN.
+    """Create the connections to the CDN.
 
     Args:
-        workers: how many connections are kept open.
+        workers: how many connections to keep open.
         ca_bundle: path of the certificates to trust instead of the system's.
         allows_internal_addresses: True only where the CDN is a simulated one.
         clock: returns seconds, never going backwards.
@@ -81,11 +83,11 @@ def source_pool(
 
 
 class SignedUrl:
-    """The signed URL of one file, renewed once for all workers when it is refused or about to run out.
+    """The signed URL of one file, renewed once for all workers when it is refused or about to expire.
 
     Args:
         resolve: asks GoPro for a freshly signed URL; called by one worker at a time.
-        wall_clock: returns the time, aware, to compare with the end that the URL states.
+        wall_clock: returns the time, aware, to compare with the expiry that the URL states.
         lock: lets one worker in at a time.
     """
 
@@ -103,10 +105,11 @@ class SignedUrl:
         self._renew_at = math.inf
 
     def current(self) -> str:
-        """Returns a URL that has a minute left, as far as the URL says.
+        """Return a URL that is valid for another minute, as far as it says.
 
         Raises:
-            GoProApiChangedError: GoPro gave something that is no HTTPS URL. Errors of ``resolve`` pass unchanged.
+            GoProApiChangedError: GoPro returned something other than an HTTPS URL. Errors of ``resolve`` pass
+                unchanged.
         """
         with self._lock:
             if self._url is None or self._wall_clock().timestamp() >= self._renew_at:
@@ -114,10 +117,11 @@ class SignedUrl:
             return self._url
 
     def renew(self, rejected: str) -> str:
-        """Returns another URL than the rejected one; the first of several workers asks for it, the others share it.
+        """Return another URL than the rejected one; the first of several workers requests it, and the others share it.
 
         Raises:
-            GoProApiChangedError: GoPro gave something that is no HTTPS URL. Errors of ``resolve`` pass unchanged.
+            GoProApiChangedError: GoPro returned something other than an HTTPS URL. Errors of ``resolve`` pass
+                unchanged.
         """
         with self._lock:
             if self._url is None or self._url == rejected:
@@ -129,7 +133,7 @@ class SignedUrl:
         read_address(url)
         now = self._wall_clock().timestamp()
         lifetime = expires_at(url) - now
-        # A URL that is born expired means that the clocks differ: then only a refusal tells.
+        # A new URL that has already expired means that the clocks differ: then only a refusal shows when to renew.
         margin = min(_RENEW_BEFORE_EXPIRY_SECONDS, lifetime / 2)
         self._renew_at = now + lifetime - margin if lifetime > 0 else math.inf
         self._url = url
@@ -141,7 +145,7 @@ class SourceFile:
     """The file as its origin first stated it; every later answer has to agree.
 
     Args:
-        size_bytes: total size by the CDN's word; GoPro's listing can be off.
+        size_bytes: total size according to the CDN; GoPro's listing can be off.
         etag: the origin's ETag without quotes, if it sends one that can be compared and kept.
     """
 
@@ -151,7 +155,7 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Statement:
-    """What an answer says of itself: ``size_bytes`` from ``first`` on, of ``total``; None is left open."""
+    """What an answer states about itself: ``size_bytes`` from ``first`` on, of ``total``; None if it does not say."""
 
     first: int
     size_bytes: int | None
@@ -159,23 +163,23 @@ class _Statement:
     etag: str | None
 
     def covers(self, part: Part) -> bool:
-        """Whether it begins where the part does, and is no shorter; what is more need not be read."""
+        """Return whether it begins where the part does, and is no shorter; any excess need not be read."""
         return self.first == part.offset and (self.size_bytes is None or self.size_bytes >= part.size_bytes)
 
 
 class Source:
     """Ranged reads of one file.
 
-    A server may answer any range with 200 and the whole file (RFC 9110, 14.2): that serves what begins at byte 0.
+    A server may answer any range with 200 and the whole file (RFC 9110, 14.2): that serves parts that begin at byte 0.
 
     Args:
         http: connections to the CDN, from ``source_pool``.
         signed_url: where the file is.
         media_id: for error messages.
-        largest_file_bytes: the most that an object in S3 may have.
-        largest_whole_bytes: the most that is read in one go.
+        largest_file_bytes: the largest object that S3 accepts.
+        largest_whole_bytes: the most to read in one go.
         wall_clock: returns the time, aware, for ``Retry-After`` dates.
-        check: called now and then while a part is waited for; raises what shall end the reading.
+        check: called now and then while waiting for bytes; raises whatever should end the reading.
     """
 
     def __init__(
@@ -198,11 +202,11 @@ class Source:
         self._check = check
 
     def probe(self) -> SourceFile:
-        """Asks for the first byte, to learn total size and ETag.
+        """Request the first byte, to learn total size and ETag.
 
         Raises:
-            SourceResponseError: the file is empty, larger than S3 can hold, or the answer is not the asked byte.
-            GoProSyncError: as ``open`` says.
+            SourceResponseError: the file is empty, larger than S3 can hold, or the answer is not the requested byte.
+            GoProSyncError: as ``open`` does.
         """
         with self._request(_range_of(_FIRST_BYTE)) as answer:
             host = answer.host
@@ -212,7 +216,7 @@ class Source:
             if not stated.covers(_FIRST_BYTE):
                 raise self._unexpected(host, "says that the file is empty" if stated.total == 0 else _ANOTHER_RANGE)
             if stated.size_bytes == 1:
-                answer.read_exactly(1)  # all of it: the connection can be used again
+                answer.read_exactly(1)  # all of it, so that the connection can be reused
             size_bytes = self._counted(answer) if answer.status == _WHOLE and stated.total is None else stated.total
         if size_bytes is None:
             size_bytes = self._size_without_range()
@@ -221,20 +225,20 @@ class Source:
         return SourceFile(size_bytes=size_bytes, etag=stated.etag)
 
     def open(self, file: SourceFile, part: Part) -> OpenRange:
-        """Asks for one part and checks everything that can be known before its bytes come.
+        """Request one part and check everything that can be known before its bytes arrive.
 
         Args:
             file: what ``probe`` returned.
             part: which bytes.
 
         Returns:
-            The open answer; iterate over it for exactly the asked bytes, and close it.
+            The open answer; iterate over it for exactly the requested bytes, and close it.
 
         Raises:
-            SourceChangedError: another ETag or total than at first.
+            SourceChangedError: ETag or total differ from the first answer.
             SourceUrlExpiredError: the CDN refuses a URL that was signed just now.
             SourceLostError: the CDN does not have the file that GoPro offers.
-            SourceResponseError: the answer is not the asked range.
+            SourceResponseError: the answer is not the requested range.
             ThrottledError: the CDN asks for fewer requests.
             TimeoutError: the CDN sent nothing for ``IDLE_TIMEOUT_SECONDS``, or next to nothing for longer.
             NetworkError: the CDN could not be reached or failed.
@@ -248,8 +252,8 @@ class Source:
             if stated.total not in {None, file.size_bytes} or stated.etag not in {None, file.etag}:
                 raise SourceChangedError("The file at GoPro changed in size or ETag", media_id=self._media_id)
             if stated.etag is None and file.etag is not None:
-                # Of several servers behind one name some may send none: that says nothing of the file.
-                raise self._unexpected(answer.host, "did not say of which edition of the file its answer is")
+                # Of several servers behind one name some may send none: that says nothing about the file.
+                raise self._unexpected(answer.host, "did not say which edition of the file its answer is from")
             if answer.status == _WHOLE and part.offset > 0:
                 raise self._unexpected(answer.host, self._one_go_only())
             if not stated.covers(part):
@@ -265,7 +269,7 @@ class Source:
         answer = self._get(url, headers, check)
         if answer.status in _REFUSED_URL_STATUSES:
             answer.close()
-            tell_retry("read from GoPro's CDN, with a new URL", attempt=2, error_type=f"status {answer.status}")
+            log_retry("read from GoPro's CDN, with a new URL", attempt=2, error_type=f"status {answer.status}")
             answer = self._get(self._signed_url.renew(url), headers, check)
         if answer.status in {_WHOLE, _PIECE, _NOTHING_THERE}:
             return answer
@@ -330,9 +334,10 @@ class Source:
         return _Statement(first=stated.first, size_bytes=size_bytes, total=stated.total, etag=etag)
 
     def _counted(self, answer: OpenRange) -> int:
-        """Reads a file whose length is not stated. It is read again to be copied, and both have to be as long.
+        """Count the bytes of a file whose length is not stated. The later reading, to copy it, must be as long.
 
-        Where the body ends with the connection, a broken one looks like the end of the file: then the two differ.
+        Where the body ends with the connection, a broken connection looks like the end of the file: then the lengths
+            differ.
         """
         count = answer.count(self._largest_whole_bytes)
         if count == 0:
@@ -342,7 +347,7 @@ class Source:
         return count
 
     def _size_without_range(self) -> int:
-        """Asks for the whole file, of whose pieces the CDN does not say how many bytes it has in all."""
+        """Request the whole file, because the CDN's partial answers do not state its total size."""
         with self._request({}) as answer:
             stated = self._statement(answer) if answer.status == _WHOLE else None
             if stated is None or not stated.total:
@@ -360,7 +365,7 @@ class Source:
 class OpenRange:
     """An answer of the CDN whose bytes are still to come; a context manager that closes it.
 
-    Iterating gives blocks of at most ``BLOCK_BYTES``, in all exactly the bytes that are expected.
+    Iterating yields blocks of at most ``BLOCK_BYTES``, in all exactly the expected bytes.
     """
 
     def __init__(self, answer: Answer, *, host: str, media_id: str) -> None:
@@ -381,20 +386,20 @@ class OpenRange:
         self.close()
 
     def header(self, name: str) -> str | None:
-        """Returns a header's value, if it was sent."""
+        """Return a header's value, if it was sent."""
         return self._answer.headers.get(name)
 
     def expect(self, part: Part, *, is_all_there_is: bool) -> None:
-        """Notes which bytes to give, and whether the answer has to end with them."""
+        """Set which bytes to yield, and whether the answer must end with them."""
         self._part, self._is_all_there_is = part, is_all_there_is
 
     def __iter__(self) -> Iterator[bytes]:
-        """Gives the blocks.
+        """Yield the blocks.
 
         Raises:
             SourceResponseError: fewer bytes come than expected, or a web page.
-            SourceChangedError: more come, of a file whose length is not stated.
-            TimeoutError, NetworkError: as ``read_exactly`` says.
+            SourceChangedError: more bytes arrive, for a file whose length is not stated.
+            TimeoutError, NetworkError: as ``read_exactly`` does.
         """
         missing = self._part.size_bytes
         while missing:
@@ -407,10 +412,10 @@ class OpenRange:
             yield block
 
     def read_exactly(self, size_bytes: int) -> bytes:
-        """Reads so many bytes.
+        """Read exactly this many bytes.
 
         Raises:
-            SourceResponseError: the answer ends before.
+            SourceResponseError: the answer ends early.
             TimeoutError: nothing came for ``IDLE_TIMEOUT_SECONDS``, or next to nothing for longer.
             NetworkError: the connection broke.
         """
@@ -420,14 +425,14 @@ class OpenRange:
         return data
 
     def count(self, most: int) -> int:
-        """Reads to the end, or to more than so many bytes, and returns how many there were; errors as above."""
+        """Read to the end, or past this many bytes, and return how many there were; errors as above."""
         count = 0
         while count <= most and (block := self._read(BLOCK_BYTES)):
             count += len(block)
         return count
 
     def close(self) -> None:
-        """Keeps the connection if all was read, and closes it otherwise."""
+        """Keep the connection if all was read, and close it otherwise."""
         self._answer.close()
 
     def _read(self, size_bytes: int) -> bytes:
@@ -446,7 +451,7 @@ _ANOTHER_RANGE: Final = "sent another range than asked"
 
 
 def _etag_or_none(header: str | None) -> str | None:
-    """Returns what can be compared and kept; a file with any other ETag is treated as one without."""
+    """Return an ETag that can be compared and kept; a file with any other kind is treated as if it had none."""
     etag = (header or "").strip()
     return etag.strip('"') or None if len(etag) <= _LONGEST_ETAG and _ETAG.fullmatch(etag) else None
 
@@ -456,7 +461,7 @@ def _range_of(part: Part) -> dict[str, str]:
 
 
 def _broken_off(host: str, error: Exception, *, media_id: str) -> NetworkError:
-    # A connection's own patience ends with the built-in error of that name, that of an answer with urllib3's.
+    # A connection's own time-out raises the built-in error of that name, that of an answer urllib3's.
     if isinstance(error, ReadTimeoutError | TimeoutError):
         return errors.TimeoutError(f"{host} sent nothing for {IDLE_TIMEOUT_SECONDS:g} seconds", media_id=media_id)
     if isinstance(error, SlowSourceError):

@@ -1,4 +1,4 @@
-"""What a transfer needs of the machine that it runs on; handed in, so that a test can stand in for all of it."""
+"""What a transfer needs from the machine it runs on; passed in, so that a test can replace all of it."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from typing import Protocol
 
 
 class Crew(Protocol):
-    """Those who do the pieces of a job: several at once, or one after the other."""
+    """Workers that do the pieces of a job, several at once or one after the other."""
 
     @property
     def is_stopped(self) -> bool:
-        """Whether a piece has failed, so that all who are still at work shall give up."""
+        """Whether a piece has failed, so that all who are still at work should stop."""
         ...
 
     def new_lock(self) -> AbstractContextManager[object]:
-        """Returns a place where only one of the crew can be at a time."""
+        """Return a lock that one of the crew can hold at a time."""
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Waits, unless the job is stopped meanwhile."""
+        """Wait, unless the job is stopped meanwhile."""
         ...
 
     def do_all[Item, Done](self, work: Callable[[Item], Done], items: Sequence[Item]) -> list[Done]:
-        """Does the work once for each item.
+        """Do the work once for each item.
 
         Returns:
-            What came of each item, in the order of the items.
+            The result of each item, in the order of the items.
 
         Raises:
-            Exception: the first error of the work; nobody is at work any more by then, and items may be undone.
+            Exception: the first error of the work; by then nobody is at work any more, and some items may not be done.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """Time, chance and hands.
+    """Time, chance and workers.
 
     Args:
         clock: returns seconds, never going backwards.
         wall_clock: returns the time, aware.
-        random: gives a number in [0, 1), to spread the tries.
-        crew: makes a crew that does so many pieces at once; one for each transfer.
+        random: returns a number in [0, 1), to spread the retries.
+        crew: creates a crew of this many workers; one crew per transfer.
     """
 
     clock: Callable[[], float]

@@ -1,4 +1,4 @@
-"""The crew of production: threads."""
+"""The crew used in production: threads."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class ThreadCrew:
         return self._stop.is_set()
 
     def new_lock(self) -> AbstractContextManager[object]:
-        """Returns a lock."""
+        """Return a lock."""
         return threading.Lock()
 
     def sleep(self, seconds: float) -> None:
-        """Waits, unless the job is stopped meanwhile."""
+        """Wait, unless the job is stopped meanwhile."""
         self._stop.wait(seconds)
 
     def do_all[Item, Done](self, work: Callable[[Item], Done], items: Sequence[Item]) -> list[Done]:
-        """Does the work once for each item, and begins with the items in their order; see ``Crew.do_all``."""
+        """Do the work once for each item, starting them in their order; see ``Crew.do_all``."""
         errors: list[BaseException] = []
 
         def do(item: Item) -> Done:
@@ -41,7 +41,7 @@ class ThreadCrew:
                 return work(item)
             except BaseException as error:
                 errors.append(error)
-                # Here, not in the thread that waits: this one takes its next item before that one is awake.
+                # Here, not in the waiting thread: this one takes its next item before that one wakes up.
                 self._stop.set()
                 raise
 

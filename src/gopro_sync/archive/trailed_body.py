@@ -1,9 +1,9 @@
-"""The body of an upload with its checksum behind it: S3 compares, and keeps nothing of what was damaged on its way.
+"""The body of an upload with its checksum behind it: S3 compares, and keeps nothing that was damaged on the way.
 
-The checksum is known only once the last byte was read, so it cannot be among the headers. What S3 is told instead, and
-how the body is framed: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html and
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html. Nothing is copied: the frames
-go out between the blocks.
+The checksum is known only once the last byte was read, so it cannot be among the headers. What to announce instead, and
+how to frame the body: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html and
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html. Nothing is copied: the frames go
+out between the blocks.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Final
 from gopro_sync.archive.integrity import Crc64Nvme
 
 CHECKSUM_HEADER: Final = "x-amz-checksum-crc64nvme"
-# Each chunk costs one small write. S3 takes chunks of 8 KiB and more and names no upper limit; AWS's own transfer
-# library sends each part as one (awslabs/aws-c-s3, s3_chunk_stream.c), while MinIO, which may stand in for S3, takes no
-# more than 16 MiB (minio/minio, cmd/streaming-signature-v4.go).
+# Each chunk costs one small write. S3 accepts chunks of 8 KiB and more and names no upper limit; AWS's own transfer
+# library sends each part as one (awslabs/aws-c-s3, s3_chunk_stream.c), while MinIO, which may stand in for S3, accepts
+# at most 16 MiB (minio/minio, cmd/streaming-signature-v4.go).
 _CHUNK_BYTES: Final = 8 * 1024 * 1024
 _CHECKSUM_LENGTH: Final = 12  # eight bytes in base64
 
@@ -27,7 +27,7 @@ class TrailedBody:
     Args:
         blocks: the content.
         size_bytes: how many bytes ``blocks`` has.
-        checksum: tells the checksum of the content; asked once all of it has passed.
+        checksum: returns the checksum of the content; called once all of it has passed.
     """
 
     def __init__(self, blocks: Iterable[bytes], *, size_bytes: int, checksum: Callable[[], Crc64Nvme]) -> None:
@@ -37,7 +37,7 @@ class TrailedBody:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """What announces the body; to be signed."""
+        """Headers that announce the body; to be signed."""
         return {
             "Content-Encoding": "aws-chunked",
             "Content-Length": str(self._encoded_bytes()),
@@ -46,7 +46,7 @@ class TrailedBody:
         }
 
     def __iter__(self) -> Iterator[bytes | memoryview]:
-        """Gives blocks and frames in turn; errors of the blocks pass unchanged, and leave the body without its end."""
+        """Yield blocks and frames alternately; errors of the blocks pass unchanged and leave the body incomplete."""
         missing, room = self._size_bytes, 0
         for block in self._blocks:
             rest = memoryview(block)
@@ -67,7 +67,7 @@ class TrailedBody:
 
 
 def _frame(size_bytes: int, *, is_first: bool) -> bytes:
-    """Returns what stands between two chunks: the end of the one, and the size of the other."""
+    """Return the bytes between two chunks: the end of the one, and the size of the other."""
     return b"%b%x\r\n" % (b"" if is_first else b"\r\n", size_bytes)
 
 

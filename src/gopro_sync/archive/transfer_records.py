@@ -13,7 +13,7 @@ from gopro_sync.archive.open_upload import OpenUpload
 
 @unique
 class TransferOutcome(StrEnum):
-    """How the object came to lie there."""
+    """How the object got there."""
 
     COMPLETED = "COMPLETED"
     ALREADY_ARCHIVED = "ALREADY_ARCHIVED"  # the same video was there
@@ -26,8 +26,8 @@ class FileToArchive:
     Args:
         media_id: GoPro's id of the media item.
         item_number: number of the chapter, from 1.
-        key: where it is to lie.
-        fallback_key: where it is to lie if another object holds ``key``.
+        key: where it goes.
+        fallback_key: where it goes if another object holds ``key``.
         tags: S3 object tags.
         captured_at: when it was filmed, if known.
         lens: which of the camera's lenses; None for the usual single one.
@@ -47,8 +47,8 @@ class WorkDone:
     """What one call did, however it ended.
 
     Args:
-        bytes_sent: bytes that S3 took in this call.
-        parts_sent: parts that S3 took in this call; one PutObject counts as one.
+        bytes_sent: bytes that S3 accepted in this call.
+        parts_sent: parts that S3 accepted in this call; one PutObject counts as one.
         part_size_bytes: size of the parts; the size of the file for one PutObject; 0 if neither was begun.
     """
 
@@ -62,9 +62,9 @@ class Archived(WorkDone):
     """The file is in S3.
 
     Args:
-        outcome: whether this call brought it there.
+        outcome: whether this call put it there.
         file: the proof.
-        etag_block_bytes: the part size at the source that gives its ETag, if one was found.
+        etag_block_bytes: the part size at the source that matches its ETag, if one was found.
     """
 
     outcome: TransferOutcome
@@ -77,9 +77,9 @@ class Paused(WorkDone):
     """Time ran out: call again.
 
     Args:
-        upload: what to hand in to go on; None if no upload is open.
-        is_in_vain: whether no later call can use what this one sent: the source gives its file no ETag to know it
-            again by.
+        upload: pass this in to resume; None if no upload is open.
+        is_in_vain: whether no later call can use what this one sent, because the source sends no ETag by which to
+            recognise the file.
     """
 
     upload: OpenUpload | None

@@ -1,4 +1,4 @@
-"""What is fixed for all transfers of an engine, what is fixed for one, and what one knows so far."""
+"""What is fixed for all transfers of an engine, what is fixed for one, and how far one has got."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TransferRules:
     """What is fixed for all transfers of an engine.
 
     Args:
-        limits: which files are cut, and into which parts they can be.
+        limits: which files are cut, and into which parts.
         workers: how many parts of a file are copied at once.
         verify_source_etag: whether to compare with the source's ETag too (1.7 CPU seconds a GB for MD5).
         part_size_bytes: size of the parts, instead of a balanced one.
@@ -39,11 +39,11 @@ class TransferRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownEtags:
-    """What earlier files of the library have shown of the ETags at the source.
+    """What earlier files of the library have shown about the ETags at the source.
 
     Args:
-        block_sizes: part sizes that have given an ETag.
-        are_no_md5s: whether they have turned out to be something else: hashing is in vain then.
+        block_sizes: part sizes that have matched an ETag.
+        are_no_md5s: whether they have turned out to be something else, so that hashing is pointless.
         are_proven: whether they have proved right for so many files that a mismatch means something.
     """
 
@@ -61,13 +61,13 @@ class Means:
 
     Args:
         file: what is copied.
-        rules: of the engine.
+        rules: those of the engine.
         source: where the bytes come from.
-        writer: where they go to.
+        writer: where they go.
         workers: who copies the parts, and whether there is time.
-        retries: how often what fails is tried again.
-        on_upload_changed: told of each upload before its first byte is sent, when a call leaves it, and before it is
-            completed.
+        retries: how often failures are retried.
+        on_upload_changed: called with each upload before its first byte is sent, when a call leaves it, and before it
+            is completed.
         known_etags: what is known of the library's ETags.
     """
 
@@ -88,20 +88,20 @@ class Means:
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
-    """What one transfer knows so far.
+    """How far one transfer has got.
 
     Args:
-        key: where the object is to lie.
+        key: where the object goes.
         upload: the upload that is open, if one is.
-        bytes_sent: bytes that S3 took.
-        parts_sent: parts that S3 took.
+        bytes_sent: bytes that S3 accepted.
+        parts_sent: parts that S3 accepted.
         part_size_bytes: size of the parts, once it is known.
         whole: the checksum of the file, once all of it was read.
         written_etag: S3's ETag of the object that this call made.
-        replaces: S3's ETag of the object that is to get a new version, since it is damaged.
-        etag_proof: what became of the comparison with the source's ETag.
-        etag_block_bytes: the part size at the source that gives its ETag, once that is known.
-        reread_equal: the checksum of a file that did not give its ETag, and was the same at a second reading.
+        replaces: S3's ETag of the damaged object that is to get a new version.
+        etag_proof: the outcome of the comparison with the source's ETag.
+        etag_block_bytes: the part size at the source that matches its ETag, once that is known.
+        reread_equal: the checksum of a file that did not match its ETag, and was the same at a second reading.
     """
 
     key: str
@@ -117,12 +117,12 @@ class Progress:
     reread_equal: Crc64Nvme | None = None
 
     def count(self, size_bytes: int) -> None:
-        """Notes that S3 took a part of so many bytes."""
+        """Count a part of this size that S3 accepted."""
         self.parts_sent += 1
         self.bytes_sent += size_bytes
 
     def paused(self, *, is_in_vain: bool = False) -> Paused:
-        """Returns how far the transfer came, and whether no later call can go on from there."""
+        """Return how far the transfer got, and whether no later call can resume it."""
         return Paused(
             bytes_sent=self.bytes_sent,
             parts_sent=self.parts_sent,

@@ -1,4 +1,4 @@
-"""The multipart upload of one file: opened, gone on with, or given up."""
+"""The multipart upload of one file: opened, resumed or aborted."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from gopro_sync.errors import RefusalError, RequestRefusedError, StorageError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartInStorage:
-    """A part that S3 took; its blocks' MD5s only if they are wanted, and this call sent it or an earlier one told."""
+    """A part that S3 accepted; with its blocks' MD5s only if they are wanted and some call computed them."""
 
     uploaded: UploadedPart
     block_digests: tuple[bytes, ...] | None
 
     def is_held_as(self, held: HeldPart | None) -> bool:
-        """Whether S3 lists the same part."""
+        """Return whether S3 lists the same part."""
         return (
             held is not None
             and held.etag == self.uploaded.etag
@@ -32,12 +32,12 @@ class PartInStorage:
 
 
 def create_upload(means: Means, progress: Progress, origin: Origin) -> OpenUpload:
-    """Opens an upload and tells the caller of it, who alone can give it back to a later call.
+    """Open an upload and report it to the caller, who alone can pass it to a later call.
 
     Raises:
-        Exception: the caller could not take note of it; it is given up then.
+        Exception: the caller could not record it; then the upload is aborted.
     """
-    _abort_forgotten_uploads(means, progress.key)
+    _abort_unrecorded_uploads(means, progress.key)
     plan = plan_new_upload(origin, means.rules)
     description = describe(means.file, origin, key=progress.key)
     upload_id = _open(means, description)
@@ -61,24 +61,24 @@ def create_upload(means: Means, progress: Progress, origin: Origin) -> OpenUploa
 
 
 def abort_upload(means: Means, progress: Progress) -> None:
-    """Gives up the open upload, if there is one."""
+    """Abort the open upload, if there is one."""
     if progress.upload is None:
         return
-    # What led here matters more than a failed clean-up; a lifecycle rule removes what stays.
+    # The error that led here matters more than a failed clean-up; a lifecycle rule removes what is left.
     with suppress(StorageError, RefusalError):
         means.writer.abort_upload(key=progress.upload.s3_key, upload_id=progress.upload.upload_id)
     progress.upload = None
 
 
 def listed_parts(means: Means, upload: OpenUpload) -> dict[int, HeldPart]:
-    """Returns what S3 lists of an upload, by part number."""
+    """Return what S3 lists of an upload, by part number."""
     return means.retries.call(
         "list the parts", lambda: means.writer.list_parts(key=upload.s3_key, upload_id=upload.upload_id)
     )
 
 
 def usable_parts(means: Means, upload: OpenUpload) -> dict[int, PartInStorage]:
-    """What earlier calls sent; a part of another size, or without a checksum to prove it by, is sent again."""
+    """Return what earlier calls sent; parts of another size or without a checksum are left out, to be sent again."""
     held = listed_parts(means, upload)
     parts = dict[int, PartInStorage]()
     for part in plan_of(upload, means.rules.limits):
@@ -102,14 +102,14 @@ def _open(means: Means, description: ObjectDescription) -> str:
 
     upload_id = means.retries.call("open an upload", ask)
     if asked > 1:
-        # Where only the answer was lost, S3 has opened one more.
-        _abort_forgotten_uploads(means, description.key, but=upload_id)
+        # If only the answer was lost, S3 has opened one more.
+        _abort_unrecorded_uploads(means, description.key, but=upload_id)
     return upload_id
 
 
-def _abort_forgotten_uploads(means: Means, key: str, *, but: str | None = None) -> None:
-    """Frees what a call left that died, or lost S3's answer, before it could record an upload: one without any part."""
-    # A lifecycle rule removes what stays, and a store that cannot list uploads can still hold videos.
+def _abort_unrecorded_uploads(means: Means, key: str, *, but: str | None = None) -> None:
+    """Abort uploads without any part, left by a call that died or lost S3's answer before it could record them."""
+    # A lifecycle rule removes what is left, and a store that cannot list uploads can still hold videos.
     with suppress(StorageError, RequestRefusedError, UploadVanishedError):
         for upload_id in means.writer.open_uploads(key):
             if upload_id != but and not means.writer.list_parts(key=key, upload_id=upload_id):

@@ -1,4 +1,4 @@
-"""When a signed URL runs out, as far as it says so itself."""
+"""When a signed URL expires, as far as it says so itself."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from gopro_sync.values.outside_values import whole_number_or_none, zoned_moment_
 
 # S3 and Google's storage, which sign alike.
 _SIGNED_WITH_A_DATE: Final = ("x-amz-", "x-goog-")
-# CloudFront's replacements for what base64 and URLs quarrel about.
+# CloudFront's replacements for the base64 characters that URLs do not allow.
 _BASE64_OF_CLOUDFRONT: Final = str.maketrans("-_~", "+=/")
 
 
 def expires_at(url: str) -> float:
-    """Returns seconds since the epoch; infinity where the URL does not say.
+    """Return when a URL expires, in seconds since the epoch; infinity where it does not say.
 
-    CloudFront's canned policy, like S3's old signatures, says it in ``Expires``, its custom policy in ``Policy``, and
+    CloudFront's canned policy, like S3's old signatures, states it in ``Expires``, its custom policy in ``Policy``, and
     S3 today in ``X-Amz-Date`` and ``X-Amz-Expires``:
     https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-creating-signed-url-custom-policy.html
     https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
@@ -37,7 +37,7 @@ def expires_at(url: str) -> float:
 def _end_of_policy(policy: str | None) -> int | None:
     try:
         document = json.loads(base64.b64decode((policy or "").translate(_BASE64_OF_CLOUDFRONT), validate=True))
-    except (ValueError, RecursionError):  # the errors of base64 and JSON are of the first kind
+    except (ValueError, RecursionError):  # base64 and JSON errors are ValueErrors
         return None
     match document:
         case {"Statement": [{"Condition": {"DateLessThan": {"AWS:EpochTime": end}}}, *_]}:

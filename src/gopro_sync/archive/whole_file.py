@@ -18,12 +18,12 @@ from gopro_sync.archive.workers import OutOfTimeError, no_progress
 
 
 def send_whole(means: Means, progress: Progress, origin: Origin) -> Archived:
-    """Copies the file in one piece.
+    """Copy the file in one piece.
 
     Raises:
         NetworkError: there was no time for it.
-        ObjectExistsError: the key is taken; ``progress.whole`` says what was to lie there.
-        GoProSyncError: as ``TransferEngine.transfer`` says.
+        ObjectExistsError: the key is taken; ``progress.whole`` is the checksum of the object that was to be written.
+        GoProSyncError: as ``TransferEngine.transfer`` does.
     """
     progress.part_size_bytes = origin.file.size_bytes
     try:
@@ -39,11 +39,11 @@ def _put_object(means: Means, progress: Progress, origin: Origin) -> Crc64Nvme:
     size_bytes = origin.file.size_bytes
     hasher = StreamHasher(origin.claim.within(size_bytes) if origin.claim else ())
     marks = [hasher.crc64nvme]
-    # S3 waits for the last block while one piece is read again, and not for long: no more than need be.
+    # S3 waits for the last block while a piece is read again, and not for long: read no more than necessary.
     piece_bytes = means.rules.limits.smallest_part_bytes
 
     def judged(blocks: Iterator[bytes]) -> Iterator[bytes]:
-        """Holds back the last block until the source's ETag is checked: without it, S3 makes no object."""
+        """Hold back the last block until the source's ETag is checked: without it, S3 makes no object."""
         for block in blocks:
             is_last = hasher.crc64nvme.size_bytes == size_bytes
             if is_last or hasher.crc64nvme.size_bytes - marks[-1].size_bytes >= piece_bytes:
@@ -65,7 +65,7 @@ def _put_object(means: Means, progress: Progress, origin: Origin) -> Crc64Nvme:
                 replaces=progress.replaces,
             )
         except ObjectExistsError:
-            # S3 may refuse before the last byte; the rest is read to know whether the object there is the same.
+            # S3 may refuse before the last byte; the rest is read to find out whether the object there is the same.
             deque(blocks, maxlen=0)
             progress.whole = hasher.crc64nvme
             raise
@@ -74,7 +74,7 @@ def _put_object(means: Means, progress: Progress, origin: Origin) -> Crc64Nvme:
 
 
 def _pieces_between(marks: Sequence[Crc64Nvme]) -> list[tuple[Part, Crc64Nvme]]:
-    """Returns the pieces of a file, each with its checksum, from those of its growing beginnings."""
+    """Return the pieces of a file, each with its checksum, from the checksums of its growing beginnings."""
     pieces = []
     for number, (earlier, later) in enumerate(pairwise(marks), start=1):
         checksum = crc64nvme_between(earlier, later)

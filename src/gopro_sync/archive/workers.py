@@ -8,7 +8,7 @@ from gopro_sync.archive.part_plan import Part
 from gopro_sync.archive.surroundings import Crew
 from gopro_sync.errors import NetworkError
 
-# A part may take so much longer than the slowest one so far before it runs into the end of the budget.
+# A part may take this much longer than the slowest one so far before it exceeds the budget.
 _SAFETY_FACTOR = 1.5
 
 
@@ -21,7 +21,7 @@ class StoppedError(Exception):
 
 
 def no_progress(media_id: str) -> NetworkError:
-    """Returns what to raise where a call could do nothing: another one would do no better, again and again."""
+    """Return what to raise where a call could do nothing, since calling again would do no better."""
     return NetworkError("Not one part could be copied in the time given", media_id=media_id)
 
 
@@ -43,11 +43,11 @@ class TimeBudget:
         return self._seconds_left() - self._reserve_seconds
 
     def record(self, part_seconds: float) -> None:
-        """Learns how long a part takes."""
+        """Record how long a part took."""
         self._slowest_part_seconds = max(self._slowest_part_seconds, part_seconds)
 
     def allows_another_part(self) -> bool:
-        """Whether a part begun now would end in time, as far as the others tell; the first ones are always tried."""
+        """Return whether a part begun now would end in time, judging by the others; the first ones are always tried."""
         return self.seconds() > _SAFETY_FACTOR * self._slowest_part_seconds
 
 
@@ -67,7 +67,7 @@ class PartWorkers:
         self._lock = crew.new_lock()
 
     def check(self) -> None:
-        """To be called between two blocks of bytes.
+        """Check whether to go on; called between two blocks of bytes.
 
         Raises:
             StoppedError: another worker failed for good.
@@ -79,18 +79,18 @@ class PartWorkers:
             raise OutOfTimeError
 
     def have_time(self) -> bool:
-        """Whether any of the time budget is left."""
+        """Return whether any of the time budget is left."""
         return self._budget.seconds() > 0
 
     def send_all[Sent](
         self, parts: Sequence[Part], send: Callable[[Part], Sent], *, on_sent: Callable[[Sent], None]
     ) -> bool:
-        """Sends the parts, each by one worker.
+        """Send the parts, each by one worker.
 
         Args:
             parts: what to send.
             send: sends one part, and calls ``check`` between blocks.
-            on_sent: told of each part that is sent, by one worker at a time.
+            on_sent: called with each part that was sent, by one worker at a time.
 
         Returns:
             Whether all parts are sent; otherwise time ran out.

@@ -1,1 +1,1 @@
-"""AWS: the clients that everything is passed, and what its answers mean."""
+"""AWS: the clients, and what its answers mean."""

@@ -1,9 +1,9 @@
 """What AWS's answers mean to this system: one table of the codes of each service.
 
-A row says which error of ``errors.py`` a code is, what a person reads, and where the call is tried again. Whoever makes
-a call does so within ``answer_of``, and nothing else leaves than errors of this system.
+A row says which error of ``errors.py`` a code stands for, what a person reads, and who retries the call. Every call is
+made within ``answer_of``, so that only errors of this system leave it.
 
-Where the codes are from: the error shapes of botocore's models, and for S3, whose model has few of them,
+The codes come from the error shapes of botocore's models, and for S3, whose model has few of them, from
 https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html. An answer without a body, such as any to
 HeadObject, has its status as its code.
 """
@@ -38,7 +38,7 @@ from gopro_sync.values.timestamps import now_utc
 
 @unique
 class Service(StrEnum):
-    """The services that are asked, as people call them."""
+    """The services that are called, under the names people use."""
 
     S3 = "S3"
     DYNAMODB = "DynamoDB"
@@ -48,7 +48,7 @@ class Service(StrEnum):
 
 @unique
 class Tries(StrEnum):
-    """Who makes a call again when it has failed so."""
+    """Who retries a call that failed this way."""
 
     INVOCATION = "the transfer of the video, within the same invocation: archive/retries.py"
     STATE_MACHINE = "the state machine, with a new invocation"
@@ -57,8 +57,8 @@ class Tries(StrEnum):
 
 
 @unique
-class Turn(StrEnum):
-    """A refusal that some callers reckon with: to them it is a turn of the work, to all others the row's error."""
+class ExpectedRefusal(StrEnum):
+    """A refusal that some callers expect: to them it is an outcome, to all others the row's error."""
 
     CONDITION_FAILED = "the condition of the write does not hold"
     CANCELLED = "one of the writes of a transaction was refused, and so none was made"
@@ -70,7 +70,7 @@ class Turn(StrEnum):
     PARTS_REFUSED = "a part is lost or is another one"
 
 
-# Who tries again, in this order, after botocore, which goes by the code: ``by_botocore``.
+# Who retries, in this order, after botocore, which goes by the code: ``by_botocore``.
 TRIED_AGAIN: Final[Mapping[type[GoProSyncError], tuple[Tries, ...]]] = {
     AccessDeniedError: (),  # a person has to act first
     ConfigurationError: (),
@@ -83,27 +83,30 @@ TRIED_AGAIN: Final[Mapping[type[GoProSyncError], tuple[Tries, ...]]] = {
 
 _LATER: Final = "{service} answered {operation} with {code}{status}"
 _BUSY: Final = f"{_LATER}: it asks for fewer requests"
-_DENIED: Final = "AccessDenied: {service} refused {operation}, which needs {action} ({code}{said})"
-# What to do comes before the code: a notice about many videos has the first hundred characters of it.
+_DENIED: Final = "AccessDenied: {service} refused {operation}, which needs {action} ({code}{aws_message})"
+# What to do comes before the code: a notice about many videos shows only the first hundred characters.
 _NO_KEY: Final = (
-    "{service} cannot use the stack's key: enable it in KMS, or cancel its deletion ({code} on {operation}{said})"
+    "{service} cannot use the stack's key: enable it in KMS, or cancel its deletion "
+    "({code} on {operation}{aws_message})"
 )
 _KEY_DENIED: Final = (
     "AccessDenied: {service} was refused the stack's key: see in KMS whether it is enabled and who may use it "
-    "({code} on {operation}{said})"
+    "({code} on {operation}{aws_message})"
 )
 _UNEXPLAINED: Final = (
-    f"{_LATER} and does not say why; if it stays so, the role lacks {{action}}, or a policy of the bucket or the key "
+    f"{_LATER} and does not say why; if this persists, the role lacks {{action}}, or a policy of the bucket or the key "
     "denies it"
 )
-_REFUSED: Final = "{service} does not take {operation} as it was asked for ({code}{said}), and time does not mend it"
+_REFUSED: Final = (
+    "{service} does not accept {operation} as it was requested ({code}{aws_message}), and time does not mend it"
+)
 _NOT_KNOWN: Final = (
-    "{service} does not accept the credentials that the function was given for {operation} ({code}{said}): the role or "
-    "the account was changed or closed"
+    "{service} does not accept the function's credentials for {operation} ({code}{aws_message}): the role or the "
+    "account was changed or closed"
 )
 _DAMAGED: Final = f"{_LATER}: what arrived there is not what was sent"
 _ELSEWHERE: Final = "The bucket is in another region than the stack ({code} on {operation})"
-_NOT_VALID: Final = "{service} does not take what {operation} was given ({code}{said})"
+_NOT_VALID: Final = "{service} does not take what {operation} was given ({code}{aws_message})"
 _NOT_USABLE: Final = "The secret cannot be used ({code} on {operation}): it is missing, deleted or empty"
 
 
@@ -112,33 +115,33 @@ class Meaning:
     """What a code means.
 
     Attributes:
-        error: what is raised.
+        error: what to raise.
         reads: the message; ``service``, ``operation``, ``code``, ``status`` (in brackets), ``action`` (the permission)
-            and ``said`` (AWS's own words, after a colon) are filled in.
-        by_botocore: whether botocore tries again at once, before anybody else.
-        turn: what it is to a caller that reckons with it.
-        is_denial_in_the_end: whether it is a denial if it persists, which only who tries again can know.
+            and ``aws_message`` (AWS's own words, after a colon) are filled in.
+        by_botocore: whether botocore retries at once, before anybody else.
+        expected_as: what it is to a caller that expects it.
+        is_denial_in_the_end: whether it counts as a denial if it persists, which only whoever retries can know.
     """
 
     error: type[GoProSyncError]
     reads: str = _LATER
     by_botocore: bool = False
-    turn: Turn | None = None
+    expected_as: ExpectedRefusal | None = None
     is_denial_in_the_end: bool = False
 
 
-class TurnError(Exception):
-    """A caller met the turn that it reckons with; none leaves the module of that caller.
+class ExpectedRefusalError(Exception):
+    """A caller met a refusal that it expects; none leaves the module of that caller.
 
     Attributes:
-        turn: which.
+        kind: which one.
         code: AWS's code.
-        answer: the refusal, of the form that botocore reads it into.
+        answer: the refusal, as botocore parses it.
     """
 
-    def __init__(self, turn: Turn, code: str, answer: Mapping[str, Any]) -> None:
-        super().__init__(f"{turn} ({code})")
-        self.turn = turn
+    def __init__(self, kind: ExpectedRefusal, code: str, answer: Mapping[str, Any]) -> None:
+        super().__init__(f"{kind} ({code})")
+        self.kind = kind
         self.code = code
         self.answer = answer
 
@@ -147,20 +150,20 @@ _DENIAL: Final = Meaning(error=AccessDeniedError, reads=_DENIED)
 _UNKNOWN_CREDENTIALS: Final = Meaning(error=AccessDeniedError, reads=_NOT_KNOWN)
 _KEY_UNUSABLE: Final = Meaning(error=ConfigurationError, reads=_NO_KEY)
 _KEY_DENIAL: Final = Meaning(error=AccessDeniedError, reads=_KEY_DENIED)
-# How KMS itself names the state of a key, and how it says it.
+# How KMS itself names the state of a key, and words it.
 # https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html
 _KEY_STATE: Final = re.compile(r"\b(Disabled|KMSInvalidState)Exception\b|\bis disabled\b|\bis pending deletion\b")
 _KMS: Final = re.compile(r"\bkms\b|AWSKMS", re.IGNORECASE)
 _REFUSAL: Final = Meaning(error=RequestRefusedError, reads=_REFUSED)
 
 
-def _weather(error: type[RetryableError]) -> dict[str, Meaning]:
-    """Return what any service may answer, and what passes.
+def _passing(error: type[RetryableError]) -> dict[str, Meaning]:
+    """Return the passing failures that any service may answer with.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html, the codes at which the SDKs slow down, and
-    what stands in the place of a code where an answer has no body, or a body of somebody on the way. Such a 403 may be
-    a proxy's, a new role's that not all of AWS knows yet, or a denial: that it stays shows which. A signature is
-    refused for a clock that differs, too.
+    what replaces a code where an answer has no body, or the body of an intermediary. Such a 403 may come from a proxy,
+    from a new role that not all of AWS knows yet, or be a denial: only its persistence shows which. A signature is also
+    refused when clocks differ.
     """
     busy = Meaning(error=error, reads=_BUSY)
     busy_too = Meaning(error=error, reads=_BUSY, by_botocore=True)
@@ -197,8 +200,8 @@ def _weather(error: type[RetryableError]) -> dict[str, Meaning]:
     }
 
 
-# KMS's own errors, which a service may hand on as they are, or with KMS's name before them, as S3 does. In no model: an
-# unknown code would be tried again for nothing, and told without the remedy.
+# KMS's own errors, which a service may pass on as they are, or with KMS's name before them, as S3 does. They are in no
+# model, and an unknown code would be retried for nothing and reported without the remedy.
 # https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKey.html#API_GenerateDataKey_Errors
 _FROM_KMS: Final[Mapping[str, Meaning]] = {
     **dict.fromkeys(
@@ -215,14 +218,14 @@ _FROM_KMS: Final[Mapping[str, Meaning]] = {
 
 MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
     Service.S3: {
-        **_weather(StorageError),
+        **_passing(StorageError),
         **_FROM_KMS,
         **dict.fromkeys(("AccessDenied", "AllAccessDisabled"), _DENIAL),
         **dict.fromkeys(("InvalidAccessKeyId", "NotSignedUp", "AccountProblem"), _UNKNOWN_CREDENTIALS),
         "NoSuchBucket": Meaning(error=ConfigurationError, reads="There is no such bucket ({code} on {operation})"),
-        # HeadObject's refusals have no body: so it says, among other things, that the key cannot be used.
+        # HeadObject's refusals have no body: this one may mean, among other things, that the key cannot be used.
         "400": Meaning(
-            error=StorageError, reads=f"{_LATER}: if it does so again, see in KMS whether the stack's key is enabled"
+            error=StorageError, reads=f"{_LATER}: if this persists, see in KMS whether the stack's key is enabled"
         ),
         **dict.fromkeys(
             ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
@@ -237,17 +240,17 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
             ),
             _REFUSAL,
         ),
-        "404": Meaning(error=StorageError, turn=Turn.NOT_THERE),
-        "NoSuchKey": Meaning(error=StorageError, turn=Turn.NOT_THERE),
-        "NoSuchUpload": Meaning(error=StorageError, turn=Turn.UPLOAD_UNKNOWN),
-        # By the code, too: it may come in an answer that began with status 200.
-        "PreconditionFailed": Meaning(error=StorageError, turn=Turn.CONDITION_FAILED),
-        "412": Meaning(error=StorageError, turn=Turn.CONDITION_FAILED),
-        "InvalidPart": Meaning(error=StorageError, turn=Turn.PARTS_REFUSED),
-        "InvalidPartOrder": Meaning(error=StorageError, turn=Turn.PARTS_REFUSED),
-        # To a completion, that its parts are others; to bytes, that they or what was said of them changed on their way.
+        "404": Meaning(error=StorageError, expected_as=ExpectedRefusal.NOT_THERE),
+        "NoSuchKey": Meaning(error=StorageError, expected_as=ExpectedRefusal.NOT_THERE),
+        "NoSuchUpload": Meaning(error=StorageError, expected_as=ExpectedRefusal.UPLOAD_UNKNOWN),
+        # By the code too: it may come in an answer that began with status 200.
+        "PreconditionFailed": Meaning(error=StorageError, expected_as=ExpectedRefusal.CONDITION_FAILED),
+        "412": Meaning(error=StorageError, expected_as=ExpectedRefusal.CONDITION_FAILED),
+        "InvalidPart": Meaning(error=StorageError, expected_as=ExpectedRefusal.PARTS_REFUSED),
+        "InvalidPartOrder": Meaning(error=StorageError, expected_as=ExpectedRefusal.PARTS_REFUSED),
+        # For a completion: its parts are not the ones sent; for bytes: they, or their checksum, changed on the way.
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
-        "BadDigest": Meaning(error=StorageError, reads=_DAMAGED, turn=Turn.PARTS_REFUSED),
+        "BadDigest": Meaning(error=StorageError, reads=_DAMAGED, expected_as=ExpectedRefusal.PARTS_REFUSED),
         **dict.fromkeys(
             (
                 *("XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch", "IncompleteBody"),
@@ -256,49 +259,51 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
             Meaning(error=StorageError, reads=_DAMAGED),
         ),
         "OperationAborted": Meaning(error=StorageError, reads=f"{_LATER}: another operation is under way there"),
-        # To a PutObject it says "try again"; to a completion, that the parts have to be sent again in a new upload:
+        # For a PutObject it means "try again"; for a completion, that the parts have to be sent again in a new upload:
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         "ConditionalRequestConflict": Meaning(
             error=StorageError,
             reads=f"{_LATER}: another write to the key is under way",
-            turn=Turn.UPLOAD_CONFLICTS,
+            expected_as=ExpectedRefusal.UPLOAD_CONFLICTS,
         ),
     },
     Service.DYNAMODB: {
-        **_weather(TrackerError),
+        **_passing(TrackerError),
         **_FROM_KMS,
         **dict.fromkeys(("AccessDeniedException", "AccessDenied", "UnauthorizedOperation"), _DENIAL),
         **dict.fromkeys(("UnrecognizedClientException", "InvalidClientTokenId"), _UNKNOWN_CREDENTIALS),
         "ResourceNotFoundException": Meaning(
             error=ConfigurationError, reads="The tracker table does not exist ({code} on {operation})"
         ),
-        "ConditionalCheckFailedException": Meaning(error=TrackerError, turn=Turn.CONDITION_FAILED),
-        "TransactionCanceledException": Meaning(error=TrackerError, turn=Turn.CANCELLED),
+        "ConditionalCheckFailedException": Meaning(error=TrackerError, expected_as=ExpectedRefusal.CONDITION_FAILED),
+        "TransactionCanceledException": Meaning(error=TrackerError, expected_as=ExpectedRefusal.CANCELLED),
         **dict.fromkeys(
             ("ValidationException", "SerializationException", "ItemCollectionSizeLimitExceededException"),
-            Meaning(error=RequestRefusedError, reads=_NOT_VALID, turn=Turn.NOT_VALID),
+            Meaning(error=RequestRefusedError, reads=_NOT_VALID, expected_as=ExpectedRefusal.NOT_VALID),
         ),
         "TransactionConflictException": Meaning(error=TrackerError),
         "ReplicatedWriteConflictException": Meaning(error=TrackerError),
         "InternalServerError": Meaning(error=TrackerError, by_botocore=True),
     },
     Service.SECRETS_MANAGER: {
-        **_weather(SecretStoreError),
+        **_passing(SecretStoreError),
         **_FROM_KMS,
         **dict.fromkeys(("AccessDeniedException", "AccessDenied"), _DENIAL),
         **dict.fromkeys(("UnrecognizedClientException", "InvalidClientTokenId"), _UNKNOWN_CREDENTIALS),
         # "Check that the key is available, enabled, and not in an invalid state": the model's own words on the second.
         "DecryptionFailure": _KEY_UNUSABLE,
         "EncryptionFailure": _KEY_UNUSABLE,
-        "ResourceNotFoundException": Meaning(error=ConfigurationError, reads=_NOT_USABLE, turn=Turn.NOT_THERE),
+        "ResourceNotFoundException": Meaning(
+            error=ConfigurationError, reads=_NOT_USABLE, expected_as=ExpectedRefusal.NOT_THERE
+        ),
         "InvalidRequestException": Meaning(error=ConfigurationError, reads=_NOT_USABLE),
-        "ResourceExistsException": Meaning(error=SecretStoreError, turn=Turn.VALUE_EXISTS),
+        "ResourceExistsException": Meaning(error=SecretStoreError, expected_as=ExpectedRefusal.VALUE_EXISTS),
         "InvalidParameterException": Meaning(error=ConfigurationError, reads=_NOT_USABLE),
         "ValidationException": _REFUSAL,
         "InternalServiceError": Meaning(error=SecretStoreError, by_botocore=True),
     },
     Service.SNS: {
-        **_weather(AlertError),
+        **_passing(AlertError),
         **_FROM_KMS,
         **dict.fromkeys(("AuthorizationError", "AccessDenied", "KMSAccessDenied", "KMSOptInRequired"), _DENIAL),
         **dict.fromkeys(("InvalidClientTokenId", "InvalidSecurity"), _UNKNOWN_CREDENTIALS),
@@ -310,7 +315,7 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
     },
 }
 
-# No answer, or one that cannot be read, or a code that is in no row: time may mend it.
+# No answer, an unreadable one, or a code that is in no row: time may mend it.
 FAILURES: Final[Mapping[Service, type[RetryableError]]] = {
     Service.S3: StorageError,
     Service.DYNAMODB: TrackerError,
@@ -325,7 +330,7 @@ _IAM_PREFIXES: Final = {
     Service.SECRETS_MANAGER: "secretsmanager",
     Service.SNS: "sns",
 }
-# The operations whose permission has another name: an operator finds the missing line of the policy by it.
+# The operations whose permission has another name, by which an operator finds the missing line of the policy.
 _IAM_ACTIONS: Final = {
     "CreateMultipartUpload": "s3:PutObject",
     "UploadPart": "s3:PutObject",
@@ -340,12 +345,12 @@ _IAM_ACTIONS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call that is being made, and whose answer is being read.
+    """A call that is being made, or whose answer is being read.
 
     Attributes:
-        service: who is asked.
-        operation: what for, as AWS calls it.
-        media_id: which video it is about.
+        service: which service is called.
+        operation: the operation, under AWS's name.
+        media_id: the video concerned.
     """
 
     service: Service
@@ -353,7 +358,7 @@ class Call:
     media_id: str | None
 
     def field(self, answer: Mapping[str, Any], name: str) -> Any:
-        """Return a field that the answer, or a part of it, must have: with no other way to read one, none is forgotten.
+        """Return a field that the answer, or a part of it, must have: there is no other way to read one unchecked.
 
         Raises:
             GoProSyncError: it is missing; the error is the service's own.
@@ -364,57 +369,59 @@ class Call:
         return value
 
     def text(self, answer: Mapping[str, Any], name: str) -> str:
-        """Return a field that must be there and be text: botocore takes what JSON holds as it comes.
+        """Return a field that must be there and be text: botocore does not check the JSON types that it receives.
 
         Raises:
             GoProSyncError: it is missing, or anything else; the error is the service's own.
         """
         value = self.field(answer, name)
         if not isinstance(value, str):
-            raise self.unreadable(f"with a {name} that is no text")
+            raise self.unreadable(f"with a {name} that is not text")
         return value
 
     def failure(self, message: str, *, is_unreadable: bool = False) -> RetryableError:
-        """Return the service's own error."""
+        """Create the service's own error."""
         return FAILURES[self.service](message, media_id=self.media_id, is_unreadable=is_unreadable)
 
     def unreadable(self, how: str) -> RetryableError:
-        """Return the service's own error about an answer that does not say what became of the call."""
+        """Create the service's own error about an answer that does not show the outcome of the call."""
         return self.failure(f"{self.service} answered {self.operation} {how}", is_unreadable=True)
 
 
 @contextmanager
-def answer_of(service: Service, operation: str, *turns: Turn, media_id: str | None = None) -> Iterator[Call]:
-    """Make one call, and read its answer, within this: what goes wrong is raised as an error of this system.
+def answer_of(
+    service: Service, operation: str, *expected: ExpectedRefusal, media_id: str | None = None
+) -> Iterator[Call]:
+    """Make one call, and read its answer, within this context: failures are raised as errors of this system.
 
     Args:
-        service: who is asked.
-        operation: what for, as AWS calls it.
-        turns: the turns that the caller reckons with.
-        media_id: which video it is about.
+        service: which service is called.
+        operation: the operation, under AWS's name.
+        expected: the refusals that the caller expects.
+        media_id: the video concerned.
 
     Yields:
-        What the fields of the answer are read by.
+        The call, through which to read the fields of the answer.
 
     Raises:
         GoProSyncError: as the table says.
-        TurnError: one of ``turns``.
+        ExpectedRefusalError: one of those expected.
     """
     call = Call(service=service, operation=operation, media_id=media_id)
     try:
         yield call
     except ClientError as error:
-        raise refusal(service, operation, *turns, answer=error.response, media_id=media_id) from error
+        raise refusal(service, operation, *expected, answer=error.response, media_id=media_id) from error
     except TimeIsUp as end:
         end.meaning = call.failure(f"{service} had not answered {operation} when the function's time was over")
         raise
     except BotoCoreError as error:
-        # No credentials, no connection, or an answer that is none.
+        # No credentials, no connection, or an unreadable answer.
         raise call.failure(f"{service} could not be asked for {operation} ({type(error).__name__})") from error
-    except (GoProSyncError, TurnError):
+    except (GoProSyncError, ExpectedRefusalError):
         raise
     except Exception as error:
-        # A page of HTML, half an answer, a number that is none, a list for an object: botocore's readers raise whatever
+        # A page of HTML, half an answer, a word for a number, a list for an object: botocore's parsers raise whatever
         # they stumble over (AttributeError, ValueError, RuntimeError ...), and their own ResponseParserError is no
         # BotoCoreError.
         raise call.unreadable(f"in a way that cannot be read ({type(error).__name__})") from error
@@ -423,41 +430,41 @@ def answer_of(service: Service, operation: str, *turns: Turn, media_id: str | No
 def refusal(
     service: Service,
     operation: str,
-    *turns: Turn,
+    *expected: ExpectedRefusal,
     answer: Mapping[str, Any],
     media_id: str | None = None,
-) -> GoProSyncError | TurnError:
-    """Return what a refusal means.
+) -> GoProSyncError | ExpectedRefusalError:
+    """Return the error that a refusal stands for.
 
     Args:
-        service: who refused.
-        operation: what, as AWS calls it.
-        turns: the turns that the caller reckons with.
-        answer: the refusal, of the form that botocore reads it into.
-        media_id: which video it is about.
+        service: which service refused.
+        operation: the operation, under AWS's name.
+        expected: the refusals that the caller expects.
+        answer: the refusal, as botocore parses it.
+        media_id: the video concerned.
     """
     code = _code_in(answer)
-    told = answer.get("ResponseMetadata", {})
+    metadata = answer.get("ResponseMetadata", {})
     meaning = MEANINGS[service].get(code, OTHERWISE[service])
-    if meaning.turn is not None and meaning.turn in turns:
-        return TurnError(meaning.turn, code, answer)
-    said = answer.get("Error", {}).get("Message")
-    if meaning is _DENIAL and said:
-        meaning = _denial_by_key(said)
+    if meaning.expected_as is not None and meaning.expected_as in expected:
+        return ExpectedRefusalError(meaning.expected_as, code, answer)
+    aws_message = answer.get("Error", {}).get("Message")
+    if meaning is _DENIAL and aws_message:
+        meaning = _denial_by_key(aws_message)
     fields = {
         "service": service,
         "operation": operation,
         "code": code,
-        # Where the code is the status, it need not be told twice.
-        "status": f" ({status})" if (status := told.get("HTTPStatusCode")) and str(status) != code else "",
+        # Where the code is the status, it need not be repeated.
+        "status": f" ({status})" if (status := metadata.get("HTTPStatusCode")) and str(status) != code else "",
         "action": _IAM_ACTIONS.get(operation, f"{_IAM_PREFIXES[service]}:{operation}"),
-        "said": f": {said}" if said else "",
+        "aws_message": f": {aws_message}" if aws_message else "",
     }
     message = meaning.reads.format(**fields)
     is_object = service is Service.S3
     if issubclass(meaning.error, RefusalError):
         return meaning.error(message, media_id=media_id, may_concern_one_object=is_object)
-    asked = retry_after_seconds(told.get("HTTPHeaders", {}).get("retry-after"), now_utc())
+    asked = retry_after_seconds(metadata.get("HTTPHeaders", {}).get("retry-after"), now_utc())
     denial = AccessDeniedError(_DENIED.format(**fields), media_id=media_id, may_concern_one_object=is_object)
     return FAILURES[service](
         message,
@@ -467,17 +474,17 @@ def refusal(
     )
 
 
-def _denial_by_key(said: str) -> Meaning:
-    """Return what a denial means: what a service is denied by KMS it hands on as a denial of its own, in KMS's words.
+def _denial_by_key(aws_message: str) -> Meaning:
+    """Return what a denial means: a service passes on KMS's denial as one of its own, in KMS's words.
 
     So does DynamoDB (``KMS key access denied error: com.amazonaws.services.kms.model...``:
     https://github.com/aws/aws-cdk/issues/18616), Secrets Manager (``Access to KMS is not allowed``:
     https://repost.aws/knowledge-center/secrets-manager-cross-account-key) and S3 (``... not authorized to perform:
-    kms:GenerateDataKey ...``). Where the words are others, it is a denial like any other, which names them.
+    kms:GenerateDataKey ...``). Where the wording differs, it is treated like any other denial, which quotes it.
     """
-    if not _KMS.search(said):
+    if not _KMS.search(aws_message):
         return _DENIAL
-    return _KEY_UNUSABLE if _KEY_STATE.search(said) else _KEY_DENIAL
+    return _KEY_UNUSABLE if _KEY_STATE.search(aws_message) else _KEY_DENIAL
 
 
 def code_of(error: ClientError) -> str:

@@ -1,4 +1,4 @@
-"""The one place where AWS clients are made; everything else is handed one.
+"""The one place where AWS clients are created; everything else receives them.
 
 Credentials, region and endpoint come from the environment, as in every AWS SDK: ``AWS_ENDPOINT_URL`` and
 ``AWS_CA_BUNDLE`` lead to the local cloud.
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
-# Not boto3: its resources and its transfer manager, which it loads at once, are not used here.
+# Not boto3: its resources and its transfer manager, which it loads at once, are not needed here.
 import botocore.session
 from botocore.config import Config
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
 
-# A failed call is tried again in one place, or the tries multiply: by botocore, but for the calls of a transfer. Those
-# are tried again by the transfer itself (archive/retries.py): it knows for how long the invocation still lasts, and it
-# waits for as long as S3 asks, which botocore does not.
+# A failed call is retried in one place only, or the retries multiply: by botocore, except for the calls of a transfer.
+# The transfer retries those itself (archive/retries.py): it knows how long the invocation still lasts, and it waits for
+# as long as S3 asks, which botocore does not.
 _CONTROL_CALLS: Final = Config(
     retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=20, max_pool_connections=16
 )
@@ -44,22 +44,22 @@ _TRIED_ONCE: Final = Config(retries={"mode": "standard", "total_max_attempts": 1
 
 @lru_cache(maxsize=1)
 def aws_session() -> botocore.session.Session:
-    """Return the session that all clients are made of: who is registered with it is told of their calls."""
+    """Return the session that all clients are created from: what is registered with it sees all their calls."""
     return botocore.session.get_session()
 
 
 def make_s3_client() -> S3Client:
-    """Return an S3 client for files that are written with one call."""
+    """Create an S3 client for files that are written with one call."""
     return _s3_client(_STORAGE_CALLS)
 
 
 def make_transfer_client() -> S3Client:
-    """Return an S3 client for the control calls of transfers; their bytes pass beside it (``aws/signed_put.py``)."""
+    """Create an S3 client for the control calls of transfers; the bytes take another way (``aws/signed_put.py``)."""
     return _s3_client(_STORAGE_CALLS.merge(_TRIED_ONCE))
 
 
 def _s3_client(config: Config) -> S3Client:
-    """Make an S3 client.
+    """Create an S3 client.
 
     Its addresses name the region. Left to itself botocore takes the global host, BUCKET.s3.amazonaws.com, which
     outside us-east-1 redirects (new buckets) or refuses (regions that were launched after March 2019).
@@ -71,37 +71,37 @@ def _s3_client(config: Config) -> S3Client:
 
 
 def _has_own_endpoint() -> bool:
-    # The host of an S3 that is not AWS's may have no names for buckets below it: there, the path names the bucket.
+    # The host of an S3 other than AWS's may have no names for buckets below it: there, the path names the bucket.
     return any(os.environ.get(name) for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"))
 
 
 def make_dynamodb_client() -> DynamoDBClient:
-    """Return a DynamoDB client."""
+    """Create a DynamoDB client."""
     client = cast("DynamoDBClient", aws_session().create_client("dynamodb", config=_CONTROL_CALLS))
     client.meta.events.register("after-call", refuse_other_than_json)
     return client
 
 
 def make_secrets_client() -> SecretsManagerClient:
-    """Return a Secrets Manager client."""
+    """Create a Secrets Manager client."""
     client = cast("SecretsManagerClient", aws_session().create_client("secretsmanager", config=_CONTROL_CALLS))
     client.meta.events.register("after-call", refuse_other_than_json)
     return client
 
 
 def make_sns_client() -> SNSClient:
-    """Return an SNS client."""
+    """Create an SNS client."""
     return cast("SNSClient", aws_session().create_client("sns", config=_CONTROL_CALLS))
 
 
 def refuse_other_than_json(http_response: AWSResponse, parsed: Mapping[str, Any], **_event: object) -> None:
-    """Refuse a success that botocore has read nothing from, and that is no empty JSON object.
+    """Refuse a success in which botocore found no fields and which is not an empty JSON object.
 
     To botocore a web page, half an object and nothing at all are objects without fields (``_parse_body_as_json`` of
     its parsers), as the true answers to most writes are.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not JSON.
     """
     if (
         http_response.status_code < 300

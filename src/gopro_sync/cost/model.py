@@ -4,7 +4,7 @@ Quantities follow from the design: states per video, requests per part, units pe
 bound is known, it is taken; the constants below say what is counted. A GB has 10^9 bytes; AWS bills storage by 2^30
 bytes, so that storage is 7 % dearer here than on the bill. A month has 30 days and, with the default schedule, 30 runs.
 
-Not in it: taxes, restoring videos, a NAT gateway (only with a VPC), and retries, which are rare. Data into AWS, and
+Not included: taxes, restoring videos, a NAT gateway (only with a VPC), and retries, which are rare. Data into AWS, and
 between Lambda and S3 in one region, is free.
 """
 
@@ -30,7 +30,7 @@ CPU_SECONDS_PER_GB: Final = 2.2
 # A function gets processor time by its memory: a whole vCPU at 1,769 MB.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 MEGABYTES_PER_VCPU: Final = 1769
-# The least that the specification asks for.
+# The least that the specification requires.
 DEFAULT_MEGABITS_PER_SECOND: Final = 50.0
 
 # --- Lambda: memory as in template.yaml; seconds with cold start, at the vCPU share of that memory.
@@ -45,7 +45,8 @@ _LONGEST_CALL_SECONDS: Final = 840.0  # the function stops itself ahead of its 9
 _CALLS_PER_RUN: Final = 3  # authenticator, lister, the report by the lister
 
 # --- Step Functions: the states that are entered, and one for the start of each execution.
-# A distributed Map is charged one for every child: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-transitions.html
+# A distributed Map is charged one for every child:
+# https://docs.aws.amazon.com/step-functions/latest/dg/concepts-transitions.html
 TRANSITIONS_PER_RUN: Final = 10
 TRANSITIONS_PER_VIDEO: Final = 5
 _TRANSITIONS_PER_FURTHER_CALL: Final = 2  # DownloadVideo, IsTransferComplete?
@@ -54,14 +55,14 @@ _TRANSITIONS_PER_FAILED_VIDEO: Final = 10
 _CALLS_PER_FAILED_VIDEO: Final = 4
 
 # --- DynamoDB: an item has 1 KB when it is new and up to 2 KB later. The index by status holds a copy once a run has
-# worked on the video: a change of status or time takes the old entry out and puts a new one in.
-# The records that keep sessions and chains of runs apart; whose library it is, what its ETags are worth, what people
-# were told of its listing; and the budget of requests for twenty pages of a listing.
+# worked on the video: a change of status or time removes the old entry and adds a new one.
+# The records that keep sessions and chains of runs apart, those of the library's owner, ETags and reported gaps, and
+# the budget of requests for twenty pages of a listing.
 _WRITES_PER_RUN: Final = 2 + 2 + 4 + 20
 _WRITES_PER_VIDEO: Final = 2 + 4 + 1 + 6  # add_pending (in a transaction: double), claim, request budget, complete
-# save_progress: upload opened, its checksum known, chapter done; what is known of the library's ETags: read, written.
+# save_progress: upload opened, its checksum known, chapter done; knowledge of the library's ETags: read, written.
 _WRITES_PER_FILE: Final = 4 + 4 + 4 + 2
-# The claim, and what the call before has told of its parts: some 5 KB of checksums and MD5s, also of each later write.
+# The claim, and what the previous call recorded about its parts: some 5 KB of checksums and MD5s, also in later writes.
 _WRITES_PER_FURTHER_CALL: Final = 6 + 2 * 15
 _WRITES_PER_FAILED_VIDEO: Final = 2 + 4 * (6 + 1) + 6  # add_pending, four claims and requests, MarkVideoFailed
 # BatchGetItem, strongly consistent, of up to 4 KB; the scan that looks for what is gone, likewise; and the scan that
@@ -75,8 +76,8 @@ _GETS_PER_RUN: Final = 1
 _PUTS_PER_MULTIPART_FILE: Final = 3  # ListMultipartUploads, CreateMultipartUpload, CompleteMultipartUpload
 _PUTS_PER_FURTHER_CALL: Final = 2  # ListParts, at the end of one call and the beginning of the next
 _GETS_PER_FILE: Final = 1  # HeadObject
-# Ours hold whole parts of the source where its ETag is compared. The smaller ones that were seen at GoPro make parts of
-# 40 MiB; at worst (26 MiB) there are twice as many as of 50 MiB.
+# Our parts hold whole parts of the source where its ETag is compared. The smaller ones that were seen at GoPro make
+# parts of 40 MiB; at worst (26 MiB) there are twice as many as with 50 MiB.
 _SOURCE_PART_BYTES: Final = 20 * MIB
 
 # --- The rest: upper bounds. Data keys are cached: by S3 (bucket key), by DynamoDB, by CloudWatch Logs.
@@ -94,7 +95,8 @@ _TRAIL_FILE_BYTES: Final = 5000
 _TRAIL_MONTHS_KEPT: Final = 12
 _LOOKUPS_PER_CALL: Final = 100  # BatchGetItem's limit
 
-# Charged to an object that stays for less: https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-class-intro.html
+# Charged to an object that stays for less:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-class-intro.html
 _INSTANT_RETRIEVAL_LEAST_DAYS: Final = 90
 _KEY_ROTATIONS_CHARGED: Final = 2
 
@@ -114,19 +116,19 @@ Quantities = Mapping[Charge, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """What of the stack decides its cost; the defaults are those of template.yaml.
+    """The properties of the stack that decide its cost; the defaults are those of template.yaml.
 
     Attributes:
         architecture: processor of the functions.
-        transfer_workers: connections per video, which decide the number of parts.
+        transfer_workers: connections per video, which determine the number of parts.
         concurrent_downloads: videos at a time.
         instant_retrieval_after_days: 0 skips Glacier Instant Retrieval.
         deep_archive_after_days: when videos move to Deep Archive.
-        key_rotation_days: how often KMS makes new key material; each of the first two times adds a charge for good.
+        key_rotation_days: how often KMS creates new key material; each of the first two times adds a permanent charge.
         audits_calls: whether CloudTrail is on.
         has_other_trail: whether the account pays for a second copy of its management events.
         custom_metrics: how many series the functions send; each combination of dimensions is one.
-        alarms: how many metrics the alarms look at.
+        alarms: how many metrics the alarms watch.
         paid_dashboards: dashboards beyond the three that every account has free.
 
     Raises:
@@ -147,30 +149,30 @@ class Deployment:
 
     def __post_init__(self) -> None:
         if min(self.instant_retrieval_after_days, self.custom_metrics, self.alarms, self.paid_dashboards) < 0:
-            raise ValueError("days and counts are not negative")
+            raise ValueError("days and counts must not be negative")
         if min(self.transfer_workers, self.concurrent_downloads, self.key_rotation_days) < 1:
-            raise ValueError("there is at least one worker, one download and one day between two rotations")
+            raise ValueError("there must be at least one worker, one download and one day between two rotations")
         if self.deep_archive_after_days <= self.instant_retrieval_after_days:
-            raise ValueError("Deep Archive comes after Glacier Instant Retrieval")
+            raise ValueError("Deep Archive must come after Glacier Instant Retrieval")
 
     @property
     def lambda_charge(self) -> Charge:
-        """Which price of a GB-second holds."""
+        """Which price of a GB-second applies."""
         return Charge.LAMBDA_ARM64 if self.architecture == "arm64" else Charge.LAMBDA_X86_64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunUsage:
-    """What one run did, as its summary knows it.
+    """What one run did, according to its summary.
 
     Attributes:
         library_items: media items that GoPro listed; each is looked up in the tracker.
         videos_archived: videos that are in S3 now.
         videos_failed: videos that are marked as FAILED.
-        videos_deferred: videos that were begun, or not, and left to the next run.
+        videos_deferred: videos that were left to the next run, begun or not.
         bytes_transferred: what was sent to S3.
-        downloader_seconds: of all calls of the downloader together (``transfer_seconds`` estimates it).
-        duration_seconds: of the whole run; custom metrics are charged by the hours in which they are sent.
+        downloader_seconds: total time of all calls of the downloader (``transfer_seconds`` estimates it).
+        duration_seconds: time of the whole run; custom metrics are charged by the hours in which they are sent.
     """
 
     library_items: int
@@ -194,7 +196,7 @@ class MonthlyUsage:
         megabits_per_second: how fast one video is copied.
 
     Raises:
-        ValueError: a number that cannot be.
+        ValueError: an impossible number.
     """
 
     gb_per_month: float
@@ -205,13 +207,13 @@ class MonthlyUsage:
 
     def __post_init__(self) -> None:
         if self.gb_per_month < 0 or not math.isfinite(self.gb_per_month):
-            raise ValueError("the volume is not negative")
+            raise ValueError("the volume must not be negative")
         if self.month < 1 or self.files_per_video < 1 or self.video_gb <= 0 or self.megabits_per_second <= 0:
-            raise ValueError("month, files, size and speed are more than nothing")
+            raise ValueError("month, files, size and speed must be more than zero")
 
     @property
     def videos(self) -> float:
-        """Videos in a month; a fraction where the volume is none of whole videos."""
+        """Videos in a month; a fraction where the volume is not a whole number of videos."""
         return self.gb_per_month / self.video_gb
 
 
@@ -257,7 +259,7 @@ class MonthlyCost:
 
 
 def transfer_seconds(size_gb: float, *, megabits_per_second: float = DEFAULT_MEGABITS_PER_SECOND) -> float:
-    """Return how long the downloader copies so many GB: as the line or the processor allows, whichever is slower."""
+    """Return how long the downloader copies this many GB: the slower of line and processor decides."""
     on_the_line = seconds_on_the_line(BYTES_PER_GB, megabits_per_second)
     in_the_processor = CPU_SECONDS_PER_GB * MEGABYTES_PER_VCPU / DOWNLOADER_MEGABYTES
     return size_gb * max(on_the_line, in_the_processor)
@@ -269,7 +271,7 @@ def expected_usage(*, library_items: int, videos: int, size_bytes: int) -> RunUs
     Args:
         library_items: media items that GoPro lists.
         videos: how many it archives.
-        size_bytes: of all of them.
+        size_bytes: their total size.
     """
     seconds = transfer_seconds(size_bytes / BYTES_PER_GB) + videos * _DOWNLOADER_SECONDS_PER_CALL
     return RunUsage(
@@ -282,12 +284,12 @@ def expected_usage(*, library_items: int, videos: int, size_bytes: int) -> RunUs
 
 
 def deep_archive_usd_per_month(size_bytes: int, prices: Prices) -> float:
-    """Return what so many bytes cost each month, once they are in Deep Archive."""
+    """Return what this many bytes cost each month, once they are in Deep Archive."""
     return prices[Charge.S3_DEEP_ARCHIVE].cost_usd(size_bytes / BYTES_PER_GB)
 
 
 def cost_of_run(usage: RunUsage, prices: Prices, deployment: Deployment | None = None) -> CostLines:
-    """Return what this run cost: all that would not be on the bill without it. Storage and monthly fees are not in it.
+    """Return what this run cost: everything that would not be on the bill without it, so no storage or monthly fees.
 
     Args:
         usage: what the run did.
@@ -318,7 +320,7 @@ def monthly_cost(
         usage: what is archived, and which month it is.
         prices: from ``load_prices``.
         deployment: the stack; the default one if None.
-        free_tier: whether the account's free tiers, those without an end, are all there for this system.
+        free_tier: whether the account's permanent free tiers are all available to this system.
     """
     stack = deployment or Deployment()
     work = _work_of_month(usage, stack)
@@ -363,7 +365,7 @@ def _work_of_month(usage: MonthlyUsage, stack: Deployment) -> _Work:
     further_calls_per_video = math.ceil(seconds / _LONGEST_CALL_SECONDS) - 1
     seconds += (1 + further_calls_per_video) * _DOWNLOADER_SECONDS_PER_CALL
     seconds_per_run = usage.videos * seconds / RUNS_PER_MONTH / stack.concurrent_downloads
-    library = usage.videos * (usage.month - 0.5)  # as large as in the middle of the month
+    library = usage.videos * (usage.month - 0.5)  # its size in the middle of the month
     return _Work(
         runs=RUNS_PER_MONTH,
         videos=usage.videos,
@@ -395,7 +397,7 @@ def _quantities_of_work(work: _Work, stack: Deployment) -> Quantities:
         + work.failed_videos * _WRITES_PER_FAILED_VIDEO
     )
     invocations = work.runs * _CALLS_PER_RUN + calls
-    # Each call of S3, of the table and of a function is one event. Some calls cost more than one unit of writing.
+    # Each call to S3, the table or a function is one event. Some calls cost more than one unit of writing.
     data_events = puts + gets + writes + work.lookups / _LOOKUPS_PER_CALL + invocations
     log_gb = (work.runs * _LOG_BYTES_PER_RUN + calls * _LOG_BYTES_PER_CALL) / BYTES_PER_GB
     return {
@@ -438,7 +440,7 @@ def _puts_per_file(size_bytes: int, workers: int) -> int:
 
 
 def _standing_quantities(usage: MonthlyUsage, stack: Deployment, requests: Quantities) -> Quantities:
-    """What is charged by the month, whether or not there is anything to do."""
+    """Return what is charged by the month, whether or not there is anything to do."""
     days_before = (usage.month - 1) * DAYS_PER_MONTH
     rotations = min(days_before // stack.key_rotation_days, _KEY_ROTATIONS_CHARGED)
     table_gb = usage.videos * usage.month * _RECORD_BYTES / BYTES_PER_GB
@@ -473,26 +475,26 @@ def _storage_quantities(usage: MonthlyUsage, stack: Deployment) -> Quantities:
     def gb_months(first_age: int, end_age: int) -> float:
         return gb_per_day * sum(_days_at_age(age, usage.month) for age in range(first_age, end_age)) / DAYS_PER_MONTH
 
-    def gb_that_turn(age: int) -> float:
+    def gb_that_reach(age: int) -> float:
         return gb_per_day * _days_at_age(age, usage.month)
 
     quantities = {
         Charge.S3_STANDARD: gb_months(0, end_of_standard),
         Charge.S3_DEEP_ARCHIVE: gb_months(deep, usage.month * DAYS_PER_MONTH),
-        Charge.S3_TO_DEEP_ARCHIVE: gb_that_turn(deep) * objects_per_gb,
+        Charge.S3_TO_DEEP_ARCHIVE: gb_that_reach(deep) * objects_per_gb,
     }
     if hop:
         days_short = max(0, _INSTANT_RETRIEVAL_LEAST_DAYS - (deep - hop))
         quantities |= {
             Charge.S3_INSTANT_RETRIEVAL: gb_months(hop, deep),
-            Charge.S3_INSTANT_RETRIEVAL_EARLY: gb_that_turn(deep) * days_short / DAYS_PER_MONTH,
-            Charge.S3_TO_INSTANT_RETRIEVAL: gb_that_turn(hop) * objects_per_gb,
+            Charge.S3_INSTANT_RETRIEVAL_EARLY: gb_that_reach(deep) * days_short / DAYS_PER_MONTH,
+            Charge.S3_TO_INSTANT_RETRIEVAL: gb_that_reach(hop) * objects_per_gb,
         }
     return quantities
 
 
 def _days_at_age(age: int, month: int) -> int:
-    """On how many days of the month there is a day's worth of videos that is ``age`` days old."""
+    """Return on how many days of the month a day's worth of videos is ``age`` days old."""
     return min(max(month * DAYS_PER_MONTH - age, 0), DAYS_PER_MONTH)
 
 

@@ -64,10 +64,11 @@ class Price:
         usd: US dollars for ``per`` units, without tax.
         per: how many units ``usd`` buys.
         unit: what is counted.
-        free_per_month: units that every account has free each month, for good; other use of the account shares them.
-        region: where the price holds.
+        free_per_month: units that every account gets free each month, permanently; other use of the account shares
+            them.
+        region: where the price applies.
         date: when it was looked up.
-        source: the address at which the figure was read, or the admission that there is none.
+        source: the address at which the figure was read, or a statement that there is none.
         aws_page: where AWS publishes it.
     """
 
@@ -82,7 +83,7 @@ class Price:
     aws_page: str
 
     def cost_usd(self, quantity: float, *, free_tier: bool = False) -> float:
-        """Return what a month's ``quantity`` of units costs, less the free ones if these are to be counted."""
+        """Return what a month's ``quantity`` of units costs, less the free ones if these count."""
         paid = max(0.0, quantity - self.free_per_month) if free_tier else quantity
         return paid * self.usd / self.per
 
@@ -90,7 +91,7 @@ class Price:
 Prices = Mapping[Charge, Price]
 
 
-# The only region whose prices are known here. A figure that is shown says so, for others charge other prices.
+# The only region whose prices are known here. A figure that is shown says so, since prices differ by region.
 PRICES_REGION: Final = "us-east-1"
 
 

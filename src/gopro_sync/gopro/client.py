@@ -1,4 +1,4 @@
-"""The client of the GoPro Cloud API. It only ever reads: there is no call here that changes anything at GoPro."""
+"""The client of the GoPro Cloud API. It only ever reads: no call here changes anything at GoPro."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _SEARCH_PATH = "/media/search"
 _ACCOUNT_PATH = "/media/user"
 _BEFORE_ANY_UPLOAD = "1970-01-01T00:00:00Z"
 
-# Accept carries the version of the API: without it GoPro answers 406. Origin and Referer: without them a dead session
-# was seen to be answered with 500 instead of 401 (both observed by open-source clients).
+# Accept carries the version of the API: without it GoPro answers 406. Without Origin and Referer a dead session was
+# seen to be answered with 500 instead of 401 (both observed by open-source clients).
 _HEADERS = {
     "Accept": "application/vnd.gopro.jk.media+json; version=2.0.0",
     "Origin": "https://gopro.com",
@@ -45,19 +45,19 @@ _UNACCEPTABLE_HEADERS = {**_HEADERS, "Accept": "application/json"}
 
 
 class GoProClient:
-    """Reads the library and the download descriptors of one account. Safe to use from several threads.
+    """Read the library and the download descriptors of one account. Safe to use from several threads.
 
-    Every call raises, besides what it names itself: `SessionRefusedError` (GoPro does not accept the session),
-    `GoProApiChangedError` (an answer of an unknown kind), and, after the tries of the retry policy, `ThrottledError`
-    (asked for fewer requests), `NetworkError` (not reachable, or a server error), `TimeoutError` (no answer in time)
-    or `GoProUnavailableError` (the gate is closed).
+    Besides the errors that it lists itself, every call raises `SessionRefusedError` (GoPro does not accept the
+    session), `GoProApiChangedError` (an answer of an unknown kind), and, after the tries of the retry policy,
+    `ThrottledError` (asked for fewer requests), `NetworkError` (not reachable, or a server error), `TimeoutError` (no
+    answer in time) or `GoProUnavailableError` (the gate is closed).
 
     Args:
         http: from `open_http_client`.
-        session: what proves who is asking.
+        session: proves who is asking.
         base_url: where the API is: ``https``, or ``http`` on this machine only.
         gate: asked before each request, whether one may be sent now.
-        retry_policy: how often and how patiently a call is tried again.
+        retry_policy: how often and how patiently a call is retried.
         sleep: waits for a number of seconds.
         jitter: returns a number from 0 to 1.
         now: returns the current time, aware.
@@ -86,7 +86,7 @@ class GoProClient:
         self._now = now
 
     def list_library(self, workers: int = 4) -> LibraryListing:
-        """Lists the whole library, several pages at once.
+        """List the whole library, several pages at once.
 
         Raises:
             LibraryIncompleteError: GoPro's listing lacks so much of the library that it is broken.
@@ -94,13 +94,13 @@ class GoProClient:
         return list_library(self._page, workers=workers)
 
     def get_download(self, media_id: str) -> DownloadDescriptor:
-        """Asks for freshly signed URLs of a media item.
+        """Request freshly signed URLs of a media item.
 
         Raises:
             InvalidEventError: the id cannot be a media id.
             MediaGoneError: GoPro no longer has the item.
             ItemRefusedError: GoPro refuses the item, and answers the session otherwise.
-            ItemUnreadableError: the answer cannot be read, and others can.
+            ItemUnreadableError: the answer cannot be read, while others can.
         """
         path = _download_path(media_id)
         try:
@@ -111,7 +111,7 @@ class GoProClient:
             raise ItemUnreadableError(f"For this item alone: {odd.message}", media_id=media_id) from odd
 
     def is_gone(self, media_id: str) -> bool:
-        """Whether GoPro says of an item's download that it does not have it; asked once.
+        """Return whether GoPro answers that it no longer has an item's download; asked once.
 
         Raises:
             InvalidEventError: the id cannot be a media id.
@@ -126,7 +126,7 @@ class GoProClient:
         return says_gone(answer)
 
     def get_media(self, media_id: str) -> MediaItem | MalformedRow:
-        """Asks for one item of the library.
+        """Request one item of the library.
 
         Raises:
             InvalidEventError: the id cannot be a media id.
@@ -136,7 +136,7 @@ class GoProClient:
         return parse_row(self._get_json(_media_path(media_id), media_id=media_id))
 
     def download_url(self, media_id: str) -> str:
-        """The stable address of a media item's download descriptor. It holds no secret and does not expire.
+        """Return the stable address of a media item's download descriptor. It holds no secret and does not expire.
 
         Raises:
             InvalidEventError: the id cannot be a media id.
@@ -144,11 +144,11 @@ class GoProClient:
         return f"{self._exchange.base_url}{_download_path(media_id)}"
 
     def check_session(self) -> None:
-        """Returns if GoPro accepts the session for reading the library: one request for one row."""
+        """Check that GoPro accepts the session for reading the library: one request for one row."""
         self._search(PageRequest(number=1, per_page=1))
 
     def is_answering(self) -> bool:
-        """Whether GoPro answers this session a question that has nothing to do with any one item; asked once."""
+        """Return whether GoPro answers this session a question that has nothing to do with any one item; asked once."""
         try:
             params = _search_params(PageRequest(number=1, per_page=1))
             answer = self._exchange.get(_SEARCH_PATH, params, headers=self._headers)
@@ -160,11 +160,11 @@ class GoProClient:
         try:
             return self._search(asked)
         except SessionRefusedError as refusal:
-            # One that comes and goes is for a new session, unless the listing can do without the page.
+            # A refusal that comes and goes needs a new session, unless the listing can do without the page.
             if asked == FIRST_REQUEST or not self.is_answering():
                 raise
-            told = f"GoPro refuses page {asked.number} of {asked.per_page} rows, and accepts the session"
-            raise GoProApiChangedError(told) from refusal
+            message = f"GoPro refuses page {asked.number} of {asked.per_page} rows, and accepts the session"
+            raise GoProApiChangedError(message) from refusal
 
     def _search(self, asked: PageRequest) -> Page:
         return parse_page(self._get_json(_SEARCH_PATH, _search_params(asked)), asked.number, asked_size=asked.per_page)
@@ -191,10 +191,10 @@ class GoProClient:
         return self._exchange.retried(f"GET {path}", attempt)
 
     def _session_is_refused(self) -> bool:
-        """Whether a repeated 500 comes from the session: GoPro answers so to dead sessions as well as in an outage.
+        """Return whether a repeated 500 comes from the session: GoPro sends it for dead sessions and in an outage.
 
-        Asked is the account, which takes nothing but a valid session. If that is answered with 500 too, a request that
-        GoPro turns down before it looks at any session shows whether the service is up and stumbles over ours only.
+        The account is requested, which needs a valid session. If that is answered with 500 too, a request that GoPro
+        turns down before it looks at any session shows whether the service is up and fails only for ours.
         """
         answer = self._exchange.get(_ACCOUNT_PATH, headers=self._headers)
         if answer.status == 500:
@@ -203,8 +203,8 @@ class GoProClient:
 
 
 def _search_params(asked: PageRequest) -> dict[str, str]:
-    # No filter is sent but for the older part of a library that GoPro does not show whole: it ignores those that it
-    # does not know, and what is skipped is to be counted anyway.
+    # No filter is sent except for the older part of a library that GoPro does not show whole: it ignores those that it
+    # does not know, and what is skipped has to be counted anyway.
     params = {
         "fields": ",".join(LISTING_FIELDS),
         "order_by": asked.order_by,
@@ -217,8 +217,8 @@ def _search_params(asked: PageRequest) -> dict[str, str]:
 
 
 def _session_headers(session: Session) -> dict[str, str]:
-    # The token goes out both ways, because each alone is accepted and is all that some client relies on: whichever of
-    # the two GoPro drops, the other still works, and a 401 then means the token and not its transport.
+    # The token goes out both ways, because each alone is accepted and some client relies on each: whichever of the two
+    # GoPro drops, the other still works, and a 401 then means the token and not its transport.
     cookies = {"gp_access_token": session.auth_token, "gp_user_id": session.user_id}
     return {
         "Authorization": f"Bearer {session.auth_token}",

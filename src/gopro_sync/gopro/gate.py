@@ -1,4 +1,4 @@
-"""Whether a request may be sent to GoPro now: what the client asks of those who know of all workers."""
+"""Whether a request may be sent to GoPro now: what the client asks whoever knows of all workers."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Protocol
 
 
 class RequestGate(Protocol):
-    """Safe to use from several threads."""
+    """The gate that a client passes; thread-safe."""
 
     def before_request(self) -> None:
-        """Return if a request may be sent now.
+        """Let a request pass if one may be sent now.
 
         Raises:
             GoProUnavailableError: not now; ``retry_after_seconds`` says when to ask again.
@@ -20,7 +20,7 @@ class RequestGate(Protocol):
 
 
 class OpenGate:
-    """For a client that is alone: lets every request through."""
+    """A gate for a client that is alone: it lets every request pass."""
 
     def before_request(self) -> None:
         """Return."""

@@ -1,4 +1,4 @@
-"""Requests to GoPro's servers and what comes back: bounded, never redirected, tried again with patience."""
+"""Requests to GoPro's servers and their answers: bounded, never redirected, retried with patience."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from gopro_sync import errors
 from gopro_sync.errors import ConfigurationError, GoProApiChangedError, NetworkError, RetryableError, TimeIsUp
 from gopro_sync.gopro.statuses import Answer
-from gopro_sync.telemetry.retries import retry_teller
+from gopro_sync.telemetry.retries import retry_logger
 from gopro_sync.values.timestamps import now_utc
 
 _HEADERS = {"Accept-Encoding": "gzip", "User-Agent": "gopro-s3-sync"}
 
-# A page of 200 full records is about 1 MiB. The bound also keeps hostile JSON from filling the memory once parsed.
+# A page of 200 full records is about 1 MiB. The bound also keeps hostile JSON from filling the memory once it is
+# parsed.
 _LARGEST_BODY_BYTES = 8 * 1024 * 1024
 
 _CONNECT_TIMEOUT_SECONDS = 5.0
@@ -32,13 +33,13 @@ _READ_TIMEOUT_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How often and how patiently a call is tried again.
+    """How often and how patiently a call is retried.
 
     Attributes:
-        attempts: tries in all.
+        attempts: attempts in total.
         first_pause_seconds: the pause after the first failure; it doubles with each further one.
-        longest_pause_seconds: no pause is longer. Where GoPro asks for a longer one, the call gives up at once and its
-            error carries what GoPro asked for: such a wait is not for a function that is paid by the second.
+        longest_pause_seconds: the longest pause. Where GoPro asks for a longer one, the call gives up at once and its
+            error carries that request: such a wait is not for a function that is paid by the second.
     """
 
     attempts: int = 5
@@ -49,11 +50,11 @@ class RetryPolicy:
 def open_http_client(
     *, tls: ssl.SSLContext | None = None, transport: httpx.BaseTransport | None = None
 ) -> httpx.Client:
-    """Makes the HTTP client for `GoProClient`; the caller closes it.
+    """Create the HTTP client for `GoProClient`; the caller closes it.
 
     Args:
-        tls: whom to trust; the certificates that httpx brings, by default.
-        transport: what carries the requests, for tests; the network by default.
+        tls: whom to trust; by default the certificates that come with httpx.
+        transport: what carries the requests, for tests; by default the network.
     """
     http = httpx.Client(
         verify=True if tls is None else tls,
@@ -68,12 +69,12 @@ def open_http_client(
 
 
 class Exchange:
-    """Asks one server of GoPro's. Safe to use from several threads.
+    """Ask one of GoPro's servers. Thread-safe.
 
     Args:
         http: from `open_http_client`.
         base_url: where the server is: ``https``, or ``http`` on this machine only.
-        retry_policy: how often and how patiently a call is tried again.
+        retry_policy: how often and how patiently a call is retried.
         sleep: waits for a number of seconds.
         jitter: returns a number from 0 to 1.
         now: returns the current time, aware.
@@ -107,7 +108,7 @@ class Exchange:
         headers: Mapping[str, str],
         media_id: str | None = None,
     ) -> Answer:
-        """Asks once.
+        """Send a GET request once.
 
         Raises:
             TimeoutError: no answer in time, or not all of it.
@@ -120,25 +121,25 @@ class Exchange:
         return self._send(request, media_id)
 
     def post_form(self, path: str, form: Mapping[str, str], *, timeout_seconds: float) -> Answer:
-        """Sends a form once; errors as with `get`."""
+        """Send a form once; errors as with `get`."""
         request = self._http.build_request(
             "POST", f"{self.base_url}{path}", data=dict(form), headers=_HEADERS, timeout=timeout_seconds
         )
         return self._send(request, None)
 
     def retried[Result](self, what: str, attempt: Callable[[], Result]) -> Result:
-        """Calls ``attempt`` until it raises no RetryableError any more, or the policy gives up.
+        """Call ``attempt`` until it raises no RetryableError any more, or the policy gives up.
 
         Args:
             what: the request in a few words, for the log.
-            attempt: makes it.
+            attempt: makes the request.
         """
         retrying = Retrying(
             retry=retry_if_exception_type(RetryableError),
             stop=self._gives_up,
             wait=self._pause_seconds,
             sleep=self._sleep,
-            before_sleep=retry_teller(what),
+            before_sleep=retry_logger(what),
             reraise=True,
         )
         return retrying(attempt)
@@ -164,17 +165,17 @@ class Exchange:
         return state.attempt_number >= self._policy.attempts or asked > self._policy.longest_pause_seconds
 
     def _pause_seconds(self, state: RetryCallState) -> float:
-        # Between half and all of the pause: callers that failed together do not come back together.
+        # Between half and all of the pause, so that callers that failed together do not return together.
         doubled = self._policy.first_pause_seconds * 2.0 ** (state.attempt_number - 1)
         backoff = min(doubled, self._policy.longest_pause_seconds) * (1 + self._jitter()) / 2
         return max(backoff, _asked_pause_seconds(state))
 
 
 def json_of(answer: Answer, media_id: str | None = None) -> object:
-    """Returns what the JSON of an answer says.
+    """Return the JSON content of an answer.
 
     Raises:
-        GoProApiChangedError: there is none, or it is not JSON.
+        GoProApiChangedError: there is no content, or it is not JSON.
     """
     if not answer.body:
         raise GoProApiChangedError("GoPro answered with status 200 and nothing else", media_id=media_id)
@@ -192,7 +193,7 @@ def _asked_pause_seconds(state: RetryCallState) -> float:
 
 
 def _body(response: httpx.Response, media_id: str | None) -> bytes:
-    # Several codings, one inside the other, could make a gigabyte out of a kilobyte before any bound is looked at.
+    # Several codings, one inside the other, could turn a kilobyte into a gigabyte before any bound is checked.
     if response.headers.get("content-encoding", "identity").strip().lower() not in {"identity", "gzip"}:
         raise GoProApiChangedError("GoPro answered in a coding that was not asked for", media_id=media_id)
     body = bytearray()
@@ -217,7 +218,7 @@ def _accepted_base_url(base_url: str) -> str:
 
 
 def is_on_this_machine(base_url: str) -> bool:
-    """Whether a base URL is that of a simulated GoPro."""
+    """Return whether a base URL is that of a simulated GoPro."""
     return _is_this_machine(httpx.URL(base_url).host)
 
 

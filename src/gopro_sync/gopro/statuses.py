@@ -43,7 +43,7 @@ class Answer:
 
     Attributes:
         status: the HTTP status.
-        headers: looked up without regard to case.
+        headers: looked up case-insensitively.
         body: the decoded body.
     """
 
@@ -53,50 +53,50 @@ class Answer:
 
     @property
     def is_web_page(self) -> bool:
-        """Whether this is HTML: the API itself speaks JSON, so it comes from the CDN in front of it."""
+        """Whether this is HTML: the API itself returns JSON, so it comes from the CDN in front of it."""
         return "html" in self.headers.get("content-type", "").lower() or self.body.lstrip().startswith(b"<")
 
 
 def error_for(answer: Answer, *, now: datetime, media_id: str | None = None) -> GoProSyncError | None:
-    """The error that an answer stands for; None for 200.
+    """Return the error that an answer stands for; None for 200.
 
     Args:
         answer: what GoPro answered.
         now: the current time, aware: ``Retry-After`` can be a date.
-        media_id: the media item that was asked for, if it was one.
+        media_id: the media item requested, if it was one.
     """
     status = answer.status
     if status == 200:
         return None
-    said = f"GoPro answered with status {status}"
+    answered = f"GoPro answered with status {status}"
     asked = retry_after_seconds(answer.headers.get("retry-after"), now)
     pause = None if asked is None else min(asked, _LONGEST_PAUSE_SECONDS)
     is_block_page = status == 403 and answer.is_web_page
     if status in _THROTTLED or is_block_page:
-        cause = f"{said} and a block page" if is_block_page else said
+        cause = f"{answered} and a block page" if is_block_page else answered
         return ThrottledError(cause, media_id=media_id, retry_after_seconds=pause)
     if status in _REFUSED_SESSION:
         return SessionRefusedError(f"GoPro does not accept the session (status {status})", media_id=media_id)
     if status == 404 and media_id is not None:
         return MediaGoneError("GoPro no longer has this item (status 404)", media_id=media_id)
     if status in _TRANSIENT or status >= 500:
-        return NetworkError(said, media_id=media_id, retry_after_seconds=pause)
-    # 406, 410 and 415 say that the asked version of the API is gone; a redirect is never followed, because that would
-    # carry the session to another place; anything else is unknown.
-    return GoProApiChangedError(said, media_id=media_id)
+        return NetworkError(answered, media_id=media_id, retry_after_seconds=pause)
+    # 406, 410 and 415 mean that the requested version of the API is gone; a redirect is never followed, because that
+    # would carry the session to another place; anything else is unknown.
+    return GoProApiChangedError(answered, media_id=media_id)
 
 
 def says_gone(answer: Answer) -> bool:
-    """Whether the answer to a question for one item says that GoPro no longer has it."""
+    """Return whether the answer to a request for one item says that GoPro no longer has it."""
     return answer.status in {404, _GONE}
 
 
 def error_of_item(status: int, media_id: str) -> GoProSyncError:
-    """The error that a status other than 200 stands for where GoPro answers the same session for other items.
+    """Return the error for a status other than 200, where GoPro answers the same session about other items.
 
     Args:
-        status: the HTTP status, of those that are neither passing nor a 404.
-        media_id: the media item that was asked for.
+        status: the HTTP status, neither a passing one nor a 404.
+        media_id: the media item requested.
     """
     if status == _GONE:
         return MediaGoneError(f"GoPro no longer has this item (status {status})", media_id=media_id)

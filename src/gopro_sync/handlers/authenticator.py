@@ -1,9 +1,9 @@
-"""gopro-authenticator: makes sure that there is a GoPro session; nothing else renews one or writes the secret.
+"""gopro-authenticator: ensures that there is a GoPro session; nothing else renews one or writes the secret.
 
 Event ``{"action": "ensure_session"}`` (the state machine, before a run): everything about the session but the token,
 since whatever a state returns stays readable in the execution's history.
-Event ``{"action": "renew_session"}`` (the state machine, when GoPro refused a session in mid-run): the same, and the
-stored session is shown to GoPro first, whatever end was stated for it.
+Event ``{"action": "renew_session"}`` (the state machine, when GoPro refused a session in mid-run): the same, but the
+stored session is first presented to GoPro, whatever expiry was stated for it.
 Event ``{"action": "authenticate"}`` (a person or another program): as ``ensure_session``, and the token as well.
 Event with a ``Step`` (Secrets Manager): one of the four steps of a rotation.
 """
@@ -31,12 +31,12 @@ _SECONDS_PER_HOUR: Final = 3600
 
 @entry_point(EventType.SESSION_FAILED, prepare=composition.prepare_authenticator)
 def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
-    """Return ``statusCode``, ``mode``, ``user_id``, ``expires_at`` (null if unknown) and, if asked for, ``auth_token``.
+    """Return ``statusCode``, ``mode``, ``user_id``, ``expires_at`` (null if unknown) and, if requested, ``auth_token``.
 
     Raises:
         InvalidEventError: an unknown action or step.
         ConfigurationError: the secret is missing, malformed, or lacks what its kind of credential needs.
-        AuthenticationError: no session can be had without a person.
+        AuthenticationError: no session can be obtained without a person.
         SessionBusyError: another invocation is renewing the session.
         AccessDeniedError: the secret or the tracker may not be used.
         GoProSyncError: what the secret store, the tracker and GoPro's servers raise.
@@ -71,7 +71,7 @@ def _credentials(action: str, event: JsonObject, context: LambdaContext) -> Cred
     try:
         credentials = renewal.renew_if_refused() if action == _RENEW_SESSION else renewal.ensure()
     except (AuthenticationError, ConfigurationError):
-        # A run asks often, for each of its videos even, and its report counts that it ended by it (run/report.py).
+        # A run asks often, even for each of its videos, and its report counts a run that ended by it (run/report.py).
         if optional_text(event, "execution_id") is None:
             emit(Metric.AUTHENTICATION_FAILURE, 1, environment=environment)
         raise
@@ -80,7 +80,7 @@ def _credentials(action: str, event: JsonObject, context: LambdaContext) -> Cred
 
 
 def _emit_hours_left(credentials: Credentials) -> None:
-    """Tell for how long the credential will do: only a pasted token ends without a person being able to help it."""
+    """Report how long the credential will last: a pasted token, unlike others, expires whatever the system does."""
     if credentials.mode is CredentialMode.PASTED_TOKEN and credentials.expires_at is not None:
         hours = (credentials.expires_at - now_utc()).total_seconds() / _SECONDS_PER_HOUR
         emit(Metric.CREDENTIAL_EXPIRES_IN_HOURS, max(0.0, hours), environment=composition.settings().environment)

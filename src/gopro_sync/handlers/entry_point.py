@@ -1,8 +1,8 @@
 """What the three entry points have in common: the event's shape, the correlation id, and how a failure leaves.
 
-Lambda writes the text of whatever is raised into the function's log, and Step Functions keeps it in the execution's
-history. So nothing leaves but an error of the closed set, whose text holds no secret, and without the exceptions that
-led to it, which may quote a signed URL or a token.
+Lambda writes the text of whatever is raised to the function's log, and Step Functions keeps it in the execution's
+history. So only errors of the closed set leave, whose text holds no secret, and without the exceptions that led to
+them, which may quote a signed URL or a token.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from gopro_sync.values.event_fields import JsonObject, optional_text
 type Handler = Callable[[JsonObject, LambdaContext], dict[str, Any]]
 
 STATUS_OK: Final = 200
-STATUS_ACCEPTED: Final = 202  # asked for, and not done yet
-_LONGEST_TOLD_TEXT: Final = 2000
+STATUS_ACCEPTED: Final = 202  # requested, and not done yet
+_LONGEST_LOGGED_TEXT: Final = 2000
 _PACKAGE: Final = __name__.partition(".")[0]
 
 
 def entry_point(failure_event: EventType, *, prepare: Callable[[], object]) -> Callable[[Handler], Handler]:
-    """Make a Lambda handler of a function from event and context to an answer.
+    """Create a Lambda handler from a function that maps event and context to an answer.
 
     The errors are raised, not returned: a returned status code would be a success to Step Functions.
 
     Args:
         failure_event: the event type of the line that is logged when the function fails.
-        prepare: makes the clients that the function will need.
+        prepare: creates the clients that the function will need.
     """
 
     def decorate(function: Handler) -> Handler:
@@ -54,10 +54,10 @@ def entry_point(failure_event: EventType, *, prepare: Callable[[], object]) -> C
                     return function(event, context)
             except GoProSyncError as error:
                 failure, unexpected = error, None
-            except BaseException as error:  # noqa: BLE001 - whatever it is, even SystemExit, it leaves by a name of ours
+            except BaseException as error:  # noqa: BLE001 - whatever it is, even SystemExit, it leaves under a name of ours
                 failure, unexpected = _named(error, event), error
-            # Told and raised out here, where Python notes no exception that was being handled.
-            _tell(failure, failure_event, because=unexpected)
+            # Logged and raised out here, where Python attaches no exception that was being handled.
+            _log_failure(failure, failure_event, because=unexpected)
             failure.__cause__ = failure.__context__ = None
             raise failure
 
@@ -86,15 +86,15 @@ def _named(error: BaseException, event: JsonObject) -> GoProSyncError:
 
 
 def _place_of(error: BaseException) -> str:
-    """Where in this package the exception passed last, as ``module.py:line``."""
+    """Return where in this package the exception passed last, as ``module.py:line``."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if f"{os.sep}{_PACKAGE}{os.sep}" in frame.filename]
     last = (ours or frames)[-1]
     return f"{last.filename.rpartition(os.sep)[2]}:{last.lineno}"
 
 
-def _tell(failure: GoProSyncError, failure_event: EventType, *, because: BaseException | None) -> None:
-    if failure.media_id is not None:  # where it is None, what the invocation has told so far holds
+def _log_failure(failure: GoProSyncError, failure_event: EventType, *, because: BaseException | None) -> None:
+    if failure.media_id is not None:  # where it is None, the id that the invocation has logged so far holds
         logger.append_keys(media_id=failure.media_id)
     unexpected = {} if because is None else {"unexpected": type(because).__name__, "unexpected_text": _text_of(because)}
     logger.error(
@@ -111,22 +111,22 @@ def _tell(failure: GoProSyncError, failure_event: EventType, *, because: BaseExc
 def _text_of(error: BaseException) -> str:
     try:
         text = str(error)
-    except BaseException as unreadable:  # noqa: BLE001 - an exception of a library may fail to say what it is
+    except BaseException as unreadable:  # noqa: BLE001 - a library's exception may fail to produce its text
         return f"its text cannot be read ({type(unreadable).__name__})"
     # Before it is cut off: half a secret would not be recognised any more.
-    return redact(text)[:_LONGEST_TOLD_TEXT]
+    return redact(text)[:_LONGEST_LOGGED_TEXT]
 
 
 def _end_start(prepare: Callable[[], object]) -> None:
     # Lambda lends a whole processor until a function is loaded, and a fraction of one from then on.
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
         tracing.load()
-        with suppress(Exception):  # raised again by the invocation, which knows how to tell it
+        with suppress(Exception):  # raised again by the invocation, which knows how to report it
             prepare()
-    gc.freeze()  # what is there now stays for good: no collection needs to look at it
+    gc.freeze()  # what exists now stays for good: no collection needs to look at it
     gc.enable()
 
 
 def execution_id_of(event: JsonObject, context: LambdaContext) -> str:
-    """Return who this invocation works for: the state machine's execution, or the invocation itself."""
+    """Return what this invocation works for: the state machine's execution, or the invocation itself."""
     return optional_text(event, "execution_id") or context.aws_request_id

@@ -1,8 +1,8 @@
-"""The end of a function's time, seen coming: it fails by a name of ours, and is not killed without a word.
+"""The end of a function's time, anticipated: it fails under a name of ours instead of being killed silently.
 
-A service that never answers is given up by its own time-out, but several of them, one after the other, can take longer
-than the function has. Lambda kills it then, with neither a line in the log nor a metric, and what it held, such as
-the session's guard, stays held until its lease is over.
+A service that never answers is given up by its own time-out, but several of them in a row can take longer than the
+function has. Lambda then kills it with neither a line in the log nor a metric, and what it held, such as the session's
+guard, stays held until its lease expires.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from typing import Final
 from gopro_sync.errors import TimeIsUp, UnexpectedError
 from gopro_sync.telemetry.logs import EventType, logger
 
-# Enough for the line in the log, a metric, and one call that gives back what is held.
+# Enough for the log line, a metric, and one call that releases what is held.
 RESERVE_SECONDS: Final = 3.0
 _PACKAGE: Final = __name__.partition(".")[0]
 
 
 @contextmanager
 def last_word(seconds_left: Callable[[], float]) -> Iterator[None]:
-    """Raise an error of ours where the code happens to be, if it is still at work shortly before the function's end.
+    """Raise an error of ours wherever the code happens to be, if it is still at work shortly before the function's end.
 
-    A signal, since nothing else ends a wait for a network. It interrupts the main thread, in which Lambda runs handlers
-    (https://docs.python.org/3/library/signal.html#signals-and-threads); elsewhere there is none. It is told at once:
-    a pool of threads that has to end first may take longer than there is.
+    A signal, since nothing else ends a wait for the network. It interrupts the main thread, in which Lambda runs
+    handlers (https://docs.python.org/3/library/signal.html#signals-and-threads); elsewhere there is none. It is
+    reported at once: a pool of threads that has to end first may take longer than there is.
 
     Args:
         seconds_left: returns how long the function may still run.
 
     Raises:
-        GoProSyncError: the function's time is nearly over; it says who was being asked.
+        GoProSyncError: the function's time is nearly over; it names the service that was being called.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -63,7 +63,7 @@ def last_word(seconds_left: Callable[[], float]) -> Iterator[None]:
 
 
 def _place_in_package(frame: FrameType | None) -> str:
-    """Where in this package the function is, as ``module.py:line``."""
+    """Return where in this package the function is, as ``module.py:line``."""
     while frame is not None:
         file = PurePath(frame.f_code.co_filename)
         if _PACKAGE in file.parts:

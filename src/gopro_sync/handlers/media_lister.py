@@ -1,7 +1,7 @@
-"""gopro-media-lister: lists the library and says which videos are new; at the end of a run, reports what came of them.
+"""gopro-media-lister: lists the library and returns which videos are new; at the end of a run, reports the outcome.
 
 Invoked by the state machine (the event has ``execution_id``), it writes the videos to the run's manifest in S3 and
-returns the reference; invoked by itself, it returns them as ``new_videos``.
+returns the reference; invoked on its own, it returns them as ``new_videos``.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from gopro_sync.handlers.entry_point import STATUS_OK, entry_point, execution_id
 from gopro_sync.handlers.session_source import session_for
 from gopro_sync.run.discovery import Discovery, discover
 from gopro_sync.run.drift_report import report_drift
-from gopro_sync.run.forgotten_objects import forgotten_objects
 from gopro_sync.run.known_names import refuse_unknown_names
 from gopro_sync.run.library_owner import admit, owner_shown_by
 from gopro_sync.run.never_archived import NOTHING_TO_TELL, LookForThem, NeverArchived
 from gopro_sync.run.report import count_run, report
 from gopro_sync.run.run_files import write_manifest
 from gopro_sync.run.run_input import RunInput, read_run_input
+from gopro_sync.run.unrecorded_objects import unrecorded_objects
 from gopro_sync.run.video_event import as_event
 from gopro_sync.table.video import Video
 from gopro_sync.telemetry.logs import EventType, logger
@@ -38,20 +38,20 @@ from gopro_sync.values.timestamps import iso_utc, now_utc
 
 _REPORT_RUN: Final = "report_run"
 _COUNT_RUN: Final = "count_run"
-# What an event may have besides what a run can be asked for: the session, as gopro-authenticator answers with it, and
-# what the state machine adds.
+# What an event may have besides a run's input: the session, as gopro-authenticator returns it, and what the state
+# machine adds.
 _OTHER_FIELDS: Final = frozenset(
     {"action", "auth_token", "user_id", "expires_at", "mode", "statusCode", "execution_id", "run_started_at"}
 )
-# A listing is many requests in a row: one call to the table for each would cost more than it is worth.
+# A listing is many requests in a row: a call to the table for each would cost more than it is worth.
 _PAGES_TAKEN_AT_ONCE: Final = 20
 # A library of some hundred thousand items needs more than a minute's budget.
 _PATIENCE_SECONDS: Final = 150.0
-# What is left for the manifest and the answer when the table has been waited for.
+# What is left for the manifest and the answer after waiting for the table.
 _RESERVE: Final = timedelta(seconds=30)
 _VIDEOS_SHOWN: Final = 20
 _LONGEST_REASON_BYTES: Final = 100
-_LONGEST_ID_BYTES: Final = 128  # of what was asked for, which need not be an id
+_LONGEST_ID_BYTES: Final = 128  # of what was requested, which need not be an id
 
 
 @entry_point(EventType.LIBRARY_LISTING_FAILED, prepare=composition.prepare_media_lister)
@@ -116,7 +116,7 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         "unrecorded": found.unrecorded,
         **_unrecordable(found),
         **_reopened(found),
-        **_forgotten_objects(found),
+        **_unrecorded_objects(found),
         **never_archived.in_summary(),
         **_unavailable(found),
     }
@@ -138,7 +138,7 @@ def _end_of_work(context: LambdaContext) -> datetime:
 
 def _never_archived(session: Session, found: Discovery, event: JsonObject, context: LambdaContext) -> NeverArchived:
     look = LookForThem(
-        # With a gate that waits for nothing: these questions have time until tomorrow.
+        # With a gate that does not wait: these questions have time until tomorrow.
         composition.gopro_client(session, composition.gopro_gate()),
         composition.unarchived_videos(),
         run=execution_id_of(event, context),
@@ -169,7 +169,7 @@ def _count(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
 
 
 def _what_would_happen(found: Discovery) -> dict[str, Any]:
-    """Say it of this run and, where its limit leaves some for later, of all the runs that it takes."""
+    """Forecast this run and, where its limit leaves some videos for later, all the runs that it takes."""
     whole = {"backlog": _forecast(found, (*found.videos, *found.later_videos))} if found.later_videos else {}
     first = [{"media_id": video.media_id, "s3_key": video.s3_key} for video in found.videos[:_VIDEOS_SHOWN]]
     return {**_forecast(found, found.videos), **whole, "first_videos": first}
@@ -205,7 +205,7 @@ def _max_videos(asked: RunInput) -> int:
 
 
 def _unavailable(found: Discovery) -> dict[str, Any]:
-    """Name what was asked for by its id and cannot be had."""
+    """Name what was requested by its id and cannot be had."""
     first = list(found.unavailable.items())[:_VIDEOS_SHOWN]
     return {
         "unavailable": len(found.unavailable),
@@ -216,13 +216,13 @@ def _unavailable(found: Discovery) -> dict[str, Any]:
     }
 
 
-def _forgotten_objects(found: Discovery) -> dict[str, Any]:
+def _unrecorded_objects(found: Discovery) -> dict[str, Any]:
     bucket = composition.settings().archive_bucket_name
-    return forgotten_objects(composition.s3_client(), bucket=bucket, videos=found.without_files)
+    return unrecorded_objects(composition.s3_client(), bucket=bucket, videos=found.without_files)
 
 
 def _unrecordable(found: Discovery) -> dict[str, Any]:
-    """Name what has no record that can be written or read, and so is not archived."""
+    """Name what has no writable or readable record, and so is not archived."""
     first = list(found.unrecordable.items())[:_VIDEOS_SHOWN]
     return {
         "unrecordable": len(found.unrecordable),
@@ -234,7 +234,7 @@ def _unrecordable(found: Discovery) -> dict[str, Any]:
 
 
 def _reopened(found: Discovery) -> dict[str, Any]:
-    """Name what was archived before, and what GoPro shows more of it."""
+    """Name what was archived before, and what more GoPro shows of it."""
     first = list(found.reopened.items())[:_VIDEOS_SHOWN]
     return {
         "reopened": len(found.reopened),

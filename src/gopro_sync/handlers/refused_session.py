@@ -1,4 +1,4 @@
-"""What a downloader does whose session GoPro refuses: it looks for a newer one, and waits if another has it renewed."""
+"""What a downloader does when GoPro refuses its session: look for a newer one, or wait while another has it renewed."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from gopro_sync.run.video import RUN_IS_OVER, VideoResult
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.values.timestamps import now_utc
 
-# A renewal takes seconds. Those who wait come back one after the other.
+# A renewal takes seconds. Those that wait return one after the other.
 _WAIT_SECONDS: Final = (5, 20)
-# With less, the video would come back when the run is over.
+# With less, the video would return when the run is over.
 _SHORTEST_WAIT: Final = timedelta(seconds=75)
 
 
 def wait_for_renewal(
     refused: SessionRefusedError, used: Session | None, *, owner: str, deadline: datetime | None, in_vain: bool
 ) -> VideoResult:
-    """Return that the video waits, since the session has been renewed meanwhile or another video has it renewed.
+    """Return that the video waits, since the session has been renewed meanwhile or another video is having it renewed.
 
-    A video that the run has no time for any more is deferred.
+    A video for which the run has no time left is deferred.
 
     Args:
-        refused: what GoPro, or the stored session's own end, said.
+        refused: the refusal, by GoPro or by the stored session's expiry.
         used: the session that was refused; None if there was none to use.
         owner: the video of the run.
         deadline: when the run has to be over.
         in_vain: whether this video has had a session renewed already.
 
     Raises:
-        SessionRefusedError: it is this video's turn; the state machine has the session renewed.
-        AuthenticationError: GoPro gives no session, as another video has found out.
+        SessionRefusedError: this video holds the claim; the state machine has the session renewed.
+        AuthenticationError: GoPro grants no session, as another video has found out.
         GoProSyncError: what the secret and the table raise.
     """
     if deadline is not None and deadline - now_utc() < _SHORTEST_WAIT:
-        return _told(VideoResult(event=EventType.VIDEO_DOWNLOAD_DEFERRED, reason=RUN_IS_OVER))
+        return _logged(VideoResult(event=EventType.VIDEO_DOWNLOAD_DEFERRED, reason=RUN_IS_OVER))
     stored = composition.credential_store().load()
     if _is_new(stored.credentials, used):
         return _waiting("the session has been renewed meanwhile", 1)
-    if composition.renewal_turn(owner).take(stored.version_id, in_vain=in_vain):
+    if composition.renewal_claim(owner).take(stored.version_id, in_vain=in_vain):
         raise refused
     return _waiting("another video has the session renewed", random.randint(*_WAIT_SECONDS))  # noqa: S311  # nosec B311 - no secret
 
@@ -60,9 +60,9 @@ def _is_new(stored: Credentials, used: Session | None) -> bool:
 
 
 def _waiting(reason: str, seconds: int) -> VideoResult:
-    return _told(VideoResult(event=EventType.VIDEO_DOWNLOAD_WAITING, reason=reason, wait_seconds=seconds))
+    return _logged(VideoResult(event=EventType.VIDEO_DOWNLOAD_WAITING, reason=reason, wait_seconds=seconds))
 
 
-def _told(result: VideoResult) -> VideoResult:
+def _logged(result: VideoResult) -> VideoResult:
     logger.info(result.event.replace("_", " "), extra={"event_type": result.event, "reason": result.reason})
     return result

@@ -1,14 +1,14 @@
 """The four steps in which Secrets Manager rotates the secret, every 90 days.
 
-What GoPro lets a program renew is the session, not the password: a rotation gets a new one, with a new refresh token,
-in good time and whether or not a run needed it. A pasted token can only be replaced by a person: the rotation keeps it
-and reminds them.
+GoPro lets a program renew the session, not the password: a rotation obtains a new session, with a new refresh token, in
+good time and whether or not a run needed it. A pasted token can only be replaced by a person: the rotation keeps it and
+reminds them.
 
-However a rotation ends, it leaves no version labelled AWSPENDING: the next one would be refused. What it fetched keeps
-the label of the newest session, by which a renewal finds it: GoPro may have ended the refresh token before it.
+However a rotation ends, it leaves no version labelled AWSPENDING, or the next one would be refused. What it obtained
+keeps the label of the newest session, by which a renewal finds it: GoPro may have ended the refresh token before it.
 
-Between two steps a run may renew the session, or a person put in another credential. Then the secret has what the
-rotation was for, and what it prepared is not made current.
+Between two steps a run may renew the session, or a person may set another credential. Then the secret already has what
+the rotation was for, and what it prepared is not made current.
 
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
 """
@@ -33,7 +33,7 @@ from gopro_sync.values.event_fields import JsonObject, required_text
 
 @unique
 class RotationStep(StrEnum):
-    """What Secrets Manager asks for, in this order."""
+    """The steps that Secrets Manager requests, in this order."""
 
     CREATE = "createSecret"
     SET = "setSecret"
@@ -42,7 +42,7 @@ class RotationStep(StrEnum):
 
 
 def take_step(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
-    """Take one step; each may come twice.
+    """Take one step; each may be requested twice.
 
     Event fields: ``Step``, ``SecretId``, ``ClientRequestToken``.
 
@@ -61,12 +61,12 @@ def take_step(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         try:
             _take_or_end(step, store, version_id, context)
         except (InvalidEventError, AlertError):
-            raise  # nothing is known of the credential
+            raise  # nothing is known about the credential
         except GoProSyncError:
             _count_failure(version_id, context)
             raise
     elif step is RotationStep.FINISH:
-        store.end_rotation(version_id)  # the step comes again, after a death within it
+        store.end_rotation(version_id)  # the step was repeated, after a death within it
     logger.info("Rotation step taken", extra={"event_type": EventType.SECRET_ROTATION_STEP, "step": step})
     return {"statusCode": STATUS_OK, "step": step}
 
@@ -95,8 +95,8 @@ def _leave_no_label(step: RotationStep, store: CredentialStore, version_id: str)
         _warn("The rotation failed and is over: the next one begins anew, with a version of its own", step)
 
 
-def _warn(message: str, step: RotationStep, **told: str) -> None:
-    logger.warning(message, extra={"event_type": EventType.SECRET_ROTATION_STEP, "step": step, **told})
+def _warn(message: str, step: RotationStep, **fields: str) -> None:
+    logger.warning(message, extra={"event_type": EventType.SECRET_ROTATION_STEP, "step": step, **fields})
 
 
 def _take(step: RotationStep, store: CredentialStore, version_id: str, context: LambdaContext) -> None:
@@ -110,7 +110,7 @@ def _take(step: RotationStep, store: CredentialStore, version_id: str, context: 
 
 
 def _count_failure(version_id: str, context: LambdaContext) -> None:
-    """Count it once for the version: Secrets Manager repeats a rotation that failed, and says so to nobody."""
+    """Count a failure once per version: Secrets Manager repeats a failed rotation, and reports it to nobody."""
     try:
         is_known = not composition.session_guard(context.aws_request_id).note_failed_rotation(version_id)
     except GoProSyncError:
@@ -120,29 +120,29 @@ def _count_failure(version_id: str, context: LambdaContext) -> None:
 
 
 def _create(store: CredentialStore, version_id: str, context: LambdaContext) -> None:
-    if store.load_pending(version_id) is None:  # the step may come again
+    if store.load_pending(version_id) is None:  # the step may be repeated
         composition.renewal(owner=context.aws_request_id).prepare_rotation(version_id)
-    # Told again with a step that comes again: that may be because the message did not get through. By what is current,
-    # not by what was prepared: a person may have acted since.
+    # The reminder is sent again with a repeated step: the first may not have got through. It depends on what is
+    # current, not on what was prepared: a person may have acted since.
     if store.load().credentials.mode is CredentialMode.PASTED_TOKEN:
         publish_alert(
             composition.sns_client(),
             composition.settings().alerts_topic_arn,
             subject="GoPro Sync: replace the pasted token",
             message="The secret holds a token that was pasted from a browser. Nothing but a person can replace it, so "
-            "this rotation keeps it as it is. Runs go on for as long as GoPro accepts it.\n\n"
+            "this rotation keeps it as it is. Runs continue as long as GoPro accepts it.\n\n"
             f"To replace it, run: {composition.mending_command()}\n\n"
-            "With the e-mail address and password, or with a refresh token, the system would renew it by itself.",
+            "With the e-mail address and password, or with a refresh token, the system would renew it automatically.",
         )
 
 
 def _test(store: CredentialStore, version_id: str) -> None:
     credentials = store.load_pending(version_id)
     if credentials is None:
-        # Secrets Manager tries this step, and no other, when the schedule is made: the version has no value then. A
-        # rotation whose createSecret gave it none never comes as far as this.
+        # Secrets Manager tries this step alone when the schedule is created: then the version has no value. A rotation
+        # whose createSecret set none never gets as far as this.
         logger.info("Nothing to test yet", extra={"event_type": EventType.SECRET_ROTATION_STEP})
-        # The one call that a deployment makes by itself: from now on the alarms for silence count.
+        # The one call that a deployment makes itself: from now on the alarms for silence count.
         emit(Metric.DEPLOYED, 1, environment=composition.settings().environment)
         return
     if _is_needed(store, credentials):
@@ -165,7 +165,7 @@ def _is_needed(store: CredentialStore, prepared: Credentials) -> bool:
 
 
 def _superseded(store: CredentialStore, prepared: Credentials) -> Collection[str]:
-    """The versions in whose place it may come: any, if it was not written by this system, which always says so."""
+    """Return the versions that it may replace: any, unless this system wrote it, which always names them."""
     if prepared.supersedes:
         return prepared.supersedes
     current = store.current_version()

@@ -1,6 +1,6 @@
 """gopro-video-downloader: archives one video, all its chapters.
 
-Called again by the state machine for as long as it answers ``IN_PROGRESS`` or, after a pause, ``WAITING``.
+The state machine calls it again as long as it answers ``IN_PROGRESS`` or, after a pause, ``WAITING``.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from gopro_sync.values.event_fields import (
 )
 from gopro_sync.values.transfer_rate import megabits_per_second
 
-# How often the state machine calls again for what time may mend (statemachine/sync.asl.json, DownloadVideo's Retry).
+# How often the state machine retries what time may mend (statemachine/sync.asl.json, DownloadVideo's Retry).
 TRIES_OF_THE_STATE_MACHINE: Final = 3
 
 
@@ -50,7 +50,7 @@ TRIES_OF_THE_STATE_MACHINE: Final = 3
 def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
     """Return ``status`` and, once a file is in S3, where it is and how it got there.
 
-    ``statusCode`` is 200 for a video that is archived, and 202 for one that waits or goes on.
+    ``statusCode`` is 200 for a video that is archived, and 202 for one that waits or is under way.
 
     Event fields: ``media_id``; ``s3_key``, or ``s3_prefix`` and ``filename``; optional ``file_size``, ``upload_date``,
     ``captured_at``, ``duration``, ``item_count``, ``download_url``, ``s3_bucket``, ``auth_token``, ``user_id``,
@@ -67,10 +67,10 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         owner=execution_id_of(event, context),
         deadline=optional_time(event, "run_deadline"),
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
-        # An invocation by hand counts none: nobody calls again.
+        # A manual invocation counts none: nobody calls again.
         is_last_try=tries_before is None or tries_before >= TRIES_OF_THE_STATE_MACHINE,
     )
-    # Not as `extra` of single lines: the standard library keeps `filename` for itself there.
+    # Not as `extra` of single lines: the standard library reserves `filename` there.
     logger.append_keys(media_id=video.media_id, filename=video.filename)
     session: Session | None = None
     try:
@@ -93,7 +93,7 @@ def _archived(event: JsonObject, video: Video, session: Session, invocation: Inv
     client = composition.gopro_client(session)
     _refuse_foreign_addresses(event, client)
     if "execution_id" not in event:
-        # The lister records what it finds; a video that is invoked by itself may not have been listed yet.
+        # The lister records what it finds; a video that is invoked on its own may not have been listed yet.
         video = _as_gopro_lists_it(video, client)
         composition.tracker().add_pending([video])
     transfer = composition.video_transfer(session, invocation)
@@ -119,11 +119,11 @@ def _refuse_foreign_addresses(event: JsonObject, client: GoProClient) -> None:
 
 
 def _as_gopro_lists_it(video: Video, client: GoProClient) -> Video:
-    """Return the video with its size, chapters and day of upload by GoPro's word: an event may be an example."""
+    """Return the video with size, chapters and day of upload as GoPro lists them: an event may be an example."""
     try:
         item = client.get_media(video.media_id)
     except (GoProApiChangedError, ItemRefusedError, MediaGoneError):
-        return video  # the download will say so, if it concerns more than this one question
+        return video  # the download will report it, if it concerns more than this one question
     if not isinstance(item, MediaItem):
         return video
     return replace(

@@ -1,1 +1,1 @@
-"""What one night does: what is found, what of it is taken, how one video gets into the archive, what is told of it."""
+"""What one night does: what is found, which of it is taken, how a video is archived, and what is reported."""

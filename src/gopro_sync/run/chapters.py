@@ -1,4 +1,4 @@
-"""What is known of the files of one video while it is being archived, and under which key each of them belongs."""
+"""What is known about the files of a video while it is being archived, and which key each of them belongs under."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gopro_sync.values.file_id import FileId, files_of_recording
 
 
 class Chapters:
-    """The files of a video: those in S3, those that GoPro offers, and what became of each in this attempt.
+    """The files of a video: those in S3, those that GoPro offers, and the outcome for each in this attempt.
 
     Args:
         video: the video.
@@ -51,17 +51,17 @@ class Chapters:
 
     @property
     def unfinished_upload(self) -> OpenUpload | None:
-        """Return the upload of a file that was left for now, if there is one: a later attempt may go on with it."""
+        """Return the upload of a file that was left for now, if there is one, for a later attempt to resume."""
         return self._unfinished
 
     @property
     def count(self) -> int:
-        """Return how many files the video has, by all that GoPro lists and by what is archived."""
+        """Return how many files the video has, by everything that GoPro lists and by what is archived."""
         return files_of_recording(self._known, self._item_count, counts_gaps=False)
 
     @property
     def possible_count(self) -> int:
-        """Return how many files it may have: a gap in the numbers, or an entry that nobody can read, may be one."""
+        """Return how many files it may have: a gap in the numbers, or an unreadable entry, may be one."""
         return files_of_recording(self._known, self._item_count) + self._unclear
 
     @property
@@ -70,19 +70,20 @@ class Chapters:
         return min(self._troubles.items(), key=lambda trouble: trouble[0].place, default=None)
 
     def wanted(self) -> list[FileId]:
-        """Return what GoPro offers and S3 has not, in the order in which it is to be copied."""
-        return self.in_turn(file_id for file_id in self._offered if file_id not in self._files)
+        """Return what GoPro offers and S3 lacks, in the order in which to copy it."""
+        return self.in_copy_order(file_id for file_id in self._offered if file_id not in self._files)
 
-    def in_turn(self, file_ids: Iterable[FileId]) -> list[FileId]:
-        """Return files in the order in which they are to be copied.
+    def in_copy_order(self, file_ids: Iterable[FileId]) -> list[FileId]:
+        """Return files in the order in which to copy them.
 
-        The one whose upload is recorded comes first: another one's upload would take its place in the record. Where
-        there was no ETag it comes last: it has to be copied from the start, and may never come to its end.
+        The one whose upload is recorded comes first, since another one's upload would replace it in the record. Without
+        an
+        ETag it comes last: it has to be copied from the start, and may never be finished.
         """
-        return sorted(file_ids, key=self._turn_of)
+        return sorted(file_ids, key=self._copy_order_of)
 
     def is_offered(self, file_id: FileId) -> bool:
-        """Say whether GoPro offers the file now."""
+        """Return whether GoPro offers the file now."""
         return file_id in self._offered
 
     def upload_of(self, file_id: FileId) -> OpenUpload | None:
@@ -90,12 +91,12 @@ class Chapters:
         return self._uploads.get(file_id)
 
     def keys_of(self, file_id: FileId) -> tuple[str, str]:
-        """Return the key of a file, and the one to take if another object holds it.
+        """Return the key of a file, and the one to use if another object holds it.
 
-        One that is in S3 is never written over, not even by the same file's next edition.
+        A file in S3 is never overwritten, not even by its own next edition.
 
         Raises:
-            KeyConflictError: there are too many editions of it.
+            KeyConflictError: it has too many editions.
         """
         if file_id in self._files:
             key = next_edition_key(self._files[file_id].s3_key, self._media_id)
@@ -111,17 +112,17 @@ class Chapters:
         return key, fallback_key(key, self._media_id)
 
     def note(self, upload: OpenUpload) -> None:
-        """Take note of an upload that is under way."""
+        """Record an upload that is under way."""
         self._uploads[upload.file_id] = upload
         self._leave_no_longer(upload.file_id)
 
     def add(self, file: ArchivedFile) -> None:
-        """Take note of a file that is in S3 now."""
+        """Record a file that is in S3 now."""
         self._files[file.file_id] = file
         self._leave_no_longer(file.file_id)
 
     def leave(self, file_id: FileId, trouble: GoProSyncError) -> None:
-        """Take note of why a file could not be archived."""
+        """Record why a file could not be archived."""
         self._troubles[file_id] = trouble
         upload = self._uploads.get(file_id)
         is_given_up = isinstance(trouble, IntegrityError | KeyConflictError)
@@ -133,14 +134,14 @@ class Chapters:
         if self._unfinished is not None and self._unfinished.file_id == file_id:
             self._unfinished = None
 
-    def _turn_of(self, file_id: FileId) -> int:
+    def _copy_order_of(self, file_id: FileId) -> int:
         upload = self._uploads.get(file_id)
         if upload is None:
             return 1
         return 0 if upload.source_etag is not None else 2
 
     def _find_lens_of_plain_keys(self) -> str | None:
-        """Return the lens whose files have the video's own name: the first one, unless another one has it already."""
+        """Return the lens whose files have the video's own name: the first one, unless another has it already."""
         begun_files: list[ArchivedFile | OpenUpload] = [*self._files.values(), *self._uploads.values()]
         for begun in begun_files:
             plain_key = chapter_key(self._first_key, begun.item_number)
@@ -154,8 +155,8 @@ def _named_as_at_gopro(
 ) -> tuple[list[ArchivedFile], OpenUpload | None]:
     """Return what is recorded, each with the lens that GoPro names now.
 
-    GoPro may name the only lens one day and not the other, and earlier versions did not record it: a chapter that has
-    one file here and one there, of which one has no lens, is the same file.
+    GoPro may name the only lens on one day and not on another, and earlier versions did not record it: if a chapter has
+    one file here and one there, and one of them has no lens, they are the same file.
     """
     upload = record.upload
     recorded = _by_chapter({*(file.file_id for file in record.files), *([] if upload is None else [upload.file_id])})

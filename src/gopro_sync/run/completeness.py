@@ -1,4 +1,4 @@
-"""Whether what is archived of a video is all of it, by what GoPro's listing states. Pure."""
+"""Whether what is archived of a video is all of it, according to GoPro's listing. Pure."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ def slack_bytes(listed_bytes: int) -> int:
 def shortfall(
     files: Sequence[ArchivedFile], *, listed_bytes: int | None, chapter_count: int, possible_count: int = 0
 ) -> str | None:
-    """Say in words what is missing of a video; None if nothing is.
+    """Return in words what is missing from a video; None if nothing is.
 
-    Where the bytes are those that GoPro states, a gap in the numbers of its chapters, or an entry that nobody can read,
-    is no missing chapter; where it states none, or others, it may be one.
+    Where the bytes are as GoPro states, a gap in the chapter numbers, or an unreadable entry, is no missing chapter;
+    where it states no size, or another one, it may be one.
 
     Args:
         files: its chapters that are in S3.
         listed_bytes: the size that GoPro's listing states, of all chapters together; None, or 0, if it states none.
-        chapter_count: how many chapters GoPro says that there are, those of each lens counted.
-        possible_count: how many there may be besides, with gaps in their numbers and entries that cannot be read.
+        chapter_count: how many chapters GoPro states, counting those of each lens.
+        possible_count: how many there may be, counting gaps in their numbers and unreadable entries too.
     """
     archived_bytes = sum(file.size_bytes for file in files)
     beyond = archived_bytes - (listed_bytes or 0)
     slack = slack_bytes(listed_bytes or 0)
-    # More than GoPro states shows that it does not state all.
+    # More than GoPro states shows that its statement is incomplete.
     is_whole = bool(listed_bytes) and abs(beyond) <= slack
     most = max(chapter_count, possible_count)
     if beyond >= -slack and len(files) >= (chapter_count if is_whole else most):

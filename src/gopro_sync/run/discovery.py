@@ -1,7 +1,7 @@
-"""The lister's use case: which videos of the library are to be archived, under which key, in this run.
+"""The lister's use case: which videos of the library to archive in this run, and under which keys.
 
-The rules stand apart: which rows are videos (`sorting_out.py`), where each of them stands for the run (`standing.py`),
-which archived ones are re-opened (`reopening.py`), what gets a record (`recording.py`).
+The rules are elsewhere: which rows are videos (`sorting_out.py`), where each of them stands for the run
+(`standing.py`), which archived ones are re-opened (`reopening.py`), what gets a record (`recording.py`).
 """
 
 from __future__ import annotations
@@ -33,28 +33,28 @@ _NEVER: Final = timedelta(days=36_500)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:
-    """What the library holds and what of it is to be done; every item listed is in exactly one of the counts.
+    """What the library holds and what to do with it; every listed item is in exactly one of the counts.
 
     Attributes:
         videos: to be archived in this run, oldest upload first.
-        later_videos: to be archived in a later run, since the limit of this one is reached.
-        already_synced: how many are COMPLETED, also of those that the run was not asked for.
-        leased: how many another run is at work on.
+        later_videos: to be archived in a later run, since this one's limit is reached.
+        already_synced: how many are COMPLETED, including those that the run was not asked for.
+        leased: how many another run is working on.
         postponed: how many have failed and are not due for their next attempt.
         filtered: how many others the run was not asked for.
         skipped: how many are not this system's to archive, by reason.
         unrecorded: how many wait for a later run because DynamoDB did not take their records in this one.
-        unrecordable: the videos whose record DynamoDB does not take, or that has one which cannot be read, with the
-            reason.
-        unavailable: what was asked for by its id and is not among the videos, with the reason: the one for which it was
+        unrecordable: the videos whose record DynamoDB does not accept, or whose existing record cannot be read, with
+            the reason.
+        unavailable: what was requested by its id and is not among the videos, with the reason: the one for which it was
             skipped, or ``NOT_IN_LIBRARY``.
-        without_files: those of the videos to be archived of which the table knows no file, nor an upload.
-        drift: in what GoPro's answers differ from those that the client was written against.
-        reopened: those of the videos to be archived that were archived before, with what GoPro shows more of them.
+        without_files: those of the videos to be archived for which the table knows neither a file nor an upload.
+        drift: how GoPro's answers differ from those that the client was written against.
+        reopened: those of the videos to be archived that were archived before, with what more GoPro shows of them.
         gap: what GoPro's listing lacks; None if it is complete.
-        listed_ids: of all items that GoPro shows.
-        is_whole: whether these are all that there are: the listing is complete, and each row could be read.
-        unknown_types: GoPro's words, by id, of the items that wait since their type is not known.
+        listed_ids: those of all items that GoPro shows.
+        is_whole: whether these are all: the listing is complete, and each row could be read.
+        unknown_types: by id, GoPro's words for the types of items that wait because their type is unknown.
     """
 
     videos: tuple[Video, ...]
@@ -77,7 +77,7 @@ class Discovery:
 
     @property
     def remaining(self) -> int:
-        """How many are to be archived, but not in this run."""
+        """How many are still to be archived after this run."""
         return len(self.later_videos) + self.leased + self.unrecorded
 
     @property
@@ -104,18 +104,18 @@ def discover(
 
     Args:
         client: the GoPro API.
-        tracker: where the videos' states are; every video to archive has a record afterwards.
-        owner: this run; videos that another run is at work on are left to it.
+        tracker: holds the videos' states; afterwards every video to archive has a record.
+        owner: this run; videos that another run is working on are left to it.
         max_videos: how many this run may take.
         now: the time.
         selection: which videos the run is asked for.
         records_what_is_new: False only for a dry run.
-        until: how long DynamoDB may be waited for, aware; a minute for each piece of work if None.
-        admit: asked before anything is made of a listing; what it raises ends the run.
-        not_ready_after: for how long GoPro may be at work on an item before its original is tried anyway.
+        until: how long to wait for DynamoDB, aware; a minute for each piece of work if None.
+        admit: called before a listing is used; an error that it raises ends the run.
+        not_ready_after: how long GoPro may process an item before its original is tried anyway.
 
     Raises:
-        GoProSyncError: those of ``client`` and ``tracker``; nothing has been decided then. What DynamoDB did not take
+        GoProSyncError: those of ``client`` and ``tracker``; then nothing has been decided. What DynamoDB did not accept
             in time is no error as long as there is something else to archive.
     """
     with subsegment(Part.GOPRO_API, run=owner):
@@ -199,7 +199,7 @@ def _recorded(videos: Sequence[Video], recording: Recording) -> list[Video]:
 
 
 def _unavailable(selection: Selection, library: SortedOut) -> dict[str, str]:
-    """Return what was asked for by its id and is not to be archived, with the reason."""
+    """Return what was requested by its id and will not be archived, with the reason."""
     missing = frozenset(selection.media_ids or ()) - {item.media_id for item in library.videos}
     return {media_id: library.reason_of(media_id) or NOT_IN_LIBRARY for media_id in sorted(missing)}
 
@@ -211,7 +211,7 @@ def _keys(items: Sequence[MediaItem], records: Mapping[str, TrackerRecord]) -> d
 
 
 def _reopened_by(owner: str, videos: Sequence[Video], records: Mapping[str, TrackerRecord]) -> dict[str, str]:
-    """Return what this run has re-opened, also in an earlier call whose answer was lost, with the reason."""
+    """Return what this run has re-opened, even in an earlier call whose answer was lost, with the reason."""
     reopenings = {video.media_id: records[video.media_id].reopening for video in videos if video.media_id in records}
     return {
         media_id: reopening.reason

@@ -1,4 +1,4 @@
-"""What is made of a change of GoPro's API: one warning for each finding, and a metric that an alarm looks at."""
+"""How a change of GoPro's API is reported: one warning for each finding, and a metric that an alarm watches."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from gopro_sync.telemetry.metrics import Metric, emit
 
 
 def report_drift(findings: Collection[DriftFinding], *, environment: str) -> None:
-    """Tell what was found; that it was nothing is told too, which ends the alarm.
+    """Report the findings; a report without any is sent too, and ends the alarm.
 
     Args:
-        findings: what is not as it was.
-        environment: of the stack.
+        findings: what has changed.
+        environment: that of the stack.
     """
     for finding in findings:
         logger.warning(

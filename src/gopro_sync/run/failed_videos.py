@@ -1,4 +1,4 @@
-"""What is told of the videos that failed in a run: their names, reasons and next attempts, as the table has them."""
+"""How the videos that failed in a run are reported: their names, reasons and next attempts, as the table has them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _LONGEST_REASON_BYTES: Final = 400
 
 
 def describe_failed_videos(summary: JsonObject, tracker: Tracker) -> list[dict[str, Any]]:
-    """Return ``failed_videos`` of a run's summary, with what the table knows of the first twenty.
+    """Return ``failed_videos`` of a run's summary, with what the table knows about the first twenty.
 
     Args:
         summary: as the state machine made it: ``failed_videos`` has ``media_id`` and ``error`` of some of them.
         tracker: where their records are.
 
     Returns:
-        The same videos; ``filename``, ``reason``, ``attempts`` (the failed ones) and ``next_attempt_after`` stand with
-        those whose record has them.
+        The same videos; those whose record has them get ``filename``, ``reason``, ``attempts`` (the failed ones) and
+        ``next_attempt_after``.
 
     Raises:
         InvalidEventError: ``failed_videos`` is no list of JSON objects, or one of them is incomplete.
@@ -35,7 +35,7 @@ def describe_failed_videos(summary: JsonObject, tracker: Tracker) -> list[dict[s
 
 
 def _known(record: TrackerRecord | None, error: str) -> dict[str, Any]:
-    # Where the record could not be marked, it tells of an earlier failure, or of none.
+    # If the record could not be marked, it describes an earlier failure, or none.
     if record is None or record.error_type != error:
         return {}
     known = {

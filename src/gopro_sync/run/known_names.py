@@ -1,4 +1,4 @@
-"""Names that somebody gave and nobody knows: refused, and said which one was probably meant."""
+"""Unknown names in somebody's input: refused, with a suggestion of what was probably meant."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _LEAST_LIKENESS: Final = 0.7
 def refuse_unknown_names(
     given: Mapping[str, Any], known: Collection[str], *, what: str, elsewhere: Mapping[str, str] | None = None
 ) -> None:
-    """Return if every name in ``given`` is known.
+    """Check that every name in ``given`` is known.
 
     Args:
         given: what came from outside.
-        known: the names that can be given here.
+        known: the names that are allowed here.
         what: what the names are, in the plural, for the message.
-        elsewhere: names that can be given at another place, and where that is.
+        elsewhere: names that are allowed in another place, and that place.
 
     Raises:
-        InvalidEventError: says each unknown name, which one was probably meant, and which there are.
+        InvalidEventError: lists each unknown name, the one that was probably meant, and those that exist.
     """
     unknown = sorted(str(name) for name in given.keys() - set(known))
     if not unknown:

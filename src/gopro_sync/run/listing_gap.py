@@ -1,4 +1,4 @@
-"""What people are told of items that GoPro counts and does not show: once, and again when it is another number."""
+"""How items that GoPro counts but does not show are reported: once, and again when their number changes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _GAP: Final = "listing_gap"
 
 
 def remember_gap(summary: JsonObject, memory: ListingRecord, *, run: str) -> dict[str, Any]:
-    """Return ``listing_gap`` of a run's summary with ``is_news``: whether people have not been told of it yet.
+    """Return ``listing_gap`` of a run's summary with ``is_news``: whether people have not heard of it yet.
 
     Args:
-        summary: as the state machine made it. A run that did not list the library has no gap, nor is it without one.
-        memory: what people were told before; it knows of this gap afterwards.
-        run: who tells it.
+        summary: as the state machine made it. A run that did not list the library neither has a gap nor lacks one.
+        memory: what was reported before; afterwards it knows this gap.
+        run: the run that reports it.
 
     Raises:
         InvalidEventError: the summary's gap has a field of the wrong shape.
@@ -34,8 +34,8 @@ def remember_gap(summary: JsonObject, memory: ListingRecord, *, run: str) -> dic
     return {_GAP: {**gap, "is_news": memory.is_news(lacking, run=run)}}
 
 
-def gap_to_tell(summary: JsonObject) -> str:
-    """Return the gap in a few words; empty if there is none, or people have been told.
+def gap_in_words(summary: JsonObject) -> str:
+    """Return the gap in a few words; empty if there is none, or people know it already.
 
     Raises:
         InvalidEventError: the summary's gap has a field of the wrong shape.
@@ -47,14 +47,14 @@ def gap_to_tell(summary: JsonObject) -> str:
     return _numbers(gap) + (f", {nameless} of them without an id" if nameless else "")
 
 
-def gap_told(summary: JsonObject) -> list[str]:
-    """Return the lines of the notice that say what is hidden and what to do; none if there is nothing to tell.
+def lines_on_gap(summary: JsonObject) -> list[str]:
+    """Return the lines of the notice that say what is hidden and what to do; none if there is nothing to report.
 
     Raises:
         InvalidEventError: the summary's gap has a field of the wrong shape.
     """
     gap = _gap_in(summary)
-    if gap is None or not gap_to_tell(summary):
+    if gap is None or not gap_in_words(summary):
         return []
     refused_from, nameless = optional_count(gap, "refused_from"), optional_count(gap, "nameless")
     limit = "" if refused_from is None else f" It refuses the pages of its listing from row {refused_from} on."
@@ -64,7 +64,7 @@ def gap_told(summary: JsonObject) -> list[str]:
         f"The listing of the library is incomplete: {_numbers(gap)} items, in all tries.{of_no_id}{limit} All others "
         "are archived as always. A total that counts an item twice, or one that was deleted, looks the same. What to "
         "do: compare the number of items on gopro.com with the total; a video that you see there and that is not "
-        "archived can be downloaded by hand. You are told again when the difference changes.",
+        "archived can be downloaded by hand. You are notified again when the difference changes.",
         "",
     ]
 

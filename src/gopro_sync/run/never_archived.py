@@ -1,10 +1,10 @@
-"""Videos that have a record and, as things stand, will never be archived: each is told once.
+"""Videos that have a record and, as things stand, will never be archived: each is reported once.
 
-*Gone at GoPro.* A video that two complete listings do not show is asked for by its own address. Only if GoPro says
-there that it does not have it, it is FAILED with `MediaGoneError`, is not due again, and counts as pending no more. A
-listing with a gap proves nothing, and one that shows the video again takes all of this back.
+*Gone at GoPro.* A video that two complete listings do not show is requested by its own address. Only if GoPro answers
+that it does not have it, it is FAILED with `MediaGoneError`, is never due again, and no longer counts as pending. A
+listing with a gap proves nothing, and one that shows the video again reverses all of this.
 
-*Of a type that nobody knows*, without a name that ends like a video's: there is nothing to try. It stays pending.
+*Of an unknown type*, without a name that ends like a video's: there is nothing to try. It stays pending.
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ if TYPE_CHECKING:
     from gopro_sync.gopro.client import GoProClient
     from gopro_sync.table.unarchived import UnarchivedVideo, UnarchivedVideos
 
-# So many questions to GoPro in a run. All that they find can be named in one notice; the others have their turn later.
+# Questions to GoPro per run. One notice can name everything that they find; the other videos follow in later runs.
 MOST_QUESTIONS: Final = 20
 # A write takes some 10 ms.
 MOST_MARKED: Final = 500
-_MOST_TOLD: Final = 20
-# What is there and not listed: a few questions a month. Some hours less, so that the run of that night finds it due.
+_MOST_REPORTED: Final = 20
+# For what exists but is not listed: a few questions a month. Some hours less, so that the run of that night finds it
+# due.
 _ASKED_AGAIN_AFTER: Final = timedelta(days=7, hours=-4)
-# What a question can take if GoPro hangs; after one that fails no other is asked. Nor is a table read with less left.
+# How long a question can take if GoPro hangs; after a failed one no other is asked. With less left, the table is not
+# read.
 _TIME_OF_A_QUESTION: Final = timedelta(minutes=1)
 _LONGEST_NAME_BYTES: Final = 100
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
@@ -38,7 +40,7 @@ _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeverArchived:
-    """What people are to be told; both by id.
+    """What to report; both by id.
 
     Attributes:
         gone: the names of the videos that GoPro no longer has.
@@ -49,7 +51,7 @@ class NeverArchived:
     waiting_in_vain: Mapping[str, str]
 
     def in_summary(self) -> dict[str, Any]:
-        """Return the fields of a run's summary for it."""
+        """Return it as fields of a run's summary."""
         return {
             "gone": len(self.gone),
             "gone_videos": [{"media_id": media_id, "filename": name} for media_id, name in self.gone.items()],
@@ -64,12 +66,12 @@ NOTHING_TO_TELL: Final = NeverArchived(gone={}, waiting_in_vain={})
 
 
 class LookForThem:
-    """One look at all records that are not archived, for one run.
+    """Look at all records that are not archived, once per run.
 
     Args:
         client: the GoPro API.
         videos: the records.
-        run: who looks.
+        run: the run that looks.
         clock: returns the time, aware.
         until: when all of it has to be done, aware.
     """
@@ -92,11 +94,11 @@ class LookForThem:
     def after(self, found: Discovery, *, waits_at_most: timedelta) -> NeverArchived:
         """Mark what is gone, and return it with what waits in vain.
 
-        Trouble with DynamoDB or GoPro is none of the run's: what was not looked at now, the next run looks at.
+        Trouble with DynamoDB or GoPro does not concern the run: what was not looked at now, the next run looks at.
 
         Args:
             found: what GoPro lists.
-            waits_at_most: how long an item of an unknown type may wait before it is told of.
+            waits_at_most: how long an item of an unknown type may wait before it is reported.
 
         Raises:
             AccessDeniedError: the role may not do it.
@@ -107,11 +109,11 @@ class LookForThem:
         gone: dict[str, str] = {}
         in_vain: dict[str, str] = {}
         try:
-            absent, back, waiting = self._sorted(found, told_if_seen_before=self._clock() - waits_at_most)
+            absent, back, waiting = self._sorted(found, reported_if_seen_before=self._clock() - waits_at_most)
             for video in back[:MOST_MARKED]:
                 self._videos.mark_back(video)
-            for video in sorted(waiting, key=_is_new)[:_MOST_TOLD]:
-                if self._videos.mark_told(video.media_id, run=self._run):
+            for video in sorted(waiting, key=_is_new)[:_MOST_REPORTED]:
+                if self._videos.mark_reported(video.media_id, run=self._run):
                     in_vain[video.media_id] = found.unknown_types[video.media_id]
             for video in [video for video in absent if video.absent_since is None][:MOST_MARKED]:
                 self._videos.mark_absent(video.media_id, run=self._run)
@@ -119,15 +121,15 @@ class LookForThem:
                 gone[video.media_id] = one_line(video.filename, longest_bytes=_LONGEST_NAME_BYTES)
         except TrackerError as error:
             logger.warning(
-                "Not all videos that may be gone were looked at; the next run goes on",
+                "Not all videos that may be gone were looked at; the next run continues",
                 extra={"event_type": EventType.ABSENT_VIDEOS_LEFT, "error_message": error.message},
             )
         return NeverArchived(gone=gone, waiting_in_vain=in_vain)
 
     def _sorted(
-        self, found: Discovery, *, told_if_seen_before: datetime
+        self, found: Discovery, *, reported_if_seen_before: datetime
     ) -> tuple[list[UnarchivedVideo], list[UnarchivedVideo], list[UnarchivedVideo]]:
-        """Return which videos are not listed though all are, which are again, and which wait in vain."""
+        """Return which videos are missing from a complete listing, which are listed again, and which wait in vain."""
         absent: list[UnarchivedVideo] = []
         back: list[UnarchivedVideo] = []
         waiting: list[UnarchivedVideo] = []
@@ -140,9 +142,9 @@ class LookForThem:
                 back.append(video)
             if (
                 video.media_id in found.unknown_types
-                and video.told_by in {None, self._run}
+                and video.reported_by in {None, self._run}
                 and video.first_seen_at is not None
-                and video.first_seen_at <= told_if_seen_before
+                and video.first_seen_at <= reported_if_seen_before
             ):
                 waiting.append(video)
         return absent, back, waiting
@@ -159,7 +161,7 @@ class LookForThem:
             except GoProUnavailableError:
                 return  # no question may be sent now
             except GoProSyncError:
-                self._videos.mark_asked(video.media_id)  # or one that always fails would be asked for first each night
+                self._videos.mark_asked(video.media_id)  # or one that always fails would come first each night
                 return
             if not is_gone:
                 self._videos.mark_asked(video.media_id)
@@ -184,7 +186,7 @@ def _log_gone(video: UnarchivedVideo) -> None:
 
 
 def _is_new(video: UnarchivedVideo) -> bool:
-    return video.told_by is None
+    return video.reported_by is None
 
 
 def _longest_unasked(video: UnarchivedVideo) -> tuple[datetime, datetime]:

@@ -1,4 +1,4 @@
-"""What people are told of a run: from its summary to the subject and the text of the notice, and nothing else."""
+"""What people are notified of: from a run's summary to the subject and the text of the notice, and nothing else."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Final
 
 from gopro_sync.cost.prices import PRICES_REGION
 from gopro_sync.errors import MAY_LAST_FOR_MONTHS, IncompleteSourceError, InvalidEventError
-from gopro_sync.run.listing_gap import gap_to_tell, gap_told
-from gopro_sync.run.never_archived_told import gone_told, waiting_in_vain_told
+from gopro_sync.run.listing_gap import gap_in_words, lines_on_gap
+from gopro_sync.run.never_archived_notice import lines_on_gone, lines_on_waiting_in_vain
 from gopro_sync.run.notice_lines import MOST_NAMED, number_of, shortened
-from gopro_sync.run.platform_faults import is_weather, what_it_is
+from gopro_sync.run.platform_faults import explanation_of, is_passing
 from gopro_sync.telemetry.alerts import LONGEST_MESSAGE_BYTES
 from gopro_sync.values.event_fields import (
     JsonObject,
@@ -36,10 +36,10 @@ _NOT_IN_A_SUBJECT: Final = re.compile(r"[^ -~]")
 _LONGEST_WHY: Final = 200
 _BYTES_PER_MEGABYTE: Final = 1e6
 _BYTES_PER_GIGABYTE: Final = 1e9
-# To which the state machine cuts each video's reason (statemachine/sync.asl.json, VideoBlocked).
+# The length to which the state machine cuts each video's reason (statemachine/sync.asl.json, VideoBlocked).
 _LONGEST_REASON: Final = 100
 
-# Where each partition has its console; the names of the others are not public.
+# Each partition's console; the names of the others are not public.
 _CONSOLES: Final = {
     "aws": "console.aws.amazon.com",
     "aws-cn": "console.amazonaws.cn",
@@ -63,13 +63,13 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """The chain of runs that drains a backlog, as the state machine tells it with a run of it.
+    """The chain of runs that drains a backlog, as the state machine describes it to each of them.
 
     Attributes:
-        continues: whether this run was to start the next if it left work.
+        continues: whether this run was to start the next one if it left work.
         runs_of_day: which run of the chain this was, counted from its first of the day.
-        most_runs_a_day: how many there may be within 24 hours.
-        redrives: whether it was asked to try failed videos: each has one try, so that failures are progress too.
+        most_runs_a_day: how many are allowed within 24 hours.
+        redrives: whether failed videos were to be retried: each gets one attempt, so that failures are progress too.
     """
 
     continues: bool
@@ -80,7 +80,7 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """What is published to those who get the alerts."""
+    """What is published to those who receive the alerts."""
 
     subject: str
     text: str
@@ -91,7 +91,7 @@ def failure_of(summary: JsonObject, reason: Failure | None) -> Failure | None:
 
     Args:
         summary: the run's.
-        reason: what asking for the reason of a blocked run failed with; None if that was not asked, or went well.
+        reason: the error of the question why a run was blocked; None if that was not asked, or was answered.
 
     Raises:
         InvalidEventError: the summary lacks a field, or has one of the wrong shape.
@@ -103,12 +103,14 @@ def failure_of(summary: JsonObject, reason: Failure | None) -> Failure | None:
     if message is not None:
         return Failure(error=stopped_by, message=message)
     because = _reason(optional_text(summary, "stopped_because") or "")
-    if reason is not None and is_weather(reason.error):
-        told = f"{because}Why cannot be told: {what_it_is(reason.error)} In this run: {_counts(summary)} left."
-        return Failure(error=stopped_by, message=told)
+    if reason is not None and is_passing(reason.error):
+        message = (
+            f"{because}The reason cannot be given: {explanation_of(reason.error)} In this run: {_counts(summary)} left."
+        )
+        return Failure(error=stopped_by, message=message)
     if reason is not None:
-        told = f"{reason.message} In this run: {_counts(summary)} left for the next run."
-        return Failure(error=reason.error, message=told)
+        message = f"{reason.message} In this run: {_counts(summary)} left for the next run."
+        return Failure(error=reason.error, message=message)
     return Failure(error=stopped_by, message=_why_stopped(stopped_by, because, _counts(summary)))
 
 
@@ -131,14 +133,14 @@ def notice_of(
     tracker_table_name: str,
     backlog: Backlog | None = None,
 ) -> Notice | None:
-    """Return what people are told of the run; None if everything went well.
+    """Return the notice of the run; None if everything went well.
 
     Args:
         summary: the run's, as it is kept.
         failure: why the run has failed; None if it has not.
-        environment: of the stack.
-        tracker_table_name: where a failed video's record stands.
-        backlog: the chain that the run belongs to; None if it came to none.
+        environment: that of the stack.
+        tracker_table_name: the table with the failed videos' records.
+        backlog: the chain that the run belongs to; None if it did not get that far.
 
     Raises:
         InvalidEventError: the summary lacks a field, or has one of the wrong shape.
@@ -154,18 +156,18 @@ def notice_of(
         subject = f"GoPro Sync Videos Left Out ({environment}): {_videos(summary, 'unrecordable')}"
     elif optional_count(summary, "found_without_record"):
         subject = f"GoPro Sync Records Missing ({environment}): run gopro-sync rebuild"
-    elif told := _told_once(summary):
-        subject = f"GoPro Sync {told[0]} ({environment}): {told[1]}"
+    elif news := _one_time_news(summary):
+        subject = f"GoPro Sync {news[0]} ({environment}): {news[1]}"
     else:
         return None
     return _sendable(subject, _not_all(summary, tracker_table_name, stopped))
 
 
-def _told_once(summary: JsonObject) -> tuple[str, str] | None:
-    """What is to be told although no video has failed, in a few words: the kind, and what of it."""
+def _one_time_news(summary: JsonObject) -> tuple[str, str] | None:
+    """Return what to report although no video has failed, in a few words: the kind, and the matter."""
     if optional_flag(summary, "source_etags_decided"):
         return "Note", "GoPro's ETags prove nothing here"
-    if gap := gap_to_tell(summary):
+    if gap := gap_in_words(summary):
         return "Listing Incomplete", gap
     if gone := optional_count(summary, "gone"):
         return "Videos Gone", number_of(gone, "video")
@@ -182,8 +184,8 @@ def _partial_subject(summary: JsonObject, environment: str) -> str:
 
 
 def _why_backlog_stopped(summary: JsonObject, backlog: Backlog) -> str:
-    """Why the chain of runs ends here though work is left; empty if it goes on, or was not to."""
-    # What another run is at work on is not left behind.
+    """Return why the chain of runs ends here though work is left; empty if it continues, or was not to."""
+    # What another run is working on is not left behind.
     left = (optional_count(summary, "deferred") or 0) - (optional_count(summary, "held_by_another_run") or 0)
     if not (backlog.continues and left > 0):
         return ""
@@ -195,17 +197,17 @@ def _why_backlog_stopped(summary: JsonObject, backlog: Backlog) -> str:
         and not has_tried_some
     ):
         return (
-            "The backlog does not go on by itself now: this run neither archived a video nor sent a part of one, and "
-            f"another would only repeat it. {number_of(left, 'video')} left: the next scheduled run goes on. "
-            "What to do: nothing, where another run is at work on them at this moment; otherwise, if that ends like "
-            "this one, see in the executions of its videos what the downloads answered (the address "
-            "below; docs/troubleshooting.md says what to do about each error)."
+            "The backlog does not continue automatically now: this run neither archived a video nor sent a part of "
+            f"one, and another would only repeat it. {number_of(left, 'video')} left: the next scheduled run "
+            "continues. What to do: nothing, where another run is at work on them at this moment; otherwise, if that "
+            "ends like this one, see in the executions of its videos what the downloads answered (the address below; "
+            "docs/troubleshooting.md says what to do about each error)."
         )
     if backlog.runs_of_day >= backlog.most_runs_a_day:
         return (
-            f"The backlog does not go on by itself now: this was run {backlog.runs_of_day} of it within 24 hours, and "
-            f"{backlog.most_runs_a_day} are the most. {number_of(left, 'video')} left: the next scheduled run "
-            "goes on. What to do: start a run to go on now. So many runs mean that each takes few "
+            f"The backlog does not continue automatically now: this was run {backlog.runs_of_day} of it within 24 "
+            f"hours, and {backlog.most_runs_a_day} are the most. {number_of(left, 'video')} left: the next "
+            "scheduled run continues. What to do: start a run to continue now. So many runs mean that each takes few "
             "videos: raise MaxVideosPerRun, or the input's max_videos."
         )
     return ""
@@ -224,8 +226,8 @@ def _why_stopped(error: str, because: str, counts: str) -> str:
                 "roles; if they are as in template.yaml, look at the policies of the bucket and of the key "
                 f"(docs/troubleshooting.md), then start the run again. {left}"
             )
-        case _ if told := what_it_is(error):
-            return f"{because}{told} {left}"
+        case _ if explanation := explanation_of(error):
+            return f"{because}{explanation} {left}"
         case _ if error.startswith(("Runtime.", "Sandbox.", "States.")):
             return f"{because}AWS ended the call of a function. docs/troubleshooting.md says what to do. {left}"
         case "ConfigurationError" if because:
@@ -233,7 +235,7 @@ def _why_stopped(error: str, because: str, counts: str) -> str:
         case "GoProUnavailableError":
             return (
                 f"GoPro asked for fewer requests, or did not answer, until the run had to end: {counts} left. "
-                "No video is lost or marked for it, and the next run goes on by itself."
+                "No video is lost or marked for it, and the next run resumes automatically."
             )
         case _:
             return (
@@ -242,12 +244,12 @@ def _why_stopped(error: str, because: str, counts: str) -> str:
             )
 
 
-def _reason(told: str) -> str:
-    """The reason as whole sentences, with a blank after them; what is cut off ends before AWS's own words."""
-    if len(told) < _LONGEST_REASON:
-        return f"{told} " if told.endswith(".") else f"{told}. " if told else ""
-    words, has_own_words, _ = told.partition(" (")
-    return f"{words}. " if has_own_words else f"{told}... "
+def _reason(reason: str) -> str:
+    """Return the reason as whole sentences, followed by a blank; what is cut off ends before AWS's own words."""
+    if len(reason) < _LONGEST_REASON:
+        return f"{reason} " if reason.endswith(".") else f"{reason}. " if reason else ""
+    words, has_own_words, _ = reason.partition(" (")
+    return f"{words}. " if has_own_words else f"{reason}... "
 
 
 def _counts(summary: JsonObject) -> str:
@@ -263,9 +265,9 @@ def _critical(summary: JsonObject, failure: Failure) -> str:
             "",
             f"{failure.error}: {failure.message}",
             "",
-            # Told once, also by a run that went wrong after it.
-            *gone_told(summary),
-            *waiting_in_vain_told(summary),
+            # Reported once, even by a run that failed later.
+            *lines_on_gone(summary),
+            *lines_on_waiting_in_vain(summary),
             f"Execution: {execution_id}",
             f"Started: {required_text(summary, 'started_at')}",
             *_console_address(execution_id),
@@ -282,9 +284,9 @@ def _not_all(summary: JsonObject, tracker_table_name: str, stopped: str) -> str:
             *_left_out(summary, tracker_table_name),
             *_records_missing(summary, tracker_table_name),
             *_etags_decided(summary, tracker_table_name),
-            *gap_told(summary),
-            *gone_told(summary),
-            *waiting_in_vain_told(summary),
+            *lines_on_gap(summary),
+            *lines_on_gone(summary),
+            *lines_on_waiting_in_vain(summary),
             *_waiting(summary),
             f"In this run: {_counts(summary)} left. {_transferred(summary)}.",
             "",
@@ -317,9 +319,9 @@ def _partial(summary: JsonObject, tracker_table_name: str, *, stopped: str) -> s
             *_left_out(summary, tracker_table_name),
             *_records_missing(summary, tracker_table_name),
             *_etags_decided(summary, tracker_table_name),
-            *gap_told(summary),
-            *gone_told(summary),
-            *waiting_in_vain_told(summary),
+            *lines_on_gap(summary),
+            *lines_on_gone(summary),
+            *lines_on_waiting_in_vain(summary),
             *_waiting(summary),
             f"Execution: {execution_id}",
             *_console_address(execution_id),
@@ -328,12 +330,12 @@ def _partial(summary: JsonObject, tracker_table_name: str, *, stopped: str) -> s
 
 
 def _left_out(summary: JsonObject, tracker_table_name: str) -> list[str]:
-    """Name the videos that have no record to go by."""
+    """Name the videos that have no usable record."""
     if not optional_count(summary, "unrecordable"):
         return []
     return [
         f"Left out: {_videos(summary, 'unrecordable')}; the others are not affected. The table {tracker_table_name} "
-        "does not take the record, or has one that cannot be read, and each run tries again. What to do: see "
+        "does not accept the record, or has one that cannot be read, and each run tries again. What to do: see "
         f"docs/troubleshooting.md, A video is left out (at most {MOST_NAMED} are listed):",
         *_named(summary, "unrecordable_videos", "reason"),
         "",
@@ -341,11 +343,11 @@ def _left_out(summary: JsonObject, tracker_table_name: str) -> list[str]:
 
 
 def _waiting(summary: JsonObject) -> list[str]:
-    """Name what is not to be archived yet. It is no reason for a notice: where there is one, it shall be whole."""
+    """Name what cannot be archived yet. It is no reason for a notice, but completes one that is sent anyway."""
     if not optional_count(summary, "waiting"):
         return []
     return [
-        f"Not archived yet: {_videos(summary, 'waiting')}. GoPro is at work on them, or their state or type is not "
+        f"Not archived yet: {_videos(summary, 'waiting')}. GoPro is processing them, or their state or type is not "
         "known. What to do: nothing; docs/troubleshooting.md, A video is missing from the archive, says what each "
         f"reason means (at most {MOST_NAMED} are listed):",
         *_named(summary, "waiting_videos", "reason"),
@@ -354,17 +356,17 @@ def _waiting(summary: JsonObject) -> list[str]:
 
 
 def _reopened(summary: JsonObject) -> list[str]:
-    """Name the videos that were archived, and are tried again for what GoPro shows more of them."""
+    """Name the videos that were archived, and are tried again because GoPro shows more of them."""
     count = optional_count(summary, "reopened")
     if not count:
         return []
-    told = (
+    announcement = (
         "1 video was re-opened, since GoPro shows more of it"
         if count == 1
         else (f"{count} videos were re-opened, since GoPro shows more of them")
     )
     return [
-        f"{told}; what is archived stays as it is (at most {MOST_NAMED} are listed):",
+        f"{announcement}; what is archived stays as it is (at most {MOST_NAMED} are listed):",
         *_named(summary, "reopened_videos", "reason"),
         "",
     ]
@@ -378,7 +380,7 @@ def _which_dead_letters(summary: JsonObject) -> str:
 
 
 def _records_missing(summary: JsonObject, tracker_table_name: str) -> list[str]:
-    """Say that the table is lost, or older than the bucket."""
+    """Report that the table is lost, or older than the bucket."""
     if not optional_count(summary, "found_without_record"):
         return []
     return [
@@ -391,7 +393,7 @@ def _records_missing(summary: JsonObject, tracker_table_name: str) -> list[str]:
 
 
 def _etags_decided(summary: JsonObject, tracker_table_name: str) -> list[str]:
-    """Say, once, that the library's ETags are not looked at any more."""
+    """Report, once, that the library's ETags are no longer compared."""
     if not optional_flag(summary, "source_etags_decided"):
         return []
     return [
@@ -439,12 +441,12 @@ def _failures_by_error(summary: JsonObject) -> list[str]:
 
 
 def _failures_by(error: str, count: int) -> str:
-    told = what_it_is(error)
-    return f"  {shortened(error)}: {count}" + (f"\n    {told}" if told else "")
+    explanation = explanation_of(error)
+    return f"  {shortened(error)}: {count}" + (f"\n    {explanation}" if explanation else "")
 
 
 def _failed_videos(summary: JsonObject) -> list[str]:
-    """Name the first videos with all that is known of them, and count the others by error."""
+    """Name the first videos with everything known about them, and count the others by error."""
     videos = required_objects(summary, "failed_videos")[:MOST_NAMED]
     lines = [line for video in videos for line in _failed_video(video)]
     rest = Counter({error: required_count(summary["failures"], error) for error in summary["failures"]})
@@ -481,7 +483,7 @@ def _named(summary: JsonObject, name: str, why: str) -> list[str]:
 
 
 def _console_address(execution_id: str) -> list[str]:
-    """The address of the execution in the AWS console, on a line of its own; no line for what is no execution."""
+    """Return the execution's address in the AWS console, on a line of its own; no line for what is no execution."""
     arn = _EXECUTION_ARN.fullmatch(execution_id)
     if arn is None or arn["partition"] not in _CONSOLES:
         return []

@@ -1,8 +1,8 @@
-"""With one video: for how long it waits when a server asks for that, and when it has waited enough.
+"""How long one video waits when a server asks for it, and when it has waited enough.
 
-A server that asks for fewer requests may mean everybody, or this one file for good. Of everybody the shared gate knows.
-With one file there is patience, and no attempt is counted; but a file that is asked for again after each wait, and
-never comes any further, has been refused.
+A server that asks for fewer requests may mean everybody, or this one file for good. The shared gate knows about
+everybody. With a single file there is patience, and no attempt is counted; but a file that is requested again after
+each wait and never makes progress has been refused.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gopro_sync.errors import GoProUnavailableError, ItemRefusedError, NetworkEr
 from gopro_sync.table.request_budget import SharedGate
 from gopro_sync.table.tracker import HeldUp, TrackerRecord
 
-# The fourth time in a row, after a quarter of an hour, or in another night where longer waits are asked for.
+# The fourth time in a row: after a quarter of an hour, or in another night where longer waits are requested.
 _MOST_TIMES: Final = 4
 _FIRST_WAIT_SECONDS: Final = 60
 _LONGEST_WAIT_SECONDS: Final = 600
@@ -27,12 +27,12 @@ _GROWTH: Final = 4.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """That the video is to be asked for again, and not before.
+    """The decision that a video is requested again, but not before a time.
 
     Attributes:
-        reason: what makes it wait; GoProUnavailableError if all videos do.
+        reason: why it waits; GoProUnavailableError if all videos do.
         seconds: for how long.
-        held_up: what to record of it; None for what is not this video's alone.
+        held_up: what to record; None if the wait is not this video's alone.
     """
 
     reason: RetryableError
@@ -46,7 +46,7 @@ class Patience:
     Args:
         gate: knows what the other workers meet.
         is_answering: whether GoPro answers a question that has nothing to do with any video.
-        record: the video's, as it was when it was taken.
+        record: the video's, as it was when it was claimed.
     """
 
     def __init__(
@@ -61,41 +61,41 @@ class Patience:
         self._media_id = record.video.media_id
         self._before = record.held_up
         self._is_over = False
-        self.came_to(record.files, record.upload)
+        self.note_progress(record.files, record.upload)
 
     @property
     def spent(self) -> HeldUp | None:
-        """What to record once it is over: whoever asks again need not be patient again. None while it is not."""
+        """What to record once patience is spent, so that the next attempt need not be patient; otherwise None."""
         return HeldUp(times=_MOST_TIMES, at=self._reached) if self._is_over else None
 
-    def came_to(self, files: Sequence[ArchivedFile], upload: OpenUpload | None) -> None:
-        """Note how far the video has come: with what comes further, patience begins anew.
+    def note_progress(self, files: Sequence[ArchivedFile], upload: OpenUpload | None) -> None:
+        """Note how far the video has got: when it makes progress, patience starts over.
 
         Args:
-            files: which are in S3.
+            files: those in S3.
             upload: the one that is under way, if any.
         """
         self._reached = f"{len(files)} files and {0 if upload is None else len(upload.proved)} parts"
 
     def refusal_in(self, error: RetryableError) -> ItemRefusedError | None:
-        """Return what an error is if there was patience enough with this video alone; None if not."""
+        """Return the error if this video alone has been waited for long enough; None if not."""
         if not isinstance(error, NetworkError | ThrottledError) or not is_waited_for(error):
             return None
         is_enough = self._is_over or self._before.again(self._reached).times >= _MOST_TIMES
         if not is_enough or self._is_trouble_of_all(error) or not self._is_answering():
             return None
         self._is_over = True
-        told = f"{error.message}, again after each wait, and GoPro answers other questions"
-        return ItemRefusedError(told, media_id=self._media_id)
+        message = f"{error.message}, again after each wait, and GoPro answers other questions"
+        return ItemRefusedError(message, media_id=self._media_id)
 
     def wait_after(self, error: RetryableError) -> Wait | None:
-        """Return for how long to wait for what may pass, and tell the other workers if it is the trouble of all.
+        """Return how long to wait for what may pass, and notify the other workers if it is everybody's trouble.
 
         Args:
-            error: what the video could not be had for.
+            error: why the video could not be fetched.
 
         Returns:
-            None for what needs no more than the state machine's own waits.
+            None if the state machine's own waits suffice.
         """
         if isinstance(error, GoProUnavailableError):
             return Wait(reason=error, seconds=error.retry_after_seconds or 0)
@@ -117,10 +117,10 @@ class Patience:
 
 
 def is_waited_for(error: RetryableError) -> bool:
-    """Say whether a server asks for patience, so that the video waits outside: the functions' time costs money."""
+    """Return whether a server asks for patience, so that the video waits outside: the functions' time costs money."""
     return isinstance(error, ThrottledError) or asks_for_a_long_wait(error)
 
 
 def asks_for_a_long_wait(error: RetryableError) -> bool:
-    """Say whether the state machine's own waits would be too short."""
+    """Return whether the state machine's own waits would be too short."""
     return (error.retry_after_seconds or 0) > LONGEST_RETRY_AFTER_SECONDS

@@ -1,4 +1,4 @@
-"""What Lambda and Step Functions themselves call a call that failed: the one list of the names, and what they mean.
+"""The errors of Lambda and Step Functions themselves: the one list of their names, and what they mean.
 
 Sources: the errors of `Invoke` (https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html, and botocore's model),
 which Step Functions gives the prefix ``Lambda.``; those of the runtime
@@ -37,11 +37,11 @@ LAMBDA_NOT_READY: Final = _NETWORK_NOT_THERE | {
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.ResourceConflictException",
 }
-"""Weather: a full account, a network that is not there yet, Lambda's own trouble. Time mends it."""
+"""Passing trouble: a full account, a network that is not there yet, Lambda's own failures. Time mends it."""
 
 _RAN_OUT_OF_TIME: Final = frozenset({"Sandbox.Timedout", "States.Timeout", "States.HeartbeatTimeout"})
 FUNCTION_DIED: Final = _RAN_OUT_OF_TIME | {_OUT_OF_MEMORY, _PROCESS_ENDED, _NOBODY_KNOWS}
-"""The function's end, which is tried once more. Whether Step Functions is told of memory that ran out by one name or by
+"""The function's death, which is retried once. Whether Step Functions reports memory that ran out under the one name or
 the other is documented nowhere; reports have both."""
 
 _CODE_CANNOT_BE_LOADED: Final = frozenset(
@@ -71,30 +71,30 @@ CANNOT_BE_RUN: Final = _CODE_CANNOT_BE_LOADED | {
     "Lambda.SerializedRequestEntityTooLargeException",
     "Lambda.UnsupportedMediaTypeException",
 }
-"""The function cannot be run, for any video, before a person acts: its rights, its key, its network, its code."""
+"""The function cannot run, for any video, until a person acts: its rights, its key, its network, its code."""
 
-# As the state machine tells them apart, so that a name that is spelt a little otherwise is not waited for in vain.
+# As the state machine distinguishes them, so that a slightly different spelling is not waited for in vain.
 _NO_WEATHER: Final = re.compile("Denied|NotFound|KMS|Invalid|TooLarge|Unsupported|Unknown")
 
-_WAITED: Final = "for as long as the run could wait. The next run goes on by itself"
+_WAITED: Final = "for as long as the run could wait. The next run resumes automatically"
 
 
-def is_weather(error: str) -> bool:
+def is_passing(error: str) -> bool:
     """Return whether Lambda did not run a function for a reason that time mends."""
     return error.startswith(_LAMBDA) and _NO_WEATHER.search(error) is None
 
 
-def what_it_is(error: str) -> str | None:
-    """Return what a name of Lambda's or Step Functions' means, and what a person can do, in whole sentences.
+def explanation_of(error: str) -> str | None:
+    """Return what an error name of Lambda's or Step Functions' means, and what a person can do, in whole sentences.
 
     Args:
         error: the name of an error.
 
     Returns:
-        None for a name that is none of theirs, or that says nothing more than itself.
+        None for a name that is none of theirs, or that is self-explanatory.
     """
-    if is_weather(error):
-        return _weather(error)
+    if is_passing(error):
+        return _passing(error)
     if error in _CODE_CANNOT_BE_LOADED:
         return (
             "The function's code could not be loaded, for any video: the package or a setting of the function is "
@@ -108,7 +108,7 @@ def what_it_is(error: str) -> str | None:
     return _death(error)
 
 
-def _weather(error: str) -> str:
+def _passing(error: str) -> str:
     if error in _NETWORK_NOT_THERE:
         return (
             f"AWS Lambda could not connect the function to its VPC {_WAITED}. If it comes back: the subnets of "

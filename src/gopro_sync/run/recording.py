@@ -1,4 +1,4 @@
-"""What is new in the library gets its record, before any run works on it."""
+"""New items of the library get their records before any run works on them."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _LINES_LOGGED: Final = 100
 def record_videos(
     videos: Sequence[Video], records: Mapping[str, TrackerRecord], tracker: Tracker, *, until: datetime | None
 ) -> Recording:
-    """Record those videos that have no record, or one that says that they wait.
+    """Record the videos that have no record, or one that says that they wait.
 
     Args:
-        videos: to be archived; those that are first are recorded first.
-        records: of those that have one, by id.
+        videos: to be archived; those that come first are recorded first.
+        records: the existing records, by id.
         tracker: where they are recorded.
-        until: how long DynamoDB may be waited for, aware; a minute if None.
+        until: how long to wait for DynamoDB, aware; a minute if None.
 
     Raises:
-        GoProSyncError: the tracker's. What DynamoDB did not take in time is in the answer.
+        GoProSyncError: the tracker's. What DynamoDB did not accept in time is in the answer.
     """
     return tracker.record_new([video for video in videos if _is_new(records.get(video.media_id))], until=until)
 
@@ -38,7 +38,7 @@ def record_videos(
 def record_waiting(
     sorted_out: SortedOut, found: Lookup, tracker: Tracker, *, selection: Selection, until: datetime | None
 ) -> None:
-    """Record what is not to be archived yet; what DynamoDB does not take now, the next run records.
+    """Record what cannot be archived yet; what DynamoDB does not accept now, the next run records.
 
     Args:
         sorted_out: the library.
@@ -61,10 +61,10 @@ def record_waiting(
 
 
 def log_unrecorded(left: Collection[str], unrecordable: Mapping[str, str]) -> None:
-    """Tell the log which videos have no record to go by.
+    """Log which videos have no usable record.
 
     Args:
-        left: the ids of those that DynamoDB did not take in time.
+        left: the ids of those that DynamoDB did not accept in time.
         unrecordable: by id, why there is none.
     """
     for media_id, reason in islice(unrecordable.items(), _LINES_LOGGED):

@@ -1,9 +1,9 @@
-"""Archived videos are looked at again: where GoPro shows more of one than is archived, it is re-opened for the rest.
+"""Archived videos that are looked at again: where GoPro shows more than is archived, they are re-opened for the rest.
 
-What is compared is what the listing stated when the video was last tried, or, in records of earlier versions, what is
-archived. So only a change re-opens a video that was archived, or that an operator has accepted. A state that has
-re-opened it before, and an upload date alone, do so once more after 2, 4, 8 ... 30 days only: a listing that shows
-something else every night costs a few requests a month.
+What GoPro lists now is compared with what it listed when the video was last tried or, in records of earlier versions,
+with what is archived. So only a change re-opens a video that was archived, or that an operator has accepted. A state
+that has re-opened it before, or an upload date alone, does so again only after 2, 4, 8 ... 30 days: a listing that
+shows something else every night costs a few requests a month.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gopro_sync.table.tracker import Reopening, Status, Tracker, TrackerRecord
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.values.timestamps import iso_utc
 
-# A listing that shows more of every video is no reason to keep a run from what is new.
+# Even a listing that shows more of every video must not keep a run from what is new.
 MOST_IN_A_RUN: Final = 100
 _LONGEST_DAYS: Final = 30
 # As with failed videos: the run of that night finds it due.
@@ -29,7 +29,7 @@ _HOURS_EARLIER: Final = 4
 
 
 def shown_more(item: MediaItem, record: TrackerRecord, now: datetime) -> str | None:
-    """Say in words what GoPro shows of an archived video beyond what it showed before; None if it is left as it is.
+    """Return in words what more GoPro shows of an archived video than before; None to leave it alone.
 
     Args:
         item: the video as GoPro lists it now.
@@ -57,20 +57,20 @@ def reopen(
     at_most: int,
     writes: bool,
 ) -> dict[str, TrackerRecord]:
-    """Re-open the archived videos of which GoPro shows more; return their records as they are then, by id.
+    """Re-open the archived videos of which GoPro shows more; return their new records, by id.
 
     Args:
         items: the videos that the run is asked for, as GoPro lists them.
-        records: of those that have one.
-        tracker: where they are re-opened.
-        run: who does it.
+        records: the existing records.
+        tracker: where to re-open them.
+        run: the run that does it.
         now: the time.
         at_most: how many videos the run has room for; never more than a hundred are re-opened.
         writes: False only for a dry run.
 
     Raises:
-        GoProSyncError: the table refuses the write for a reason that concerns all. Where it only does not answer, what
-            is left stays archived as it is, and a later run looks at it again.
+        GoProSyncError: the table refuses the write for a reason that concerns all. Where it merely does not answer, the
+            rest stays archived as it is, and a later run looks at it again.
     """
     reopened: dict[str, TrackerRecord] = {}
     for item in items:

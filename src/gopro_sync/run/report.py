@@ -1,7 +1,7 @@
-"""The end of a run: its summary is completed, kept in S3 and counted as metrics, and people's notice is written.
+"""The end of a run: its summary is completed, kept in S3 and counted as metrics, and the notice is written.
 
-Asked for by the state machine, by ``{"action": "report_run", ...}`` to gopro-media-lister; ``count_run``, with the same
-fields, where that has failed.
+The state machine requests it by ``{"action": "report_run", ...}`` to gopro-media-lister, and ``count_run``, with the
+same fields, where that has failed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _SECONDS_PER_HOUR: Final = 3600
 _BYTES_PER_MEGABYTE: Final = 1e6
-_NOBODY_IS_TOLD: Final = (
+_NO_ALERTS_NOTE: Final = (
     "This stack tells nobody when something fails. Put AlertEmail=you@example.com into parameter_overrides in "
     "samconfig.toml, then run: sam deploy"
 )
@@ -53,46 +53,46 @@ def report(
     settings: Settings,
     now: datetime,
 ) -> dict[str, Any]:
-    """Keep, count and return what came of a run.
+    """Keep, count and return the outcome of a run.
 
     Args:
         event: how the run ended (`run_end.py`).
-        execution_id: of the run.
-        tracker: what knows how many videos are pending.
-        etags: what knows whether this run has decided that the library's ETags prove nothing.
-        listing: what knows by how much GoPro's listing was short when people were last told.
+        execution_id: the run's.
+        tracker: knows how many videos are pending.
+        etags: knows whether this run has decided that the library's ETags prove nothing.
+        listing: remembers by how much GoPro's listing was short when people last heard of it.
         s3: where the summary is kept.
-        settings: of this stack.
+        settings: those of this stack.
         now: the current time.
 
     Returns:
-        ``summary``, the event's, or the one of a failed run, with ``videos_pending``, ``oldest_pending_age_hours``, the
-        ``waiting_videos`` if there are such, and what is known of the ``failed_videos`` (all unless the run failed and
-        the table cannot be read),
-        ``source_etags_decided`` if this run has decided that the library's ETags are not looked at any more,
-        ``alerts_go_to`` (with ``alerts_note`` where that is nobody) and, for a run that came as far as its transfers,
+        ``summary``, from the event or of a failed run, with ``videos_pending``, ``oldest_pending_age_hours``, the
+        ``waiting_videos`` if there are any, and what is known about the ``failed_videos`` (all unless the run failed
+        and the table cannot be read),
+        ``source_etags_decided`` if this run has decided that the library's ETags are no longer compared,
+        ``alerts_go_to`` (with ``alerts_note`` where that is nobody) and, for a run that reached its transfers,
         ``megabytes_per_second`` and ``cost_usd``; ``notice`` with ``subject`` and ``text``, None where there is nothing
-        to tell; ``failure`` with ``error`` and ``message``, None unless the run has failed.
+        to report; ``failure`` with ``error`` and ``message``, None unless the run has failed.
 
     Raises:
         InvalidEventError: a field is missing or of the wrong shape.
-        GoProSyncError: what the tracker and S3 raise; of a run that has failed, only what time may mend.
+        GoProSyncError: what the tracker and S3 raise; for a failed run, only what time may mend.
     """
     end = read_run_end(event, execution_id=execution_id, now=now)
-    told, failure = end.summary, end.failure
+    counts, failure = end.summary, end.failure
     pending: PendingVideos | None = None
     with _what_a_failure_may_take(end):
         pending = tracker.pending()
     summary = {
-        **told,
+        **counts,
         **_etags(end, etags, execution_id),
         **_failed_videos(end, tracker),
-        # A run that has failed tells of nothing else.
-        **(remember_gap(told, listing, run=execution_id) if failure is None else {}),
-        **_speed(told),
-        **_cost(told),
+        # A failed run reports nothing else.
+        **(remember_gap(counts, listing, run=execution_id) if failure is None else {}),
+        **_speed(counts),
+        **_cost(counts),
         **_pending(pending, now),
-        **_who_is_told(settings.alerts_go_to),
+        **_alert_channel(settings.alerts_go_to),
     }
     notice = notice_of(
         summary,
@@ -119,12 +119,12 @@ def report(
 
 
 def count_run(event: JsonObject, *, execution_id: str, environment: str, now: datetime) -> None:
-    """Count a run whose report could not be made: what it came to is known without the table and S3.
+    """Count a run whose report could not be made: its outcome is known without the table and S3.
 
     Args:
         event: how the run ended (`run_end.py`).
-        execution_id: of the run.
-        environment: of the stack.
+        execution_id: the run's.
+        environment: that of the stack.
         now: the current time.
 
     Raises:
@@ -134,10 +134,10 @@ def count_run(event: JsonObject, *, execution_id: str, environment: str, now: da
 
 
 def _count_outcome(end: RunEnd, *, environment: str) -> None:
-    """Count what the run came to: here alone, so that each cause counts once, however often it was met and retried."""
-    failures = _failures(end)  # first: no count is told of an event that is refused
-    emit(Metric.RUN_COMPLETED, 1 if end.came_forward else 0, environment=environment)
-    # One that lacks nothing but what GoPro does not show is no trouble that a person could end.
+    """Count the run's outcome: only here, so that each cause counts once, however often it was met and retried."""
+    failures = _failures(end)  # first: no count is emitted for an event that is refused
+    emit(Metric.RUN_COMPLETED, 1 if end.made_progress else 0, environment=environment)
+    # A run that lacks only what GoPro does not show is no trouble that a person could end.
     is_partial = required_text(end.summary, "status") == PARTIAL_FAILURE and bool(optional_count(end.summary, "failed"))
     emit(Metric.RUN_PARTIAL, 1 if is_partial else 0, environment=environment)
     emit_failures(failures, environment=environment)
@@ -146,17 +146,17 @@ def _count_outcome(end: RunEnd, *, environment: str) -> None:
 
 
 def _failures(end: RunEnd) -> dict[str, int]:
-    """By error, how many videos failed; of a failed run in which none did, the run's own error."""
-    told = end.summary.get("failures")
-    failures = {name: required_count(told, name) for name in told} if isinstance(told, Mapping) else {}
+    """Return by error how many videos failed; for a failed run in which none did, the run's own error."""
+    counts = end.summary.get("failures")
+    failures = {name: required_count(counts, name) for name in counts} if isinstance(counts, Mapping) else {}
     return failures or ({} if end.failure is None else {end.failure.error: 1})
 
 
 @contextmanager
 def _what_a_failure_may_take(end: RunEnd) -> Iterator[None]:
-    """Go on without the table or S3 where a run has failed, as it may have for the want of them.
+    """Continue without the table or S3 if the run has failed, perhaps for want of them.
 
-    People have to be told why with or without them. A run that went well is not reported as one that did.
+    People have to learn why, with or without them. A run that went well is not reported that way.
 
     Raises:
         GoProSyncError: the run has not failed, or time may mend the error.
@@ -169,7 +169,7 @@ def _what_a_failure_may_take(end: RunEnd) -> Iterator[None]:
         if end.failure is None:
             raise
         logger.warning(
-            "The report of a failed run goes on without the table or S3",
+            "The report of a failed run continues without the table or S3",
             extra={"event_type": EventType.REPORT_INCOMPLETE, "error_message": error.message},
         )
 
@@ -184,7 +184,7 @@ def _failed_videos(end: RunEnd, tracker: Tracker) -> dict[str, Any]:
 
 
 def _etags(end: RunEnd, etags: SourceEtagRecord, execution_id: str) -> dict[str, bool]:
-    """Whether it was this run that gave hashing up; only one that had videos can have."""
+    """Return whether this run gave up hashing; only one that had videos can have."""
     if not optional_count(end.summary, "new_count"):
         return {}
     decided_by: str | None = None
@@ -222,7 +222,7 @@ def _speed(summary: JsonObject) -> dict[str, float]:
 
 
 def _cost(summary: JsonObject) -> dict[str, float]:
-    """What the run itself cost, without the storage that it fills; only a run that came to its transfers has counts."""
+    """Return what the run cost, without the storage that it fills; only a run that reached its transfers has counts."""
     if "downloader_seconds" not in summary:
         return {}
     synced, failed = required_count(summary, "synced"), required_count(summary, "failed")
@@ -238,8 +238,8 @@ def _cost(summary: JsonObject) -> dict[str, float]:
     return {"cost_usd": round(cost_of_run(usage, load_prices()).total_usd, 4)}
 
 
-def _who_is_told(alerts_go_to: str) -> dict[str, str]:
-    return {"alerts_go_to": alerts_go_to} | ({"alerts_note": _NOBODY_IS_TOLD} if alerts_go_to == NOBODY else {})
+def _alert_channel(alerts_go_to: str) -> dict[str, str]:
+    return {"alerts_go_to": alerts_go_to} | ({"alerts_note": _NO_ALERTS_NOTE} if alerts_go_to == NOBODY else {})
 
 
 def _for_the_log(summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How a run ended, as the state machine tells it: with a summary, with an error that it caught, or with both."""
+"""How a run ended, according to the state machine: with a summary, with an error that it caught, or with both."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from gopro_sync.errors import AuthenticationError, InvalidEventError, SessionRefusedError
 from gopro_sync.run.lambda_cause import message_of_cause
 from gopro_sync.run.notices import FAILED, Backlog, Failure, failure_of, got_nowhere
-from gopro_sync.run.platform_faults import is_weather, what_it_is
+from gopro_sync.run.platform_faults import explanation_of, is_passing
 from gopro_sync.values.event_fields import (
     JsonObject,
     optional_flag,
@@ -29,9 +29,9 @@ class RunEnd:
 
     Attributes:
         summary: its counts; or, if it failed before it had any, the error and its message.
-        reason: what asking for the reason of a blocked run failed with; None if that was not asked, or went well.
-        lost_session: whether authentication is what the run ended by, its retries and renewals used up.
-        backlog: the chain that the run belongs to; None if it ended before it came to one.
+        reason: the error of the question why a run was blocked; None if that was not asked, or was answered.
+        lost_session: whether the run ended by authentication, its retries and renewals used up.
+        backlog: the chain that the run belongs to; None if it ended before that.
     """
 
     summary: JsonObject
@@ -49,8 +49,8 @@ class RunEnd:
         return failure_of(self.summary, self.reason)
 
     @property
-    def came_forward(self) -> bool:
-        """Whether the run did something, or had nothing to do: one in which all that was tried failed did not.
+    def made_progress(self) -> bool:
+        """Whether the run made progress, or had nothing to do: one in which every attempt failed did not.
 
         Raises:
             InvalidEventError: the summary lacks a field, or has one of the wrong shape.
@@ -66,7 +66,7 @@ def read_run_end(event: JsonObject, *, execution_id: str, now: datetime) -> RunE
             ``summary`` beside it, it ended the run, and ``run_started_at`` is needed. ``authentication_failed`` is
             true where the authenticator was what failed, and ``session_refused`` where GoPro refused a renewed session;
             neither says anything of a session where Lambda did not run the function.
-        execution_id: of the run.
+        execution_id: that of the run.
         now: the current time.
 
     Raises:
@@ -74,7 +74,7 @@ def read_run_end(event: JsonObject, *, execution_id: str, now: datetime) -> RunE
     """
     caught = _caught(event)
     lost_session = optional_flag(event, "authentication_failed") or optional_flag(event, "session_refused")
-    lost_session = lost_session and not (caught is not None and is_weather(caught.error))
+    lost_session = lost_session and not (caught is not None and is_passing(caught.error))
     if caught is None or "summary" in event:
         summary = _summary(event)
         refused = optional_text(summary, "stopped_by") in _SESSION_IS_LOST
@@ -86,43 +86,43 @@ def read_run_end(event: JsonObject, *, execution_id: str, now: datetime) -> RunE
         "execution_id": execution_id,
         "status": FAILED,
         "stopped_by": caught.error,
-        "message": _told(caught),
+        "message": _explained(caught),
         "started_at": event["run_started_at"],
         "duration_seconds": max(0, round((now - started_at).total_seconds())),
     }
     return RunEnd(summary=early_summary, reason=None, lost_session=lost_session, backlog=None)
 
 
-def _told(failure: Failure) -> str:
-    told = what_it_is(failure.error)
-    return failure.message if told is None else f"{told} AWS said: {failure.message}"
+def _explained(failure: Failure) -> str:
+    explanation = explanation_of(failure.error)
+    return failure.message if explanation is None else f"{explanation} AWS said: {failure.message}"
 
 
 def _caught(event: JsonObject) -> Failure | None:
-    told = event.get("failure")
-    if told is None:
+    caught = event.get("failure")
+    if caught is None:
         return None
-    if not isinstance(told, Mapping):
+    if not isinstance(caught, Mapping):
         raise InvalidEventError("The event's field 'failure' is not a JSON object")
-    return Failure(error=required_text(told, "Error"), message=message_of_cause(optional_text(told, "Cause")))
+    return Failure(error=required_text(caught, "Error"), message=message_of_cause(optional_text(caught, "Cause")))
 
 
 def _backlog(event: JsonObject) -> Backlog | None:
-    told = event.get("backlog")
-    if told is None:
+    backlog = event.get("backlog")
+    if backlog is None:
         return None
-    if not isinstance(told, Mapping):
+    if not isinstance(backlog, Mapping):
         raise InvalidEventError("The event's field 'backlog' is not a JSON object")
     return Backlog(
-        continues=optional_flag(told, "continues"),
-        runs_of_day=required_count(told, "runs_of_day"),
-        most_runs_a_day=required_count(told, "most_runs_a_day"),
-        redrives=optional_flag(told, "redrives"),
+        continues=optional_flag(backlog, "continues"),
+        runs_of_day=required_count(backlog, "runs_of_day"),
+        most_runs_a_day=required_count(backlog, "most_runs_a_day"),
+        redrives=optional_flag(backlog, "redrives"),
     )
 
 
 def _summary(event: JsonObject) -> JsonObject:
-    told = event.get("summary")
-    if not isinstance(told, Mapping):
+    summary = event.get("summary")
+    if not isinstance(summary, Mapping):
         raise InvalidEventError("The event's field 'summary' is not a JSON object")
-    return told
+    return summary

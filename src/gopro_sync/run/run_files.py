@@ -1,4 +1,4 @@
-"""A run's files in S3: the manifest, so that the state machine's payloads carry only a reference, and the summary."""
+"""A run's files in S3: the summary, and the manifest, so that the state machine's payloads carry only a reference."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write_manifest(
 
 
 def write_summary(s3: S3Client, *, bucket: str, execution_id: str, summary: Mapping[str, Any]) -> None:
-    """Write what came of a run to ``runs/<run id>/summary.json``, for people and programs.
+    """Write the outcome of a run to ``runs/<run id>/summary.json``, for people and programs.
 
     Raises:
         AccessDeniedError: S3 refused.

@@ -1,7 +1,6 @@
-"""What a run is asked for: the execution's input, or the event of a media lister that is invoked by itself. Pure.
+"""What a run is asked for: the execution's input, or the event of a directly invoked media lister. Pure.
 
-Nothing in it is passed over: a name that is not known would start a run of the whole library where somebody meant a dry
-run.
+Nothing in it is ignored: an unknown name would start a run of the whole library where somebody meant a dry run.
 """
 
 from __future__ import annotations
@@ -18,8 +17,9 @@ from gopro_sync.values.event_fields import JsonObject, optional_count, optional_
 RUN_FIELDS: Final = frozenset({"max_videos", "filters", "redrive", "dry_run", "continue_backlog"})
 # Set by a run that starts the next one.
 _CHAIN_FIELDS: Final = frozenset({"chain", "link", "day_began_at", "runs_of_day", "redrive_began_at"})
-# For people, and for Step Functions itself: its console's sample input has the first, a state machine that starts this
-# one may send the second. https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
+# For people, and for Step Functions itself: its console's sample input has the first, and a state machine that starts
+# this one may send the second.
+# https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
 _IGNORED_FIELDS: Final = frozenset({"Comment", "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"})
 _JSON_TYPES: Final = {
     type(None): "null",
@@ -38,7 +38,7 @@ class RunInput:
     Attributes:
         max_videos: how many videos it may take; None for as many as the stack allows.
         selection: which videos.
-        is_dry_run: say what would happen, and change nothing.
+        is_dry_run: report what would happen, and change nothing.
     """
 
     max_videos: int | None
@@ -54,7 +54,7 @@ def read_run_input(run_input: object, standing_filters: JsonObject) -> RunInput:
         standing_filters: those of the stack, spelled as in the input.
 
     Raises:
-        InvalidEventError: no JSON object, a name that is not known (the message says which one was probably meant), or
+        InvalidEventError: no JSON object, an unknown name (the message suggests the one that was probably meant), or
             a value of the wrong shape.
     """
     if not isinstance(run_input, Mapping):

@@ -1,6 +1,6 @@
 """Which videos a run is asked for. Pure; without any filter, all of them.
 
-GoPro ignores filters that it does not know, so every one is applied here.
+GoPro ignores filters that it does not know, so all of them are applied here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FILTER_FIELDS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What a run is asked for; None is no filter. ``since`` is the first moment that counts, ``until`` the first after.
+    """What a run is asked for; None means no filter. ``since`` is the first moment included, ``until`` the first after.
 
     Attributes:
         media_ids: these items only.
@@ -31,9 +31,9 @@ class Selection:
         uploaded_until: uploaded before.
         captured_since: recorded then or later, by the camera's clock; an item without that time is left out.
         captured_until: recorded before.
-        redrive: take failed videos too whose next attempt is not due yet.
-        redrive_began_at: when the redrive was asked for, of which this is a later run: what has failed since then has
-            had its try.
+        redrive: also take failed videos whose next attempt is not due yet.
+        redrive_began_at: when the redrive was requested of which this is a later run: what has failed since then has
+            had its attempt.
     """
 
     media_ids: Collection[str] | None = None
@@ -46,7 +46,7 @@ class Selection:
     redrive_began_at: datetime | None = None
 
     def redrives(self, failed_at: datetime | None) -> bool:
-        """Say whether a video that failed last at this time is taken although its next attempt is not due yet.
+        """Return whether a video that last failed at this time is taken although its next attempt is not due yet.
 
         Args:
             failed_at: None if that is not known, as in records of earlier versions.
@@ -57,7 +57,7 @@ class Selection:
         return self.redrive and failed_at < self.redrive_began_at.replace(microsecond=0)
 
     def takes(self, item: MediaItem) -> bool:
-        """Say whether an item passes all filters."""
+        """Return whether an item passes all filters."""
         return (
             (self.media_ids is None or item.media_id in self.media_ids)
             and (self.media_types is None or item.type in self.media_types)
@@ -70,12 +70,12 @@ def read_selection(event: JsonObject, standing_filters: JsonObject | None = None
     """Read ``filters`` and ``redrive`` of a lister's event.
 
     Args:
-        event: the event; a filter in it takes the place of the standing one of the same name, and null lifts that.
+        event: a filter in it replaces the standing one of the same name, and null lifts that.
         standing_filters: those of the stack, spelled as in the event.
 
     Raises:
-        InvalidEventError: a filter that is not known, of the wrong shape, or for a type that no video has: a typo would
-            otherwise take everything, or nothing.
+        InvalidEventError: a filter that is unknown, of the wrong shape, or for a type that no video has: a typo would
+            otherwise match everything, or nothing.
     """
     asked = {} if event.get("filters") is None else event["filters"]
     if not isinstance(asked, Mapping):

@@ -1,4 +1,4 @@
-"""Which rows of a listing are videos to archive, and why the others are not. Pure, but for the log."""
+"""Which rows of a listing are videos to archive, and why the others are not. Pure, except for the log."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from gopro_sync.telemetry.logs import EventType, logger
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SortedOut:
-    """A listing, each of whose rows is either a video to archive or skipped for a reason.
+    """A listing in which each row is either a video to archive or skipped for a reason.
 
     Attributes:
         items: the media items, oldest upload first.
-        reasons: of those that are skipped, by id.
+        reasons: those of the skipped items, by id.
         malformed: the rows that are no media items, which are skipped too.
     """
 
@@ -35,7 +35,7 @@ class SortedOut:
 
     @property
     def waiting(self) -> list[MediaItem]:
-        """What is skipped, and may be archived later."""
+        """What is skipped for now, and may be archived later."""
         return [item for item in self.items if self.reasons.get(item.media_id) in WAITING_REASONS]
 
     @property
@@ -65,10 +65,10 @@ class SortedOut:
     def with_those_tried_anyway(
         self, records: Mapping[str, TrackerRecord], *, now: datetime, after: timedelta
     ) -> SortedOut:
-        """Return it with what has been waiting for too long among the videos.
+        """Return a copy in which whatever has waited too long is among the videos.
 
         Args:
-            records: of the items that have one, by id.
+            records: those of the items that have one, by id.
             now: the time.
             after: how long an item may wait (`waiting.py`).
         """
@@ -81,7 +81,7 @@ class SortedOut:
 
 
 def sort_out(listing: LibraryListing) -> SortedOut:
-    """Sort a listing out, and tell the log of what this version does not know."""
+    """Sort out a listing, and log what this version does not know."""
     reasons = {item.media_id: reason for item in listing.items if (reason := classify(item)) is not None}
     _log(listing.items, reasons, listing.malformed)
     return SortedOut(items=listing.items, reasons=reasons, malformed=listing.malformed)

@@ -1,4 +1,4 @@
-"""What one video's transfer learns of the library's ETags, and what the library has taught before."""
+"""What a video's transfer learns about the library's ETags, and what earlier ones have learned."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from gopro_sync.table.source_etags import EtagEvidence, SourceEtagRecord
 from gopro_sync.telemetry.logs import EventType, logger
 
 _NOTHING: Final = EtagEvidence()
-# The second one where the record was changed by hand, so that nothing can be added to it.
+# The second one for a record that was changed by hand, so that nothing can be added to it.
 _FAILURES: Final = (TrackerError, RequestRefusedError)
 
 
 class LibraryEtags:
-    """The record as one invocation uses it: read once, and written once for each file that teaches something.
+    """The record as one invocation uses it: read once, and written once for each file that adds evidence.
 
-    It is evidence and nothing that a video depends on: where the table fails for it, the video goes on without.
+    It is evidence, and no video depends on it: where the table fails for it, the video continues without.
 
     Args:
-        record: where it is remembered.
-        run: in whose name videos are archived.
-        environment: of the stack.
+        record: the record in the table.
+        run: the run that archives the videos.
+        environment: that of the stack.
     """
 
     def __init__(self, record: SourceEtagRecord, *, run: str, environment: str) -> None:
@@ -36,7 +36,7 @@ class LibraryEtags:
         self._evidence: EtagEvidence | None = None
 
     def known(self) -> KnownEtags:
-        """Returns what a transfer needs to know."""
+        """Return what a transfer needs to know."""
         if self._evidence is None:
             self._evidence = _NOTHING
             with suppress(*_FAILURES):
@@ -48,7 +48,7 @@ class LibraryEtags:
         )
 
     def note(self, media_id: str, archived: Archived) -> None:
-        """Remember what came of the comparison with one file's ETag."""
+        """Record the outcome of the comparison with one file's ETag."""
         with suppress(*_FAILURES):
             match archived.file.etag_proof:
                 case SourceEtagProof.MATCHED:

@@ -1,4 +1,4 @@
-"""Where each video of the library stands for a run: the one rule by which it is taken, or left. Pure."""
+"""Where each video of the library stands for a run: the one rule by which it is taken or left. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gopro_sync.table.tracker import Lookup, Status, TrackerRecord
 
 
 class Standing(Enum):
-    """Where a video stands; each has exactly one."""
+    """Where a video stands; each has exactly one standing."""
 
     TO_ARCHIVE = auto()
     COMPLETED = auto()
@@ -22,7 +22,7 @@ class Standing(Enum):
 
 
 def standing_of(item: MediaItem, found: Lookup, selection: Selection, *, owner: str, now: datetime) -> Standing:
-    """Return where a video stands; what is archived is archived, whatever the run is asked for.
+    """Return where a video stands; an archived one is archived, whatever the run is asked for.
 
     Args:
         item: the video, as GoPro lists it.

@@ -1,4 +1,4 @@
-"""The downloader's use case: one video, all its chapters, from GoPro to S3, as far as this invocation's time goes."""
+"""The downloader's use case: one video, all its chapters, from GoPro to S3, as far as this invocation's time allows."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ from gopro_sync.values.file_id import FileId
 from gopro_sync.values.timestamps import iso_utc
 
 # A lease outlives the invocation that holds it by this much, so that no second run starts while the first one's last
-# request may still be on its way.
+# request may still be in flight.
 _LEASE_MARGIN: Final = timedelta(seconds=60)
-# Under this, an invocation could not even resolve the source and open an upload.
+# With less, an invocation could not even resolve the source and open an upload.
 _LEAST_USEFUL_SECONDS: Final = 45.0
 RUN_IS_OVER: Final = "the run's time is over"
 _HELD_BY_ANOTHER: Final = "another run is at work on it"
 _SHORTEST_WAIT_SECONDS: Final = 5
-# Of one file, and nothing to wait for: the video's other files are copied all the same.
+# Concern one file, and waiting does not help: the video's other files are copied all the same.
 _TROUBLES_OF_ONE_FILE: Final = (
     GoProApiChangedError,
     IntegrityError,
@@ -73,13 +73,13 @@ _TROUBLES_OF_ONE_FILE: Final = (
     SourceMissingError,
     SourceUrlExpiredError,
 )
-# Of one file, and waited for: it holds up the others until the last try.
+# Concern one file, and waiting helps: it holds up the others until the last try.
 _PASSING_TROUBLES_OF_ONE_FILE: Final = (NetworkError, SourceChangedError, SourceResponseError)
 
 
 @unique
 class VideoStatus(StrEnum):
-    """What the state machine is told about a video.
+    """What the state machine learns about a video.
 
     COMPLETED: all chapters are in S3, verified. IN_PROGRESS: call again. WAITING: call again, but not before the wait
     is over. DEFERRED: left to a later run.
@@ -102,11 +102,11 @@ _STATUS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """In whose name a video is archived, and until when.
+    """On whose behalf a video is archived, and until when.
 
     Attributes:
-        owner: the run; the lease is taken in its name.
-        deadline: when the run has to be over; None for a video that is invoked by itself.
+        owner: the run, which holds the lease.
+        deadline: when the run has to be over; None for a video that is invoked on its own.
         seconds_left: returns how long this invocation may still run.
         is_last_try: whether nobody calls again in this run if it fails.
     """
@@ -119,10 +119,10 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoResult:
-    """How far the video came in one invocation.
+    """How far the video got in one invocation.
 
     Attributes:
-        event: what has happened to it, as the log tells.
+        event: what happened to it, as the log reports it.
         files: the chapters that are in S3, the first one first.
         bytes_sent: what this invocation sent to S3.
         reason: why the video was deferred, or has to wait.
@@ -141,7 +141,7 @@ class VideoResult:
 
     @property
     def status(self) -> VideoStatus:
-        """What is to be done with the video next."""
+        """What to do with the video next."""
         return _STATUS[self.event]
 
     @property
@@ -156,16 +156,16 @@ class VideoResult:
 
 
 class VideoTransfer:
-    """Archives videos: joins the GoPro API, the tracker and the transfer engine, which do not know each other.
+    """Archive videos: join the GoPro API, the tracker and the transfer engine, which do not know each other.
 
     Args:
         client: the GoPro API.
-        gate: told of trouble that concerns all workers; the one that the client asks.
-        tracker: where the videos' states are.
+        gate: learns of trouble that concerns all workers; the same gate as the client's.
+        tracker: holds the videos' states.
         engine: copies one file.
         clock: returns the time, aware.
-        invocation: in whose name, and until when.
-        etags: what is known of the library's ETags; None where they are not looked at.
+        invocation: on whose behalf, and until when.
+        etags: what is known about the library's ETags; None where they are not compared.
     """
 
     def __init__(
@@ -188,14 +188,14 @@ class VideoTransfer:
         self._owner, self._deadline = invocation.owner, invocation.deadline
         self._invocation_seconds_left = invocation.seconds_left
         self._is_last_try = invocation.is_last_try
-        self._unanswered: NetworkError | None = None  # what GoPro's API, and not its CDN, did not answer with
+        self._unanswered: NetworkError | None = None  # the failure of GoPro's API, not of its CDN, to answer
 
     def archive(self, video: Video) -> VideoResult:
-        """Bring the video as far as time allows; COMPLETED only when every chapter is in S3, verified.
+        """Take the video as far as time allows; COMPLETED only when every chapter is in S3, verified.
 
         Raises:
-            GoProSyncError: any of the closed set; the tracker still tells the truth then, and what S3 holds is used
-                by the next attempt.
+            GoProSyncError: any of the closed set; the tracker is still true then, and the next attempt uses what S3
+                holds.
         """
         started = self._clock()
         try:
@@ -205,7 +205,7 @@ class VideoTransfer:
                 raise
             result = self._waiting(Wait(reason=error, seconds=error.retry_after_seconds or 0))
         result = replace(result, duration_seconds=(self._clock() - started).total_seconds())
-        _tell(video, result)
+        _log(video, result)
         return result
 
     def _result_of(self, video: Video) -> VideoResult:
@@ -219,7 +219,7 @@ class VideoTransfer:
                 listed=video.listed,
             )
         if claim.outcome is ClaimOutcome.ALREADY_COMPLETED:
-            # By this run itself, if an earlier invocation could not say so any more: then it counts as this run's.
+            # By this run itself, if an earlier invocation could no longer report it: then it counts as this run's.
             is_own = claim.record.execution_id == self._owner
             event = EventType.VIDEO_DOWNLOAD_COMPLETE if is_own else EventType.VIDEO_ALREADY_ARCHIVED
             return VideoResult(event=event, files=claim.record.files, is_another_runs=not is_own)
@@ -256,8 +256,8 @@ class VideoTransfer:
 
     def _refuse_what_is_never_answered(self, error: RetryableError, video: Video) -> None:
         if error is self._unanswered and self._is_last_try and self._client.is_answering():
-            told = f"{error.message} in every try, and answers others"
-            raise ItemRefusedError(told, media_id=video.media_id) from error
+            message = f"{error.message} in every try, and answers others"
+            raise ItemRefusedError(message, media_id=video.media_id) from error
 
     def _archive_or_blame_object(self, video: Video, record: TrackerRecord, patience: Patience) -> VideoResult:
         try:
@@ -273,38 +273,38 @@ class VideoTransfer:
             raise self._judged(error.if_it_persists, video) from error
 
     def _judged(self, refusal: RefusalError, video: Video) -> GoProSyncError:
-        """Returns whose trouble a refusal is.
+        """Return whose trouble a refusal is.
 
-        A second, unrelated object tells. Each invocation asks for itself, so that no video is marked before another one
-        has spoken.
+        A second, unrelated object shows it. Each invocation asks for itself, so that no video is marked on another
+        one's word.
         """
         if not refusal.may_concern_one_object:
             return refusal
         is_the_videos = self._engine.accepts_other_objects()
         if isinstance(refusal, RequestRefusedError):
-            told = f"{refusal.message}, and S3 refuses other objects as well"
-            return refusal if is_the_videos else ConfigurationError(told, media_id=video.media_id)
+            message = f"{refusal.message}, and S3 refuses other objects as well"
+            return refusal if is_the_videos else ConfigurationError(message, media_id=video.media_id)
         if is_the_videos:
             return ObjectRefusedError(f"{refusal.message}, but S3 takes other objects", media_id=video.media_id)
         return refusal
 
     def _waiting(self, wait: Wait) -> VideoResult:
-        """Returns that the video waits outside, where waiting costs nothing, or that this run has no time for it.
+        """Return that the video waits outside, where waiting costs nothing, or that this run has no time for it.
 
         Raises:
             GoProUnavailableError: the run has no time for what all videos wait for.
         """
-        told, seconds = wait.reason.message, max(_SHORTEST_WAIT_SECONDS, math.ceil(wait.seconds))
+        message, seconds = wait.reason.message, max(_SHORTEST_WAIT_SECONDS, math.ceil(wait.seconds))
         if self._run_seconds_left() - seconds >= _LEAST_USEFUL_SECONDS:
-            return VideoResult(event=EventType.VIDEO_DOWNLOAD_WAITING, reason=told, wait_seconds=seconds)
+            return VideoResult(event=EventType.VIDEO_DOWNLOAD_WAITING, reason=message, wait_seconds=seconds)
         if isinstance(wait.reason, GoProUnavailableError):
             raise wait.reason
-        reason = f"{told}, and is to wait for {seconds} seconds, more than the run has"
+        reason = f"{message}, and is to wait for {seconds} seconds, more than the run has"
         return VideoResult(event=EventType.VIDEO_DOWNLOAD_DEFERRED, reason=reason)
 
     def _archive_claimed(self, video: Video, record: TrackerRecord, patience: Patience) -> VideoResult:
         media_id = video.media_id
-        self._tell_start(video, record)
+        self._log_start(video, record)
         urls = _SignedUrls(lambda: self._offer(video))
         chapters = Chapters(video, record, urls.offer)
         archived_before = chapters.finished
@@ -341,9 +341,9 @@ class VideoTransfer:
         *,
         patience: Patience,
     ) -> Archived | Paused | None:
-        """Archives one file; None if it has to be left.
+        """Archive one file; None if it has to be left.
 
-        What can be saved, is: the other files may be gone tomorrow as well.
+        Whatever can be saved is saved: the other files may be gone tomorrow as well.
         """
         try:
             with subsegment(Part.TRANSFER, run=self._owner, media_id=video.media_id):
@@ -358,7 +358,7 @@ class VideoTransfer:
         return None
 
     def _is_left_alone(self, passing: RetryableError) -> bool:
-        """Whether a file is given up for now, so that the video's others are copied; the error is told after them."""
+        """Return whether to give a file up for now, and copy the video's others; its error is raised after them."""
         is_of_one_file = isinstance(passing, _PASSING_TROUBLES_OF_ONE_FILE) and passing is not self._unanswered
         has_time = self._seconds_left() >= _LEAST_USEFUL_SECONDS
         return is_of_one_file and has_time and self._is_in_vain_to_wait_for(passing)
@@ -369,7 +369,7 @@ class VideoTransfer:
     def _save(
         self, media_id: str, files: tuple[ArchivedFile, ...], upload: OpenUpload | None, patience: Patience
     ) -> None:
-        patience.came_to(files, upload)
+        patience.note_progress(files, upload)
         self._tracker.save_progress(media_id, owner=self._owner, files=files, upload=upload)
 
     def _replaced(
@@ -380,9 +380,9 @@ class VideoTransfer:
         urls: _SignedUrls,
         patience: Patience,
     ) -> list[FileId]:
-        """Returns those of the files that were in S3 before of which GoPro has another edition by now, as a longer one.
+        """Return those files that were in S3 before and that GoPro has replaced since, such as by a longer one.
 
-        A file that cannot be asked for is kept: what is archived is not condemned for what GoPro has no longer.
+        A file that cannot be compared is kept: what is archived is not discarded for what GoPro no longer has.
         """
         replaced = list[FileId]()
         for file in archived_before:
@@ -402,7 +402,7 @@ class VideoTransfer:
                 chapters.add(same)
                 if same != file:  # once is enough for each new ETag: it may have taken long
                     self._save(video.media_id, chapters.finished, chapters.unfinished_upload, patience)
-        return chapters.in_turn(replaced)
+        return chapters.in_copy_order(replaced)
 
     def _compared_with_source(self, video: Video, file: ArchivedFile, urls: _SignedUrls) -> ArchivedFile | None:
         with subsegment(Part.TRANSFER, run=self._owner, media_id=video.media_id):
@@ -422,19 +422,21 @@ class VideoTransfer:
         if chapters.finished:
             self._save(video.media_id, chapters.finished, chapters.unfinished_upload, patience)
         if chapters.first_trouble is not None:
-            # One tells for all: the first, since that is the beginning of the recording.
+            # One stands for all: the first, since that is the beginning of the recording.
             file_id, trouble = chapters.first_trouble
             if chapters.possible_count == 1:
                 raise trouble
             archived = "its older edition is archived" if missing is None else f"archived are {missing}"
-            told = type(trouble)(f"{str(file_id).capitalize()}: {trouble.message}; {archived}", media_id=video.media_id)
-            if isinstance(told, RetryableError) and isinstance(trouble, RetryableError):
-                told.retry_after_seconds = trouble.retry_after_seconds
-            raise told from trouble
+            named = type(trouble)(
+                f"{str(file_id).capitalize()}: {trouble.message}; {archived}", media_id=video.media_id
+            )
+            if isinstance(named, RetryableError) and isinstance(trouble, RetryableError):
+                named.retry_after_seconds = trouble.retry_after_seconds
+            raise named from trouble
         raise IncompleteSourceError(f"GoPro lists more than it offers: archived are {missing}", media_id=video.media_id)
 
-    def _tell_start(self, video: Video, record: TrackerRecord) -> None:
-        # The key that is used, not the one that the event proposes: what is recorded holds.
+    def _log_start(self, video: Video, record: TrackerRecord) -> None:
+        # The key that is used, not the one that the event proposes: the recorded key counts.
         begun = {file.item_number: file.s3_key for file in (record.upload, *reversed(record.files)) if file is not None}
         logger.info(
             "Video download starts",
@@ -497,7 +499,7 @@ class VideoTransfer:
         return math.inf if self._deadline is None else (self._deadline - self._clock()).total_seconds()
 
     def _refuse_to_begin_for_ever(self, video: Video, file_id: FileId, bytes_sent: int) -> None:
-        """Raises where an invocation that was there for one file alone did not come to its end, and none can go on."""
+        """Raise where an invocation spent on one file alone did not finish it, and none can resume it."""
         if self._run_seconds_left() >= _LEAST_USEFUL_SECONDS:
             raise NotResumableError(
                 f"GoPro's CDN gives {file_id} no ETag by which another invocation could know it again, and one copied "
@@ -515,7 +517,7 @@ class VideoTransfer:
         )
 
 
-def _tell(video: Video, result: VideoResult) -> None:
+def _log(video: Video, result: VideoResult) -> None:
     logger.info(
         result.event.replace("_", " "),
         extra={
@@ -531,7 +533,7 @@ def _tell(video: Video, result: VideoResult) -> None:
 
 
 class _SignedUrls:
-    """The video's signed URLs: each is handed out once, since whoever asks again has seen it refused or expire."""
+    """The video's signed URLs: each is returned once, since whoever asks again has seen it refused or expire."""
 
     def __init__(self, fetch: Callable[[], Offer]) -> None:
         self._fetch = fetch
@@ -549,10 +551,10 @@ class _SignedUrls:
 
 
 def object_tags(uploaded_at: datetime | None) -> dict[str, str]:
-    """Return the tags of a video's objects; the lifecycle rules of template.yaml go by them.
+    """Return the tags of a video's objects; the lifecycle rules of template.yaml depend on them.
 
     Args:
-        uploaded_at: when GoPro got the video, if that is known.
+        uploaded_at: when GoPro received the video, if that is known.
     """
     tags = {"Source": "GoPro", "AutoSync": "True"}
     if uploaded_at is not None:

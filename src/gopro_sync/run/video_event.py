@@ -1,4 +1,4 @@
-"""A video as the run's manifest spells it, each of whose items is the downloader's event."""
+"""A video as the run's manifest spells it: each item is the downloader's event."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def as_event(video: Video, *, download_url: str) -> dict[str, Any]:
 
     Args:
         video: what is to be archived.
-        download_url: the address of its download descriptor, for people: the downloader knows that address itself and
-            refuses every other one.
+        download_url: the address of its download descriptor, for people: the downloader knows it itself and refuses any
+                other.
     """
     return {
         "media_id": video.media_id,
@@ -52,7 +52,7 @@ def as_event(video: Video, *, download_url: str) -> dict[str, Any]:
 def video_of(event: JsonObject) -> Video:
     """Return the video that the downloader's event names: one of `as_event`, or one that somebody wrote.
 
-    Required are ``media_id`` and ``s3_key``; whoever does not know the key gives ``s3_prefix`` and ``filename``.
+    ``media_id`` and ``s3_key`` are required; whoever does not know the key sends ``s3_prefix`` and ``filename``.
 
     Raises:
         InvalidEventError: a field is missing or of the wrong shape, or the key is not one of a video.

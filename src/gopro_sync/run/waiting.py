@@ -1,8 +1,8 @@
-"""Items that are not archived yet, and may be: they have a record, so that their age is seen. Pure.
+"""Items that are not archived yet, and may be: they have a record, so that their age is visible. Pure.
 
 GoPro's states are about its own proxies: the camera original was seen to be there while GoPro was still transcoding,
 and some items never become ready (open-source clients). So the original of such an item is tried after some days,
-whatever GoPro says of its state; what it offers then is judged as that of every other video.
+whatever GoPro says of its state, and what it then offers is judged like that of any other video.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def is_tried_anyway(reason: SkipReason, record: TrackerRecord | None, *, now: da
 
     Args:
         reason: why it is not archived as yet.
-        record: of the item, if it has one.
+        record: that of the item, if it has one.
         now: the time.
-        after: how long it may wait since it was first seen. The time of upload says nothing: GoPro works on old items
+        after: how long it may wait since it was first seen. The time of upload means nothing: GoPro processes old items
             again.
     """
     if reason not in _NOT_READY or record is None:
@@ -34,7 +34,7 @@ def is_tried_anyway(reason: SkipReason, record: TrackerRecord | None, *, now: da
 
 
 def as_waiting(item: MediaItem, reason: SkipReason) -> Video:
-    """Return what is recorded of it: no key, since its name may still change."""
+    """Return its record: without a key, since its name may still change."""
     return Video(
         media_id=item.media_id,
         filename=item.filename or "",

@@ -21,7 +21,7 @@ from gopro_sync.values.timestamps import iso_utc
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# What is missing is not to be had from GoPro. Other errors can be mended here, or are about bytes that are damaged.
+# Errors whose missing part GoPro does not have. Other errors can be mended here, or are about damaged bytes.
 _ACCEPTABLE: Final = frozenset(
     {
         IncompleteSourceError.__name__,
@@ -31,11 +31,11 @@ _ACCEPTABLE: Final = frozenset(
         SourceMissingError.__name__,
     }
 )
-_WHAT_CAN_BE: Final = "only a video that failed for what GoPro does not have, or does not give, can be accepted"
+_WHAT_CAN_BE: Final = "only a video that failed because of what GoPro lacks or withholds can be accepted"
 
 
 def objection_to_accepting(record: TrackerRecord | None) -> str | None:
-    """Say why a video cannot be accepted as it is; None if it can.
+    """Return why a video cannot be accepted as it is; None if it can.
 
     Args:
         record: the video as the tracker has it; None if it has no record.
@@ -57,14 +57,14 @@ def accept_incomplete(
     Args:
         client: a DynamoDB client.
         table_name: the tracker's table.
-        record: the video as the person has seen it; nothing must speak against accepting it.
-        accepted_by: who says that this is all there is of it.
+        record: the video as the person has seen it; there must be no objection to accepting it.
+        accepted_by: who declares that this is all of it.
         now: the time.
 
     Raises:
         AccessDeniedError: the caller may not do it.
         ConfigurationError: there is no such table.
-        TrackerError: the record is not as it was any more, or DynamoDB failed.
+        TrackerError: the record has changed meanwhile, or DynamoDB failed.
     """
     media_id = record.video.media_id
     files = [item_of_file(file) for file in record.files]

@@ -1,11 +1,11 @@
-"""Many items in few calls, at the rate that DynamoDB takes them, until a moment and not for a number of tries.
+"""Many items in few calls, at the rate that DynamoDB accepts them, until a deadline rather than for a number of tries.
 
 A new on-demand table takes 4,000 writes a second, one partition of it 1,000, and a transaction counts double
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html). What is above that it
-refuses until it has grown, and nothing tells when: so the calls become fewer and smaller, and wait longer and longer.
-Where the rates are other ones, it only takes longer, or goes faster.
+refuses until it has grown, and nothing shows when: so the calls become fewer and smaller, and the waits longer. Where
+the rates are different, it only takes more time, or less.
 
-An item that DynamoDB does not take is that item's trouble: it is found by halving what it came with, and left out.
+An item that DynamoDB does not accept affects no other: it is found by halving its batch, and left out.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gopro_sync.errors import TrackerError
-from gopro_sync.telemetry.retries import tell_retry
+from gopro_sync.telemetry.retries import log_retry
 
 _MOST_AT_ONCE: Final = 4
 _MOST_ITEMS: Final = 100  # of TransactWriteItems and of BatchGetItem
 _FIRST_WAIT_SECONDS: Final = 0.1
 _LONGEST_WAIT_SECONDS: Final = 10.0
-# More than these, and more than are taken, are no item's trouble: the table itself is another one.
+# More than these, and more than were accepted, are no single item's trouble: the table itself is the wrong one.
 _MOST_REFUSED: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer[Item: Hashable]:
-    """What one call has left undone.
+    """What one call has not done.
 
     Attributes:
-        again: the items that are to be tried again, with whatever else there is.
-        apart: groups of items that are to be tried again by themselves: one of each may spoil the others' call, for
-            good or for as long as its own trouble lasts.
-        refused: the items that DynamoDB does not take, each with the reason.
-        trouble: why some are to be tried again later; None if DynamoDB is not the one who has to be waited for.
+        again: the items to retry, together with whatever else there is.
+        apart: groups of items to retry separately: one item of each may spoil the others' call, permanently or for as
+            long as its own trouble lasts.
+        refused: the items that DynamoDB does not accept, each with the reason.
+        trouble: why some are to be retried later; None if there is no need to wait for DynamoDB.
     """
 
     again: Sequence[Item] = ()
@@ -48,12 +48,12 @@ class Answer[Item: Hashable]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome[Item: Hashable]:
-    """What came of all items.
+    """The outcome of all items.
 
     Attributes:
-        left: those that were not taken when the time was over.
-        refused: those that DynamoDB does not take, each with the reason.
-        trouble: what kept those that are left; None if none are.
+        left: those not accepted when the time was over.
+        refused: those that DynamoDB does not accept, each with the reason.
+        trouble: what delayed those that are left; None if none are.
     """
 
     left: Collection[Item]
@@ -79,7 +79,7 @@ class Patience:
 
 
 def halves[Item: Hashable](group: Sequence[Item], reason: str) -> Answer[Item]:
-    """Return the answer of a call that was refused for one of its items, and did not say for which."""
+    """Return the answer of a call that was refused because of one unknown item."""
     if len(group) == 1:
         return Answer(refused={group[0]: reason})
     middle = len(group) // 2
@@ -89,7 +89,7 @@ def halves[Item: Hashable](group: Sequence[Item], reason: str) -> Answer[Item]:
 def in_batches[Item: Hashable](
     what: str, items: Sequence[Item], send: Callable[[Sequence[Item]], Answer[Item]], patience: Patience
 ) -> Outcome[Item]:
-    """Send all items, the first ones first, and again what is left, until all are done or the time is over.
+    """Send all items, the first ones first, and resend what is left, until all are done or the time is over.
 
     Args:
         what: the piece of work, in a few words, for the log.
@@ -98,19 +98,19 @@ def in_batches[Item: Hashable](
         patience: how long it may take.
 
     Raises:
-        TrackerError: DynamoDB takes none of them.
+        TrackerError: DynamoDB accepts none of them.
         GoProSyncError: what ``send`` raises.
     """
     ready, apart = deque(items), deque[Sequence[Item]]()
     refused: dict[Item, str] = {}
     trouble: TrackerError | None = None
     pace = _Pace(what, patience)
-    is_turn_of_apart = False
+    is_apart_next = False
     with ThreadPoolExecutor(max_workers=_MOST_AT_ONCE) as pool:
         while (ready or apart) and not pace.is_over:
-            # By turns: neither may keep the others from being sent, even where there is one call at a time.
-            is_turn_of_apart = not is_turn_of_apart
-            room = (pace.calls + is_turn_of_apart) // 2 if ready else pace.calls
+            # Alternately: neither group may keep the other from being sent, even where there is one call at a time.
+            is_apart_next = not is_apart_next
+            room = (pace.calls + is_apart_next) // 2 if ready else pace.calls
             were_apart = [apart.popleft() for _ in range(min(room, len(apart)))]
             groups = [*were_apart, *_taken(ready, calls=pace.calls - len(were_apart), size=pace.size)]
             answers = list(pool.map(send, groups))
@@ -128,7 +128,7 @@ def in_batches[Item: Hashable](
                 list(refused.values()), done=len(items) - len(ready) - sum(map(len, apart)) - len(refused)
             )
             trouble = troubles[-1] if troubles else None
-            pace.go_on(trouble)
+            pace.adjust(trouble)
     left = frozenset([*ready, *(item for group in apart for item in group)])
     return Outcome(left=left, refused=refused, trouble=(trouble or _time_is_over(what)) if left else None)
 
@@ -150,7 +150,7 @@ def _refuse_another_table(reasons: Sequence[str], *, done: int) -> None:
 
 
 class _Pace:
-    """How many calls at once, of how many items: half as many after each that DynamoDB did not take, and a wait."""
+    """How many calls at once, with how many items: halved after each refusal by DynamoDB, with a wait."""
 
     def __init__(self, what: str, patience: Patience) -> None:
         self._what = what
@@ -168,10 +168,10 @@ class _Pace:
         return self._has_begun and self._seconds_left() <= 0
 
     def _seconds_left(self) -> float:
-        # By what was slept too, whatever the clock does meanwhile.
+        # By the time slept too, whatever the clock does meanwhile.
         return (self._until - max(self._patience.clock(), self._slept_until)).total_seconds()
 
-    def go_on(self, trouble: TrackerError | None) -> None:
+    def adjust(self, trouble: TrackerError | None) -> None:
         """Wait if there is trouble, and set the pace of the next calls."""
         self._has_begun = True
         if trouble is None:
@@ -194,7 +194,7 @@ class _Pace:
         wait = min(wait, self._seconds_left())
         if wait <= 0:
             return
-        tell_retry(
+        log_retry(
             self._what,
             attempt=self._attempts,
             wait_seconds=round(wait, 3),

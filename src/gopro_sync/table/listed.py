@@ -13,7 +13,7 @@ from gopro_sync.values.timestamps import iso_utc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """What GoPro's listing stated of a video; None is what it did not state, or what is not known any more.
+    """What GoPro's listing stated of a video; None for what it did not state, or what is no longer known.
 
     Attributes:
         size_bytes: all chapters together.
@@ -35,7 +35,7 @@ class Listed:
 
 
 def fields_of(listed: Listed) -> dict[str, Any]:
-    """Return the fields of a record for it, as plain values by name; none for what is not known."""
+    """Return the fields of a record for it, as plain values by name, without what is unknown."""
     fields = {
         "listed_size": listed.size_bytes,
         "listed_chapters": listed.chapter_count,
@@ -45,7 +45,7 @@ def fields_of(listed: Listed) -> dict[str, Any]:
 
 
 def listed_in(fields: object) -> Listed:
-    """Return what the fields of `fields_of` say; what is not there, or was made unreadable, is not known."""
+    """Read the fields of `fields_of`; what is missing, or was made unreadable, is unknown."""
     if not isinstance(fields, Mapping):
         return Listed()
     return Listed(

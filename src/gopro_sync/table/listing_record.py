@@ -1,4 +1,4 @@
-"""Remembers by how much GoPro's listing was short when people were last told: the same difference is told once.
+"""Remember by how much GoPro's listing was short when people last heard of it: a difference is reported once.
 
 It is one record of the tracker's table under a key that no video has. It has no ``status``, so it is in no index.
 """
@@ -28,11 +28,12 @@ class ListingRecord:
         self._table_name = table_name
 
     def is_news(self, lacking: int, *, run: str) -> bool:
-        """Remembers how many items are lacking, and returns whether that is to be told: it is another number than last.
+        """Record how many items are missing, and return whether to report it: the number differs from the last one.
 
         Args:
-            lacking: how many; 0 if none are, which is never told, but makes the next number news.
-            run: who tells it. Asked again by the same one, whose answer may have been lost, it is news again.
+            lacking: how many; 0 if none are, which is never reported, but makes the next number news.
+            run: the run that reports it. A repeated call by the same run, whose answer may have been lost, is news
+                again.
 
         Raises:
             AccessDeniedError: the role may not do it.
@@ -44,10 +45,10 @@ class ListingRecord:
             self._client,
             self._table_name,
             LISTING_KEY,
-            "SET lacking_items = :lacking, told_by = :run",
+            "SET lacking_items = :lacking, reported_by = :run",
             {":lacking": lacking, ":run": run},
-            # Where nothing was ever lacking, nothing is written.
-            condition=f"attribute_not_exists(media_id) OR {is_another} OR told_by = :run"
+            # As long as nothing was ever missing, nothing is written.
+            condition=f"attribute_not_exists(media_id) OR {is_another} OR reported_by = :run"
             if lacking
             else f"attribute_exists(media_id) AND {is_another}",
         )

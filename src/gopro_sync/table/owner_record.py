@@ -1,4 +1,4 @@
-"""Remembers whose library the stack archives.
+"""Remember whose library the stack archives.
 
 It is one record of the tracker's table under a key that no video has. It has no ``status``, so it is in no index.
 """
@@ -19,30 +19,30 @@ OWNER_KEY: Final = "#gopro-account"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryOwner:
-    """An account, by the ids that GoPro showed of it.
+    """An account, identified by the ids that GoPro showed.
 
     Attributes:
-        in_listing: the one of the listing's rows; None if they have none.
-        in_token: the one that came with the session; None if none did.
+        in_listing: the id in the listing's rows; None if they have none.
+        in_token: the id that came with the session; None if none did.
     """
 
     in_listing: str | None
     in_token: str | None
 
     def is_another_than(self, known: LibraryOwner) -> bool:
-        """Whether it is known to be another account: by the rows if both sides have that id, or else by the token."""
+        """Return whether it is known to be another account: by the rows if both have that id, else by the token."""
         if self.in_listing is not None and known.in_listing is not None:
             return self.in_listing != known.in_listing
         return None not in {self.in_token, known.in_token} and self.in_token != known.in_token
 
     def joined_to(self, known: LibraryOwner) -> LibraryOwner:
-        """What is known of the account with what this one adds."""
+        """Return what is known about the account, with what this one adds."""
         return LibraryOwner(in_listing=known.in_listing or self.in_listing, in_token=known.in_token or self.in_token)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownOwner:
-    """What the stack remembers: the account, and the statement by which a person last let another one in."""
+    """What the stack remembers: the account, and the statement by which a person last allowed another one."""
 
     owner: LibraryOwner
     statement: str | None = None
@@ -63,8 +63,8 @@ class OwnerRecord:
         self._table_name = table_name
 
     def known_or(self, owner: LibraryOwner, *, may_remember: bool) -> KnownOwner:
-        """Returns what is remembered; if that is nothing, remembers this owner, if it may, and returns it."""
-        # A condition that does not hold brings the record as it is: one call reads, or writes the first time.
+        """Return what is remembered; if nothing is, remember this owner, if allowed, and return it."""
+        # A failed condition returns the record as it is: one call reads, or writes the first time.
         condition = "attribute_not_exists(media_id)"
         if not may_remember:
             condition += " AND attribute_exists(media_id)"  # never holds
@@ -87,7 +87,7 @@ class OwnerRecord:
         )
 
     def remember(self, known: KnownOwner) -> None:
-        """Remembers this in the place of what was."""
+        """Remember this in place of what was remembered before."""
         update_record(self._client, self._table_name, OWNER_KEY, _ASSIGNMENT, _values_of(known))
 
 
@@ -95,7 +95,7 @@ _ASSIGNMENT: Final = "SET listing_user_id = :listing, token_user_id = :token, an
 
 
 def _values_of(known: KnownOwner) -> dict[str, str]:
-    # Empty where there is none: it is read as none.
+    # Empty where there is none, and read as none.
     return {
         ":listing": known.owner.in_listing or "",
         ":token": known.owner.in_token or "",

@@ -1,4 +1,4 @@
-"""Records that are written again from what lies in the bucket: never over one that another has written meanwhile."""
+"""Records rebuilt from what lies in the bucket: never over one that somebody else has written meanwhile."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 @unique
 class Confirmation(StrEnum):
-    """Why a video is called archived although no run has recorded it."""
+    """Why a video counts as archived although no run has recorded it."""
 
-    LISTING = "gopro_listing"  # the objects are all that GoPro lists of it
-    NOT_LISTED = "not_listed_any_more"  # GoPro has nothing of it that could be compared
+    LISTING = "gopro_listing"  # the objects are everything that GoPro lists of it
+    NOT_LISTED = "not_listed_any_more"  # GoPro has nothing of it to compare with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RebuiltRecord:
-    """A record as the bucket's objects make it.
+    """A record derived from the bucket's objects.
 
     Attributes:
-        video: what is known of the video; its key is that of chapter 1.
+        video: what is known about the video; its key is that of chapter 1.
         files: its chapters that are in S3, the first one first; at least one.
-        confirmation: why it is archived; None if that is for the next run to find out.
-        before: the record that there is, as it was read; None if there is none.
+        confirmation: why it counts as archived; None if the next run has to find out.
+        before: the existing record, as it was read; None if there is none.
     """
 
     video: Video
@@ -47,9 +47,9 @@ class RebuiltRecord:
 def write_rebuilt(
     client: DynamoDBClient, table_name: str, rebuilt: RebuiltRecord, *, written_by: str, now: datetime
 ) -> bool:
-    """Write the record, unless there is meanwhile another one than was read; return whether it was written.
+    """Write the record, unless the existing one has changed since it was read; return whether it was written.
 
-    A record that is there keeps what it knows of its failures; it is COMPLETED, or only gets the files.
+    An existing record keeps what it knows of its failures; it becomes COMPLETED, or only gets the files.
 
     Args:
         client: a DynamoDB client.
@@ -120,12 +120,12 @@ def _mend(
     if before.waiting_reason is not None:
         fields = {"s3_key": rebuilt_key, **fields}  # it has none yet
     expression, names = _setting(fields), {f"#{name}": name for name in {*fields, "status", "files"}}
-    # What has files is no item that waits for its first.
+    # An item with files does not wait for its first.
     expression += " REMOVE waiting_reason"
     if "status" in fields:
         expression += ", lease_owner, lease_expires_at, #upload, error_type, error_message, next_attempt_after, #ttl"
         names |= {"#upload": "upload", "#ttl": "ttl"}
-    # A run that takes the video changes its status or its lease, and what it archives meanwhile changes the files.
+    # A run that claims the video changes its status or its lease, and what it archives meanwhile changes the files.
     had_files = "#files = :files_before" if before.files else "(attribute_not_exists(#files) OR #files = :files_before)"
     return update_record(
         client,

@@ -1,8 +1,8 @@
-"""One write to one record of the table: an update, as a rule under a condition, and what came of it.
+"""One write to one record of the table: an update, usually conditional, and its outcome.
 
-An answer can be lost on its way, and the client then sends the same write again. Its condition may no longer hold, for
-the write itself has changed the record. So each write leaves a mark of its own in the record: it is not made twice, and
-who is refused because of an earlier try of the same write has succeeded.
+An answer can be lost on its way, and the client then sends the same write again. Its condition may no longer hold,
+because the write itself has changed the record. So each write leaves a mark of its own in the record: it is not made
+twice, and a refusal caused by an earlier try of the same write counts as success.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from uuid import uuid4
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
-from gopro_sync.aws.answers import Service, Turn, TurnError, answer_of
+from gopro_sync.aws.answers import ExpectedRefusal, ExpectedRefusalError, Service, answer_of
 from gopro_sync.errors import TrackerError
 from gopro_sync.table.values import from_attribute_values, to_attribute_values
-from gopro_sync.telemetry.retries import retry_teller
+from gopro_sync.telemetry.retries import retry_logger
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
 _MARK: Final = "last_write"
-# The mark makes it harmless. botocore tries again what is refused or lost, and not what nobody can read.
+# The mark makes a repetition harmless. botocore retries what is refused or lost, but not what nobody can read.
 _TRIES_OF_UNREADABLE: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateOutcome:
-    """What came of an update.
+    """The outcome of an update.
 
     Attributes:
         is_done: whether the condition held, and the record was written.
-        record: if it was, what was asked for (where an answer was lost, the record as it is); otherwise the record as
-            it is, empty if there is none.
+        record: if it was, what was requested (after a lost answer, the record as it is); otherwise the record as it is,
+            empty if there is none.
     """
 
     is_done: bool
@@ -61,9 +61,9 @@ def update_record(
         table_name: the table.
         key: the record's key.
         expression: the update.
-        values: what its placeholders, and those of the condition, stand for: plain values.
-        condition: what must hold of the record; None writes it in any case.
-        names: what the placeholders of attribute names stand for.
+        values: plain values for its placeholders and those of the condition.
+        condition: what must hold of the record; None writes it unconditionally.
+        names: attribute names for their placeholders.
         returns: which record to return: none, the one before or the one after.
         media_id: the video that an error names.
 
@@ -78,7 +78,7 @@ def update_record(
         "Key": to_attribute_values({"media_id": key}),
         "UpdateExpression": _marked(expression),
         "ExpressionAttributeValues": to_attribute_values({**values, ":this_write": this_write}),
-        # Not "NONE": then the true answer to a write is empty, and an empty answer could be anything.
+        # Not "NONE": then the genuine answer to a write is empty, and an empty answer could be anything.
         "ReturnValues": "UPDATED_NEW" if returns == "NONE" else returns,
     }
     if names:
@@ -92,7 +92,7 @@ def update_record(
     retrying = Retrying(
         retry=retry_if_exception(_says_nothing),
         stop=stop_after_attempt(_TRIES_OF_UNREADABLE),
-        before_sleep=retry_teller("write a record"),
+        before_sleep=retry_logger("write a record"),
         reraise=True,
     )
     outcome = retrying(_outcome, client, request, this_write, media_id)
@@ -100,7 +100,7 @@ def update_record(
 
 
 def _says_nothing(error: BaseException) -> bool:
-    """Whether the answer says neither what became of the write nor, if it was refused, why."""
+    """Return whether the answer shows neither the outcome of the write nor, if it was refused, the reason."""
     return isinstance(error, TrackerError) and (error.is_unreadable or error.if_it_persists is not None)
 
 
@@ -108,18 +108,18 @@ def _outcome(
     client: DynamoDBClient, request: Mapping[str, Any], this_write: str, media_id: str | None
 ) -> UpdateOutcome:
     try:
-        with answer_of(Service.DYNAMODB, "UpdateItem", Turn.CONDITION_FAILED, media_id=media_id) as call:
+        with answer_of(Service.DYNAMODB, "UpdateItem", ExpectedRefusal.CONDITION_FAILED, media_id=media_id) as call:
             answer = client.update_item(**request)
-            # There may have been no record before; after it there is one.
+            # There may have been no record before; now there is one.
             before = request.get("ReturnValues") == "ALL_OLD"
             record = from_attribute_values(answer.get("Attributes", {}) if before else call.field(answer, "Attributes"))
-    except TurnError as refused:
+    except ExpectedRefusalError as refused:
         record = from_attribute_values(refused.answer.get("Item", {}))
         return UpdateOutcome(is_done=record.get(_MARK) == this_write, record=record)
     return UpdateOutcome(is_done=True, record=record)
 
 
 def _marked(expression: str) -> str:
-    """Returns the update with the mark in it; an update has one SET clause at most."""
+    """Return the update with the mark added; an update has at most one SET clause."""
     mark = f"SET {_MARK} = :this_write"
     return f"{mark}, {expression.removeprefix('SET ')}" if expression.startswith("SET ") else f"{mark} {expression}"

@@ -1,17 +1,17 @@
 """One request budget towards GoPro, and one circuit breaker, for all workers of all runs.
 
-Forty downloaders know nothing of one another. What they share is one record of the tracker's table, under a key that no
-video has:
+Forty downloaders know nothing of one another. They share one record of the tracker's table, under a key that no video
+has:
 
-* The budget: requests of the current minute. Who finds it used up comes back in the next minute.
-* The circuit: when GoPro asks for fewer requests, or gives several videos in a row no answer, and answers nothing else
-  either, all pause; and when five different videos in a row get none, whatever else is answered. When the pause is
-  over, one worker alone tries (the probe); if GoPro answers, or gives the file where it was the CDN that did not, all
-  go on, otherwise the pause is doubled.
-* The odd ones: videos that failed while GoPro answered for others. That they fail again says nothing of GoPro: they
-  stop nobody, and none of them is the one that tries as long as there are others.
-* A stopped run: when something that all videos need is refused or missing, the other videos of that run are not asked
-  for any more. It is noted under the run's name, so that the next run begins afresh.
+* The budget: the requests of the current minute. Whoever finds it used up returns in the next minute.
+* The circuit: when GoPro asks for fewer requests, or leaves several videos in a row and one unrelated question
+  unanswered, all pause; likewise when five different videos in a row get no answer, whatever else is answered. When the
+  pause is over, one worker alone tries (the probe); if GoPro answers, or delivers the file where it was the CDN that
+  did not, all continue, otherwise the pause is doubled.
+* The odd ones: videos that failed while GoPro answered for others. Their failing again says nothing about GoPro: they
+  stop nobody, and none of them is the probe as long as there are others.
+* A stopped run: when something that all videos need is refused or missing, the other videos of that run are no longer
+  requested. It is recorded under the run's name, so that the next run starts afresh.
 
 The record has no ``status``, so it is in no index.
 """
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
 GATE_KEY: Final = "#gopro-requests"
 _LISTING: Final = "listing"
-# The attributes with the videos that failed in a row: those that GoPro gave no answer for, and those of which it told
-# where the file is, and the CDN did not give it.
+# The attributes with the videos that failed in a row: those that GoPro did not answer for, and those whose address it
+# returned, but whose file the CDN did not deliver.
 _UNANSWERED: Final = "failed_items"
 _WITHOUT_FILE: Final = "failed_files"
 
@@ -54,20 +54,20 @@ _FIRST_PAUSE_SECONDS: Final = 60
 _LONGEST_PAUSE_SECONDS: Final = 600
 # No server may stop a whole night with one header.
 _LONGEST_ASKED_PAUSE_SECONDS: Final = 3600
-# A probe that has not come back by then has died: the next worker tries. Longer than the tries of one call to the API.
+# A probe that has not returned by then has died: the next worker tries. Longer than the tries of one call to the API.
 _PROBE_SECONDS: Final = 120
-# So many different videos in a row without an answer, each within this time of the one before, are an outage. Fewer are
-# one only if GoPro does not answer a question that has nothing to do with them either; one alone never is.
+# This many different videos in a row without an answer, each within this time of the one before, are an outage. Fewer
+# are one only if GoPro does not answer an unrelated question either; one alone never is.
 _OUTAGE_WINDOW_SECONDS: Final = 120
 _OUTAGE_ITEMS: Final = 5
 # The record is written with every request: it stays small.
 _MOST_ODD_ITEMS: Final = 40
-# Those who wait for the same moment do not all come at it.
+# Those who wait for the same moment do not all return at once.
 _SPREAD_SECONDS: Final = 10
-# So long another one may try first, after a pause; where there is no other, a video that failed before tries.
+# For this long after a pause another video may try first; if there is none, a video that failed before tries.
 _FIRST_CALL_SECONDS: Final = 2 * _SPREAD_SECONDS
 _SECONDS_PER_MINUTE: Final = 60
-# What is true of every video, under the names by which the record has it.
+# Errors that affect every video, under the names in the record.
 _STOPPING_ERRORS: Final = {error.__name__: error for error in (AccessDeniedError, ConfigurationError)}
 
 
@@ -82,10 +82,10 @@ class SharedGate:
         requests_per_minute: the budget of all workers together.
         clock: returns the time, aware.
         jitter: returns a number from 0 to 1.
-        run: whose videos this worker archives; None for a worker that no stopped run concerns.
-        taken_at_once: how many requests to take out of the budget with one call; what a worker takes and does not need
-            is lost for that minute.
-        patience_seconds: how long to wait here, in all, for the gate to open; 0 leaves all waiting to the caller.
+        run: the run whose videos this worker archives; None for a worker that no stopped run concerns.
+        taken_at_once: how many requests to take out of the budget with one call; requests that are taken but not needed
+            are lost for that minute.
+        patience_seconds: how long to wait here, in total, for the gate to open; 0 leaves all waiting to the caller.
         sleep: waits for a number of seconds.
     """
 
@@ -122,35 +122,35 @@ class SharedGate:
         self._has_failed_before = False
 
     def speaks_for(self, media_id: str, *, has_failed_before: bool) -> None:
-        """Note which video this worker archives.
+        """Set which video this worker archives.
 
         Args:
-            media_id: which.
-            has_failed_before: whether an earlier run has failed with it.
+            media_id: GoPro's id of the video.
+            has_failed_before: whether it failed in an earlier run.
         """
         self._media_id = media_id
         self._has_failed_before = has_failed_before
 
     def before_request(self) -> None:
-        """Return if a request may be sent now.
+        """Let a request pass if one may be sent now.
 
         Raises:
             GoProUnavailableError: all workers pause, or the minute's budget is used up.
-            AccessDeniedError, ConfigurationError: another worker has stopped this run with it.
+            AccessDeniedError, ConfigurationError: another worker stopped this run with it.
         """
         with self._lock:
             self._is_answered = False
             if self._is_probe:
-                return  # it tries until it knows: that it was let through keeps the others waiting
+                return  # it tries until it knows: letting it pass keeps the others waiting
             if self._in_hand == 0:
                 self._take_patiently()
                 self._in_hand = self._taken_at_once
             self._in_hand -= 1
 
     def after_answer(self) -> None:
-        """Open the gate for all, if this worker was the one that tried whether GoPro answers again.
+        """Open the gate for all, if this worker was the probe.
 
-        Where it was the CDN that gave nothing, an answer of GoPro's says nothing: then a file has to be copied.
+        Where it was the CDN that failed, an answer from GoPro proves nothing: then a file has to be copied.
         """
         with self._lock:
             self._is_answered = True
@@ -160,9 +160,9 @@ class SharedGate:
         self._note_odd(_texts(self._open().get(_UNANSWERED)), _UNANSWERED)
 
     def after_success(self) -> None:
-        """Note that this worker's video got on: others that failed before have trouble of their own.
+        """Record that this worker's video made progress: others that failed before have trouble of their own.
 
-        It spares pauses and nothing else: where it cannot be noted, the video has got on all the same.
+        This only saves pauses: where it cannot be recorded, the video has made progress all the same.
         """
         with self._lock:
             was_probe, self._is_probe = self._is_probe, False
@@ -174,19 +174,20 @@ class SharedGate:
     def after_failure(
         self, error: RetryableError, media_id: str | None = None, *, is_answering: Callable[[], bool] = lambda: False
     ) -> bool:
-        """Note that something could not be had, after all tries; close the gate for all if GoPro is the reason.
+        """Record that something could not be fetched, after all tries; close the gate for all if GoPro is the reason.
 
-        A server that asks for fewer requests may mean this one file, like any other that gives no answer: one video is
-        all of them only if GoPro does not answer anything else either.
+        A server that asks for fewer requests may mean only this file, like any other that gets no answer: one video
+            stands for
+        all only if GoPro does not answer anything else either.
 
         Args:
-            error: what the last try ended with.
+            error: the error of the last try.
             media_id: which video; None for the listing.
-            is_answering: whether GoPro answers a question that has nothing to do with any video; asked where it
+            is_answering: whether GoPro answers a question that has nothing to do with any video; called where it
                 matters.
 
         Returns:
-            Whether it is the trouble of all, so that all pause.
+            Whether the trouble is everybody's, so that all pause.
         """
         if not isinstance(error, ThrottledError | NetworkError):
             return False
@@ -210,17 +211,17 @@ class SharedGate:
         return is_of_all
 
     def stop_run(self, error: AccessDeniedError | ConfigurationError) -> None:
-        """Let the other workers of this run meet ``error`` instead of asking GoPro for videos.
+        """Let the other workers of this run meet ``error`` instead of requesting videos from GoPro.
 
-        It spares work and nothing else: where it cannot be noted, each worker finds out for itself.
+        This only saves work: where it cannot be recorded, each worker finds out for itself.
         """
         if self._run is None or self._is_run_stopped:
             return
         self._is_run_stopped = True
-        told = {":run": self._run, ":error": type(error).__name__, ":message": error.message}
+        values = {":run": self._run, ":error": type(error).__name__, ":message": error.message}
         with suppress(AccessDeniedError, ConfigurationError, TrackerError):
             self._update(
-                "SET stopped_run = :run, stopped_by = :error, stopped_because = :message", told, returns="ALL_OLD"
+                "SET stopped_run = :run, stopped_by = :error, stopped_because = :message", values, returns="ALL_OLD"
             )
 
     def _take_patiently(self) -> None:
@@ -282,7 +283,7 @@ class SharedGate:
         if budget_minute == minute:
             raise self._unavailable("The budget of requests to GoPro is used up for this minute", self._next_minute())
         if budget_minute == minute + 1:
-            # The clock of another worker is ahead of this one, by less than a second as a rule.
+            # The clock of another worker is ahead of this one's, by less than a second as a rule.
             raise self._unavailable("The budget of requests to GoPro is the next minute's already", self._next_minute())
         if budget_minute > minute:
             raise _changed_by_hand("budget_minute")
@@ -309,7 +310,7 @@ class SharedGate:
         paused_until = _number(last, "paused_until") if "paused_until" in last else 0
         asked = math.ceil(min(asked_seconds or 0, _LONGEST_ASKED_PAUSE_SECONDS))
         if paused_until > now and not self._is_probe:
-            # Several workers run into the same trouble at the same moment: it is one reason to pause, not several.
+            # Several workers run into the same trouble at the same moment: that is one reason to pause, not several.
             pause = asked
         elif "pause_seconds" in last:
             pause = max(asked, min(_number(last, "pause_seconds") * 2, _LONGEST_PAUSE_SECONDS))
@@ -332,7 +333,7 @@ class SharedGate:
         return refused is None
 
     def _let_another_try(self) -> None:
-        """Give the probe back, if this is the one: its failure says nothing of GoPro."""
+        """Release the probe, if this worker has it: its failure says nothing about GoPro."""
         with self._lock:
             if not self._is_probe:
                 return
@@ -340,13 +341,13 @@ class SharedGate:
         self._update_if("SET paused_until = :now", "attribute_exists(pause_seconds)", {":now": self._now()})
 
     def _open(self) -> Mapping[str, Any]:
-        """Let all go on; return the record as it was."""
+        """Let all continue; return the record as it was."""
         last = self._update("REMOVE paused_until, pause_seconds, paused_for", {}, returns="ALL_OLD")
-        logger.info("GoPro answers again: all workers go on", extra={"event_type": EventType.GOPRO_RESUMED})
+        logger.info("GoPro answers again: all workers resume", extra={"event_type": EventType.GOPRO_RESUMED})
         return last
 
     def _note_odd(self, failing: Sequence[str], *rows: str) -> None:
-        """Note that these failed while GoPro answered for this one; a note that gets lost costs a pause."""
+        """Record that these failed while GoPro answered for this one; a lost record costs a pause."""
         others = [item for item in failing if item not in {self._media_id, _LISTING}]
         if not others:
             return
@@ -366,7 +367,7 @@ class SharedGate:
         return _texts(record.get("odd_items")) if record.get("odd_run") == (self._run or "") else []
 
     def _failing(self, record: Mapping[str, Any], row: str) -> list[str]:
-        """Return the videos that failed in a row, up to now; a pause does not break the row."""
+        """Return the videos that have failed in a row; a pause does not break the row."""
         if "pause_seconds" in record:
             return _texts(record.get(row))
         failed_at = whole_number_or_none(record.get("failed_at")) or 0
@@ -383,7 +384,7 @@ class SharedGate:
         return (self._now() // _SECONDS_PER_MINUTE + 1) * _SECONDS_PER_MINUTE
 
     def _update_if(self, expression: str, condition: str, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Return None if the condition held, and otherwise the record as it is."""
+        """Return None if the condition held, otherwise the record as it is."""
         outcome = update_record(self._client, self._table_name, GATE_KEY, expression, values, condition=condition)
         return None if outcome.is_done else outcome.record
 
@@ -407,5 +408,5 @@ def _number(record: Mapping[str, Any], name: str) -> int:
 def _changed_by_hand(name: str) -> TrackerError:
     return TrackerError(
         f"The tracker's record {GATE_KEY} has been changed by hand and its {name} cannot be used: "
-        "delete it, and it is made anew"
+        "delete it, and it is created again"
     )

@@ -1,4 +1,4 @@
-"""Keeps two invocations from renewing the session at once, and remembers what GoPro said to the last one.
+"""Keep two invocations from renewing the session at once, and remember GoPro's answer to the last one.
 
 GoPro may end a refresh token when it is used, and open-source clients warn of concurrent refreshes; reserved
 concurrency of one would not do, since a timed-out invocation can still be at work.
@@ -44,7 +44,7 @@ class SessionGuard:
         self._clock = clock
 
     def take(self) -> GuardMemory | None:
-        """Takes the lease and returns what is remembered; None if another invocation holds it."""
+        """Take the lease and return what is remembered; None if another invocation holds it."""
         now = self._clock()
         outcome = self._update(
             "SET lease_owner = :owner, lease_expires_at = :until",
@@ -54,19 +54,19 @@ class SessionGuard:
         return _memory_of(outcome.record) if outcome.is_done else None
 
     def note_login(self) -> None:
-        """Remembers that a password login is being made now."""
+        """Record that a password login is being made now."""
         self._update_held("SET password_login_at = :now", {":now": iso_utc(self._clock())})
 
     def release(self) -> None:
-        """Gives the lease back; what is remembered stays."""
+        """Release the lease; what is remembered stays."""
         self._update_held("REMOVE lease_owner, lease_expires_at", {})
 
     def release_renewed(self) -> None:
-        """Gives the lease back and forgets the refusal: there is a session."""
+        """Release the lease and forget the refusal: there is a session."""
         self._update_held("REMOVE lease_owner, lease_expires_at, refusal", {})
 
     def release_refused(self, refusal: Refusal) -> None:
-        """Gives the lease back and remembers that no session can be had."""
+        """Release the lease and remember that no session can be obtained."""
         remembered = {
             "version_id": refusal.version_id,
             "since": iso_utc(refusal.since),
@@ -76,7 +76,7 @@ class SessionGuard:
         self._update_held("SET refusal = :refusal REMOVE lease_owner, lease_expires_at", {":refusal": remembered})
 
     def note_failed_rotation(self, version_id: str) -> bool:
-        """Remembers that the rotation to a version of the secret failed; returns whether that is news."""
+        """Record that the rotation to a version of the secret failed; return whether that is news."""
         return update_record(
             self._client,
             self._table_name,
@@ -87,7 +87,7 @@ class SessionGuard:
         ).is_done
 
     def _update_held(self, expression: str, values: Mapping[str, Any]) -> None:
-        # Not done if another invocation has taken over, since the lease ran out: the record is its own now.
+        # Skipped if another invocation has taken over after the lease expired: the record is its own now.
         self._update(expression, values, condition="lease_owner = :owner")
 
     def _update(self, expression: str, values: Mapping[str, Any], *, condition: str) -> UpdateOutcome:
@@ -110,7 +110,7 @@ def _memory_of(attributes: Mapping[str, Any]) -> GuardMemory:
 
 
 def refusal_of(remembered: object) -> Refusal | None:
-    """Return the refusal; None for one changed by hand that cannot be read, so that GoPro is asked once more."""
+    """Return the refusal; None for one changed by hand and unreadable, so that GoPro is asked once more."""
     fields = remembered if isinstance(remembered, Mapping) else {}
     version_id, reason = text_or_none(fields.get("version_id")), text_or_none(fields.get("reason"))
     since, last_tried_at = zoned_moment_or_none(fields.get("since")), zoned_moment_or_none(fields.get("last_tried_at"))

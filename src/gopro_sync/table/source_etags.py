@@ -1,7 +1,7 @@
-"""Remembers what the ETags of the library's files at GoPro have been worth as a proof.
+"""Remember what the ETags of the library's files at GoPro have been worth as proof.
 
-It is one record of the tracker's table under a key that no video has. It has no ``status``, so it is in no index. Who
-deletes it lets the library be judged anew.
+It is one record of the tracker's table under a key that no video has. It has no ``status``, so it is in no index.
+Deleting it lets the library be judged again.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 ETAGS_KEY: Final = "#source-etags"
 
-# Three files whose bytes were equal at a second reading are no chance: had the ETags been MD5s in a form that is tried,
-# each would have matched.
+# Three files whose bytes were equal at a second reading are no coincidence: had the ETags been MD5s in a form that is
+# tried, each would have matched.
 FILES_TO_DECIDE: Final = 3
-# So many that an ETag which does not match is something new.
+# Enough for a mismatching ETag to be something new.
 FILES_TO_PROVE: Final = 20
-# Of a mixed library, which is never decided, no more is remembered.
+# For a mixed library, which is never decided, no more is remembered.
 _MOST_MISMATCHES: Final = 100
 _MOST_BLOCK_SIZES: Final = 20
 
@@ -35,11 +35,11 @@ class EtagEvidence:
     """What is known of a library's ETags.
 
     Attributes:
-        matched_files: how many files' bytes have given their ETag.
-        block_sizes: the part sizes at the source that did, in bytes.
-        mismatched_files: those whose bytes have not, and were equal at a second reading; some if there are many.
-        decided_at: when hashing was given up, as it was written; None if it was not.
-        decided_by: the run that decided.
+        matched_files: how many files have matched their ETag.
+        block_sizes: the part sizes at the source that matched, in bytes.
+        mismatched_files: those that did not match, and were equal at a second reading; not all if there are many.
+        decided_at: when hashing was abandoned, as it was written; None if it was not.
+        decided_by: the run that decided it.
     """
 
     matched_files: int = 0
@@ -55,16 +55,16 @@ class EtagEvidence:
 
     @property
     def are_proven(self) -> bool:
-        """Whether so many have proved right that one which does not match means something."""
+        """Whether so many have proved right that a mismatch means something."""
         return self.matched_files >= FILES_TO_PROVE * max(1, len(self.mismatched_files))
 
     def has_room_for(self, block_bytes: int) -> bool:
-        """Whether a part size is new, and not one of so many that none of them is the library's."""
+        """Return whether a part size is new, and not one of so many that none of them is typical of the library."""
         return block_bytes not in self.block_sizes and len(self.block_sizes) < _MOST_BLOCK_SIZES
 
     @property
     def is_to_be_decided(self) -> bool:
-        """Whether the mismatches are enough, and hardly any file has matched."""
+        """Whether the mismatches suffice, and hardly any file has matched."""
         mismatched = len(self.mismatched_files)
         is_enough = mismatched >= FILES_TO_DECIDE and mismatched > FILES_TO_DECIDE * self.matched_files
         return is_enough and not self.are_no_md5s
@@ -87,8 +87,8 @@ class SourceEtagRecord:
         self._clock = clock
 
     def known(self) -> EtagEvidence:
-        """Returns what is known; nothing if there is no record."""
-        # A condition that never holds brings the record as it is, by the one permission that is there anyway.
+        """Return what is known; nothing if there is no record."""
+        # A condition that never holds returns the record as it is, with the one permission that exists anyway.
         outcome = update_record(
             self._client,
             self._table_name,
@@ -100,7 +100,7 @@ class SourceEtagRecord:
         return _evidence_in(outcome.record)
 
     def note_match(self, block_bytes: int | None) -> EtagEvidence:
-        """Counts a file whose bytes have given its ETag.
+        """Count a file that matched its ETag.
 
         Args:
             block_bytes: the part size at the source, if it is worth remembering.
@@ -114,11 +114,11 @@ class SourceEtagRecord:
         return self._update(f"ADD {added}", values, condition="attribute_not_exists(no_such_field)")
 
     def note_mismatch(self, file: str, *, run: str) -> EtagEvidence:
-        """Remembers a file whose bytes have not given its ETag and are those of the source, and decides if it is time.
+        """Record a file that did not match its ETag but equals the source, and decide if it is time.
 
         Args:
             file: which one; the same file counts once.
-            run: in whose name it was archived.
+            run: the run that archived it.
         """
         evidence = self._update(
             "ADD mismatched_files :files",

@@ -4,16 +4,16 @@
 A person may make COMPLETED of FAILED (``acceptance.py``), or of what lies in the bucket (``rebuilding.py``). COMPLETED
 is left only where GoPro shows more of a video than is archived, or another upload of it: the lister makes it PENDING
 again (`Tracker.reopen`), and its files stay recorded. FAILED is written by the state machine
-(``statemachine/sync.asl.json``, MarkVideoFailed), since only it knows that the retries are used up; of a video that is
-gone at GoPro, and so was not tried, by the lister (``unarchived.py``). Where the run and
-not the video has failed, the video becomes again what it was before the run took it, PENDING or FAILED. Two runs cannot
-work on one video: who claims it holds a lease, by conditional write, until it ends or expires.
+(``statemachine/sync.asl.json``, MarkVideoFailed), since only it knows that the retries are used up; for a video that is
+gone at GoPro, and so was not tried, it is written by the lister (``unarchived.py``). Where the run failed and not the
+video, the video returns to what it was before the run claimed it, PENDING or FAILED. Two runs cannot work on one
+video: whoever claims it holds a lease, by conditional write, until it ends or expires.
 
 ``sync_timestamp`` is the time of the last status change, and the sort key of the index by status. A video that no run
 has worked on yet has none, and so is not in the index: there, all PENDING records would share one key, which takes
 1,000 writes a second, and the writes to the table are refused with it
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html). ``first_seen_at`` is
-the time at which the item was made, and stays.
+the time at which the item was created, and stays.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from gopro_sync.archive.archived_file import ArchivedFile
 from gopro_sync.archive.open_upload import OpenUpload
-from gopro_sync.aws.answers import Service, Turn, TurnError, answer_of
+from gopro_sync.aws.answers import ExpectedRefusal, ExpectedRefusalError, Service, answer_of
 from gopro_sync.errors import MediaGoneError, TrackerError
 from gopro_sync.table.batches import Answer, Outcome, Patience, halves, in_batches
 from gopro_sync.table.fields import moment_field, text_field, whole_number_field
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import BatchGetItemOutputTypeDef
 
-# What a write of a transaction was refused for, in the model's own words; those of no reason and of one that passes.
+# Why a write of a transaction was refused, in the model's own words; those of no reason and of a passing one.
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 _HAS_RECORD: Final = "ConditionalCheckFailed"
 _NO_REASON: Final = "None"
@@ -51,7 +51,7 @@ _PASSING_REASONS: Final = frozenset({"TransactionConflict", "ProvisionedThroughp
 _LONGEST_REASON: Final = 200
 _IF_NEW: Final[Mapping[str, Any]] = {"ConditionExpression": "attribute_not_exists(media_id)"}
 _IF_NEW_OR_WAITING: Final[Mapping[str, Any]] = {
-    # What names a file or an upload is never written anew, whoever has left the mark of a waiting item with it.
+    # What names a file or an upload is never written anew, whoever left the mark of a waiting item on it.
     "ConditionExpression": "attribute_not_exists(media_id) OR (attribute_exists(waiting_reason)"
     " AND #status = :pending AND attribute_not_exists(files) AND attribute_not_exists(#upload))",
     "ExpressionAttributeNames": {"#status": "status", "#upload": "upload"},
@@ -73,14 +73,14 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reopening:
-    """That a video was made PENDING again after it had been archived.
+    """How a video became PENDING again after it had been archived.
 
     Attributes:
         at: when.
         by: the run that did it.
-        reason: what GoPro shows more of it, in words.
-        shown: the most that GoPro's listing has stated whenever it was re-opened.
-        times: how often it has been, with this time.
+        reason: what more GoPro shows of it, in words.
+        shown: the most that GoPro's listing has stated at any re-opening.
+        times: how often it has been re-opened, including this time.
     """
 
     at: datetime
@@ -103,7 +103,7 @@ class HeldUp:
     at: str = ""
 
     def again(self, at: str) -> HeldUp:
-        """Return that it was held up once more, at this point; what came further begins anew."""
+        """Count one more time at this point; progress beyond it starts a new count."""
         return HeldUp(times=self.times + 1 if at == self.at else 1, at=at)
 
 
@@ -112,26 +112,25 @@ NEVER_HELD_UP: Final = HeldUp()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackerRecord:
-    """A video as the tracker has it, and how far it has come.
+    """A video as the tracker has it, and how far it has got.
 
     Attributes:
-        video: as it was recorded; what the record does not have, or what somebody made unreadable, is empty or None.
+        video: as it was recorded; what the record lacks, or what somebody made unreadable, is empty or None.
         status: where it stands.
-        lease_owner: the run that is at work on it, if any.
+        lease_owner: the run that is working on it, if any.
         lease_expires_at: until when, in seconds since 1970.
         files: the chapters that are in S3.
         upload: the multipart upload that is under way, if any.
-        error_type: what the last attempt failed with; None if it has not failed since it was new or archived.
+        error_type: the error of the last attempt; None if it has not failed since it was new or archived.
         next_attempt_after: when a failed video is due again.
-        execution_id: the run that has worked on it last; None if none has.
-        last_write: the mark of the last write to it; None if nothing was changed since it was made.
-        error_message: what the last attempt failed with, in words.
-        failed_at: when it failed last; None if it has not, or under an earlier version.
-        listed: what GoPro's listing stated when the last attempt began; nothing is known of it in records of earlier
-            versions.
-        is_accepted: whether an operator has said that there is no more of it than is archived.
+        execution_id: the run that last worked on it; None if none has.
+        last_write: the mark of the last write to it; None if nothing was changed since it was created.
+        error_message: the error of the last attempt, in words.
+        failed_at: when it last failed; None if it has not, or only under an earlier version.
+        listed: what GoPro's listing stated when the last attempt began; unknown in records of earlier versions.
+        is_accepted: whether an operator has declared that there is no more of it than is archived.
         reopening: when and why it was last made PENDING again after it had been archived; None if it never was.
-        waiting_reason: why the video, PENDING, is not to be archived yet; None for all others.
+        waiting_reason: why the video, PENDING, cannot be archived yet; None for all others.
         first_seen_at: when it was recorded; None in records of earlier versions.
         held_up: how often it was asked to wait, in all runs.
     """
@@ -156,11 +155,11 @@ class TrackerRecord:
     held_up: HeldUp = NEVER_HELD_UP
 
     def is_postponed(self, now: datetime) -> bool:
-        """Say whether the video has failed and its next attempt is not due yet."""
+        """Return whether the video has failed and its next attempt is not due yet."""
         return self.status is Status.FAILED and self.next_attempt_after is not None and self.next_attempt_after > now
 
     def is_leased_to_another(self, owner: str, now: datetime) -> bool:
-        """Say whether somebody else is at work on the video."""
+        """Return whether another run is working on the video."""
         return (
             self.status is Status.IN_PROGRESS
             and self.lease_owner not in {None, owner}
@@ -170,13 +169,12 @@ class TrackerRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingVideos:
-    """The videos that are recorded and not archived, but for those that GoPro no longer has.
+    """The videos that are recorded and not archived, except those that GoPro no longer has.
 
     Attributes:
         count: how many.
-        first_seen_at: when the one was recorded that waits for the longest time; None if there is none, or no time is
-            known.
-        waiting: those of them that are not to be archived yet, by id, with the reason.
+        first_seen_at: when the one that has waited longest was recorded; None if there is none, or no time is known.
+        waiting: those of them that cannot be archived yet, by id, with the reason.
     """
 
     count: int
@@ -184,13 +182,13 @@ class PendingVideos:
     waiting: Mapping[str, str] = field(default_factory=dict)
 
     def oldest_age_seconds(self, now: datetime) -> float:
-        """Return for how long the oldest has been waiting since it was recorded; 0 if nothing is."""
+        """Return how long the oldest has been waiting since it was recorded; 0 if nothing is."""
         return 0.0 if self.first_seen_at is None else max(0.0, (now - self.first_seen_at).total_seconds())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
-    """What reading many records came to.
+    """The result of reading many records.
 
     Attributes:
         records: by id, of those videos that have one.
@@ -203,12 +201,12 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """What recording many videos came to; all others have a record now.
+    """The result of recording many videos; all others have a record now.
 
     Attributes:
-        left: the ids of those that DynamoDB had not taken when the time was over.
-        refused: by id, why DynamoDB does not take a record.
-        trouble: what kept those that are left; None if none are.
+        left: the ids of those that DynamoDB had not accepted when the time was over.
+        refused: by id, why DynamoDB does not accept a record.
+        trouble: what delayed those that are left; None if none are.
     """
 
     left: frozenset[str]
@@ -218,7 +216,7 @@ class Recording:
 
 @unique
 class ClaimOutcome(StrEnum):
-    """What came of trying to take a video."""
+    """The outcome of trying to claim a video."""
 
     CLAIMED = "claimed"
     ALREADY_COMPLETED = "already_completed"
@@ -227,7 +225,7 @@ class ClaimOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """The outcome, and the record as it stands after it."""
+    """The outcome, and the record after it."""
 
     outcome: ClaimOutcome
     record: TrackerRecord
@@ -241,11 +239,11 @@ def scan_unarchived(
     Args:
         client: a DynamoDB client.
         table_name: the tracker's table.
-        fields: which attributes, with commas between them; ``#status`` is the status.
-        is_consistent: whether what was written just now has to be there.
+        fields: which attributes, separated by commas; ``#status`` is the status.
+        is_consistent: whether the result has to include what was written just now.
 
     Raises:
-        AccessDeniedError, ConfigurationError, TrackerError: as `Tracker` says.
+        AccessDeniedError, ConfigurationError, TrackerError: as `Tracker` does.
     """
     pages = client.get_paginator("scan").paginate(
         TableName=table_name,
@@ -303,11 +301,11 @@ class Tracker:
         return found.records
 
     def look_up(self, media_ids: Iterable[str], *, until: datetime | None = None) -> Lookup:
-        """Read the records of many videos, consistently; one that cannot be read is no other's trouble.
+        """Read the records of many videos, consistently; an unreadable one does not affect the others.
 
         Args:
-            media_ids: of the videos.
-            until: how long DynamoDB may be waited for, aware; a minute if None.
+            media_ids: those of the videos.
+            until: how long to wait for DynamoDB, aware; a minute if None.
         """
         records: dict[str, TrackerRecord] = {}
         unreadable: dict[str, str] = {}
@@ -329,29 +327,29 @@ class Tracker:
         return Lookup(records=records, unreadable={**unreadable, **outcome.refused})
 
     def add_pending(self, videos: Sequence[Video]) -> None:
-        """Record videos as PENDING; one that has a record already keeps it as it is.
+        """Record videos as PENDING; existing records stay as they are.
 
         Raises:
             TrackerError: one of them could not be recorded (besides the errors named at the class).
         """
         recording = self.record_new(videos)
         for media_id, reason in recording.refused.items():
-            raise TrackerError(f"DynamoDB does not take the record: {reason}", media_id=media_id)
+            raise TrackerError(f"DynamoDB does not accept the record: {reason}", media_id=media_id)
         if recording.trouble is not None:
             raise recording.trouble
 
     def record_new(self, videos: Sequence[Video], *, until: datetime | None = None) -> Recording:
-        """Record as many videos as PENDING as DynamoDB takes; one that has a record already keeps it as it is.
+        """Record as many videos as PENDING as DynamoDB accepts; existing records stay as they are.
 
-        But one that was recorded as waiting, and is not to wait any more, gets a new record, with the time at which it
-        was first seen.
+        An exception: one that was recorded as waiting, and need not wait any more, gets a new record, with the time at
+        which it was first seen.
 
-        In hundreds: a call for each would take a first run of ten thousand videos half a minute of a function's small
-        share of a processor.
+        They are sent in hundreds: a call for each would cost a first run of ten thousand videos half a minute of a
+        function's small share of a processor.
 
         Args:
-            videos: each once; those that are first are recorded first.
-            until: how long DynamoDB may be waited for, aware; a minute if None.
+            videos: each once; those that come first are recorded first.
+            until: how long to wait for DynamoDB, aware; a minute if None.
         """
         outcome: Outcome[Video] = in_batches(
             "record the videos that DynamoDB did not", videos, self._put_batch, self._patience(until)
@@ -371,14 +369,14 @@ class Tracker:
         )
 
     def claim(self, media_id: str, *, owner: str, lease: timedelta, listed: Listed = NOTHING_LISTED) -> Claim:
-        """Take the video for ``owner``: PENDING, FAILED, or IN_PROGRESS under an expired lease or ``owner``'s own.
+        """Claim the video for ``owner``: PENDING, FAILED, or IN_PROGRESS under an expired lease or ``owner``'s own.
 
         Args:
             media_id: the video.
             owner: the run.
-            lease: for how long.
-            listed: what GoPro's listing states of it: what this attempt is judged by, and what only a change of
-                re-opens the video later.
+            lease: how long to hold it.
+            listed: what GoPro's listing states: this attempt is judged by it, and only a change of it re-opens the
+                video later.
 
         Raises:
             TrackerError: the video has no record (besides the errors named at the class).
@@ -423,7 +421,7 @@ class Tracker:
         """Record the finished chapters and the upload that is under way (None: none is).
 
         Raises:
-            TrackerError: ``owner`` does not hold the video any more (besides the errors named at the class).
+            TrackerError: ``owner`` no longer holds the video (besides the errors named at the class).
         """
         values: dict[str, Any] = {
             ":owner": owner,
@@ -445,7 +443,7 @@ class Tracker:
             files: all chapters, the first one first.
 
         Raises:
-            TrackerError: ``owner`` does not hold the video any more (besides the errors named at the class).
+            TrackerError: ``owner`` no longer holds the video (besides the errors named at the class).
         """
         values = {
             ":owner": owner,
@@ -463,10 +461,10 @@ class Tracker:
         self._update_held(media_id, expression, values, {"#upload": "upload", "#ttl": "ttl"})
 
     def reopen(self, record: TrackerRecord, reopening: Reopening) -> bool:
-        """Make an archived video PENDING again, for what is missing of it; return whether that was done.
+        """Make an archived video PENDING again, to archive what is missing; return whether that was done.
 
-        What is archived stays recorded and is never touched. Its failures of earlier times are none of the ones to
-        come: these are counted, and told, from the first.
+        What is archived stays recorded and is never touched. Earlier failures do not count any more: new ones are
+        counted, and reported, from the first.
 
         Args:
             record: as it was read, COMPLETED. If anybody has written to it since then, nothing is changed.
@@ -498,26 +496,26 @@ class Tracker:
         return outcome.is_done
 
     def release(self, media_id: str, *, owner: str) -> None:
-        """Give the lease back, so that the next run need not wait for its end; what is recorded stays.
+        """Release the lease, so that the next run need not wait for its end; what is recorded stays.
 
         Raises:
-            TrackerError: ``owner`` does not hold the video any more (besides the errors named at the class).
+            TrackerError: ``owner`` no longer holds the video (besides the errors named at the class).
         """
         self._update_held(media_id, "REMOVE lease_owner, lease_expires_at", {":owner": owner}, {})
 
     def put_back(self, record: TrackerRecord, *, owner: str, held_up: HeldUp | None = None) -> None:
-        """Make the video again what it was before ``owner`` took it: it has not failed, or not yet.
+        """Return the video to what it was before ``owner`` claimed it: it has not failed, or not yet.
 
-        Taking it has left the count of its failures, its error and its next attempt as they were. What S3 holds of it
-        by now stays recorded.
+        The claim has left its failure count, its error and its next attempt as they were. What S3 holds of it by now
+        stays recorded.
 
         Args:
-            record: as it was when it was taken.
+            record: as it was when it was claimed.
             owner: who holds it.
-            held_up: what to record of its having been asked to wait; None leaves it as it is.
+            held_up: what to record about its having had to wait; None leaves it as it is.
 
         Raises:
-            TrackerError: ``owner`` does not hold the video any more (besides the errors named at the class).
+            TrackerError: ``owner`` no longer holds the video (besides the errors named at the class).
         """
         values: dict[str, Any] = {":owner": owner}
         noted = ""
@@ -533,14 +531,16 @@ class Tracker:
         self._update_held(record.video.media_id, expression, values, {})
 
     def pending(self) -> PendingVideos:
-        """Return how many videos are not archived, and since when the oldest waits.
+        """Return how many videos are not archived, and since when the oldest has been waiting.
 
-        The whole table is read, eventually consistent: the index by status does not hold what is new, and GoPro's
-        listing need not show any more what was recorded. A hundred thousand records are some 50 MB, or a cent at most.
+        The whole table is read, eventually consistent: the index by status lacks what is new, and GoPro's listing may
+            no
+        longer show what was recorded. A hundred thousand records are some 50 MB, or a cent at most.
 
-        A record of an earlier version has no ``first_seen_at``. It counts from its last change of status, which is not
-        before it was first seen: its age may be too low until it is archived, and no alarm goes off for a video that
-        was recorded last night but uploaded years ago. One that was archived and re-opened waits since then.
+        A record of an earlier version has no ``first_seen_at``. It counts from its last change of status, which is no
+        earlier: its age may be too low until it is archived, and no alarm goes off for a video that was recorded last
+            night
+        but uploaded years ago. One that was archived and re-opened counts from the re-opening.
         """
         fields = "media_id, #status, waiting_reason, reopened_at, first_seen_at, sync_timestamp, error_type"
         found = scan_unarchived(self._client, self._table_name, fields)
@@ -554,13 +554,13 @@ class Tracker:
         keys = [{"media_id": {"S": media_id}} for media_id in media_ids]
         asked: Any = {self._table_name: {"Keys": keys, "ConsistentRead": True}}
         try:
-            with answer_of(Service.DYNAMODB, "BatchGetItem", Turn.NOT_VALID) as call:
+            with answer_of(Service.DYNAMODB, "BatchGetItem", ExpectedRefusal.NOT_VALID) as call:
                 answer: BatchGetItemOutputTypeDef = self._client.batch_get_item(RequestItems=asked)
                 items = call.field(answer, "Responses").get(self._table_name, [])
                 unread: Any = answer.get("UnprocessedKeys", {}).get(self._table_name, {})
                 left = [key["media_id"]["S"] for key in unread.get("Keys", [])]
-        except TurnError as refused:
-            return [], halves(media_ids, _told(refused.code, refused.answer.get("Error", {})))
+        except ExpectedRefusalError as refused:
+            return [], halves(media_ids, _reason_in_words(refused.code, refused.answer.get("Error", {})))
         except TrackerError as trouble:
             return [], Answer(again=media_ids, trouble=trouble)
         return items, Answer(again=left, trouble=TrackerError("DynamoDB left records unread") if left else None)
@@ -577,11 +577,13 @@ class Tracker:
             for video in videos
         ]
         try:
-            with answer_of(Service.DYNAMODB, "TransactWriteItems", Turn.CANCELLED, Turn.NOT_VALID):
+            with answer_of(
+                Service.DYNAMODB, "TransactWriteItems", ExpectedRefusal.CANCELLED, ExpectedRefusal.NOT_VALID
+            ):
                 self._client.transact_write_items(TransactItems=cast("Any", puts))
-        except TurnError as refused:
-            if refused.turn is Turn.NOT_VALID:
-                return halves(videos, _told(refused.code, refused.answer.get("Error", {})))
+        except ExpectedRefusalError as refused:
+            if refused.kind is ExpectedRefusal.NOT_VALID:
+                return halves(videos, _reason_in_words(refused.code, refused.answer.get("Error", {})))
             return _after_cancellation(videos, refused.answer)
         except TrackerError as trouble:
             return Answer(again=videos, trouble=trouble)
@@ -618,7 +620,7 @@ class Tracker:
 
 
 def _after_cancellation(videos: Sequence[Video], refusal: Mapping[str, Any]) -> Answer[Video]:
-    """Judge each video of a transaction by its own reason: one is there already, one is at fault, most are neither."""
+    """Judge each video of a transaction by its own reason: one may exist already, one be at fault, most are neither."""
     try:
         with answer_of(Service.DYNAMODB, "TransactWriteItems") as call:
             reasons = [(call.field(reason, "Code"), reason) for reason in call.field(refusal, "CancellationReasons")]
@@ -628,7 +630,7 @@ def _after_cancellation(videos: Sequence[Video], refusal: Mapping[str, Any]) -> 
     faultless = [video for video, (code, _) in judged if code == _NO_REASON]
     held_up = [video for video, (code, _) in judged if code in _PASSING_REASONS]
     at_fault = {
-        video: _told(code, reason)
+        video: _reason_in_words(code, reason)
         for video, (code, reason) in judged
         if code not in _PASSING_REASONS | {_NO_REASON, _HAS_RECORD}
     }
@@ -638,7 +640,7 @@ def _after_cancellation(videos: Sequence[Video], refusal: Mapping[str, Any]) -> 
         return Answer(again=videos, trouble=trouble)
     if len(faultless) == len(videos):  # it is one of them, or none
         return Answer(apart=halves(videos, "").apart or [videos], trouble=trouble)
-    # A reason that nobody knows may be another item's doing: what is refused alone is refused for its own sake.
+    # An unknown reason may be another item's doing: only what is refused alone is refused on its own account.
     alone = len(videos) == 1
     return Answer(
         again=faultless,
@@ -648,9 +650,9 @@ def _after_cancellation(videos: Sequence[Video], refusal: Mapping[str, Any]) -> 
     )
 
 
-def _told(code: str, reason: Mapping[str, Any]) -> str:
-    said = text_or_none(reason.get("Message"))
-    return f"{code}: {said[:_LONGEST_REASON]}" if said else code
+def _reason_in_words(code: str, reason: Mapping[str, Any]) -> str:
+    message = text_or_none(reason.get("Message"))
+    return f"{code}: {message[:_LONGEST_REASON]}" if message else code
 
 
 def _key_of(item: Mapping[str, Any]) -> str:
@@ -701,7 +703,7 @@ def _lease_end_in(item: Mapping[str, Any]) -> int | None:
 
 
 def _reopening_in(item: Mapping[str, Any]) -> Reopening | None:
-    # What was made unreadable is nobody's trouble: the video is re-opened once more at most.
+    # An unreadable value harms nobody: the video is re-opened once more at most.
     reopened_at = zoned_moment_or_none(item.get("reopened_at"))
     if reopened_at is None:
         return None
@@ -715,8 +717,8 @@ def _reopening_in(item: Mapping[str, Any]) -> Reopening | None:
 
 
 def _video_from_item(item: Mapping[str, Any]) -> Video:
-    # Strict only where a mistake would do harm: another key would be a second object, and what is for people, such as
-    # the name, may have been changed by people.
+    # Strict only where a mistake would do harm: another key would be a second object, while what is meant for people,
+    # such as the name, may have been changed by people.
     return Video(
         media_id=item["media_id"],
         filename=text_or_none(item.get("filename")) or "",

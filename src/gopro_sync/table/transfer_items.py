@@ -1,4 +1,4 @@
-"""What a record keeps of a transfer: the files that are in S3, and the upload that is under way."""
+"""What a record keeps of a transfer: the files in S3, and the upload that is under way."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from gopro_sync.table.fields import text_field, whole_number_field
 from gopro_sync.values.outside_values import text_or_none, whole_number_or_none
 
 _WHOLE_NUMBERS: Final = frozenset({"item_number", "size_bytes", "part_size"})
-# An upload that has not come as far, or a camera of one lens, as in records of earlier versions.
+# Defaults for an upload that has not got as far, or a camera with one lens, as in records of earlier versions.
 _LEFT_OUT_WHERE_NONE: Final = ("whole_crc64nvme", "replaces", "lens", "proved_parts", "block_md5s")
-# The number of a part and its checksum in S3's form: at most 18 bytes for each of at most 10,000 parts, which is less
-# than half of what a record may have.
+# A part's number and its checksum in S3's form: at most 18 bytes for each of at most 10,000 parts, less than half of
+# what a record may have.
 _PROVED_PART: Final = re.compile(r"([1-9][0-9]{0,4}):([A-Za-z0-9+/]{11}=)")
 
 
@@ -28,10 +28,10 @@ def item_of_file(file: ArchivedFile) -> dict[str, Any]:
 
 
 def file_in(item: Mapping[str, Any]) -> ArchivedFile:
-    """Return a file that a record keeps.
+    """Read a file from a record.
 
     Raises:
-        TypeError, ValueError: it is none.
+        TypeError, ValueError: it cannot be read.
     """
     return ArchivedFile(**_fields(item))
 
@@ -50,10 +50,10 @@ def item_of_upload(upload: OpenUpload) -> dict[str, Any]:
 
 
 def upload_in(item: Mapping[str, Any]) -> OpenUpload:
-    """Return an upload that a record keeps; of its parts, what is not as it was written is not proved.
+    """Read an upload from a record; parts that are not as they were written do not count as proved.
 
     Raises:
-        KeyError, TypeError, ValueError: it is none.
+        KeyError, TypeError, ValueError: it cannot be read.
     """
     fields = _fields({name: value for name, value in item.items() if name != "block_md5s"})
     return OpenUpload(
@@ -65,8 +65,8 @@ def upload_in(item: Mapping[str, Any]) -> OpenUpload:
 
 
 def _proved_in(text: str | None) -> dict[int, str]:
-    told = [match for word in (text or "").split() if (match := _PROVED_PART.fullmatch(word))]
-    return {number: match[2] for match in told if (number := whole_number_or_none(match[1])) is not None}
+    parts = [match for word in (text or "").split() if (match := _PROVED_PART.fullmatch(word))]
+    return {number: match[2] for match in parts if (number := whole_number_or_none(match[1])) is not None}
 
 
 def _as_text(by_part: Mapping[int, bytes]) -> dict[str, str]:
@@ -74,7 +74,7 @@ def _as_text(by_part: Mapping[int, bytes]) -> dict[str, str]:
 
 
 def _block_md5s_or_none(value: object) -> BlockMd5s | None:
-    """Return them as they were written; None if they are not: then the source's ETag is not compared, that is all."""
+    """Return them as they were written; None if they are not: then the source's ETag is merely not compared."""
     if not isinstance(value, Mapping) or not isinstance(value.get("by_part"), Mapping):
         return None
     block_bytes = whole_number_or_none(value.get("block_bytes"))

@@ -1,7 +1,7 @@
-"""What the table has of videos that are not archived, and the marks of those that GoPro lists no more.
+"""The table's view of videos that are not archived, and the marks of those that GoPro no longer lists.
 
-Nothing here changes a record that is COMPLETED. Each write holds only while the record is as it has to be for it, so
-that a run that is at work on the video keeps it.
+Nothing here changes a COMPLETED record. Each write requires that the record is still as expected, so that a run that is
+working on the video keeps it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _GONE: Final = MediaGoneError.__name__
-_SAID: Final = "Two complete listings did not show this item, and GoPro no longer has it"
+_GONE_MESSAGE: Final = "Two complete listings did not show this item, and GoPro no longer has it"
 _IS_FREE: Final = (
     "(#status IN (:pending, :failed) OR (#status = :in_progress "
     "AND (attribute_not_exists(lease_owner) OR lease_expires_at < :now_epoch)))"
@@ -30,18 +30,18 @@ _IS_FREE: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnarchivedVideo:
-    """A video that is not archived, as far as is needed to say whether it ever will be.
+    """A video that is not archived, as far as is needed to tell whether it ever will be.
 
     Attributes:
         media_id: GoPro's id.
         filename: GoPro's name; empty if there is none.
         first_seen_at: when it was recorded; None in records of earlier versions.
         is_gone: whether GoPro no longer has it.
-        gone_by: the run that found out by asking, since it was not listed any more; None for all others.
-        absent_since: when a complete listing did not show it for the first time; None if all do.
-        absent_by: the run whose listing that was.
+        gone_by: the run that found out by asking, because it was no longer listed; None for all others.
+        absent_since: when a complete listing first did not show it; None if all do.
+        absent_by: the run that made this listing.
         asked_at: when GoPro was last asked for it because of that.
-        told_by: the run that told people that it waits in vain; None if none has.
+        reported_by: the run that reported that it waits in vain; None if none has.
     """
 
     media_id: str
@@ -52,7 +52,7 @@ class UnarchivedVideo:
     absent_since: datetime | None
     absent_by: str | None
     asked_at: datetime | None
-    told_by: str | None
+    reported_by: str | None
 
 
 class UnarchivedVideos:
@@ -73,15 +73,15 @@ class UnarchivedVideos:
         self._clock = clock
 
     def each(self) -> Iterator[UnarchivedVideo]:
-        """Read the whole table, consistently: what an earlier call of the same run has marked is marked."""
+        """Read the whole table, consistently: marks made by an earlier call of the same run are included."""
         fields = (
             "media_id, filename, first_seen_at, error_type, gone_by, absent_since, absent_by, absence_asked_at, "
-            "vain_wait_told_by"
+            "vain_wait_reported_by"
         )
         return map(_video, scan_unarchived(self._client, self._table_name, fields, is_consistent=True))
 
     def mark_absent(self, media_id: str, *, run: str) -> None:
-        """Record that a complete listing does not show the video; an earlier such mark stays."""
+        """Record that a complete listing does not show the video; an earlier mark stays."""
         self._update(
             media_id,
             "SET absent_since = :now, absent_by = :run",
@@ -90,7 +90,7 @@ class UnarchivedVideos:
         )
 
     def mark_asked(self, media_id: str) -> None:
-        """Record that GoPro was asked for a video that it does not list, and did not say that it is gone."""
+        """Record that GoPro was asked for an unlisted video, and did not say that it is gone."""
         self._update(
             media_id,
             "SET absence_asked_at = :now",
@@ -99,26 +99,26 @@ class UnarchivedVideos:
         )
 
     def mark_gone(self, media_id: str, *, run: str) -> bool:
-        """Record as FAILED, with no further attempt, what GoPro does not list and no longer has.
+        """Record as FAILED, with no further attempt, what GoPro neither lists nor has any more.
 
         Args:
             media_id: the video.
-            run: who found out, and tells people.
+            run: the run that found out, and reports it.
 
         Returns:
-            Whether it was done; not if a run has taken the video, or it was listed again.
+            Whether it was done; not if a run has claimed the video, or it was listed again.
         """
         return self._update(
             media_id,
             "SET #status = :failed, error_type = :gone, error_message = :message, failed_at = :now, "
             "sync_timestamp = :now, gone_by = :run "
             "REMOVE waiting_reason, next_attempt_after, lease_owner, lease_expires_at",
-            {":gone": _GONE, ":message": _SAID, ":now": iso_utc(self._clock()), ":run": run},
+            {":gone": _GONE, ":message": _GONE_MESSAGE, ":now": iso_utc(self._clock()), ":run": run},
             condition=f"{_IS_FREE} AND attribute_exists(absent_since)",
         )
 
     def mark_back(self, video: UnarchivedVideo) -> None:
-        """Take the marks away from a video that GoPro lists again; what was called gone is PENDING."""
+        """Remove the marks from a video that GoPro lists again; one that counted as gone is PENDING."""
         marks = "absent_since, absent_by, absence_asked_at, gone_by"
         if not video.is_gone:
             is_not_gone = "(attribute_not_exists(error_type) OR error_type <> :gone)"
@@ -131,13 +131,13 @@ class UnarchivedVideos:
             condition=f"{_IS_FREE} AND error_type = :gone",
         )
 
-    def mark_told(self, media_id: str, *, run: str) -> bool:
-        """Record that people are told of a video that waits in vain; return whether that is for this run to do."""
+    def mark_reported(self, media_id: str, *, run: str) -> bool:
+        """Record that a video waiting in vain is reported; return whether this run has to report it."""
         return self._update(
             media_id,
-            "SET vain_wait_told_by = :run",
+            "SET vain_wait_reported_by = :run",
             {":run": run},
-            condition=f"{_IS_FREE} AND (attribute_not_exists(vain_wait_told_by) OR vain_wait_told_by = :run)",
+            condition=f"{_IS_FREE} AND (attribute_not_exists(vain_wait_reported_by) OR vain_wait_reported_by = :run)",
         )
 
     def _update(self, media_id: str, expression: str, values: Mapping[str, Any], *, condition: str) -> bool:
@@ -161,7 +161,7 @@ class UnarchivedVideos:
 
 
 def _video(item: Mapping[str, Any]) -> UnarchivedVideo:
-    # What somebody has made unreadable counts as not there: a mark is then made once more.
+    # Anything that somebody made unreadable counts as missing: a mark is then made once more.
     return UnarchivedVideo(
         media_id=item["media_id"],
         filename=text_or_none(item.get("filename")) or "",
@@ -171,5 +171,5 @@ def _video(item: Mapping[str, Any]) -> UnarchivedVideo:
         absent_since=zoned_moment_or_none(item.get("absent_since")),
         absent_by=text_or_none(item.get("absent_by")),
         asked_at=zoned_moment_or_none(item.get("absence_asked_at")),
-        told_by=text_or_none(item.get("vain_wait_told_by")),
+        reported_by=text_or_none(item.get("vain_wait_reported_by")),
     )

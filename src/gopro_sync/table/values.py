@@ -1,6 +1,6 @@
 """DynamoDB's typed values, to and from plain ones.
 
-boto3 has a module for this, and loads its transfer manager and more along with it: a twentieth of a cold start.
+boto3 has a module for this, but it loads the transfer manager and more with it: a twentieth of a cold start.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ _PYTHON_TYPES: Final[Mapping[str, type]] = {
 
 
 def to_attribute_values(values: Mapping[str, Any]) -> dict[str, AttributeValueTypeDef]:
-    """Return plain values by name as DynamoDB takes them; errors as with `to_attribute_value`."""
+    """Convert plain values by name to DynamoDB's; errors as with `to_attribute_value`."""
     return {name: to_attribute_value(value) for name, value in values.items()}
 
 
 def from_attribute_values(attributes: object) -> dict[str, Any]:
-    """Return DynamoDB's values by name, an item's for example, as plain ones; errors as with `from_attribute_value`."""
+    """Convert DynamoDB's values by name, such as an item, to plain ones; errors as with `from_attribute_value`."""
     if not isinstance(attributes, Mapping):
         raise TrackerError("DynamoDB sent something else than a record", is_unreadable=True)
     return {name: from_attribute_value(attribute) for name, attribute in attributes.items()}
 
 
 def to_attribute_value(value: Any) -> AttributeValueTypeDef:
-    """Return a plain value as DynamoDB takes it.
+    """Convert a plain value to DynamoDB's.
 
     Raises:
         TypeError: the value is not text, a whole number, a truth value, None, a list or mapping of these, or a
@@ -55,7 +55,7 @@ def to_attribute_value(value: Any) -> AttributeValueTypeDef:
             return {"L": [to_attribute_value(item) for item in value]}
         case Mapping():
             return {"M": {name: to_attribute_value(item) for name, item in value.items()}}
-    raise TypeError(f"The tracker has no way to keep a {type(value).__name__}")
+    raise TypeError(f"The tracker cannot store a {type(value).__name__}")
 
 
 def _to_scalar(value: str | int | None) -> AttributeValueTypeDef:
@@ -77,14 +77,14 @@ def _to_set(members: Collection[object]) -> AttributeValueTypeDef:
     numbers = [member for member in members if isinstance(member, int)]
     if numbers and len(numbers) == len(members):
         return {"NS": [str(number) for number in sorted(numbers)]}
-    raise TypeError("A set in the tracker has texts only, or whole numbers only, and at least one")
+    raise TypeError("A set in the tracker must hold only texts, or only whole numbers, and at least one")
 
 
 def from_attribute_value(attribute: object) -> Any:
-    """Return a value of DynamoDB, of whatever type, as a plain one; a number that is not whole becomes a Decimal.
+    """Convert any value of DynamoDB's to a plain one; a number that is not whole becomes a Decimal.
 
     Raises:
-        TrackerError: no type, one that DynamoDB did not have when this was written, or a value that is not of its type.
+        TrackerError: no type, a type unknown to this version, or a value that is not of its type.
     """
     kind, value = _typed(attribute)
     match kind:
@@ -102,7 +102,7 @@ def from_attribute_value(attribute: object) -> Any:
 
 
 def _typed(attribute: object) -> tuple[str, Any]:
-    """Return the type that DynamoDB states, and the value, which is of that type: botocore takes what JSON holds."""
+    """Return the type that DynamoDB states, and the value, checked to be of it: botocore does not check JSON types."""
     if not isinstance(attribute, Mapping):
         raise TrackerError("DynamoDB sent a value without a type", is_unreadable=True)
     if len(attribute) != 1:
@@ -118,5 +118,5 @@ def _typed(attribute: object) -> tuple[str, Any]:
 def _number(digits: object) -> int | Decimal:
     number = table_number_or_none(digits)
     if number is None:
-        raise TrackerError("DynamoDB sent a number that is none", is_unreadable=True)
+        raise TrackerError("DynamoDB sent a number that cannot be read", is_unreadable=True)
     return number

@@ -1,4 +1,4 @@
-"""The video: what is known of one recording from the moment it is to be archived."""
+"""The video: what is known about a recording from the moment it is to be archived."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from gopro_sync.table.listed import Listed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Video:
-    """One video that is to be archived, all its chapters; None is what GoPro or the event did not say.
+    """One video to be archived, all its chapters; None is what GoPro or the event did not state.
 
     Attributes:
         media_id: GoPro's id.
         filename: GoPro's name, or the last part of the key where GoPro has none.
-        s3_key: where chapter 1 belongs in the bucket, unless the tracker has recorded another key for it before.
+        s3_key: where chapter 1 belongs in the bucket, unless the tracker has already recorded another key for it.
         uploaded_at: when it reached GoPro Cloud, or was recorded where GoPro does not say that; aware.
         captured_at: the camera's clock; aware. The tracker does not keep it.
-        size_bytes: all chapters together, as GoPro's listing has it: an estimate.
+        size_bytes: all chapters together, according to GoPro's listing: an estimate.
         duration_seconds: the length of the recording; the tracker keeps whole seconds.
         item_count: how many chapters GoPro lists; at least 1. The tracker keeps it among what was listed.
         retry_count: how many runs have failed with it.
-        waiting_reason: why it is recorded and not to be archived yet; None if it is to be archived.
+        waiting_reason: why it is recorded but cannot be archived yet; None if it is to be archived.
         first_seen_at: when it was recorded as waiting; None if it was not.
         is_upload_stated: False where ``uploaded_at`` is the time of recording. The tracker does not keep it.
     """

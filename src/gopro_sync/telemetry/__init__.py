@@ -1,1 +1,1 @@
-"""What tells people and machines how it goes: logs, metrics, traces, alerts."""
+"""What shows people and machines how the system is doing: logs, metrics, traces, alerts."""

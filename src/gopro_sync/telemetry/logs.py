@@ -17,8 +17,8 @@ from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from gopro_sync.redaction import redact, redact_values
 from gopro_sync.values.outside_values import LARGEST_WHOLE_NUMBER
 
-# What CloudWatch Logs has long taken as one event; Lambda breaks a longer line, and no query reads half a JSON object.
-# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
+# The long-standing limit of CloudWatch Logs for an event; Lambda splits a longer line, and no query reads half an
+# object. https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
 _LONGEST_LINE_BYTES: Final = 256 * 1024 - 100
 _LONGEST_TEXT: Final = 1000
 
@@ -58,10 +58,10 @@ class EventType(StrEnum):
 
 
 class RedactingFormatter(LambdaPowertoolsFormatter):
-    """Powertools' JSON formatter with secrets replaced in all that a line says.
+    """Powertools' JSON formatter with secrets replaced in everything that a line contains.
 
-    There, no call site, library or exception text can get around it. Before the line is JSON: afterwards, a secret's
-    end could not be told from the line's own quotes.
+    No call site, library or exception text can bypass it here. It acts before the line becomes JSON: afterwards, a
+    secret's end could not be distinguished from the line's own quotes.
 
     Levels and time stamps are the specification's: ``WARN`` where Python says ``WARNING``, and ``Z`` for UTC.
     """
@@ -71,12 +71,12 @@ class RedactingFormatter(LambdaPowertoolsFormatter):
         return super().formatTime(record, datefmt).replace("+00:00", "Z")
 
     def serialize(self, log: Any) -> str:
-        """Turn the line's fields into JSON without secrets, which any stream can write."""
+        """Convert the line's fields to JSON without secrets, which any stream can write."""
         if log.get("level") == "WARNING":
             log["level"] = "WARN"
         try:
             line = super().serialize(cast("Any", redact_values(log)))
-        except (TypeError, ValueError, RecursionError) as error:  # a line less would be a failure without a word
+        except (TypeError, ValueError, RecursionError) as error:  # a lost line would be a silent failure
             line = super().serialize(_shortened(log, {"unwritable": type(error).__name__}))
         if len(line.encode("utf-8", "replace")) > _LONGEST_LINE_BYTES:
             line = super().serialize(_shortened(log, {"shortened": True}))
@@ -89,15 +89,15 @@ def _shortened(log: Mapping[str, Any], because: Mapping[str, Any]) -> Any:
 
 
 def _plain(name: str, value: object) -> object:
-    """Return what is short and simple as it is; of everything else, the beginning or what it is."""
+    """Return what is short and simple as it is; for everything else, its beginning or its kind."""
     match value:
         case None | bool():
             return value
         case int() if abs(value) <= LARGEST_WHOLE_NUMBER:
             return value
         case str():
-            (told,) = cast("dict[str, str]", redact_values({name: value})).values()
-            return told[:_LONGEST_TEXT]
+            (fields,) = cast("dict[str, str]", redact_values({name: value})).values()
+            return fields[:_LONGEST_TEXT]
     return f"left out: {type(value).__name__}"
 
 

@@ -1,6 +1,6 @@
-"""The metrics, written as lines of the log (CloudWatch's embedded metric format): no call, no permission.
+"""The metrics, written as log lines (CloudWatch's embedded metric format): no call, no permission.
 
-Every metric has the dimension ``Environment``; ``SyncFailures`` is told a second time with ``ErrorType``, since an
+Every metric has the dimension ``Environment``; ``SyncFailures`` is emitted a second time with ``ErrorType``, since an
 alarm sees exactly one set of dimensions.
 """
 
@@ -41,7 +41,7 @@ class Metric(StrEnum):
     API_DRIFT = "ApiDrift"
 
 
-# CloudWatch knows no unit of hours, and none of money.
+# CloudWatch has no unit for hours, and none for money.
 _UNITS: Final[Mapping[Metric, MetricUnit]] = {
     Metric.BYTES_TRANSFERRED: MetricUnit.Bytes,
     Metric.TRANSFER_DURATION: MetricUnit.Seconds,
@@ -53,13 +53,13 @@ _UNITS: Final[Mapping[Metric, MetricUnit]] = {
 
 
 def emit(metric: Metric, value: float, *, environment: str, error_type: str | None = None) -> None:
-    """Tell one value.
+    """Emit one value.
 
     Args:
-        metric: which.
+        metric: the metric.
         value: in the metric's unit.
-        environment: of the stack.
-        error_type: the class name of an error, where the metric is told by error.
+        environment: that of the stack.
+        error_type: the class name of an error, for a metric that is emitted by error.
     """
     unit = _UNITS.get(metric, MetricUnit.Count)
     with single_metric(namespace=NAMESPACE, name=metric, unit=unit, value=value) as line:
@@ -70,12 +70,12 @@ def emit(metric: Metric, value: float, *, environment: str, error_type: str | No
 
 
 def emit_video_archived(size_bytes: int, duration_seconds: float, *, environment: str) -> None:
-    """Tell that a video was archived.
+    """Emit the metrics of an archived video.
 
     Args:
-        size_bytes: of all its chapters.
-        duration_seconds: what all invocations took for it together.
-        environment: of the stack.
+        size_bytes: that of all its chapters.
+        duration_seconds: how long all invocations for it took together.
+        environment: that of the stack.
     """
     emit(Metric.VIDEOS_SYNCED, 1, environment=environment)
     emit(Metric.BYTES_TRANSFERRED, size_bytes, environment=environment)
@@ -86,11 +86,11 @@ def emit_video_archived(size_bytes: int, duration_seconds: float, *, environment
 
 
 def emit_failures(failures: Mapping[str, int], *, environment: str) -> None:
-    """Tell what failed in a run, in all and by error; a run without any failure tells a zero, which ends an alarm.
+    """Emit what failed in a run, in total and by error; a run without any failure emits a zero, which ends an alarm.
 
     Args:
         failures: the number of videos by the class name of their error; or the run's own error, once.
-        environment: of the stack.
+        environment: that of the stack.
     """
     emit(Metric.SYNC_FAILURES, sum(failures.values()), environment=environment)
     for error_type, count in failures.items():

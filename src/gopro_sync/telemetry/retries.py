@@ -1,6 +1,6 @@
-"""One WARN line for each try inside a function that follows a failed one: what, which try it is, and when.
+"""One WARN line for each retry inside a function: of what, which attempt it is, and when.
 
-Step Functions' own retries are in the execution's history; those inside of a function are nowhere but in the log.
+Step Functions' own retries are in the execution's history; those inside a function are nowhere but in the log.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from botocore.session import Session
     from tenacity import RetryCallState
 
-_FAILURE: Final = "gopro_sync_failure"  # in the context that botocore hands from one try of a call to the next
+_FAILURE: Final = "gopro_sync_failure"  # in the context that botocore passes from one try of a call to the next
 
 
-def tell_retry(
+def log_retry(
     what: str,
     *,
     attempt: int,
@@ -25,13 +25,13 @@ def tell_retry(
     error_type: str | None = None,
     error_message: str | None = None,
 ) -> None:
-    """Tell that something is tried once more.
+    """Log that something is retried.
 
     Args:
         what: the piece of work, in a few words; without secrets.
-        attempt: which try follows, from 2.
+        attempt: which attempt follows, from 2.
         wait_seconds: how long it waits first, as far as that is known.
-        error_type: what stopped the try before: the name of an error, or AWS's code.
+        error_type: what ended the previous attempt: the name of an error, or AWS's code.
         error_message: the same in words.
     """
     known = {"wait_seconds": wait_seconds, "error_type": error_type, "error_message": error_message}
@@ -46,8 +46,8 @@ def tell_retry(
     )
 
 
-def retry_teller(what: str) -> Callable[[RetryCallState], None]:
-    """Return what tenacity calls before it waits for the next try (``before_sleep``).
+def retry_logger(what: str) -> Callable[[RetryCallState], None]:
+    """Return what tenacity calls before it waits for the next attempt (``before_sleep``).
 
     Args:
         what: the piece of work that failed, in a few words; without secrets.
@@ -55,7 +55,7 @@ def retry_teller(what: str) -> Callable[[RetryCallState], None]:
 
     def tell(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        tell_retry(
+        log_retry(
             what,
             attempt=state.attempt_number + 1,
             wait_seconds=round(state.upcoming_sleep, 3),
@@ -66,30 +66,30 @@ def retry_teller(what: str) -> Callable[[RetryCallState], None]:
     return tell
 
 
-def tell_retries_of(session: Session) -> None:
-    """Tell of the tries that botocore makes by itself, for all clients that are made of a session from now on.
+def log_retries_of(session: Session) -> None:
+    """Log botocore's own retries, for all clients that are created from a session from now on.
 
-    botocore announces each request, and has the number of the try in the request's context from the second on; which
-    answer it follows was announced before (``botocore.endpoint``, 1.43). Should another version do without either, no
-    line is written, and the call goes on.
+    botocore announces each request, and from the second attempt on has its number in the request's context; the answer
+    that it follows was announced before (``botocore.endpoint``, 1.43). Should another version omit either, no line is
+    written, and the call continues.
 
     Args:
         session: whose clients retry in standard mode.
     """
     session.register("response-received", _note_failure, unique_id="gopro-sync-failure")
-    session.register("request-created", _tell_of_repeated, unique_id="gopro-sync-retry")
+    session.register("request-created", _log_repeated, unique_id="gopro-sync-retry")
 
 
-def _note_failure(**told: Any) -> None:
-    context, exception = told.get("context", {}), told.get("exception")
-    code = (told.get("parsed_response") or {}).get("Error", {}).get("Code")
+def _note_failure(**event: Any) -> None:
+    context, exception = event.get("context", {}), event.get("exception")
+    code = (event.get("parsed_response") or {}).get("Error", {}).get("Code")
     if exception is not None or code is not None:
         context[_FAILURE] = code if exception is None else type(exception).__name__
 
 
-def _tell_of_repeated(**told: Any) -> None:
-    context = getattr(told.get("request"), "context", {})
+def _log_repeated(**event: Any) -> None:
+    context = getattr(event.get("request"), "context", {})
     attempt = context.get("retries", {}).get("attempt", 1)
     if attempt > 1:
-        call = told.get("event_name", "").removeprefix("request-created.").replace(".", " ")
-        tell_retry(call, attempt=attempt, error_type=context.get(_FAILURE))
+        call = event.get("event_name", "").removeprefix("request-created.").replace(".", " ")
+        log_retry(call, attempt=attempt, error_type=context.get(_FAILURE))

@@ -1,7 +1,7 @@
-"""Traces for X-Ray: the one file that knows of it, so that something else can take its place.
+"""Traces for X-Ray: the only file that knows about it, so that something else can replace it.
 
-Lambda itself makes the segment of an invocation; what is noted here are its parts. Where there is no X-Ray daemon, as
-everywhere but in Lambda, nothing is noted, and the SDK is not loaded.
+Lambda itself creates the segment of an invocation; its parts are recorded here. Where there is no X-Ray daemon, as
+everywhere but in Lambda, nothing is recorded, and the SDK is not loaded.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def subsegment(part: Part, *, run: str, media_id: str | None = None) -> Iterator
     try:
         yield
     except BaseException as error:
-        # Only its name: the SDK would send the whole text and stack, and those of a library may hold a signed URL.
+        # Only its name: the SDK would send the whole text and stack, and those of a library may contain a signed URL.
         begun.put_annotation("error_type", type(error).__name__)
         begun.add_fault_flag()
         raise

@@ -1,16 +1,16 @@
-"""What the extension of a file says: whether it is one of a video or of a picture, and its MIME type. Pure."""
+"""What a file's extension implies: whether it is a video or a picture, and its MIME type. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
-# What "any bytes" are called: https://www.rfc-editor.org/rfc/rfc2046#section-4.5.1
+# The type for "any bytes": https://www.rfc-editor.org/rfc/rfc2046#section-4.5.1
 _UNKNOWN: Final = "application/octet-stream"
 
-# What cameras, and the phones whose videos GoPro's app uploads, call their files. Only registered types are stated:
+# The extensions of cameras, and of the phones whose videos GoPro's app uploads. Only registered types are stated:
 # https://www.iana.org/assignments/media-types/media-types.xhtml#video
-# `.360` has none, and whoever takes it for a plain MP4 sees a part of the sphere: it needs GoPro's own player
+# `.360` has none, and a player that takes it for a plain MP4 shows only part of the sphere: it needs GoPro's own player
 # (github.com/trek-view/gopro-metadata, max/README.md). `.lrv` is an MP4 of low resolution (fusion/README.md there).
 _TYPES: Final[Mapping[str, str]] = {
     "360": _UNKNOWN,
@@ -26,13 +26,13 @@ _TYPES: Final[Mapping[str, str]] = {
 }
 # A camera's own proxy has a complete name, and is no recording.
 _OF_PROXIES: Final = frozenset({"lrv"})
-# In lower case and without dots, as that of pictures.
+# In lower case and without dots, like those of pictures.
 VIDEO_EXTENSIONS: Final = frozenset(_TYPES) - _OF_PROXIES
 IMAGE_EXTENSIONS: Final = frozenset({"gpr", "heic", "jpeg", "jpg", "png"})
 
 
 def is_video_extension(extension: str) -> bool:
-    """Say whether files of this extension, in either case and without a dot, are videos or the proxies of one."""
+    """Return whether files with this extension, in either case and without a dot, are videos or the proxies of one."""
     return extension.casefold() in _TYPES
 
 

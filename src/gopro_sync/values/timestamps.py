@@ -1,6 +1,6 @@
 """Times as this system writes them: ISO 8601, UTC, whole seconds, ``2025-11-10T14:23:45Z``.
 
-Times that others wrote are read in `outside_values.py`.
+Times from elsewhere are read in `outside_values.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ def iso_utc(moment: datetime) -> str:
 
 
 def epoch_seconds(moment: datetime) -> int:
-    """Return an aware time as DynamoDB compares and expires it: whole seconds since 1970."""
+    """Return an aware time as whole seconds since 1970, in which DynamoDB compares and expires it."""
     return int(moment.timestamp())
 
 

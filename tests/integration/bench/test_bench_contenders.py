@@ -15,8 +15,8 @@ import pytest
 from bench.contenders.commands import CONTENDERS, OURS, Contender, environment_of
 from bench.contenders.commands import Copy as CopyJob
 from bench.measurement import BenchError, measure
+from bench.rounds import copy_file
 from bench.servers import Servers, open_servers
-from bench.turns import copy_file
 from local.simulator import Library, Settings, SimulatorAdmin
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -18,7 +18,7 @@ from gopro_sync.gopro.session.renewal import Refusal
 from gopro_sync.gopro.session.session import Session
 from gopro_sync.handlers import video_downloader
 from gopro_sync.run.video import VideoResult
-from gopro_sync.table.renewal_turn import RenewalTurn
+from gopro_sync.table.renewal_claim import RenewalClaim
 from gopro_sync.table.session_guard import SessionGuard
 from gopro_sync.table.video import Video
 from gopro_sync.telemetry.logs import EventType
@@ -60,8 +60,8 @@ class World:
             raise SessionRefusedError("GoPro does not accept the session (status 401)")
         return VideoResult(event=EventType.VIDEO_DOWNLOAD_COMPLETE)
 
-    def renewal_turn(self, owner: str) -> RenewalTurn:
-        return RenewalTurn(self.dynamodb, TABLE, owner=owner, clock=lambda: now_utc() + self.later)
+    def renewal_claim(self, owner: str) -> RenewalClaim:
+        return RenewalClaim(self.dynamodb, TABLE, owner=owner, clock=lambda: now_utc() + self.later)
 
     def remember_refusal(self) -> None:
         guard = SessionGuard(self.dynamodb, TABLE, owner="authenticator", clock=now_utc)
@@ -99,7 +99,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         patch.setattr(composition, "credential_store", lambda: here)
         patch.setattr(composition, "stored_session", lambda: here.load().credentials.living_session(now_utc()))
         patch.setattr(composition, "video_transfer", here.video_transfer)
-        patch.setattr(composition, "renewal_turn", here.renewal_turn)
+        patch.setattr(composition, "renewal_claim", here.renewal_claim)
         yield here
     composition.forget()
 

@@ -165,7 +165,7 @@ def test_a_damaged_object_that_the_invocation_did_not_live_to_replace(
     world.put(edition(size))
     found = world.discover()
     world.s3.objects = SpoiltLater(1)
-    dies(world, found, dying, file_transfer, "tell_retry")  # it has found the damage, and begins again
+    dies(world, found, dying, file_transfer, "log_retry")  # it has found the damage, and begins again
 
     assert_archived_is_todays(world, world.archive(found))
     assert list(world.s3.objects) == [KEY]

@@ -473,7 +473,7 @@ def test_no_server_stops_a_night_with_one_header(night: Night) -> None:
 def test_a_record_that_was_changed_by_hand_is_named_with_what_to_do(night: Night, record: dict[str, Any]) -> None:
     night.put(**record)
 
-    with pytest.raises(TrackerError, match="delete it, and it is made anew"):
+    with pytest.raises(TrackerError, match="delete it, and it is created again"):
         night.worker().before_request()
 
 
@@ -495,7 +495,7 @@ def test_trouble_is_noted_in_a_record_that_was_changed_by_hand_or_the_record_is_
 ) -> None:
     night.put(**change)
 
-    with pytest.raises(TrackerError, match="delete it, and it is made anew"):
+    with pytest.raises(TrackerError, match="delete it, and it is created again"):
         night.worker().after_failure(ThrottledError("Too many requests"), "a")
 
 

@@ -7,7 +7,15 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gopro_sync.aws.answers import MEANINGS, OTHERWISE, Service, Turn, TurnError, answer_of, refusal
+from gopro_sync.aws.answers import (
+    MEANINGS,
+    OTHERWISE,
+    ExpectedRefusal,
+    ExpectedRefusalError,
+    Service,
+    answer_of,
+    refusal,
+)
 from gopro_sync.errors import (
     AccessDeniedError,
     AlertError,
@@ -27,8 +35,8 @@ def refused(code: str, *, status: int = 400, message: str | None = None) -> Clie
     return ClientError({"Error": error, "ResponseMetadata": told}, "PutObject")  # type: ignore[typeddict-item]
 
 
-def told(service: Service, operation: str, error: Exception, *turns: Turn) -> GoProSyncError:
-    with pytest.raises(GoProSyncError) as raised, answer_of(service, operation, *turns, media_id="m1"):
+def told(service: Service, operation: str, error: Exception, *expected: ExpectedRefusal) -> GoProSyncError:
+    with pytest.raises(GoProSyncError) as raised, answer_of(service, operation, *expected, media_id="m1"):
         raise error
     assert raised.value.media_id == "m1"
     return raised.value
@@ -115,9 +123,12 @@ def test_clocks_that_differ_are_not_the_roles_fault() -> None:
 
 @pytest.mark.parametrize("status", [200, 412, 500])
 def test_a_condition_that_failed_is_known_by_its_code_whatever_the_status(status: int) -> None:
-    with pytest.raises(TurnError) as raised, answer_of(Service.S3, "PutObject", Turn.CONDITION_FAILED):
+    with (
+        pytest.raises(ExpectedRefusalError) as raised,
+        answer_of(Service.S3, "PutObject", ExpectedRefusal.CONDITION_FAILED),
+    ):
         raise refused("PreconditionFailed", status=status)
-    assert raised.value.turn is Turn.CONDITION_FAILED
+    assert raised.value.kind is ExpectedRefusal.CONDITION_FAILED
 
 
 @pytest.mark.parametrize(
@@ -158,7 +169,7 @@ def test_a_403_that_says_nothing_passes_or_is_a_denial_in_the_end(service: Servi
     error = told(service, "Publish", refused(code, status=403))
     assert type(error) is PASSING[service]
     assert isinstance(error, RetryableError)
-    assert "does not say why; if it stays so, the role lacks" in error.message
+    assert "does not say why; if this persists, the role lacks" in error.message
     assert isinstance(error.if_it_persists, AccessDeniedError)
 
 
@@ -179,11 +190,20 @@ def test_weather_passes(service: Service, code: str) -> None:
     assert error.if_it_persists is None
 
 
-@pytest.mark.parametrize("turn", [turn for turn in Turn if turn not in {Turn.NOT_THERE, Turn.NOT_VALID}])
-def test_a_turn_is_an_error_to_a_caller_that_does_not_reckon_with_it(turn: Turn) -> None:
+@pytest.mark.parametrize(
+    "expected",
+    [
+        expected
+        for expected in ExpectedRefusal
+        if expected not in {ExpectedRefusal.NOT_THERE, ExpectedRefusal.NOT_VALID}
+    ],
+)
+def test_an_expected_refusal_is_an_error_to_a_caller_that_does_not_expect_it(expected: ExpectedRefusal) -> None:
     for service, codes in MEANINGS.items():
-        for code in (code for code, meaning in codes.items() if meaning.turn is turn):
-            error = told(service, "PutObject", refused(code), *(other for other in Turn if other is not turn))
+        for code in (code for code, meaning in codes.items() if meaning.expected_as is expected):
+            error = told(
+                service, "PutObject", refused(code), *(other for other in ExpectedRefusal if other is not expected)
+            )
             assert type(error) is OTHERWISE[service].error
 
 

@@ -24,9 +24,9 @@ def a_round(*, cpu: float, wall: float = 10.0, start: float = 1.0) -> Round:
 
 
 def test_the_start_is_not_part_of_the_cost_of_bytes() -> None:
-    turn = a_round(cpu=2.0, wall=4.0, start=7.0)
-    assert turn.cpu_seconds_per_gb == pytest.approx(2.0)
-    assert turn.megabytes_per_second == pytest.approx(250.0)
+    result = a_round(cpu=2.0, wall=4.0, start=7.0)
+    assert result.cpu_seconds_per_gb == pytest.approx(2.0)
+    assert result.megabytes_per_second == pytest.approx(250.0)
 
 
 def test_ratios_are_taken_round_by_round() -> None:

@@ -63,7 +63,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
     monkeypatch.setattr(composition, "owner_record", lambda: None)
     monkeypatch.setattr(composition, "unarchived_videos", lambda: library)
     monkeypatch.setattr(composition, "s3_client", lambda: None)
-    monkeypatch.setattr(media_lister, "forgotten_objects", lambda *_, **__: {"found_without_record": 0})
+    monkeypatch.setattr(media_lister, "unrecorded_objects", lambda *_, **__: {"found_without_record": 0})
     yield library
     monkeypatch.undo()
     composition.forget()

@@ -161,7 +161,7 @@ def test_a_file_that_cannot_be_gone_on_with_comes_last() -> None:
 def test_a_file_that_gopro_has_replaced_is_copied_again_under_a_key_of_its_own() -> None:
     video = chapters([(1, None), (2, None)], archived(1, None, "GX010456.MP4"), archived(2, None, "GX020456_m1-3.MP4"))
     assert video.wanted() == []
-    first, second = video.in_turn(ids([(1, None), (2, None)]))
+    first, second = video.in_copy_order(ids([(1, None), (2, None)]))
     assert [key.rsplit("/", 1)[-1] for key in video.keys_of(first)] == ["GX010456_m1.MP4", "GX010456_m1-2.MP4"]
     with pytest.raises(KeyConflictError, match="again and again"):
         video.keys_of(second)

@@ -200,9 +200,9 @@ Execution: {EXECUTION}
 
 ODD: Final = {"unrecordable": 1, "unrecordable_videos": [{"media_id": "odd", "reason": "ValidationError: no"}]}
 LEFT_OUT: Final = """\
-Left out: 1 video; the others are not affected. The table gopro-sync-tracker does not take the record, or has one that \
-cannot be read, and each run tries again. What to do: see docs/troubleshooting.md, A video is left out (at most 20 are \
-listed):
+Left out: 1 video; the others are not affected. The table gopro-sync-tracker does not accept the record, or has one \
+that cannot be read, and each run tries again. What to do: see docs/troubleshooting.md, A video is left out (at most \
+20 are listed):
   odd: ValidationError: no
 
 """
@@ -253,8 +253,8 @@ def test_a_chain_that_got_nowhere_is_told_with_what_happens_next() -> None:
     assert notice(WELL | {"synced": 0, "bytes_transferred": 0}, backlog=FIFTH) == Notice(
         subject="GoPro Sync Backlog Stopped (prod): 5 videos left",
         text=f"""\
-The backlog does not go on by itself now: this run neither archived a video nor sent a part of one, and another would \
-only repeat it. 5 videos left: the next scheduled run goes on. What to do: nothing, where another run is \
+The backlog does not continue automatically now: this run neither archived a video nor sent a part of one, and another \
+would only repeat it. 5 videos left: the next scheduled run continues. What to do: nothing, where another run is \
 at work on them at this moment; otherwise, if that ends like this one, see in the executions of its videos what the \
 downloads answered (the address below; docs/troubleshooting.md says what to do about each error).
 
@@ -270,8 +270,8 @@ def test_a_chain_that_has_had_its_runs_of_the_day_is_told_with_their_number() ->
     told = notice(WELL | {"deferred": 1}, backlog=backlog)
     assert told.subject == "GoPro Sync Backlog Stopped (prod): 1 video left"
     assert told.text.startswith(
-        "The backlog does not go on by itself now: this was run 48 of it within 24 hours, and 48 are the most. "
-        "1 video left: the next scheduled run goes on. What to do: start a run to go on now. "
+        "The backlog does not continue automatically now: this was run 48 of it within 24 hours, and 48 are the most. "
+        "1 video left: the next scheduled run continues. What to do: start a run to continue now. "
     )
 
 
@@ -301,7 +301,7 @@ def test_of_a_redrive_whose_videos_failed_again_nobody_is_told_that_it_stops(*, 
     backlog = Backlog(continues=True, runs_of_day=1, most_runs_a_day=48, redrives=redrives)
     told = notice_of(SUMMARY | {"synced": 0}, None, environment="prod", tracker_table_name="t", backlog=backlog)
     assert told is not None
-    assert ("does not go on by itself" in told.text) is not redrives
+    assert ("does not continue automatically" in told.text) is not redrives
 
 
 def test_a_chain_that_failed_is_told_once() -> None:
@@ -374,14 +374,14 @@ def test_a_session_that_was_refused_is_not_called_accepted_where_nobody_could_as
     failure = failure_of(BLOCKED | {"stopped_by": "SessionRefusedError"}, reason)
     assert failure is not None
     assert failure.error == "SessionRefusedError"
-    assert failure.message.startswith("Why cannot be told: AWS Lambda had no free place for the function")
+    assert failure.message.startswith("The reason cannot be given: AWS Lambda had no free place for the function")
     assert failure.message.endswith("In this run: 1 archived, 0 failed, 1 left.")
 
 
 def test_a_gopro_that_never_answered_needs_nobody() -> None:
     assert message("GoProUnavailableError") == (
         "GoPro asked for fewer requests, or did not answer, until the run had to end: 1 archived, 0 failed, 1 left. "
-        "No video is lost or marked for it, and the next run goes on by itself."
+        "No video is lost or marked for it, and the next run resumes automatically."
     )
 
 

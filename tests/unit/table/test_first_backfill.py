@@ -39,7 +39,7 @@ def library(count: int) -> list[Video]:
 
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gopro_sync.table.batches.tell_retry", lambda *_args, **_fields: None)
+    monkeypatch.setattr("gopro_sync.table.batches.log_retry", lambda *_args, **_fields: None)
 
 
 @pytest.mark.parametrize(("count", "most_seconds"), [(20_000, 15), pytest.param(100_000, 75, marks=pytest.mark.slow)])

@@ -65,7 +65,7 @@ def test_an_unknown_type_is_named() -> None:
 @pytest.mark.parametrize("digits", ["", "NaN", "Infinity", "abc", "1_0", "\u0663", " 1", "1E+999999", "9" * 5_000])
 def test_a_number_that_no_table_can_hold_is_named(digits: str) -> None:
     for attribute in ({"N": digits}, {"NS": ["1", digits]}, {"L": [{"N": digits}]}, {"M": {"paused": {"N": digits}}}):
-        with pytest.raises(TrackerError, match="a number that is none"):
+        with pytest.raises(TrackerError, match="a number that cannot be read"):
             from_attribute_value(attribute)
 
 

@@ -21,7 +21,7 @@ from gopro_sync.aws.clients import aws_session, make_dynamodb_client
 from gopro_sync.errors import StorageError
 from gopro_sync.gopro.client import GoProClient
 from gopro_sync.gopro.session.session import Session
-from gopro_sync.telemetry.retries import tell_retries_of
+from gopro_sync.telemetry.retries import log_retries_of
 
 SECRET = "fake-token-value-0123456789"
 
@@ -75,7 +75,7 @@ def _aws(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_of_botocore_by_the_answer_s_code(caplog: pytest.LogCaptureFixture) -> None:
-    tell_retries_of(aws_session())
+    log_retries_of(aws_session())
     client = make_dynamodb_client()
     answer_with(
         client, [refusal(400, "ThrottlingException"), refusal(500, "InternalServerError"), refusal(400, "Last")]

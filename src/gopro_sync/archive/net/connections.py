@@ -1,7 +1,7 @@
-"""Connections to the CDN: kept open between parts, watched, and to nobody inside the network.
+"""Connections to the CDN: kept open between parts, watched, and never to a host inside the network.
 
-urllib3's own pool tidies every URL before it sends it (``HTTPConnectionPool.urlopen``), which a signature does not
-survive. So the connections of urllib3 are used here without its pool: they send a target as it is given.
+urllib3's own pool tidies every URL before it sends it (``HTTPConnectionPool.urlopen``), which breaks a signature. So
+urllib3's connections are used here without its pool: they send a target as it is given.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from gopro_sync.archive.net.pools import keep_addresses_out_of_the_log
 from gopro_sync.archive.net.source_address import SourceAddress
 from gopro_sync.archive.net.tls import block_tls_context
 
-# All that can be wrong with a connection, a handshake or an answer.
+# Everything that can go wrong with a connection, a handshake or an answer.
 BROKEN_OFF: Final = (HTTPError, HTTPException, OSError)
 
 
@@ -54,8 +54,8 @@ class Answer:
 
     Attributes:
         status: the HTTP status.
-        headers: looked up without regard to case.
-        is_chunked: whether the body says itself where it ends.
+        headers: looked up case-insensitively.
+        is_chunked: whether the body itself marks its end.
     """
 
     def __init__(self, response: urllib3.HTTPResponse, *, done: Callable[[bool], None]) -> None:
@@ -67,7 +67,7 @@ class Answer:
         self.is_chunked: Final = bool(response.chunked)
 
     def read(self, size_bytes: int) -> bytes:
-        """Reads so many bytes, or what is left; raises ``BROKEN_OFF`` and what the request's ``check`` does."""
+        """Read this many bytes, or what is left; raise ``BROKEN_OFF`` errors and those of the request's ``check``."""
         try:
             return self._response.read(size_bytes, decode_content=False)
         except BaseException:
@@ -75,7 +75,7 @@ class Answer:
             raise
 
     def close(self) -> None:
-        """Keeps the connection if all was read, and closes it otherwise."""
+        """Keep the connection if all was read, and close it otherwise."""
         is_at_the_end = self._response.isclosed()
         self._response.close()
         self._done(is_at_the_end and not self._is_broken)
@@ -83,10 +83,10 @@ class Answer:
 
 
 class SourceConnections:
-    """Safe to use from several threads.
+    """A thread-safe set of connections, by host.
 
     Args:
-        kept: how many connections to one host are kept open.
+        kept: how many connections to one host to keep open.
         ca_bundle: path of the certificates to trust instead of the system's.
         allows_internal_addresses: True only where the CDN is a simulated one.
         clock: returns seconds, never going backwards.
@@ -113,14 +113,14 @@ class SourceConnections:
         idle_seconds: float,
         check: Callable[[], None],
     ) -> Answer:
-        """Asks once, follows no redirect, and returns as soon as the headers are there; the caller closes the answer.
+        """Ask once, follow no redirect, and return as soon as the headers are there; the caller closes the answer.
 
         Args:
-            address: whom, and for what.
+            address: the host and the target.
             headers: besides ``Host``.
-            connect_seconds: patience with the host until there is a connection, between two signs of life.
-            idle_seconds: patience between two arrivals of bytes.
-            check: called now and then while bytes are waited for; raises what shall end the reading.
+            connect_seconds: time-out for each step of connecting.
+            idle_seconds: time-out between two arrivals of bytes.
+            check: called now and then while waiting for bytes; raises whatever should end the reading.
 
         Raises:
             InternalAddressError: the host is inside the network.
@@ -136,7 +136,7 @@ class SourceConnections:
                 connection.connect()
             connection.timeout = idle_seconds
             connection.pace.begin(check)
-            # Bytes are counted by the caller, against what was asked for.
+            # The caller counts the bytes, against what it asked for.
             connection.request(
                 "GET",
                 address.target,
@@ -152,7 +152,7 @@ class SourceConnections:
         return Answer(response, done=lambda is_reusable: self._give_back(place, connection, is_reusable=is_reusable))
 
     def clear(self) -> None:
-        """Closes the connections that nobody uses."""
+        """Close the idle connections."""
         with self._lock:
             _close_all(self._idle)
 

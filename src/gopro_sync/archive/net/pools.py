@@ -14,18 +14,18 @@ BLOCK_BYTES: Final = 512 * 1024
 
 
 def open_pool(*, workers: int, ca_bundle: str | None) -> urllib3.PoolManager:
-    """Makes connections that are kept open between parts.
+    """Create a pool of connections that are kept open between parts.
 
     Args:
-        workers: how many are kept open.
+        workers: how many to keep open.
         ca_bundle: path of the certificates to trust instead of the system's.
     """
     keep_addresses_out_of_the_log()
-    # One context for all connections: urllib3 would read the trusted certificates anew for each.
+    # One context for all connections: urllib3 would read the trusted certificates again for each.
     return urllib3.PoolManager(maxsize=workers, blocksize=BLOCK_BYTES, ssl_context=block_tls_context(ca_bundle))
 
 
 def keep_addresses_out_of_the_log() -> None:
-    """urllib3 logs the paths that it asks for, with their signatures: at DEBUG always, at WARNING for odd headers."""
+    """Silence urllib3's log of requested paths, which carry signatures: always at DEBUG, at WARNING for odd headers."""
     for name in ("urllib3.connection", "urllib3.connectionpool"):
         logging.getLogger(name).setLevel(logging.ERROR)

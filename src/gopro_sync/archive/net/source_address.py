@@ -1,7 +1,7 @@
-"""A signed URL taken apart: whom to connect to, and what to ask for, byte for byte.
+"""A signed URL taken apart: which host to connect to, and what to ask for, byte for byte.
 
-A signature holds for the very bytes that were signed. URL libraries tidy up what they are given (upper-case escapes,
-brackets and pipes that become escapes, ``..`` and ``//`` that go), and a tidied URL is another one, which is refused.
+A signature holds for exactly the bytes that were signed. URL libraries tidy what they are given (upper-case escapes,
+escaped brackets and pipes, ``..`` and ``//`` removed), and a tidied URL is another one, which is refused.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _BLANKS_AND_CONTROLS: Final = "".join(map(chr, range(0x21)))
 # The fragment, if there is one, stays with the client (RFC 9110, 7.1).
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<target>[^#]*)", re.DOTALL)
 _NOT_IN_AN_AUTHORITY = re.compile(r"[\x00-\x20\x7f\\]")
-# What a request line cannot carry: it is of ASCII, and a blank or a control character would end the target.
+# What a request line cannot carry: it is ASCII, and a blank or a control character would end the target.
 _NOT_IN_A_REQUEST_LINE = re.compile(r"[^\x21-\x7e]")
 
 
@@ -31,7 +31,7 @@ class SourceAddress:
 
     Attributes:
         scheme: ``https``, or ``http`` on this machine.
-        host: a name in ASCII, or an address without brackets; all of the URL that may be told.
+        host: a name in ASCII, or an address without brackets; the only part of the URL that may be shown.
         port: as the URL says, or the scheme's own.
         target: path and query as they were signed; a secret.
     """
@@ -43,10 +43,10 @@ class SourceAddress:
 
 
 def read_address(url: str) -> SourceAddress:
-    """Takes a signed URL apart; a name and a password in front of the host are not sent.
+    """Take a signed URL apart; a name and a password in front of the host are not sent.
 
     Raises:
-        GoProApiChangedError: it is no URL, or bytes would travel in the clear to another machine.
+        GoProApiChangedError: it is no URL, or bytes would travel unencrypted to another machine.
     """
     match = _URL.match(url.strip(_BLANKS_AND_CONTROLS))
     if match is None or _NOT_IN_AN_AUTHORITY.search(match["authority"]):

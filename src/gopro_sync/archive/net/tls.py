@@ -1,8 +1,8 @@
-"""TLS that moves many records with one call of the kernel.
+"""TLS that moves many records with one system call.
 
-Python's own TLS socket asks the kernel twice for each record that it reads, the five bytes of its header and then the
-rest, and once for each that it writes, and a record is 16 KiB. Here the TLS engine sits between two buffers in memory,
-which are filled and emptied a block at a time: a fifth less CPU per byte (docs/performance.md).
+Python's own TLS socket makes two system calls for each record that it reads, five bytes of header and then the rest,
+and one for each that it writes, and a record is 16 KiB. Here the TLS engine sits between two buffers in memory, which
+are filled and emptied a block at a time: a fifth less CPU per byte (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Final, cast
 
 from urllib3.util.ssltransport import SSLTransport
 
-# Four of these, and the block that is on its way, are held per connection pair; larger ones gain little.
+# Each pair of connections holds four of these, and the block that is on its way; larger ones gain little.
 _BLOCK_BYTES: Final = 192 * 1024
 
 
 @lru_cache(maxsize=2)  # reading the trusted certificates takes longer than anything else here
 def block_tls_context(ca_bundle: str | None) -> ssl.SSLContext:
-    """Makes a client's TLS settings, whose connections move blocks; to be shared by all connections of a pool.
+    """Create a client's TLS settings, whose connections move blocks; shared by all connections of a pool.
 
     Certificates and host names are verified, as ``ssl.PROTOCOL_TLS_CLIENT`` sets it.
 
@@ -40,10 +40,10 @@ def block_tls_context(ca_bundle: str | None) -> ssl.SSLContext:
 
 
 class _BlockTlsContext(ssl.SSLContext):
-    def wrap_socket(  # type: ignore[override]  # urllib3 asks for no more of what it gets than its own class has
+    def wrap_socket(  # type: ignore[override]  # urllib3 needs no more of what it gets than its own class has
         self, sock: socket.socket, *, server_hostname: str | None = None
     ) -> BlockTlsTransport:
-        """Shakes hands over a connected socket; errors are those of ``ssl.SSLContext.wrap_socket``."""
+        """Shake hands over a connected socket; errors are those of ``ssl.SSLContext.wrap_socket``."""
         return BlockTlsTransport(sock, self, server_hostname=server_hostname)
 
 
@@ -56,12 +56,12 @@ class BlockTlsTransport(SSLTransport):
         nbytes: int | None = None,
         flags: int = 0,  # noqa: ARG002 - a socket's
     ) -> int:
-        """Fills the buffer with what is there, and waits only if nothing is; returns 0 at the end of the stream."""
+        """Fill the buffer with what is there, and wait only if nothing is; return 0 at the end of the stream."""
         view = memoryview(buffer)[:nbytes]
         count = 0
         while count < len(view):
             try:
-                # Into a buffer, so that the answer is a number.
+                # Into a buffer, so that the result is a number.
                 read = cast("int", self.sslobj.read(len(view) - count, view[count:]))
             except ssl.SSLWantReadError:
                 if count:
@@ -69,19 +69,19 @@ class BlockTlsTransport(SSLTransport):
                 self._receive_block()
                 continue
             except ssl.SSLEOFError:
-                break  # without a goodbye; whoever asked for a number of bytes counts them
+                break  # no close_notify; whoever asked for a number of bytes counts them
             if not read:
                 break
             count += read
         return count
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        """Returns what is there, at most so many bytes; nothing at the end of the stream."""
+        """Return what is there, at most this many bytes; nothing at the end of the stream."""
         buffer = bytearray(buflen)
         return bytes(buffer[: self.recv_into(buffer, flags=flags)])
 
     def sendall(self, data: bytes | memoryview, flags: int = 0) -> None:  # noqa: ARG002 - a socket's
-        """Sends all of the data."""
+        """Send all of the data."""
         view = memoryview(data)
         for start in range(0, len(view), _BLOCK_BYTES):
             self._encrypt(view[start : start + _BLOCK_BYTES])

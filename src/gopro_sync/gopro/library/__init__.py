@@ -1,1 +1,1 @@
-"""The GoPro library: its listing, its items, where their files are, and what changed in the API."""
+"""The GoPro library: its listing, its items, their files, and what has changed in the API."""

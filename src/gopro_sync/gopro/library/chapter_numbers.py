@@ -1,8 +1,8 @@
-"""Which chapter each camera original of one lens is, by the number that GoPro gives it and by its address. Pure.
+"""Which chapter each camera original of one lens is, by GoPro's number and by its address. Pure.
 
-GoPro numbers chapters from 1, and says null, 0 or nothing at all of a file that is the only one (observed by
-open-source clients). Other numbers have not been seen; what they cannot say is where the numbering begins, but they do
-say what comes before what. Nothing here raises: where nothing tells, the answer is ``None``.
+GoPro numbers chapters from 1, and sends null, 0 or nothing for a file that is the only one (observed by open-source
+clients). Other numbers have not been seen; they cannot show where the numbering begins, but they do show the order.
+Nothing here raises: where nothing identifies a chapter, the answer is ``None``.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class Stated:
     """What GoPro states of one original.
 
     Attributes:
-        number: GoPro's number, of whatever size; None if there is none that can be read.
+        number: GoPro's number, of whatever size; None if there is no readable one.
         position: the number in which the path of its address ends; None if it ends otherwise.
-        address: where it is, without the signature; empty if GoPro gives none.
+        address: where it is, without the signature; empty if GoPro states none.
     """
 
     number: int | Decimal | None
@@ -32,11 +32,11 @@ class Stated:
     address: str
 
 
-def tell_chapters(originals: Sequence[Stated], item_count: int) -> list[int | None]:
-    """Return the chapter of each original, from 1, in the order of the originals; None where nothing tells.
+def number_chapters(originals: Sequence[Stated], item_count: int) -> list[int | None]:
+    """Return the chapter of each original, from 1, in the order of the originals; None where nothing identifies it.
 
     Args:
-        originals: all that GoPro lists of one lens, there or not; at least one.
+        originals: all that GoPro lists for one lens, available or not; at least one.
         item_count: the number of chapters according to the listing.
     """
     numbers = _numbers(originals)
@@ -56,7 +56,7 @@ def first_free(taken: Collection[int]) -> int:
 
 
 def _numbers(originals: Sequence[Stated]) -> list[int | Decimal | None]:
-    """Return the numbers; a file that is listed again without one has the same, and a 0 may be none."""
+    """Return the numbers; a file listed again without a number gets the same one, and a 0 may mean "none"."""
     begins_at_0 = _begins_at_0(originals)
     numbers = [None if one.number == 0 and not begins_at_0 else one.number for one in originals]
     of_address = {
@@ -73,7 +73,7 @@ def _numbers(originals: Sequence[Stated]) -> list[int | Decimal | None]:
 def _begins_at_0(originals: Sequence[Stated]) -> bool:
     """Return whether 0 is the first number, and not GoPro's word for "not numbered".
 
-    It is where another file is number 1, unless its address says that it is one that has no number among the others.
+    It is if another file is number 1, unless its address shows that it is one of the unnumbered ones.
     """
     first = [one for one in originals if one.number == 0]
     others = [one for one in originals if one.number is not None and one.number != 0]
@@ -86,7 +86,7 @@ def _begins_at_0(originals: Sequence[Stated]) -> bool:
 
 
 def _as_chapters(numbers: Collection[int | Decimal]) -> dict[int | Decimal, int]:
-    """Return the chapter of each number: of numbers that no camera gives, only the order tells."""
+    """Return the chapter of each number; for numbers that no camera assigns, only the order counts."""
     usual = [number for number in numbers if isinstance(number, int) and 0 <= number <= MOST_CHAPTERS]
     if len(usual) == len(numbers):
         before = 1 if 0 in usual else 0
@@ -96,7 +96,7 @@ def _as_chapters(numbers: Collection[int | Decimal]) -> dict[int | Decimal, int]
 
 def _by_addresses(originals: Sequence[Stated], item_count: int) -> list[int | None]:
     if len({one.address for one in originals}) == 1:
-        # A name of the file may end like a position: one that the listing does not reckon with is none.
+        # A file's name may end like a position: one that the listing does not account for is none.
         position = originals[0].position or 1
         return [position if position <= item_count else 1] * len(originals)
     chapter_of = _as_chapters({one.position for one in originals if one.position is not None})
@@ -112,7 +112,7 @@ def _position_as_it_is(original: Stated) -> int | None:
 def _with_the_last_one(
     originals: Sequence[Stated], chapters: Sequence[int | None], item_count: int
 ) -> list[int | None]:
-    """Return the chapters; a single file of which nothing tells is the one that is missing, if that is one only."""
+    """Return the chapters; a single unidentified file is the missing chapter, if only one is missing."""
     taken = {chapter for chapter in chapters if chapter is not None}
     left = {one.address for one, chapter in zip(originals, chapters, strict=True) if chapter is None and one.address}
     last = max(item_count, len(taken) + 1, *taken)

@@ -18,17 +18,17 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from gopro_sync.errors import GoProApiChangedError, SourceMissingError
-from gopro_sync.gopro.library.chapter_numbers import Stated, first_free, tell_chapters
+from gopro_sync.gopro.library.chapter_numbers import Stated, first_free, number_chapters
 from gopro_sync.values.file_extension import IMAGE_EXTENSIONS, VIDEO_EXTENSIONS
 from gopro_sync.values.file_id import FileId, files_of_recording, lens_or_none
 from gopro_sync.values.outside_values import table_number_or_none, text_or_none, whole_number_or_none
 
 _ORIGINAL_LABEL = "source"
 _LONGEST_LABEL = 40
-# What says that a rendition is not there, besides `false`: GoPro was seen to send other values as text, too.
+# Marks a rendition as not available, besides `false`: GoPro was seen to send other values as text, too.
 _NOT_THERE: Final = frozenset({"false", "no", "0"})
 _BLANKS: Final = " \t\r\n"
-# What lies beside videos: covers, thumbnails, sounds, and what is known of them. Of all else, nobody knows.
+# What accompanies videos: covers, thumbnails, sounds, and metadata. Anything else is unknown.
 _EXTENSIONS_OF_NO_VIDEO: Final = IMAGE_EXTENSIONS | {
     *("aac", "bmp", "csv", "dng", "gif", "gpx", "html", "json", "m3u8", "m4a", "mp3", "pdf", "srt", "svg", "thm"),
     *("tif", "tiff", "txt", "vtt", "wav", "webp", "xml", "zip"),
@@ -36,7 +36,7 @@ _EXTENSIONS_OF_NO_VIDEO: Final = IMAGE_EXTENSIONS | {
 # The camera's own proxy: https://github.com/trek-view/gopro-metadata (fusion/README.md).
 _EXTENSION_OF_PROXIES: Final = "lrv"
 # GoPro's addresses end in the lens and the chapter's position: .../source/default/2.mp4 (observed by open-source
-# clients). Only a word that is a lens is taken for one: whatever else may stand there could differ at each request.
+# clients). Only a word that is a lens is taken for one: anything else could differ at each request.
 _POSITION_IN_PATH: Final = re.compile(r"/(?P<position>0|[1-9][0-9]{0,3})\.[A-Za-z0-9]+\Z")
 _LENS_IN_PATH: Final = re.compile(r"/source/(?P<lens>front|back)/[^/]*\Z", re.IGNORECASE)
 
@@ -52,9 +52,9 @@ class Variation:
     """One rendition of a media item.
 
     Attributes:
-        label: what it is: ``source`` is the camera original.
-        available: False when GoPro says that it is not there.
-        url: signed for GET, valid for an hour; a secret while it lives. Empty when GoPro gives none.
+        label: what it is; ``source`` is the camera original.
+        available: False when GoPro says that it is not available.
+        url: signed for GET, valid for an hour; a secret while it is valid. Empty when GoPro sends none.
         type: GoPro's word for the kind of file, such as ``mp4``; empty when GoPro sent none.
         item_number: GoPro's number of the chapter; None where it does not number (single files), or not with a number.
         lens: which of the camera's lenses; None for the usual single one.
@@ -69,30 +69,30 @@ class Variation:
 
     @property
     def is_original(self) -> bool:
-        """Whether it is a camera original: clients that upload have written the label in either case."""
+        """Whether it is a camera original; uploading clients have written the label in either case."""
         return self.label.strip().casefold() == _ORIGINAL_LABEL
 
     @property
     def extensions(self) -> frozenset[str]:
-        """What the type and the address say of the kind of file, in lower case and without dots."""
+        """What type and address say about the kind of file, in lower case and without dots."""
         of_type = re.split(r"[./]", self.type.strip().casefold())[-1]
         of_address = PurePosixPath(_path_of(self.url)).suffix.casefold().removeprefix(".")
         return frozenset({of_type, of_address} - {""})
 
     @property
     def is_no_video(self) -> bool:
-        """Whether it is known to be something else than a video: a cover that bears the label of an original."""
+        """Whether it is known not to be a video: a cover that bears the label of an original."""
         return bool(self.extensions & _EXTENSIONS_OF_NO_VIDEO) and not self.extensions & VIDEO_EXTENSIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadDescriptor:
-    """What GoPro offers for one media item, at one moment; the URLs in it live for an hour.
+    """What GoPro offers for one media item at one moment; its URLs are valid for an hour.
 
     Attributes:
         media_id: the media item.
         variations: everything offered, in GoPro's order, which means nothing.
-        unreadable: how many entries there are of which not even the label can be read.
+        unreadable: how many entries have not even a readable label.
     """
 
     media_id: str
@@ -106,7 +106,7 @@ class OriginalFile:
 
     Attributes:
         item_number: the chapter, from 1.
-        url: signed for GET, valid for an hour; a secret while it lives.
+        url: signed for GET, valid for an hour; a secret while it is valid.
         lens: which of the camera's lenses; None for the usual single one.
     """
 
@@ -122,14 +122,14 @@ class OriginalFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """The camera originals of a recording that can be had now.
+    """The camera originals of a recording that are available now.
 
     Attributes:
         originals: at least one, the first chapter first; there may be gaps.
-        listed: all files that GoPro names, there or not.
-        doubtful: those of which it cannot be told which is the right one, with what a person is told; none of them is
+        listed: all files that GoPro names, available or not.
+        doubtful: files whose right original cannot be determined, each with the error for a person; none of them is
             taken.
-        unclear: how many entries there are that may be further files, and of which nothing tells.
+        unclear: how many entries may be further files, though nothing identifies them.
     """
 
     originals: tuple[OriginalFile, ...]
@@ -143,7 +143,7 @@ class Offer:
 
 
 def parse_descriptor(payload: object, media_id: str) -> DownloadDescriptor:
-    """Reads the JSON answer of ``GET /media/{id}/download``.
+    """Read the JSON answer of ``GET /media/{id}/download``.
 
     Raises:
         GoProApiChangedError: the answer is not of the known shape, and nothing in it can be read.
@@ -165,33 +165,33 @@ def parse_descriptor(payload: object, media_id: str) -> DownloadDescriptor:
 
 
 def choose_originals(descriptor: DownloadDescriptor, item_count: int) -> Offer:
-    """Chooses the camera originals of a video: all chapters that can be had, in order.
+    """Choose the camera originals of a video: all available chapters, in order.
 
-    What decides is that GoPro calls a file an original, and that it is not known to be something else than a video: a
-    cover is none. A file is known by its chapter and its lens; where GoPro gives no number, by the position that its
-    address holds. One address that is listed twice is one file. Of two different originals of one chapter and one lens
-    neither is taken: the record of a video knows a file by these two, so one of them would be lost.
+    What counts is that GoPro calls a file an original, and that it is not known to be something other than a video,
+    such as a cover. A file is identified by its chapter and its lens; where GoPro sends no number, by the position in
+    its address. An address that is listed twice is one file. Of two different originals for one chapter and one lens
+    neither is taken: a video's record identifies a file by these two, so one of them would be lost.
 
     Args:
         descriptor: what GoPro offers now.
         item_count: the number of chapters according to the listing.
 
     Returns:
-        What can be had, and what there should be: what is listed without being there counts.
+        What is available, and what there should be: what is listed without being available counts.
 
     Raises:
-        SourceMissingError: there is no original, or it cannot be told which is which.
+        SourceMissingError: there is no original, or it cannot be determined which is which.
     """
     media_id = descriptor.media_id
     sources = _of_videos([variation for variation in descriptor.variations if variation.is_original])
     if not sources:
         raise SourceMissingError(f"GoPro offers no camera original, only: {_labels(descriptor)}", media_id=media_id)
-    listed, untold = _by_file(sources, item_count)
+    listed, unidentified = _by_file(sources, item_count)
     offered = {file_id: _addresses(found) for file_id, found in listed.items()}
     doubtful = {
         **_claimed_twice(offered, media_id),
         **_of_several_files(offered, media_id),
-        **_without_a_place(untold, listed, media_id),
+        **_without_a_place(unidentified, listed, media_id),
     }
     originals = tuple(
         OriginalFile(item_number=file_id.item_number, lens=file_id.lens, url=next(iter(offered[file_id].values())))
@@ -204,43 +204,43 @@ def choose_originals(descriptor: DownloadDescriptor, item_count: int) -> Offer:
             raise trouble
         count = files_of_recording(known, item_count)
         raise SourceMissingError(f"GoPro offers 0 of {count} camera originals", media_id=media_id)
-    nowhere = sum(not source.url for source in untold)
+    nowhere = sum(not source.url for source in unidentified)
     return Offer(originals=originals, listed=known, doubtful=doubtful, unclear=descriptor.unreadable + nowhere)
 
 
 def _of_videos(sources: Sequence[Variation]) -> list[Variation]:
-    """Returns the originals that are videos; the camera's own proxies only where there is nothing else."""
+    """Return the originals that are videos; the camera's own proxies only where there is nothing else."""
     videos = [source for source in sources if not source.is_no_video]
     return [source for source in videos if _EXTENSION_OF_PROXIES not in source.extensions] or videos
 
 
 def _by_file(sources: Sequence[Variation], item_count: int) -> tuple[dict[FileId, list[Variation]], list[Variation]]:
-    """Returns what is listed of each file, and the originals of which nothing tells which they are."""
+    """Return what is listed for each file, and the originals that nothing identifies."""
     of_lens: dict[str | None, list[Variation]] = defaultdict(list)
     for source in sources:
         of_lens[source.lens].append(source)
     files: dict[FileId, list[Variation]] = defaultdict(list)
-    untold = list[Variation]()
+    unidentified = list[Variation]()
     for lens, found in of_lens.items():
         stated = [
             Stated(number=source.item_number, position=_position_in_address(source.url), address=_address(source))
             for source in found
         ]
-        for source, chapter in zip(found, tell_chapters(stated, item_count), strict=True):
+        for source, chapter in zip(found, number_chapters(stated, item_count), strict=True):
             if chapter is None:
-                untold.append(source)
+                unidentified.append(source)
             else:
                 files[FileId(item_number=chapter, lens=lens)].append(source)
-    return files, untold
+    return files, unidentified
 
 
 def _addresses(found: Iterable[Variation]) -> dict[str, str]:
-    """Returns one URL for each different address."""
+    """Return one URL for each different address."""
     return {_address(source): source.url for source in found if source.available and source.url}
 
 
 def _claimed_twice(offered: Mapping[FileId, dict[str, str]], media_id: str) -> dict[FileId, SourceMissingError]:
-    """Returns the files for which GoPro offers another one's address, which is taken for one of them only.
+    """Return the files for which GoPro offers another file's address; only one of the two can be right.
 
     Two equal copies would pass for the bytes of two chapters.
     """
@@ -273,14 +273,14 @@ def _of_several_files(offered: Mapping[FileId, dict[str, str]], media_id: str) -
 
 
 def _without_a_place(
-    untold: Iterable[Variation], listed: Iterable[FileId], media_id: str
+    unidentified: Iterable[Variation], listed: Iterable[FileId], media_id: str
 ) -> dict[FileId, SourceMissingError]:
-    """Returns a file, among those that are not listed, for each address of which nothing tells which file it is."""
+    """Assign each unidentified address to a file that is not listed otherwise."""
     doubtful: dict[FileId, SourceMissingError] = {}
     taken: dict[str | None, set[int]] = defaultdict(set)
     for file_id in listed:
         taken[file_id.lens].add(file_id.item_number)
-    for lens, _ in dict.fromkeys((source.lens, _address(source)) for source in untold if source.url):
+    for lens, _ in dict.fromkeys((source.lens, _address(source)) for source in unidentified if source.url):
         chapter = first_free(taken[lens])
         taken[lens].add(chapter)
         doubtful[FileId(item_number=chapter, lens=lens)] = SourceMissingError(
@@ -291,7 +291,7 @@ def _without_a_place(
 
 
 def _address(source: Variation) -> str:
-    """Returns the URL without its signature: any other parameter may be what tells two files apart."""
+    """Return the URL without its signature: any other parameter may distinguish two files."""
     address, _, query = source.url.partition("?")
     return "&".join([address, *(field for field in query.split("&") if not _OF_A_SIGNATURE.match(field))])
 
@@ -312,7 +312,7 @@ def _parse_variation(row: object) -> Variation | None:
 
 
 def _is_there(available: object) -> bool:
-    # Older answers lack it: absent means there.
+    # Older answers lack it: absent means available.
     if isinstance(available, str):
         return available.strip().casefold() not in _NOT_THERE
     return available is None or available != 0
@@ -323,7 +323,7 @@ def _as_text(value: object) -> object:
 
 
 def _number_or_none(value: object) -> int | Decimal | None:
-    """A number of whatever size, given as a number or as text; None for anything else."""
+    """Return a number of whatever size, given as a number or as text; None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):

@@ -1,7 +1,7 @@
-"""Whether GoPro's API still is what this client was written against: noticed in the first night, not by lost footage.
+"""Whether GoPro's API is still what this client was written against: noticed in the first night, not by lost footage.
 
-Parsing forgives a lot (`outside_values.py`), since one odd value must not stop a run. What it forgives is noted here. A
-note says where and what, with a sample that shows the shape of the value and nothing of its content.
+The parser tolerates a lot (`outside_values.py`), since one odd value must not stop a run. What it tolerates is recorded
+here, as where and what, with a sample that shows the shape of the value and nothing of its content.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from gopro_sync.values.outside_values import moment_or_none, whole_number_or_non
 _ROWS = "_embedded.media[]"
 _CDN_ETAG = "ETag of the file at the CDN"
 _SOURCES = "_embedded.variations[label=source]"
-# With a list of fields GoPro leaves null ones out, so a small library may have none of a field by chance.
+# Given a list of fields GoPro leaves out null ones, so a small library may have none of a field by chance.
 _LEAST_ROWS_TO_MISS_A_FIELD = 20
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
 @unique
 class DriftKind(StrEnum):
-    """What is not as it was."""
+    """What has changed."""
 
     FIELD_VANISHED = "field_vanished"
     TYPE_CHANGED = "type_changed"
@@ -38,10 +38,10 @@ class DriftFinding:
     """One thing that GoPro's API did not do before.
 
     Attributes:
-        path: where in the answer.
+        path: its place in the answer.
         kind: what is different.
-        sample: what was found, without anything of the user's.
-        count: in how many rows.
+        sample: what was found, with nothing that belongs to the user.
+        count: the number of rows.
     """
 
     path: str
@@ -52,7 +52,7 @@ class DriftFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowsExamined:
-    """What a page's rows have; pages are examined in several threads and joined afterwards."""
+    """What a page's rows have; pages are examined in several threads and merged afterwards."""
 
     rows: int = 0
     fields: frozenset[str] = frozenset()
@@ -71,7 +71,7 @@ def _is_moment(value: object) -> bool:
     return moment_or_none(value) is not None
 
 
-# The fields that are asked for (`media.LISTING_FIELDS`) and what they have been so far; digits as text are known.
+# The requested fields (`media.LISTING_FIELDS`) and their types so far; digits as text are known.
 _KNOWN: Mapping[str, Callable[[object], bool]] = {
     "id": _is_text,
     "type": _is_text,
@@ -87,11 +87,11 @@ _KNOWN: Mapping[str, Callable[[object], bool]] = {
 
 
 def examine(rows: Sequence[object], known_values: Mapping[str, frozenset[str]]) -> RowsExamined:
-    """Looks at the rows of a page.
+    """Examine the rows of a page.
 
     Args:
         rows: as GoPro sent them.
-        known_values: by field, the words that it has been seen to have.
+        known_values: by field, the words seen in it so far.
     """
     fields: set[str] = set()
     odd: Counter[tuple[str, DriftKind, str]] = Counter()
@@ -113,7 +113,7 @@ def examine(rows: Sequence[object], known_values: Mapping[str, frozenset[str]]) 
 
 
 def findings(pages: Iterable[RowsExamined]) -> tuple[DriftFinding, ...]:
-    """Says what is not as it was in a whole listing: one finding for each place and kind, with a sample."""
+    """Return what has changed in a whole listing: one finding for each place and kind, with a sample."""
     rows, fields, odd = 0, set[str](), Counter[tuple[str, DriftKind, str]]()
     for page in pages:
         rows += page.rows
@@ -139,17 +139,17 @@ def findings(pages: Iterable[RowsExamined]) -> tuple[DriftFinding, ...]:
 
 
 def sources_missing() -> DriftFinding:
-    """The finding for a video with fewer camera originals than the listing states."""
+    """Create the finding for a video with fewer camera originals than the listing states."""
     return DriftFinding(path=_SOURCES, kind=DriftKind.SOURCES_MISSING, sample="fewer than item_count", count=1)
 
 
 def etag_mismatch() -> DriftFinding:
-    """The finding for a file whose ETag is not that of its bytes, in a library where those of many were."""
+    """Create the finding for a file whose ETag does not match its bytes, in a library where many others did."""
     return DriftFinding(path=_CDN_ETAG, kind=DriftKind.ETAG_MISMATCH, sample="no MD5 of the bytes", count=1)
 
 
 def shape_of(value: object) -> str:
-    """Says of which JSON type a value is and how large, and nothing of what it says."""
+    """Return a value's JSON type and size, and nothing of its content."""
     match value:
         case None | bool():
             return "null" if value is None else "boolean"

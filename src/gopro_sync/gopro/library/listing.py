@@ -1,14 +1,14 @@
-"""The whole library, page by page, and the proof that nothing is missing from it, or the number of what is.
+"""The whole library, page by page, and the proof that nothing is missing from it, or how much is.
 
 GoPro's paging is not reliable. Pages of 12 instead of 100 rows were seen with a plausible total, and since the newest
 item comes first, an upload during the listing shifts every later page (observed by open-source clients). So pages are
 not counted but *positions* are, from the oldest item (position 1): an upload does not move those. Each page says how
 many items there are in all, hence which positions it holds, whatever happened between two pages.
 
-Where that does not add up, the library is read again, in pages of other sizes and in another order, and what the
-readings showed is joined: rows of one and the same second may change places between two requests, repeat, or overlap.
-Other services' totals count rows that no page shows, or rows twice, and for good, or refuse the pages beyond some
-number of rows. A difference that stays is no reason to archive nothing: it is said with the listing (`ListingGap`).
+Where that does not add up, the library is read again, in pages of other sizes and in another order, and the readings
+are merged: rows of the same second may change places between two requests, repeat, or overlap. Other services' totals
+permanently count rows that no page shows, or count rows twice, or their pages end beyond some number of rows. A
+lasting difference is no reason to archive nothing: it is reported with the listing (`ListingGap`).
 """
 
 from __future__ import annotations
@@ -27,36 +27,36 @@ from gopro_sync.gopro.library.drift import DriftFinding, findings
 from gopro_sync.gopro.library.media import MalformedRow, MediaItem
 from gopro_sync.gopro.library.page import BY_CAPTURE, BY_UPLOAD, Page, PageRequest
 
-# One reading after the other until nothing is missing. 50 was reliable where 100 was not; what the one order leaves
-# open, rows of one second, the other one may settle; and the largest pages have the fewest borders to fall between.
+# Readings follow one another until nothing is missing. 50 was reliable where 100 was not; what one order leaves open,
+# rows of one second, the other may settle; and the largest pages have the fewest borders to fall between.
 _READINGS: Final = (
     (100, BY_UPLOAD),
     (50, BY_UPLOAD),
     (200, BY_CAPTURE),
     *((50, BY_CAPTURE), (200, BY_UPLOAD), (100, BY_CAPTURE)) * 3,
 )
-# What every listing begins with, and cannot do without.
+# Every listing starts with this reading, and cannot do without it.
 FIRST_REQUEST: Final = PageRequest(number=1, per_page=_READINGS[0][0], order_by=_READINGS[0][1])
-# So many readings in a row that showed nothing new: the others would not either.
+# After this many readings in a row without anything new, the others would not help either.
 _IDLE_READINGS: Final = 3
-# No reading is begun that would lead beyond these many requests, or three times as many as one reading takes, if that
-# is more, and none goes on by time of upload beyond them: GoPro is not asked without end for a row that it may not
-# have. Catching up, which only a library needs that changes meanwhile, comes on top.
+# No reading is begun that would exceed this many requests, or three times as many as one reading takes, if that is
+# more, and none continues by time of upload beyond them: GoPro is not asked endlessly for a row that it may not have.
+# Catching up, which only a library needs that changes meanwhile, comes on top.
 _REQUESTS: Final = 300
 _TIMES_THROUGH: Final = 3
-# What a reading takes beside its pages: the way on behind the last of them.
+# Requests of a reading besides its pages: those past the last page.
 _REQUESTS_BEYOND: Final = 10
-# Nor one that would end later than this: who lists has to make something of it as well (template.yaml, MediaLister).
+# Nor is one begun that would end later than this: the lister needs time to use the result (template.yaml, MediaLister).
 _LONGEST_SECONDS: Final = 120.0
 
-# How often one reading goes back for positions that an upload or a deletion moved to another page meanwhile.
+# How often one reading returns for positions that an upload or a deletion has moved to another page.
 _CATCH_UP_ROUNDS: Final = 3
 
-# What a listing may lack beyond a half of it, and still be taken for whole but for some rows: the readings of a small
-# library are few rows, and a wrong total is one of few.
+# How many rows a listing may lack beyond half of the library and still count as whole: the readings of a small library
+# have few rows, and a wrong total is one of few.
 _FEW_ROWS: Final = 20
 
-# Each is as many rows as GoPro shows in one part.
+# Each holds as many rows as GoPro shows in one part.
 _OLDER_PARTS: Final = 100
 
 # A page that GoPro does not answer though it has answered others.
@@ -67,13 +67,13 @@ _UNDATED: Final = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListingGap:
-    """What GoPro's listing lacks, after all readings.
+    """What GoPro's listing lacks after all readings.
 
     Attributes:
-        stated: how many items the library has, by GoPro's own total.
-        shown: how many different ones the pages showed.
-        nameless: how many of these had no id, by which they could be asked for.
-        refused_from: the row, counted from the newest, from which on GoPro refused pages; None if it refused none.
+        stated: how many items the library has by GoPro's own total.
+        shown: how many different items the pages showed.
+        nameless: how many of these had no id to request them by.
+        refused_from: the row, counted from the newest, from which GoPro refused pages; None if it refused none.
     """
 
     stated: int
@@ -88,13 +88,14 @@ class ListingGap:
 
     @property
     def suggests_a_broken_listing(self) -> bool:
-        """Whether nothing should be made of the listing.
+        """Whether the listing should not be used at all.
 
-        It is so if it shows nothing, or less than it hides, rows without an id being as good as hidden: a run whose
-        only trouble is a gap counts as a success, and an answer that lacks most of the library is an outage, which the
-        next request may not have. Nothing else stops a run. Not fewer rows: what is shown is there, whatever is not.
-        Not a library that is smaller than what the table knows: people delete at GoPro what they have archived. Not
-        pages that are refused from some row on, since that is GoPro's limit, and will be there tomorrow.
+        It should not if it shows nothing, or hides more than it shows, counting rows without an id as hidden: a run
+            whose only
+        trouble is a gap counts as a success, and an answer that lacks most of the library is an outage, which the next
+        request may not meet. Nothing else stops a run. Not fewer rows: what is shown is there, whatever is not. Not a
+        library smaller than the table's: people delete at GoPro what they have archived. Not pages refused from some
+        row on: that is GoPro's limit, and will still be there tomorrow.
         """
         named, lacking = self.shown - self.nameless, self.hidden + self.nameless
         if self.shown == 0:
@@ -102,20 +103,20 @@ class ListingGap:
         return lacking > max(named, _FEW_ROWS) and (self.refused_from is None or named == 0)
 
     def __str__(self) -> str:
-        told = f"GoPro says {self.stated}, showed {self.shown}"
+        text = f"GoPro says {self.stated}, showed {self.shown}"
         if self.nameless:
-            told += f", {self.nameless} of them without an id"
-        return told if self.refused_from is None else f"{told}; it refuses pages from row {self.refused_from} on"
+            text += f", {self.nameless} of them without an id"
+        return text if self.refused_from is None else f"{text}; it refuses pages from row {self.refused_from} on"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryListing:
-    """What GoPro listed: everything that was in the library when the listing began, but for the gap.
+    """What GoPro listed: everything that was in the library when the listing began, except for the gap.
 
     Attributes:
         items: the media items, oldest upload first, those without any date last, each id once.
         malformed: the rows that are no media items.
-        drift: in what GoPro's answers differ from those that this client was written against.
+        drift: how GoPro's answers differ from those that this client was written against.
         gap: what the listing lacks; None if it is complete.
     """
 
@@ -135,12 +136,12 @@ FetchPage = Callable[[PageRequest], Page]
 
 
 def list_library(fetch_page: FetchPage, *, workers: int, clock: Callable[[], float] = time.monotonic) -> LibraryListing:
-    """Lists the whole library: the first page tells the size, the others are fetched several at once.
+    """List the whole library: the first page states the size, the others are fetched several at once.
 
-    Items that are uploaded while the listing runs may be in it or not; the next run finds them.
+    Items uploaded while the listing runs may or may not be in it; the next run finds them.
 
     Args:
-        fetch_page: see `FetchPage`; its errors pass through, but for those of a page that is not the first one.
+        fetch_page: see `FetchPage`; its errors pass unchanged, except those of later pages.
         workers: how many pages are fetched at the same time.
         clock: returns seconds that only grow.
 
@@ -148,7 +149,7 @@ def list_library(fetch_page: FetchPage, *, workers: int, clock: Callable[[], flo
         LibraryIncompleteError: all readings together lack so much that the listing is broken.
     """
     readings: list[_Reading] = []
-    ways_on = _WaysOn()
+    ways_to_continue = _WaysToContinue()
     known: dict[str, MediaItem | MalformedRow] = {}
     idle, began = 0, clock()
     for page_size, order_by in _READINGS:
@@ -156,14 +157,14 @@ def list_library(fetch_page: FetchPage, *, workers: int, clock: Callable[[], flo
             break
         if readings and not _may_read_again(readings, page_size, seconds=clock() - began):
             continue
-        # What is short on its first page is given up the first time, for smaller pages that are not.
+        # A first reading whose first page is short is given up in favour of smaller pages that are not.
         reading = _Reading(
             fetch_page,
             page_size,
             order_by,
             workers=workers,
             gives_up=not readings,
-            ways_on=ways_on,
+            ways_to_continue=ways_to_continue,
             requests_before=_requests(readings),
         )
         if not _could_be_read(reading, readings, fetch_page):
@@ -184,7 +185,7 @@ def list_library(fetch_page: FetchPage, *, workers: int, clock: Callable[[], flo
 
 
 def _could_be_read(reading: _Reading, earlier: Sequence[_Reading], fetch_page: FetchPage) -> bool:
-    """Read; return False if GoPro refuses pages of this size or order, and answers those of an earlier reading."""
+    """Read; return False if GoPro refuses pages of this size or order but answers those of an earlier reading."""
     try:
         reading.read()
     except _PAGE_REFUSED:
@@ -197,19 +198,19 @@ def _could_be_read(reading: _Reading, earlier: Sequence[_Reading], fetch_page: F
 
 def _may_read_again(readings: Sequence[_Reading], page_size: int, *, seconds: float) -> bool:
     total = readings[-1].total_items
-    # GoPro may cap what is asked for.
+    # GoPro may cap the requested size.
     real_size = min(page_size, max(reading.per_page for reading in readings))
     wanted, asked = max(1, -(-total // real_size)) + _REQUESTS_BEYOND, _requests(readings)
     if asked + wanted > _most_requests(total):
         return False
-    # What was given up is no measure, and without another reading there is no listing.
+    # A reading that was given up is no measure, and without another one there is no listing.
     return readings[-1].is_given_up or seconds + seconds / asked * wanted <= _LONGEST_SECONDS
 
 
 def _join(named: dict[str, MediaItem | MalformedRow], rows: Iterable[MediaItem | MalformedRow]) -> None:
-    """Add the rows that have an id; of several of one id the one that states more stays, in whatever order they come.
+    """Add the rows that have an id; of several with one id, the one that states more stays, whatever their order.
 
-    What it states too much is told as missing; of what another row states too little, nobody would know.
+    What it states too much is reported as missing; if another row states too little, nobody would notice.
     """
     for row in rows:
         if row.media_id is not None:
@@ -239,28 +240,28 @@ def _gap(known: dict[str, MediaItem | MalformedRow], readings: Sequence[_Reading
     if shown >= stated and not nameless:
         return None
     refused = [reading.refused_from for reading in readings if reading.refused_from is not None]
-    # A refusal that the last reading did not meet any more was none for good.
+    # A refusal that the last reading did not meet any more was not permanent.
     refused_from = None if readings[-1].refused_from is None else max(refused)
     return ListingGap(stated=max(stated, shown), shown=shown, nameless=nameless, refused_from=refused_from)
 
 
 def _stated(readings: Sequence[_Reading]) -> int:
-    # The largest total: something that was deleted meanwhile does not make up for something that was never shown.
+    # The largest total: something deleted meanwhile does not make up for something never shown.
     return max(reading.total_items for reading in readings)
 
 
 def _nameless(readings: Iterable[_Reading]) -> list[MalformedRow]:
-    """The rows without an id of the reading that has most of them: nobody can say which are the same."""
+    """Return the rows without an id from the reading that has most of them: nothing shows which are the same."""
     return max((reading.nameless for reading in readings), key=len, default=[])
 
 
 @dataclass(slots=True)
-class _WaysOn:
-    """How a reading may go on where its pages end early; one that GoPro has refused once is not tried again.
+class _WaysToContinue:
+    """How a reading may continue where its pages end early; a way that GoPro has refused once is not tried again.
 
     Attributes:
-        pages_behind_the_last: by pages behind the one that is the last by the total.
-        older_part: by asking for what was uploaded before the last row.
+        pages_behind_the_last: by pages past the one that is last according to the total.
+        older_part: by requesting what was uploaded before the last row.
     """
 
     pages_behind_the_last: bool = True
@@ -271,8 +272,8 @@ class _Reading:
     """One reading of the library, in pages of one size and in one order.
 
     Attributes:
-        page_size: the size of a page that is asked for.
-        parts: the pages of the library; where GoPro refused to show all of them, of its older part too, and so on.
+        page_size: the requested page size.
+        parts: the pages of the library; where GoPro refused to show all of them, also of its older part, and so on.
         refused_from: the first row of the first page that was refused; None if none was.
     """
 
@@ -284,7 +285,7 @@ class _Reading:
         *,
         workers: int,
         gives_up: bool,
-        ways_on: _WaysOn,
+        ways_to_continue: _WaysToContinue,
         requests_before: int,
     ) -> None:
         self.page_size = page_size
@@ -294,14 +295,14 @@ class _Reading:
         self._order_by = order_by
         self._workers = workers
         self._gives_up = gives_up
-        self._ways_on = ways_on
+        self._ways_to_continue = ways_to_continue
         self._requests_before = requests_before
         self._empty_from: int | None = None
         self._asked: list[PageRequest] = []
 
     @property
     def requests(self) -> int:
-        """How many pages were asked for."""
+        """How many pages were requested."""
         return len(self._asked)
 
     @property
@@ -311,13 +312,13 @@ class _Reading:
 
     @property
     def is_given_up(self) -> bool:
-        """Whether its first page was too short to go on."""
+        """Whether its first page was too short to continue."""
         first = self.parts[0][0]
         return self._gives_up and len(first.rows) < first.expected_rows
 
     @property
     def pages(self) -> list[Page]:
-        """All pages that came."""
+        """All pages that arrived."""
         return [page for part in self.parts for page in part]
 
     @property
@@ -340,29 +341,29 @@ class _Reading:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every position of the library is held by a row of its own."""
+        """Whether every position of the library has a row of its own."""
         pages = self.parts[0]
         if len(self.parts) > 1 or _has_odd_page(pages) or _missing_positions(pages):
             return False
         return len(self.named) + len(self.nameless) == len(_held_positions(pages))
 
     def read(self) -> None:
-        """Fetch the pages. What the first one raises passes through."""
+        """Fetch the pages. Errors of the first one pass unchanged."""
         with ThreadPoolExecutor(max_workers=self._workers, thread_name_prefix="listing") as pool:
             self._read_part(pool, None)
             for _ in range(0 if self.is_given_up or self._order_by != BY_UPLOAD else _OLDER_PARTS):
-                if not (self._lacks_rows and self._ways_on.older_part and self._read_older_part(pool)):
+                if not (self._lacks_rows and self._ways_to_continue.older_part and self._read_older_part(pool)):
                     break
 
     @property
     def _lacks_rows(self) -> bool:
-        """Whether there is more than what was shown; where the total is too small, or none, nobody knows."""
+        """Whether there is more than was shown; where the total is too small, or missing, nobody knows."""
         if any(not page.has_total or len(page.rows) > page.expected_rows for page in self.pages):
             return True
         return len(self.named) + len(self.nameless) < self.total_items
 
     def _read_part(self, pool: ThreadPoolExecutor, uploaded_before: datetime | None) -> bool:
-        """Read what was uploaded before; say whether GoPro took that for a part of what it showed last."""
+        """Read what was uploaded before; return whether GoPro served that as a part of what it showed last."""
         request = PageRequest(
             number=1, per_page=self.page_size, order_by=self._order_by, uploaded_before=uploaded_before
         )
@@ -376,12 +377,12 @@ class _Reading:
             if not wanted or self.is_given_up or (round_number and _has_odd_page(pages)):
                 break
             if uploaded_before is not None and not self._has_room_for(len(wanted)):
-                self._ways_on.older_part = False
+                self._ways_to_continue.older_part = False
                 return False
             requests = [replace(request, number=number) for number in wanted]
-            came = list(pool.map(partial(self._page_or_none, pages[-1].per_page), requests))
-            pages += [page for page in came if page is not None]
-            if None in came:
+            answers = list(pool.map(partial(self._page_or_none, pages[-1].per_page), requests))
+            pages += [page for page in answers if page is not None]
+            if None in answers:
                 return True
         if not self.is_given_up:
             self._read_beyond_the_end(pages, request)
@@ -395,18 +396,18 @@ class _Reading:
         return self._fetch_page(request)
 
     def _first_page_of_older_part(self, request: PageRequest) -> list[Page]:
-        """Return the page in a list; an empty one if GoPro does not answer it, or ignores what was asked for."""
+        """Return the page in a list; an empty one if GoPro does not answer it, or ignores the filter."""
         with suppress(*_PAGE_REFUSED):
             page = self._first_page(request)
             if page.total_items < self.parts[-1][0].total_items:
                 return [page]
-        self._ways_on.older_part = False
+        self._ways_to_continue.older_part = False
         return []
 
     def _read_beyond_the_end(self, pages: list[Page], request: PageRequest) -> None:
-        """Go on behind the last page that the total speaks of, while rows come: pages that overlap are more pages."""
+        """Continue past the last page by the total while rows come: pages that overlap are more pages."""
         last = max(page.number for page in pages)
-        while self._lacks_rows and self._empty_from is None and self._ways_on.pages_behind_the_last:
+        while self._lacks_rows and self._empty_from is None and self._ways_to_continue.pages_behind_the_last:
             last += 1
             known = self.named.keys()
             asked = replace(request, number=last)
@@ -414,7 +415,7 @@ class _Reading:
             try:
                 pages.append(self._fetch_page(asked))
             except _PAGE_REFUSED:
-                self._ways_on.pages_behind_the_last = False
+                self._ways_to_continue.pages_behind_the_last = False
             if not self.named.keys() - known:
                 return
 
@@ -433,14 +434,14 @@ class _Reading:
         return page
 
     def _is_behind_the_end(self, first_row: int) -> bool:
-        """Whether a page of this part in front of that row was refused, or empty: a total may be anything."""
+        """Return whether a page of this part before that row was refused or empty: a total may be anything."""
         return any(end is not None and first_row >= end for end in (self.refused_from, self._empty_from))
 
     def _read_older_part(self, pool: ThreadPoolExecutor) -> bool:
-        """Go on behind the last row that was shown, by its time of upload; say whether that led on.
+        """Continue past the last row shown, by its time of upload; return whether that led on.
 
-        GoPro's ``created_range`` was seen to work (by open-source clients); a filter that it does not know it ignores.
-        So a part that is no smaller than the one before ends it, as do too many rows of one second.
+        GoPro's ``created_range`` was seen to work (by open-source clients); GoPro ignores filters that it does not
+        know. So a part that is no smaller than the one before ends the reading, as do too many rows of one second.
         """
         shown_in_a_row = [
             page for page in self.parts[-1] if not self._is_behind_the_end((page.number - 1) * page.per_page + 1)
@@ -455,7 +456,7 @@ class _Reading:
 
 
 def _missing_positions(pages: Sequence[Page]) -> set[int]:
-    """What was in the library when the listing began and is on none of the pages."""
+    """Return the positions that existed when the listing began and are on none of the pages."""
     return set(range(1, pages[0].total_items + 1)) - _held_positions(pages)
 
 
@@ -464,7 +465,7 @@ def _held_positions(pages: Iterable[Page]) -> set[int]:
 
 
 def _pages_with(positions: Iterable[int], latest: Page) -> list[int]:
-    """The pages on which the positions are, going by the latest known size of the library."""
+    """Return the pages that hold these positions, going by the latest known size of the library."""
     return sorted({(latest.total_items - at) // latest.per_page + 1 for at in positions if at <= latest.total_items})
 
 

@@ -1,7 +1,7 @@
-"""The media item: one row of GoPro's listing, and whether it is ours to archive.
+"""The media item: one row of GoPro's listing, and whether it is this system's to archive.
 
-Nothing here raises: GoPro has added types and states without notice, and a strict parser has broken whole listings of
-other clients. What is odd is reported with the item and counted.
+Nothing here raises: GoPro has added types and states without notice, and strict parsers have broken whole listings of
+other clients. Anything odd is reported with the item and counted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from gopro_sync.values.outside_values import (
     whole_number_or_none,
 )
 
-# What the listing is asked for: exactly the fields that `parse_row` reads.
+# The requested fields: exactly those that `parse_row` reads.
 LISTING_FIELDS = (
     "id",
     "type",
@@ -65,7 +65,7 @@ TYPES_OF_VIDEOS = _VIDEO_TYPES | (_IMAGE_TYPES - {"Photo"}) | {"Audio", "Continu
 _EXPORT = "export"
 
 # `failure` means that GoPro could not make its proxies: the camera original can still be there, and waiting does not
-# help because the state is final. So it is tried; without an original the video is FAILED and says so.
+# help because the state is final. So the item is tried; without an original the video is FAILED and the error says so.
 _FINAL_STATES = frozenset({"ready", "failure"})
 _PASSING_STATES = frozenset(
     {
@@ -81,31 +81,31 @@ _PASSING_STATES = frozenset(
     }
 )
 
-# What has been seen of the fields that have a fixed set of words; `drift.py` tells of others.
+# The words seen so far in the fields that have a fixed set of them; `drift.py` reports others.
 KNOWN_VALUES = {
     "type": _VIDEO_TYPES | _IMAGE_TYPES | _EDIT_TYPES | {"Audio", "Continuous"},
     "ready_to_view": _FINAL_STATES | _PASSING_STATES,
 }
 
-# A record of the table with such a name still costs one write; file systems take 255 bytes.
+# A record with such a name still costs one write; file systems allow 255 bytes.
 _LONGEST_FILENAME_BYTES = 512
 _LONGEST_ENDING_BYTES = 16
 _LONGEST_WORD_BYTES = 64
 
 # GoPro's ids are opaque (two forms were seen), so only what would be dangerous in an address or a log line is refused:
 # blanks, control characters, excessive length, and names made of dots, which an address reads as "this folder".
-# An id in front of which the table puts the mark of its own records (`#gopro-account`) would be one of them.
+# An id that starts with the mark of the table's own records (`#gopro-account`) would be one of them.
 _MEDIA_ID = re.compile(r"(?=[^.#]|\.+[^.])[!-~]{1,128}")
 
-# Bounds of the numbers and dates of a row. What lies beyond is not known, and is no reason to leave the item out.
+# Bounds of the numbers and dates of a row. Anything beyond counts as unknown, and is no reason to leave the item out.
 # A camera counts its chapters with two digits; whoever counts more than this counts frames.
 _MOST_CHAPTERS = 1_000
 # Three weeks of recording at a camera's highest rate.
 _LARGEST_RECORDING_BYTES = 50 * 2**40
-# GoPro was founded in 2002. A camera that has lost its clock begins in 1970, a program without a date in the year 1.
+# GoPro was founded in 2002. A camera that has lost its clock starts in 1970, a program without a date in the year 1.
 _EARLIEST = datetime(2002, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
-# No spelling of a time is as long; what is longer could keep the reader busy for ever.
+# No spelling of a time is this long; a longer text could keep the parser busy for ever.
 _LONGEST_MOMENT = 100
 _ZONE_IN_WORDS = re.compile(r"\s*(?:UTC|GMT)$")
 _END_OF_DAY = re.compile(r"(?P<day>\d{4}-\d\d-\d\d)(?P<between>[T ])24(?P<rest>:00(?::00(?:\.0+)?)?(?:Z|\+00:00)?)")
@@ -131,17 +131,17 @@ class MediaItem:
         media_id: GoPro's opaque id.
         type: GoPro's word for the kind of item; empty when GoPro sent none.
         ready_to_view: GoPro's word for the state; empty when GoPro sent none.
-        uploaded_at: when it reached GoPro Cloud; ``created_at`` in GoPro's listing. Where that is no time that can be,
-            when it was recorded; None where neither is.
-        filename: the camera's name, or what the user renamed it to. Not unique, and of the first chapter only.
+        uploaded_at: when it reached GoPro Cloud; ``created_at`` in GoPro's listing. Where that cannot be true, when it
+            was recorded; None where neither can.
+        filename: the camera's name, or what the user renamed it to. Not unique, and only of the first chapter.
         file_extension: as GoPro sends it, in either case; ``json`` for edits.
         size_bytes: all chapters together; can be some kB off, so only an estimate.
         captured_at: the camera's clock, whose zone cannot be relied on.
         item_count: the number of chapters, or of frames, that GoPro states; at least 1.
         duration_seconds: the length of the recording.
-        user_id: the account whose item it is.
-        composition: GoPro's word for how it came about; empty for what a camera recorded.
-        is_upload_stated: False where ``uploaded_at`` is the time of recording, since GoPro states none that can be.
+        user_id: the account that owns the item.
+        composition: GoPro's word for how it was made; empty for what a camera recorded.
+        is_upload_stated: False where ``uploaded_at`` is the time of recording, since GoPro states no possible one.
     """
 
     media_id: str
@@ -160,7 +160,7 @@ class MediaItem:
 
     @property
     def stated_upload(self) -> datetime | None:
-        """When GoPro says that it got the item; None if it does not, and ``uploaded_at`` is the time of recording."""
+        """When GoPro received the item; None if it does not say, and ``uploaded_at`` is the time of recording."""
         return self.uploaded_at if self.is_upload_stated else None
 
     @property
@@ -174,7 +174,7 @@ class MalformedRow:
     """A row that is no media item: counted as `SkipReason.MALFORMED`, never fatal.
 
     Attributes:
-        media_id: GoPro's id, if at least that could be read.
+        media_id: GoPro's id, if at least that is readable.
         problem: what is wrong with the row, in words for a log line.
     """
 
@@ -183,15 +183,15 @@ class MalformedRow:
 
 
 def is_media_id(value: object) -> bool:
-    """Whether the value can be a media id and is safe in an address and in a log line."""
+    """Return whether the value can be a media id and is safe in an address and in a log line."""
     return isinstance(value, str) and _MEDIA_ID.fullmatch(value) is not None
 
 
 def parse_row(row: object) -> MediaItem | MalformedRow:
-    """Reads one row of the listing.
+    """Read one row of the listing.
 
-    Only the id is indispensable, which is the tracker's key; any other value that cannot be read, or cannot be true,
-    counts as not given.
+    Only the id is indispensable, since it is the tracker's key; any other value that cannot be read, or cannot be true,
+    counts as missing.
     """
     if not isinstance(row, dict):
         return MalformedRow(media_id=None, problem="the row is not an object")
@@ -211,7 +211,7 @@ def parse_row(row: object) -> MediaItem | MalformedRow:
         size_bytes=_up_to(_LARGEST_RECORDING_BYTES, row.get("file_size")),
         captured_at=captured_at,
         item_count=_up_to(_MOST_CHAPTERS, row.get("item_count")) or 1,
-        # The downloader's event takes no more than that, and a video must not fail over a number that nobody needs.
+        # The downloader's event allows no more, and a video must not fail over a number that nobody needs.
         duration_seconds=None if duration_milliseconds is None else seconds_or_none(duration_milliseconds / 1000),
         user_id=account_id_or_none(row.get("gopro_user_id")),
         composition=_word(row.get("composition")),
@@ -219,7 +219,7 @@ def parse_row(row: object) -> MediaItem | MalformedRow:
 
 
 def _media_id(value: object) -> str | None:
-    # Clients that read ids of any JSON type have met numbers; what stands in an address is text in any case.
+    # Clients that read ids of any JSON type have met numbers; in an address they are text in any case.
     if isinstance(value, int) and not isinstance(value, bool):
         number = whole_number_or_none(value)
         return None if number is None else str(number)
@@ -236,14 +236,14 @@ def _up_to(most: int, value: object) -> int | None:
 
 
 def _listed_moment(value: object) -> datetime | None:
-    """A time of the listing, in any spelling that it was seen to have; None if there is none that can be true."""
+    """Read a time of the listing, in any spelling seen so far; None if there is none, or none that can be true."""
     if isinstance(value, str):
         value = value.strip() if len(value) <= _LONGEST_MOMENT else None
     moment = moment_or_none(_respelled(value))
     moment = moment_since_1970_or_none(value) if moment is None else moment
     if moment is None or not _EARLIEST <= moment < _LATEST:
         return None
-    return moment.replace(microsecond=0)  # all that a record or an event keeps of it
+    return moment.replace(microsecond=0)  # a record or an event keeps no more of it
 
 
 def _respelled(value: object) -> object:
@@ -257,9 +257,9 @@ def _respelled(value: object) -> object:
 
 
 def classify(item: MediaItem) -> SkipReason | None:
-    """Says why an item is not archived; None means that it is ours to archive.
+    """Return why an item is not archived; None means that it is this system's to archive.
 
-    The type is judged before the state: a photo is a photo, ready or not. What makes a video is that its name ends like
+    The type is judged before the state: a photo is a photo, ready or not. A video is what has a name that ends like
     one, whatever GoPro calls its kind: time lapses and bursts of many photos become videos in GoPro's cloud (GoPro's
     help, "Expected Auto Upload Behavior"), clients disagree on what ``Continuous`` is, and GoPro adds kinds without
     notice. Photos are photos to all of them, and edits have no camera original.
@@ -289,7 +289,7 @@ def _skip_by_state(item: MediaItem) -> SkipReason | None:
 
 
 def filename_or_none(value: object) -> str | None:
-    """The name as a table, a message and a log line take it; a very long one keeps its ending. None if it is none."""
+    """Return the name, fit for tables, messages and logs; a very long one keeps its ending. None if it is none."""
     if not isinstance(value, str):
         return None
     name = one_line(value, longest_bytes=len(value) * 4)

@@ -1,4 +1,4 @@
-"""One page of GoPro's listing: what is asked for, and what came."""
+"""One page of GoPro's listing: what is requested, and what arrives."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from gopro_sync.values.outside_values import whole_number_or_none
 BY_UPLOAD = "created_at"
 BY_CAPTURE = "captured_at"
 
-# Far beyond any library seen (below 2,000 items): a total above it is no total, and would exhaust the memory.
+# Far beyond any library seen (below 2,000 items): a larger total cannot be true, and would exhaust the memory.
 _LARGEST_LIBRARY = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRequest:
-    """What is asked for.
+    """The request for a page.
 
     Attributes:
         number: which page, from 1.
-        per_page: how many rows a full one is to have; GoPro may cap it.
+        per_page: how many rows a full page should have; GoPro may cap it.
         order_by: ``BY_UPLOAD`` or ``BY_CAPTURE``; the newest comes first.
-        uploaded_before: only what was uploaded before, aware; everything if None.
+        uploaded_before: only what was uploaded earlier, aware; everything if None.
     """
 
     number: int
@@ -41,11 +41,10 @@ class Page:
 
     Attributes:
         number: which page was asked for, from 1.
-        per_page: the size of a full page according to GoPro, which may cap what was asked for.
-        total_items: how many items there are at that moment, of those that were asked for; at least so many where GoPro
-            does not say it.
-        has_total: whether GoPro says it.
-        rows: what the page holds.
+        per_page: the size of a full page according to GoPro, which may cap the requested size.
+        total_items: how many items matched at that moment; a lower bound where GoPro does not state it.
+        has_total: whether GoPro states the total.
+        rows: the rows of the page.
         examined: what its rows looked like.
     """
 
@@ -69,7 +68,7 @@ class Page:
 
     @property
     def placed_rows(self) -> Iterable[tuple[object, MediaItem | MalformedRow]]:
-        """Its rows, each with its place in the library: its position or, where nobody knows, page and row."""
+        """Its rows, each with its place in the library: its position or, if that is unknown, page and row."""
         places = reversed(self.positions) if self.has_total else [(self.number, at) for at in range(len(self.rows))]
         return zip(places, self.rows, strict=True)
 
@@ -79,12 +78,12 @@ class Page:
 
 
 def parse_page(payload: object, number: int, *, asked_size: int = 100) -> Page:
-    """Reads the JSON answer of ``GET /media/search``.
+    """Read the JSON answer of ``GET /media/search``.
 
     Args:
         payload: the answer.
         number: which page was asked for, from 1.
-        asked_size: how many rows were asked for: the size of a page where GoPro does not say it.
+        asked_size: how many rows were requested: the size of a page where GoPro does not state it.
 
     Raises:
         GoProApiChangedError: the answer is not of the known shape.

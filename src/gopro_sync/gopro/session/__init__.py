@@ -1,1 +1,1 @@
-"""The GoPro session: the secret that holds the credential, and how a session is had, renewed and rotated."""
+"""The GoPro session: the secret that holds the credential, and how a session is obtained, renewed and rotated."""

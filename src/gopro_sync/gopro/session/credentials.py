@@ -2,13 +2,13 @@
 
 What it holds decides how a session is obtained (``Credentials.mode``).
 
-Several may write at once: the nightly renewal, one in mid-run, a rotation, a person. GoPro may end a refresh token when
-it is used, so whoever writes last without looking could put a session that is over in the place of the living one. So
-each value is written as a version under a label of our own first, with the versions that it supersedes, and AWSCURRENT
-is moved onto it from one of those only: Secrets Manager refuses to take a label off a version that does not carry it.
-https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html
+Several may write at once: the nightly renewal, one in the middle of a run, a rotation, a person. GoPro may end a
+refresh token when it is used, so whoever writes last without looking could replace the living session by one that is
+over. So each value is first written as a version under a label of our own, with the versions that it supersedes, and
+AWSCURRENT is moved to it from one of those only: Secrets Manager refuses to take a label off a version that does not
+carry it. https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html
 
-A label is on one version at a time. A version whose labels have all gone on to others is kept for a day at least, and
+A label is on one version at a time. A version that has lost all its labels is kept for a day at least, and
 can be made current by its id: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
 """
 
@@ -23,7 +23,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from gopro_sync.aws.answers import Service, Turn, TurnError, answer_of
+from gopro_sync.aws.answers import ExpectedRefusal, ExpectedRefusalError, Service, answer_of
 from gopro_sync.errors import ConfigurationError, SecretStoreError, SessionRefusedError
 from gopro_sync.gopro.session.session import Session
 from gopro_sync.values.outside_values import zoned_moment_or_none
@@ -34,18 +34,18 @@ if TYPE_CHECKING:
 
 CURRENT: Final = "AWSCURRENT"
 PENDING: Final = "AWSPENDING"
-# The newest session that GoPro gave, current or not. No label of AWS's, so that it stands in no rotation's way.
+# The newest session from GoPro, current or not. This label is not one of AWS's, so it interferes with no rotation.
 NEWEST: Final = "GOPRO-SYNC-NEWEST"
-# What a person put in. Not the same label: until it is current, the newest session must stay to be found.
+# A value that a person has set. Not the same label: until it is current, the newest session must remain findable.
 GIVEN: Final = "GOPRO-SYNC-GIVEN"
-# AWSCURRENT can move between the look and the move; that it does so time after time is no race any more.
+# AWSCURRENT can move between the look and the move; if it does so time after time, it is no race any more.
 _MOVES_TRIED: Final = 5
 _PUTS_TRIED: Final = 3  # each after botocore's own tries
 
 
 @unique
 class CredentialMode(StrEnum):
-    """How a session can be had from what the secret holds."""
+    """How a session can be obtained from what the secret holds."""
 
     PASSWORD = "password"  # noqa: S105  # nosec B105 - the name of a mode
     REFRESH_TOKEN = "refresh_token"  # noqa: S105  # nosec B105 - the name of a mode
@@ -66,10 +66,10 @@ class Credentials:
         client_secret: that client's secret.
         expires_at: when the access token ends.
         obtained_at: when the access token was obtained.
-        supersedes: the versions of the secret that this one takes the place of: the one that it was made from, and
-            those that were made from it and never became current. Their refresh tokens may be used up.
-        another_account: when a person said that it may be another account's than before; counts once for each text.
-        unknown_fields: what else the operator keeps in the secret; ours to preserve, not to use.
+        supersedes: the versions of the secret that this one replaces: the one that it was made from, and those that
+            were made from that and never became current. Their refresh tokens may be used up.
+        another_account: when a person stated that it may belong to another account; counts once for each text.
+        unknown_fields: anything else that the operator keeps in the secret; to be preserved, not used.
     """
 
     auth_token: str | None = None
@@ -92,13 +92,13 @@ class Credentials:
 
     @property
     def mode(self) -> CredentialMode:
-        """How a session can be had: a pasted token, unlike the other two, cannot be renewed without a person."""
+        """How a session can be obtained: a pasted token, unlike the other two, cannot be renewed without a person."""
         if self.has_login:
             return CredentialMode.PASSWORD
         return CredentialMode.PASTED_TOKEN if self.refresh_token is None else CredentialMode.REFRESH_TOKEN
 
     def session(self) -> Session:
-        """Returns the stored session, alive or not.
+        """Return the stored session, alive or not.
 
         Raises:
             SessionRefusedError: there is none yet.
@@ -109,19 +109,19 @@ class Credentials:
         return Session(auth_token=self.auth_token, user_id=self.user_id, expires_at=self.expires_at)
 
     def living_session(self, now: datetime) -> Session:
-        """Returns the stored session unless it is known to be over; errors as with `session`.
+        """Return the stored session unless it is known to be over; errors as with `session`.
 
         Raises:
             SessionRefusedError: there is none, or the end that GoPro stated has passed.
         """
-        # The end of a pasted token is an estimate: GoPro decides.
+        # The expiry of a pasted token is an estimate: GoPro decides.
         is_stated = self.mode is not CredentialMode.PASTED_TOKEN
         if is_stated and self.expires_at is not None and self.expires_at <= now:
             raise SessionRefusedError(f"The stored session ended at {iso_utc(self.expires_at)}")
         return self.session()
 
     def to_secret_string(self) -> str:
-        """Returns the secret's JSON object; fields that are not given are left out."""
+        """Return the secret's JSON object; missing fields are left out."""
         content = dict(self.unknown_fields)
         for name in _KNOWN_FIELDS:
             value = getattr(self, name)
@@ -135,7 +135,7 @@ class Credentials:
 
     @classmethod
     def parse(cls, secret_string: str) -> Credentials:
-        """Reads the secret's JSON object; empty text counts as not given.
+        """Read the secret's JSON object; empty text counts as missing.
 
         Raises:
             ConfigurationError: not JSON, not an object, a field of the wrong type, or no credential in it.
@@ -167,14 +167,14 @@ _KNOWN_FIELDS = tuple(entry.name for entry in fields(Credentials) if entry.name 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredCredentials:
-    """Credentials, and the version of the secret that they are."""
+    """Credentials, and the version of the secret that holds them."""
 
     credentials: Credentials
     version_id: str
 
 
 class CredentialStore:
-    """The secret in AWS Secrets Manager. Whatever reads or writes it goes through here.
+    """The secret in AWS Secrets Manager. All reads and writes go through here.
 
     Every method raises ConfigurationError (there is no such secret), AccessDeniedError (the role may not do it) or
     SecretStoreError (Secrets Manager failed or could not be reached).
@@ -197,7 +197,7 @@ class CredentialStore:
         self._new_version_id = new_version_id
 
     def load(self, version_stage: str = CURRENT) -> StoredCredentials:
-        """Reads the version that carries a label.
+        """Read the version that carries a label.
 
         Raises:
             ConfigurationError: the secret has no such version, or its value is malformed.
@@ -212,53 +212,53 @@ class CredentialStore:
         )
 
     def load_pending(self, version_id: str) -> Credentials | None:
-        """Reads a version that is being rotated; None as long as it has no value.
+        """Read a version that is being rotated; None as long as it has no value.
 
-        Secrets Manager labels the version before anybody has given it a value, and also to try out a rotation that is
-        being configured: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
+        Secrets Manager labels the version before it has a value, and also to try out a rotation that is being
+        configured: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
 
         Raises:
             ConfigurationError: its value is malformed.
         """
         try:
-            with answer_of(Service.SECRETS_MANAGER, "GetSecretValue", Turn.NOT_THERE) as call:
+            with answer_of(Service.SECRETS_MANAGER, "GetSecretValue", ExpectedRefusal.NOT_THERE) as call:
                 answer = self._client.get_secret_value(
                     SecretId=self.secret_id, VersionId=version_id, VersionStage=PENDING
                 )
-        except TurnError:
+        except ExpectedRefusalError:
             return None
         return Credentials.parse(call.text(answer, "SecretString")) if answer.get("SecretString") else None
 
     def save_newest(self, credentials: Credentials) -> str:
-        """Adds a version that holds the newest session; returns its id. It is current if it is the secret's first."""
+        """Add a version that holds the newest session; return its id. It is current if it is the secret's first."""
         return self._put(credentials, labels=[NEWEST])
 
     def save_pending(self, credentials: Credentials, *, version_id: str) -> bool:
-        """Adds the version that is being rotated, which holds the newest session; the same again changes nothing.
+        """Add the version being rotated, which holds the newest session; repeating the call changes nothing.
 
         Returns:
-            False if the version has another value: none can be changed.
+            False if the version has another value already: values cannot be changed.
         """
         try:
             self._put(credentials, version_id=version_id, labels=[PENDING, NEWEST])
-        except TurnError:
+        except ExpectedRefusalError:
             return False
         return True
 
     def replace(self, credentials: Credentials) -> None:
-        """Adds a version and makes it the current one, whichever is now: what a person wants."""
+        """Add a version and make it the current one, whichever is current now: what a person wants."""
         version_id = self._put(credentials, labels=[GIVEN])
         for _ in range(_MOVES_TRIED):
             current = self.current_version()
             if current == version_id or self._move(CURRENT, to=version_id, away_from=current):
                 return
-        raise SecretStoreError("The secret was written by others, time after time, while this value was put in")
+        raise SecretStoreError("The secret was written by others, again and again, while this value was being set")
 
     def make_current(self, version_id: str, *, supersedes: Collection[str]) -> bool:
-        """Makes a version the current one if none is, or one that it supersedes; nothing happens if it is.
+        """Make a version the current one if none is, or one that it supersedes; do nothing if it is.
 
         Returns:
-            False if another version is current: it comes from this one, or from another credential.
+            False if another version is current: one made from this one, or from another credential.
         """
         for _ in range(_MOVES_TRIED):
             current = self.current_version()
@@ -268,23 +268,23 @@ class CredentialStore:
                 return False
             if self._move(CURRENT, to=version_id, away_from=current):
                 return True
-        raise SecretStoreError("AWSCURRENT moved, time after time, while it was to be moved")
+        raise SecretStoreError("AWSCURRENT moved, again and again, while it was to be moved")
 
     def current_version(self) -> str | None:
-        """Returns the id of the current version; None if the secret has none yet."""
+        """Return the id of the current version; None if the secret has none yet."""
         return self._version_with(CURRENT)
 
     def end_rotation(self, version_id: str) -> None:
-        """Takes the label of a pending version away; nothing happens if it is gone.
+        """Remove the label of a pending version; do nothing if it is gone.
 
-        A label that stays while another version becomes current makes every later rotation fail ("A previous rotation
+        If the label stays while another version becomes current, every later rotation fails ("A previous rotation
         isn't complete"): https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
         """
         if PENDING in (self.stages_of(version_id) or []):
             self._move(PENDING, away_from=version_id)
 
     def _move(self, stage: str, *, to: str | None = None, away_from: str | None = None) -> bool:
-        """Moves a label; returns False if another writer has moved it meanwhile."""
+        """Move a label; return False if another writer has moved it meanwhile."""
         versions = {"MoveToVersionId": to, "RemoveFromVersionId": away_from}
         try:
             with answer_of(Service.SECRETS_MANAGER, "UpdateSecretVersionStage"):
@@ -294,7 +294,7 @@ class CredentialStore:
                     **{name: version_id for name, version_id in versions.items() if version_id is not None},
                 )
         except (ConfigurationError, SecretStoreError):
-            # An answer that was lost is asked for again, and then the label is no longer where it was to be taken off.
+            # After a lost answer the call is repeated, and then the label is no longer where it was to be removed.
             holder = self._version_with(stage)
             if holder == away_from:
                 raise
@@ -302,7 +302,7 @@ class CredentialStore:
         return True
 
     def stages_of(self, version_id: str) -> list[str] | None:
-        """Returns the labels of a version; None if the secret has no such version."""
+        """Return the labels of a version; None if the secret has no such version."""
         stages: list[str] | None = self._versions().get(version_id)
         return stages
 
@@ -316,16 +316,17 @@ class CredentialStore:
         return versions
 
     def _put(self, credentials: Credentials, *, version_id: str | None = None, labels: Sequence[str]) -> str:
-        """Adds a version, and asks again where the answer leaves it open whether there is one.
+        """Add a version, and ask again where the answer does not say whether it exists.
 
-        GoPro has ended the session that this value takes the place of: nothing would be left but to sign in. The same
-        version with the same value changes nothing, however often it is put.
+        GoPro has ended the session that this value replaces: without it, only signing in would be left. Putting the
+            same
+        version with the same value repeatedly changes nothing.
         """
-        turns = [] if version_id is None else [Turn.VALUE_EXISTS]
+        expected = [] if version_id is None else [ExpectedRefusal.VALUE_EXISTS]
         token = version_id or self._new_version_id()
         for tries_left in reversed(range(_PUTS_TRIED)):
             try:
-                with answer_of(Service.SECRETS_MANAGER, "PutSecretValue", *turns) as call:
+                with answer_of(Service.SECRETS_MANAGER, "PutSecretValue", *expected) as call:
                     answer = self._client.put_secret_value(
                         SecretId=self.secret_id,
                         SecretString=credentials.to_secret_string(),
@@ -370,6 +371,6 @@ def _moment(content: Mapping[str, object], name: str) -> datetime | None:
 
 
 def _version_ids(value: object) -> tuple[str, ...]:
-    """The ids; a list that was changed by hand and cannot be read supersedes nothing."""
+    """Return the ids; a list that was changed by hand and cannot be read supersedes nothing."""
     texts = value if isinstance(value, list) else []
     return tuple(text for text in texts if isinstance(text, str))

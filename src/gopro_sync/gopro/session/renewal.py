@@ -1,12 +1,12 @@
-"""How there comes to be a session: the one place where a session is renewed and the secret is written.
+"""How a session comes about: the one place where a session is renewed and the secret is written.
 
 Rules, from what open-source clients observed: trust ``expires_in``; renew before the end; never renew twice at once;
 store the newest refresh token before the new access token is used, since the old one may be dead by then; a
-refresh token that GoPro has ended is made good by one password login, if there is a password.
+refresh token that GoPro has ended is replaced by one password login, if there is a password.
 
-The guard keeps invocations of the authenticator apart, not a person's command and not the last step of a rotation, and
-a lease can end. So nothing rests on it but that GoPro is asked once: a session becomes current only in the place of the
-one that it was made from (``credentials.py``).
+The guard keeps invocations of the authenticator apart, but not a person's command or the last step of a rotation, and a
+lease can end. So it only ensures that GoPro is asked once: a session becomes current only in place of the one that it
+was made from (``credentials.py``).
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from gopro_sync.gopro.session.tokens import TokenEndpoint
 from gopro_sync.values.timestamps import iso_utc
 
 RENEWAL_MARGIN: Final = timedelta(minutes=30)
-# A run of 1,000 videos must not become 1,000 logins with a wrong password; the next night tries anew.
+# A run of 1,000 videos must not become 1,000 logins with a wrong password; the next night tries again.
 REFUSAL_HOLDS: Final = timedelta(hours=1)
 _LOGINS_APART: Final = timedelta(minutes=1)
-# A value supersedes more than two versions only if as many writers in a row could not make theirs current.
+# A value supersedes more than two versions only if that many writers in a row could not make theirs current.
 _MOST_SUPERSEDED: Final = 50
 _TRIES_FOR_THE_GUARD: Final = 8
 _WAIT_SECONDS: Final = 1.0
@@ -46,7 +46,7 @@ _WAIT_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """That GoPro gave no session for a version of the secret.
+    """GoPro's refusal to grant a session for a version of the secret.
 
     Attributes:
         version_id: the version of the secret.
@@ -63,42 +63,42 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardMemory:
-    """What earlier renewals left to know."""
+    """What earlier renewals recorded."""
 
     refusal: Refusal | None
     password_login_at: datetime | None
 
 
 class Guard(Protocol):
-    """Lets one renewal happen at a time (``table/session_guard.py``)."""
+    """Allow one renewal at a time (``table/session_guard.py``)."""
 
     def take(self) -> GuardMemory | None:
-        """Takes the right to renew and returns what is remembered; None if another holds it."""
+        """Take the right to renew and return what is remembered; None if another holds it."""
 
     def note_login(self) -> None:
-        """Remembers that a password login is being made now."""
+        """Record that a password login is being made now."""
 
     def release(self) -> None:
-        """Gives the right back."""
+        """Release the right."""
 
     def release_renewed(self) -> None:
-        """Gives the right back, with a session."""
+        """Release the right: there is a session."""
 
     def release_refused(self, refusal: Refusal) -> None:
-        """Gives the right back, without any."""
+        """Release the right: there is no session."""
 
 
 class Renewal:
-    """Makes sure that there is a session.
+    """Ensure that there is a session.
 
     Args:
         store: the secret.
-        guard: lets one renewal happen at a time.
+        guard: allows one renewal at a time.
         tokens: where sessions come from.
-        probe: returns if GoPro accepts a session, and raises SessionRefusedError if it does not.
+        probe: checks that GoPro accepts a session, and raises SessionRefusedError if it does not.
         clock: returns the time, aware.
         sleep: waits for a number of seconds.
-        mending_command: what a person has to type when no session can be had.
+        mending_command: what a person has to type when no session can be obtained.
     """
 
     def __init__(
@@ -121,15 +121,15 @@ class Renewal:
         self._mending_command = mending_command
 
     def ensure(self) -> Credentials:
-        """Returns credentials whose session lasts for half an hour at least, as far as can be known.
+        """Return credentials whose session lasts for half an hour at least, as far as can be known.
 
-        The end that GoPro stated is trusted. A session whose end nobody stated, such as a pasted token's, is shown to
-        GoPro once.
+        The expiry that GoPro stated is trusted. A session without a stated expiry, such as a pasted token's, is
+        presented to GoPro once.
 
         Raises:
-            AuthenticationError: no session can be had without a person.
+            AuthenticationError: no session can be obtained without a person.
             ConfigurationError: the secret is missing, malformed, or lacks what its kind of credential needs.
-            SessionBusyError: another invocation is at it.
+            SessionBusyError: another invocation is renewing.
             GoProSyncError: what the secret store, the guard and GoPro's servers raise.
         """
         credentials = self._store.load().credentials
@@ -138,17 +138,18 @@ class Renewal:
         return self._guarded(lambda stored, memory: self._kept_or_renewed(stored, memory, is_trusted=self._lasts))
 
     def renew_if_refused(self) -> Credentials:
-        """Returns credentials whose session GoPro accepts: those that are stored, or renewed ones.
+        """Return credentials whose session GoPro accepts: the stored ones, or renewed ones.
 
-        For when somebody was refused. Several may be at once, and the first renews for all. Errors as with `ensure`.
+        Called after a refusal. Several callers may be refused at once; the first renews for all. Errors as with
+        `ensure`.
         """
         return self._guarded(lambda stored, memory: self._kept_or_renewed(stored, memory, is_trusted=lambda _: False))
 
     def prepare_rotation(self, version_id: str) -> Credentials:
-        """Stores credentials with a new session as the secret's pending version. Errors as with `ensure`.
+        """Store credentials with a new session as the secret's pending version. Errors as with `ensure`.
 
-        A pasted token, which only a person can replace, is stored as it is. A version that has a value already is left
-        as it is: Secrets Manager may ask for the same step twice, even at once.
+        A pasted token, which only a person can replace, is stored as it is. A version that already has a value is left
+        alone: Secrets Manager may request the same step twice, even at once.
         """
 
         def prepare(stored: StoredCredentials, memory: GuardMemory) -> Credentials:
@@ -161,7 +162,7 @@ class Renewal:
                 credentials = self._renewed(stored, memory)
             if self._store.save_pending(credentials, version_id=version_id):
                 return credentials
-            # Given meanwhile, by whoever took over the guard: this session must not be lost, so it becomes current.
+            # Set meanwhile by whoever took over the guard: this session must not be lost, so it becomes current.
             return self._made_current(credentials)
 
         return self._guarded(prepare)
@@ -172,7 +173,7 @@ class Renewal:
         memory = self._take_guard()
         try:
             credentials = work(self._store.load(), memory)
-        except BaseException:  # the end of the function's time, too
+        except BaseException:  # including the end of the function's time
             self._guard.release()
             raise
         self._guard.release_renewed()
@@ -202,11 +203,11 @@ class Renewal:
         version_id = self._store.save_newest(renewed)
         if self._store.make_current(version_id, supersedes=renewed.supersedes):
             return renewed
-        # Another writer was faster, and its value does not come from what this one was made from: it counts.
+        # Another writer was faster, and its value does not derive from what this one was made from: that value counts.
         current = self._store.load().credentials
         if self._lasts(current) or self._is_accepted(current):
             return current
-        raise SessionBusyError("Another value was put into the secret while the session was renewed")
+        raise SessionBusyError("Another value was written to the secret while the session was renewed")
 
     def _renewed(self, stored: StoredCredentials, memory: GuardMemory) -> Credentials:
         self._repeat_refusal(stored, memory)
@@ -247,9 +248,10 @@ class Renewal:
         self._guard.note_login()
 
     def _spare_refresh_token(self, stored: StoredCredentials, used: list[str]) -> str | None:
-        """What was made from the stored version and is not current: it may have ended the stored refresh token.
+        """Return the refresh token of a version made from the stored one but not current.
 
-        A rotation under way, or a renewal that did not get to move AWSCURRENT. The versions join ``used``.
+        It may have ended the stored token. It comes from a rotation under way, or from a renewal that did not get to
+        move AWSCURRENT. The versions join ``used``.
         """
         try:
             newest = self._store.load(NEWEST)
@@ -275,8 +277,8 @@ class Renewal:
         return True
 
     def _is_known_to_last(self, credentials: Credentials) -> bool | None:
-        """Whether the session lasts beyond the margin; None if that cannot be known."""
-        # A pasted token's end is no more than an estimate.
+        """Return whether the session lasts beyond the margin; None if that cannot be known."""
+        # A pasted token's expiry is only an estimate.
         if credentials.expires_at is None or credentials.mode is CredentialMode.PASTED_TOKEN:
             return None
         return credentials.expires_at - self._clock() > RENEWAL_MARGIN
@@ -287,6 +289,6 @@ def _distinct(version_ids: list[str]) -> tuple[str, ...]:
 
 
 def _refusal_of(stored: StoredCredentials, memory: GuardMemory) -> Refusal | None:
-    """The remembered refusal, if it was of this version of the secret."""
+    """Return the remembered refusal, if it was of this version of the secret."""
     refusal = memory.refusal
     return refusal if refusal is not None and refusal.version_id == stored.version_id else None

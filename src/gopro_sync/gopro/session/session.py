@@ -1,7 +1,7 @@
-"""The session: what proves to GoPro who is asking.
+"""The session: the proof to GoPro of who is asking.
 
 The access token is opaque: since late 2024 it is an encrypted token of five parts in which a client can read nothing,
-so its end is known only from what was stored beside it when it was obtained.
+so its expiry is known only from what was stored beside it when it was obtained.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _HEADER_SAFE = re.compile(r"[!#-+\--:<-\[\]-~]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """What proves to GoPro who is asking.
+    """The proof to GoPro of who is asking.
 
     Attributes:
         auth_token: the opaque access token.

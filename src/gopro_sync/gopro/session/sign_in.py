@@ -1,4 +1,4 @@
-"""From a credential to a new session, by whatever way the credential allows. Stores nothing."""
+"""From a credential to a new session, in whatever way the credential allows. Stores nothing."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from gopro_sync.gopro.session.tokens import Grant, GrantRefusedError, OAuthClien
 
 
 class SignIn:
-    """Gets new sessions: by the refresh token first, and by the password if GoPro has ended that one.
+    """Obtain new sessions: by the refresh token first, and by the password if GoPro has ended that one.
 
     Args:
         tokens: GoPro's token endpoint.
         clock: returns the time, aware.
-        spare_refresh_token: asked for another refresh token once the stored one is refused; None if there is none.
-        before_login: called right before a password login; what it raises stops the login.
+        spare_refresh_token: returns another refresh token once the stored one is refused; None if there is none.
+        before_login: called right before a password login; an error that it raises prevents the login.
     """
 
     def __init__(
@@ -35,10 +35,10 @@ class SignIn:
         self._before_login = before_login
 
     def renewed(self, credentials: Credentials) -> Credentials:
-        """Returns the credentials with a new session, and with the newest refresh token.
+        """Return the credentials with a new session, and with the newest refresh token.
 
         Raises:
-            AuthenticationError: GoPro gives no session for them.
+            AuthenticationError: GoPro grants no session for them.
             ConfigurationError: client_id or client_secret is missing, or GoPro does not know them.
             GoProSyncError: what the token endpoint and ``before_login`` raise.
         """

@@ -1,7 +1,7 @@
 """GoPro's OAuth token endpoint: how a password or a refresh token becomes a session.
 
-Observed by open-source clients; GoPro documents none of it. Which client asks (``client_id`` and ``client_secret``) is
-the operator's to configure: GoPro registers none.
+Observed by open-source clients; GoPro documents none of it. The operator configures which client is asking
+(``client_id`` and ``client_secret``): GoPro registers none.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ _PATH: Final = "/v1/oauth2/token"
 _SCOPE: Final = "root root:channels public me upload media_library_beta live"
 # Three attempts and the pauses between them have to fit into the authenticator's 30 seconds.
 _TIMEOUT_SECONDS: Final = 6.0
-# Ten years. What is longer is a time or counted in another unit, and the session would be trusted long after its end.
+# Ten years. A longer lifetime is in another unit, and the session would be trusted long after its end.
 _LONGEST_LIFETIME_SECONDS: Final = 10 * 365 * 86_400
 _REFUSED_GRANTS: Final = frozenset({"invalid_grant", "token_blacklisted", "access_denied"})
 
 
 class GrantRefusedError(Exception):
-    """GoPro gives no session for this password or refresh token. A turn of the protocol: it leaves no use case."""
+    """GoPro grants no session for this password or refresh token. Part of the protocol: it leaves no use case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OAuthClient:
-    """Which client asks, as the secret has it."""
+    """The client that is asking, according to the secret."""
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -39,12 +39,12 @@ class OAuthClient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What GoPro gave.
+    """What GoPro granted.
 
     Attributes:
         access_token: the new session's token.
         expires_in_seconds: how long it lives; trusted, never decoded from the token.
-        refresh_token: the newest one; None if GoPro sent none, and then the old one stays in force.
+        refresh_token: the newest one; None if GoPro sent none, and the old one stays in force.
         user_id: the account's id; GoPro may leave it out after a refresh.
     """
 
@@ -55,7 +55,7 @@ class Grant:
 
 
 class TokenEndpoint:
-    """Asks for sessions.
+    """Request sessions.
 
     Every call raises `GrantRefusedError`, `ConfigurationError` (GoPro does not know the client), `GoProApiChangedError`
     (an answer of an unknown kind), and, after the tries of the retry policy, `ThrottledError` or `NetworkError`.
@@ -71,7 +71,7 @@ class TokenEndpoint:
         )
 
     def by_refresh_token(self, client: OAuthClient, refresh_token: str) -> Grant:
-        """Renews a session. The refresh token may be worth nothing afterwards, even if the answer is lost."""
+        """Renew a session. The refresh token may be worthless afterwards, even if the answer is lost."""
         return self._grant(client, {"grant_type": "refresh_token", "refresh_token": refresh_token})
 
     def _grant(self, client: OAuthClient, form: Mapping[str, str]) -> Grant:
@@ -98,7 +98,7 @@ class TokenEndpoint:
 
 
 def _oauth_error_code(body: bytes) -> str | None:
-    """The ``error`` of a JSON error body; compared with known codes only, never shown."""
+    """Return the ``error`` of a JSON error body; compared with known codes only, never shown."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gopro_sync.gopro.library.chapter_numbers import Stated, first_free, tell_chapters
+from gopro_sync.gopro.library.chapter_numbers import Stated, first_free, number_chapters
 
 type Number = int | Decimal | None
 
@@ -54,7 +54,7 @@ def numbered(*numbers: Number) -> list[Stated]:
     ],
 )
 def test_numbers_tell_what_they_can(numbers: tuple[Number, ...], chapters: list[int | None]) -> None:
-    assert tell_chapters(numbered(*numbers), 1) == chapters
+    assert number_chapters(numbered(*numbers), 1) == chapters
 
 
 @pytest.mark.parametrize(
@@ -86,21 +86,21 @@ def test_numbers_tell_what_they_can(numbers: tuple[Number, ...], chapters: list[
 def test_where_numbers_do_not_tell_addresses_do(
     originals: tuple[tuple[Number, int | None, str], ...], chapters: list[int | None]
 ) -> None:
-    assert tell_chapters(stated(*originals), 1) == chapters
+    assert number_chapters(stated(*originals), 1) == chapters
 
 
 def test_a_single_file_is_where_its_address_says_if_the_listing_has_that_many() -> None:
     one = stated((None, 3, "a"))
-    assert [tell_chapters(one, item_count) for item_count in (1, 2, 3)] == [[1], [1], [3]]
+    assert [number_chapters(one, item_count) for item_count in (1, 2, 3)] == [[1], [1], [3]]
 
 
 def test_with_more_chapters_missing_than_files_left_nothing_tells_which_is_which() -> None:
-    assert tell_chapters(numbered(1, None), 3) == [1, None]
+    assert number_chapters(numbered(1, None), 3) == [1, None]
 
 
 @given(st.lists(st.integers(-5, 2000) | st.decimals(-5, 2000), min_size=1, max_size=8, unique=True), st.integers(1, 9))
 def test_of_numbered_files_none_is_lost_and_none_swapped(numbers: list[Number], item_count: int) -> None:
-    chapters = tell_chapters(numbered(*numbers), item_count)
+    chapters = number_chapters(numbered(*numbers), item_count)
     known = [(number, chapter) for number, chapter in zip(numbers, chapters, strict=True) if number and chapter]
     assert len(known) == len([number for number in numbers if number])
     in_order = [chapter for _, chapter in sorted(known)]

@@ -1,6 +1,6 @@
-"""Whether objects lie in the bucket where the table knows of none: it was lost, or is older than the bucket.
+"""Whether the bucket holds objects that the table does not know: the table was lost, or is older than the bucket.
 
-Such a run would copy again what is there, so people are told of it, and before anything is copied the log says so.
+Such a run would copy them again, so people are notified, and the log says so before anything is copied.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
     from gopro_sync.table.video import Video
 
-# Of a lost table's videos any sample tells; a request for each of a first run's thousands would take minutes.
+# Any sample shows that a table was lost; a request for each of a first run's thousands would take minutes.
 _MOST_ASKED: Final = 20
 
 
-def forgotten_objects(s3: S3Client, *, bucket: str, videos: Sequence[Video]) -> dict[str, Any]:
-    """Ask for the keys of some of the videos, and warn if objects lie there.
+def unrecorded_objects(s3: S3Client, *, bucket: str, videos: Sequence[Video]) -> dict[str, Any]:
+    """Look for objects under the keys of some of the videos, and warn if there are any.
 
-    Nothing fails for it: what cannot be asked is not known.
+    This never fails: what cannot be checked stays unknown.
 
     Args:
         s3: an S3 client.
         bucket: where the videos are archived.
-        videos: those of which the table knows no file.
+        videos: those for which the table knows no file.
 
     Returns:
-        ``found_without_record``: under how many of the keys that were asked for an object lies; the summary of the run
-        has it.
+        ``found_without_record``: how many of the checked keys hold an object; it becomes part of the run's
+        summary.
     """
     asked = _spread(videos)
     try:
@@ -53,13 +53,13 @@ def forgotten_objects(s3: S3Client, *, bucket: str, videos: Sequence[Video]) -> 
 
 
 def _spread(videos: Sequence[Video]) -> list[Video]:
-    """Some of all ages: a table that was restored has the old ones."""
+    """Return some videos of all ages: a restored table still has the old ones."""
     count = min(len(videos), _MOST_ASKED)
     return [videos[place * len(videos) // count] for place in range(count)]
 
 
 def _is_there(s3: S3Client, bucket: str, key: str) -> bool:
-    # The key itself comes first among those that begin with it. A HeadObject would need the right to read the videos.
+    # The key itself comes first among those that begin with it. A HeadObject would need permission to read the videos.
     with answer_of(Service.S3, "ListObjectsV2"):
         answer = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
         return any(item.get("Key") == key for item in answer.get("Contents", []))

@@ -1,4 +1,4 @@
-"""One contender's turn: it copies a file, and what it left in S3 is checked."""
+"""One contender's round: it copies a file, and the object is checked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BUCKET = "bench"
 
 
 def play_round(servers: Servers, contender: Contender, *, size_bytes: int, workers: int) -> Round:
-    """Copies a small file, whose cost is that of starting, and then the file.
+    """Copy a small file, whose cost is that of starting, and then the file.
 
     Raises:
         BenchError: the contender failed, or an object is not the source's file.
@@ -41,7 +41,7 @@ def play_round(servers: Servers, contender: Contender, *, size_bytes: int, worke
 
 
 def copy_file(servers: Servers, contender: Contender, *, size_bytes: int, workers: int) -> Cost:
-    """Lets a contender copy one file to a fresh key.
+    """Let a contender copy one file to a fresh key.
 
     Raises:
         BenchError: it failed, or the object is not the source's file.
@@ -83,7 +83,7 @@ def _crc64nvme_of(size_bytes: int) -> int:
 
 
 def _ask(servers: Servers, method: str, url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
-    """Sends a request of the bench's own; only the answer's head is of interest."""
+    """Send a request of the bench's own; only the answer's head is of interest."""
     context = ssl.create_default_context(cafile=servers.certificate)
     address = urlsplit(url)
     connection = http.client.HTTPSConnection(address.netloc, context=context)

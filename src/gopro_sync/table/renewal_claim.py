@@ -1,9 +1,9 @@
-"""Whose turn it is to have the session renewed: of all the videos that GoPro refuses at the same moment, one asks.
+"""Which video may have the session renewed: of all the videos that GoPro refuses at the same moment, only one asks.
 
-The authenticator may have a single place (a reserved concurrency of 1), and forty videos that ask for it would wait for
-each other's answers. So each looks into the record that the renewal itself works under (``table/session_guard.py``):
-the first one asks, and the others come back later and find the new session. All of it happens in the downloader, which
-is refused anyway, and waits in the state machine, where waiting costs nothing.
+The authenticator may be limited to one instance (a reserved concurrency of 1), and forty videos that ask for it would
+wait for each other's answers. So each looks into the record that also guards the renewal (``table/session_guard.py``):
+the first one asks, and the others return later and find the new session. All of it happens in the downloader, which is
+refused anyway, and waits in the state machine, where waiting costs nothing.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from gopro_sync.values.timestamps import epoch_seconds
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# Longer than the state machine tries to call the authenticator before it comes back here, and the call itself.
-_TURN: Final = timedelta(seconds=180)
+# Longer than the state machine keeps calling the authenticator before it returns here, and the call itself.
+_CLAIM_LASTS: Final = timedelta(seconds=180)
 
 
-class RenewalTurn:
-    """The right to ask for a renewal of one version of the secret.
+class RenewalClaim:
+    """The claim to have one version of the secret renewed.
 
     Args:
         client: a DynamoDB client.
@@ -42,15 +42,15 @@ class RenewalTurn:
         self._clock = clock
 
     def take(self, version_id: str, *, in_vain: bool) -> bool:
-        """Return whether it is this video's turn to have the session renewed.
+        """Return whether this video may have the session renewed.
 
         Args:
             version_id: the version of the secret whose session GoPro refuses.
             in_vain: whether this video has had a session renewed already, and is refused again. Then nobody waits for
-                anybody: GoPro refuses whatever it has given, and each video finds that out for itself.
+                anybody else: GoPro refuses whatever it has granted, and each video finds that out for itself.
 
         Raises:
-            AuthenticationError: GoPro gave no session for this version within the last hour.
+            AuthenticationError: GoPro granted no session for this version within the last hour.
             GoProSyncError: what the table raises.
         """
         now = self._clock()
@@ -63,7 +63,7 @@ class RenewalTurn:
             {
                 ":owner": self._owner,
                 ":version": version_id,
-                ":until": epoch_seconds(now + _TURN),
+                ":until": epoch_seconds(now + _CLAIM_LASTS),
                 ":now": epoch_seconds(now),
             },
             condition="attribute_not_exists(renewal_version) OR renewal_version <> :version OR renewal_owner = :owner "

@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from gopro_sync.run.forgotten_objects import forgotten_objects
+from gopro_sync.run.unrecorded_objects import unrecorded_objects
 from gopro_sync.table.video import Video
 
 
@@ -33,7 +33,7 @@ def video(name: str) -> Video:
 
 
 def ask(s3: FakeS3, *names: str) -> int:
-    answer = forgotten_objects(cast("Any", s3), bucket="archive", videos=[video(name) for name in names])
+    answer = unrecorded_objects(cast("Any", s3), bucket="archive", videos=[video(name) for name in names])
     return int(answer["found_without_record"])
 
 

@@ -1,4 +1,4 @@
-"""What people are told of videos that will never be archived as things stand (`never_archived.py`)."""
+"""The lines of a notice about videos that will never be archived as things stand (`never_archived.py`)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from gopro_sync.run.notice_lines import MOST_NAMED, number_of, shortened
 from gopro_sync.values.event_fields import JsonObject, optional_count, optional_text, required_objects, required_text
 
 
-def gone_told(summary: JsonObject) -> list[str]:
-    """Return the lines of the notice that name what GoPro no longer has; none if there is nothing to tell.
+def lines_on_gone(summary: JsonObject) -> list[str]:
+    """Return the lines of the notice that name what GoPro no longer has; none if there is nothing to report.
 
     Raises:
         InvalidEventError: a field of the summary has the wrong shape.
@@ -17,8 +17,9 @@ def gone_told(summary: JsonObject) -> list[str]:
         return []
     return [
         f"Gone at GoPro: {number_of(count, 'video')} not archived in full before. Two complete listings did not show "
-        "what is named here, and GoPro says that it no longer has it. It counts as pending no more, and is not told "
-        "again. What to do: nothing, if you deleted it; what GoPro lists again is archived like any other video:",
+        "what is named here, and GoPro says that it no longer has it. It no longer counts as pending, and is not "
+        "reported again. What to do: nothing, if you deleted it; what GoPro lists again is archived like any other "
+        "video:",
         *[
             _line(video, optional_text(video, "filename"))
             for video in required_objects(summary, "gone_videos")[:MOST_NAMED]
@@ -27,8 +28,8 @@ def gone_told(summary: JsonObject) -> list[str]:
     ]
 
 
-def waiting_in_vain_told(summary: JsonObject) -> list[str]:
-    """Return the lines of the notice that name what waits and cannot be tried; none if there is nothing to tell.
+def lines_on_waiting_in_vain(summary: JsonObject) -> list[str]:
+    """Return the lines of the notice that name what waits and cannot be tried; none if there is nothing to report.
 
     Raises:
         InvalidEventError: a field of the summary has the wrong shape.
@@ -39,8 +40,8 @@ def waiting_in_vain_told(summary: JsonObject) -> list[str]:
     return [
         f"Waiting in vain: {number_of(count, 'item')}, for longer than NotReadyAfterDays, of a type that this version "
         "does not know, and without the name of a video. What is named here is not archived, counts as pending, and is "
-        "not told again. What to do: look at it on gopro.com, download by hand what is worth keeping, and report the "
-        "type, please:",
+        "not reported again. What to do: look at it on gopro.com, download by hand what is worth keeping, and report "
+        "the type, please:",
         *[
             _line(video, f"type {optional_text(video, 'type') or 'unknown'}")
             for video in required_objects(summary, "waiting_in_vain_videos")[:MOST_NAMED]
@@ -49,6 +50,6 @@ def waiting_in_vain_told(summary: JsonObject) -> list[str]:
     ]
 
 
-def _line(video: JsonObject, told: str | None) -> str:
+def _line(video: JsonObject, detail: str | None) -> str:
     media_id = shortened(required_text(video, "media_id"))
-    return f"  {media_id}: {shortened(told)}" if told else f"  {media_id}"
+    return f"  {media_id}: {shortened(detail)}" if detail else f"  {media_id}"
