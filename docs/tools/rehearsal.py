@@ -39,7 +39,6 @@ _POLL_SECONDS: Final = 0.5
 _PASSED_ON: Final = ("PATH", "HOME", "LANG", "TMPDIR")
 _SHELL: Final = "/bin/bash"
 _STARTED: Final = "Started arn:"
-_STACK: Final = "--stack-name gopro-sync-local"
 _RUN: Final = './gopro-sync local run > /dev/null; echo "exit code $?"'
 
 
@@ -88,10 +87,10 @@ STEPS: Final = (
         subjects=_MAILS_OF_SECOND_NIGHT,
     ),
     Step(command='eval "$(./gopro-sync local env)"', why="the operator's commands, here instead of on AWS"),
-    Step(command=f"./gopro-sync redrive {_STACK}", why="too early: the file is still lost", answer="n", exit_code=1),
+    Step(command="./gopro-sync redrive", why="too early: the file is still lost", answer="n", exit_code=1),
     Step(command="./gopro-sync local fault off --all", why="GoPro has found it again"),
-    Step(command=f"./gopro-sync redrive {_STACK} --yes"),
-    Step(command=f"./gopro-sync redrive {_STACK}", why="after a minute: did it work?"),
+    Step(command="./gopro-sync redrive --yes"),
+    Step(command="./gopro-sync redrive", why="after a minute: did it work?"),
     Step(command=_RUN, why="the next night has nothing to do"),
     Step(
         command="./gopro-sync local mails | grep Subject:",
