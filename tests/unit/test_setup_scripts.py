@@ -180,6 +180,7 @@ def test_an_index_that_refuses_is_told_from_one_that_has_not_got_it(copy: Workin
         "requirements/setup.sh",
         PIP_FAILS="dev.txt",
         PIP_SAYS="ERROR: Could not find a version that satisfies the requirement a==1.0 (from versions: none)",
+        # pragma: allowlist nextline secret - made up
         PIP_SAYS_WHEN_ASKED="Could not fetch URL https://me:hunter2@index/a/: 403 Client Error: Forbidden - skipping",
     )
 

@@ -81,7 +81,10 @@ def test_settings_that_cannot_be_are_named_with_what_to_do(
         (exceptions.ReadTimeoutError(endpoint_url="https://x/"), "https://x/ did not answer in time"),
         (exceptions.ConnectionClosedError(endpoint_url="https://x/"), "broke off"),
         (exceptions.SSLError(endpoint_url="https://x/", error=OSError("chain")), "not trusted: name the file"),
-        (exceptions.ProxyConnectionError(proxy_url="http://me:secret@proxy:1"), "The proxy http://[redacted]@proxy:1"),
+        (
+            exceptions.ProxyConnectionError(proxy_url="http://me:secret@proxy:1"),  # pragma: allowlist secret - made up
+            "The proxy http://[redacted]@proxy:1",
+        ),
         (exceptions.UnauthorizedSSOTokenError(), "aws sso login"),
         (exceptions.TokenRetrievalError(provider="sso", error_msg="x"), "aws sso login"),
         (exceptions.ConfigNotFound(path="/x"), "no AWS configuration file /x"),
