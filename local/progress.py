@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -84,9 +84,17 @@ class ProgressWatch:
     Args:
         cloud: where it runs.
         execution_arn: which one.
+        now: tells the time, in UTC.
     """
 
-    def __init__(self, cloud: Cloud, *, execution_arn: str) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        *,
+        execution_arn: str,
+        now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+    ) -> None:
+        self._now = now
         self._execution_arn = execution_arn
         self._executions = frozenset({execution_arn})
         self._machine = cloud.outputs["StateMachineArn"]
@@ -119,7 +127,7 @@ class ProgressWatch:
             self._tally.see(list(self._readings()), execution_ids=self._executions)
         with suppress(ClientError):
             self._look_at_history()
-        now = dt.datetime.now(dt.UTC)
+        now = self._now()
         return Progress(
             step=self._step,
             total=self._tally.total,
@@ -175,7 +183,7 @@ class ProgressWatch:
         names = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
         self._step = names[-1] if names else self._step
         began = time.monotonic()
-        if began >= self._reasons.due_at or self._reasons.has_one_over(dt.datetime.now(dt.UTC)):
+        if began >= self._reasons.due_at or self._reasons.has_one_over(self._now()):
             found = list(self._waits(events))
             now = time.monotonic()
             self._reasons = _Reasons(

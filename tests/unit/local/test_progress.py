@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from local.progress import ProgressWatch
 
 RUN = "arn:run"
-NOW = dt.datetime.now(dt.UTC)
+NOW = dt.datetime(2026, 11, 28, 1, 2, 3, tzinfo=dt.UTC)
 DEFINITION = {
     "States": {
         "ListMedia": {
@@ -114,7 +114,7 @@ def aws() -> Aws:
 
 @pytest.fixture
 def watch(aws: Aws) -> ProgressWatch:
-    return ProgressWatch(aws, execution_arn=RUN)  # type: ignore[arg-type]  # stands for a cloud
+    return ProgressWatch(aws, execution_arn=RUN, now=lambda: NOW)  # type: ignore[arg-type]  # stands for a cloud
 
 
 def test_finished_chapters_parts_of_open_uploads_and_archived_videos_count(aws: Aws, watch: ProgressWatch) -> None:
