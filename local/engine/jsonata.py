@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from copy import copy
+from functools import lru_cache
 from typing import Any
 
 import jsonata
+from jsonata import Jsonata
 from ministack.services import stepfunctions
 
 # AWS allows one second on its own machines; this one may be busy with five downloads.
@@ -41,9 +44,7 @@ def evaluate(expression: str, *, states: Mapping[str, Any], variables: Mapping[s
     # twice.
     guarded = f"($value := ({expression}); {{'defined': $exists($value), 'value': $value}})"
     try:
-        compiled = jsonata.Jsonata.jsonata(guarded, timeout=_TIMEOUT_MILLISECONDS)
-        stepfunctions._register_sfn_jsonata_functions(compiled)
-        outcome = compiled.evaluate(None, bindings)
+        outcome = _prepared(guarded).evaluate(None, bindings)
     except Exception as error:
         code = getattr(error, "error", None)
         raise QueryEvaluationError(f"{code}: {error}" if isinstance(code, str) else str(error)) from error
@@ -55,6 +56,23 @@ def evaluate(expression: str, *, states: Mapping[str, Any], variables: Mapping[s
         raise QueryEvaluationError(
             f"The JSONata expression '{expression}' returned an unsupported result type."
         ) from error
+
+
+def _prepared(expression: str) -> Jsonata:
+    """Return an evaluator for one evaluation, with its own variables and its own time limit."""
+    evaluator = copy(_parsed(expression))
+    evaluator.environment = evaluator.create_frame(Jsonata.static_frame)
+    evaluator.environment.set_runtime_bounds(_TIMEOUT_MILLISECONDS, None)
+    stepfunctions._register_sfn_jsonata_functions(evaluator)
+    # $now and $millis ask the thread's current evaluator for the time; making one, which is not done here, sets it.
+    Jsonata.CURRENT.jsonata = evaluator
+    return evaluator
+
+
+@lru_cache(maxsize=1024)
+def _parsed(expression: str) -> Jsonata:
+    """Return the expression's syntax tree, which evaluating leaves as it is; parsing takes longer than evaluating."""
+    return Jsonata.jsonata(expression)
 
 
 _NULL = jsonata.utils.Utils.NULL_VALUE

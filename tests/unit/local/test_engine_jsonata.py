@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.engine import jsonata
 from local.engine.jsonata import QueryEvaluationError, evaluate
 
 _JSON = st.recursive(
@@ -65,3 +66,18 @@ def test_functions_of_step_functions_are_there() -> None:
 def test_a_function_with_an_effect_is_called_once() -> None:
     assert _evaluate("($a := $random(); $a = $a)") is True
     assert math.isfinite(_evaluate("$random()"))
+
+
+def test_one_expression_has_its_own_values_each_time() -> None:
+    assert _evaluate("$exists($kept)", variables={"kept": 1}) is True
+    assert _evaluate("$exists($kept)") is False
+    assert _evaluate("($own := $exists($own) ? 'from before' : 'new'; $own)") == "new"
+    assert _evaluate("($own := $exists($own) ? 'from before' : 'new'; $own)") == "new"
+
+
+def test_one_expression_has_its_whole_time_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jsonata, "_TIMEOUT_MILLISECONDS", 50)
+    first = _evaluate("$millis()")
+    with pytest.raises(QueryEvaluationError, match="D1012"):
+        _evaluate("($endless := function($n) { $endless($n + 1) }; $endless(1))")
+    assert _evaluate("$millis()") >= first + 50
