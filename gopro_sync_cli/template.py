@@ -12,6 +12,11 @@ import yaml
 
 from gopro_sync.errors import ConfigurationError
 
+try:  # PyYAML's parser in C, ten times as fast; PyYAML that was built without libyaml has none
+    from yaml import CSafeLoader as SafeLoader
+except ImportError:
+    from yaml import SafeLoader  # type: ignore[assignment]
+
 # Of each type that the template keeps: the property that is its name. A key has none: it is found by what it encrypts.
 _NAMES: Final = {
     "AWS::S3::Bucket": "BucketName",
@@ -37,7 +42,7 @@ class KeptResource:
     name: str | None
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(SafeLoader):
     """YAML with CloudFormation's short tags, read into their long form."""
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
+from functools import cache
 
+import pytest
 from hypothesis import settings
+from typer import main, testing
 
 # A busy machine is no failure: how long one example takes says nothing about the code.
 settings.register_profile("quick", deadline=None, max_examples=30)
@@ -17,3 +21,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _commands_are_made_once() -> Iterator[None]:
+    """Make the commands of an application once per process: for each command that is run, it takes longer than that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(testing, "_get_command", cache(main.get_command))
+        yield
