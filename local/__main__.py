@@ -189,7 +189,7 @@ def run(
         for execution in executions:
             if execution.output is not None:
                 print_document(json.dumps(execution.output, indent=2))
-            explain(cloud, execution, _errors)
+            explain(cloud, execution, _errors, was_resumed=execution is not executions[-1])
         raise typer.Exit(code_of_chain([execution.verdict for execution in executions]))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from itertools import islice
 from typing import Final
 
@@ -17,19 +17,28 @@ from local.videos_left import videos_left
 _MOST_NAMED: Final = 20
 
 
-def explain(cloud: Cloud, execution: Execution, screen: VerbatimConsole) -> None:
-    """Print the verdict, and name what failed in the run, or what it left, by what the tracker has of each video."""
+def explain(cloud: Cloud, execution: Execution, screen: VerbatimConsole, *, was_resumed: bool = False) -> None:
+    """Print the verdict, and name what failed in the run, and what is not archived, by what the tracker has of each.
+
+    Args:
+        cloud: where.
+        execution: the run, which has ended.
+        screen: where to print.
+        was_resumed: whether another run has resumed its backlog since, so that what this one left is not left any more.
+    """
     verdict = execution.verdict
     screen.print(verdict.headline, style=verdict.colour)
     for line in verdict.lines:
         screen.print_line(f"  {line}")
+    if verdict.is_about_videos:
+        failed: set[str] = set()
+        for line in _read(_failed(cloud, execution, failed)):
+            screen.print_line(f"  {line}")
+        if not was_resumed:
+            for line in _read(_left(cloud, besides=failed)):
+                screen.print_line(f"  {line}")
     if verdict.code is not ExitCode.DONE:
-        for line in _read(_failed(cloud, execution)):
-            screen.print_line(f"  {line}")
         screen.print_line(f"  {execution.arn}")
-    elif not verdict.is_all:
-        for line in _read(_left(cloud)):
-            screen.print_line(f"  {line}")
 
 
 def _read(lines: Iterable[str]) -> Iterator[str]:
@@ -39,13 +48,15 @@ def _read(lines: Iterable[str]) -> Iterator[str]:
         yield f"Which videos these are could not be read from the table: {error}"
 
 
-def _failed(cloud: Cloud, execution: Execution) -> Iterator[str]:
+def _failed(cloud: Cloud, execution: Execution, named: set[str]) -> Iterator[str]:
     for video in failed_videos(cloud, execution):
-        yield f"{video.filename} ({video.media_id}): {video.error}: {video.message}"
+        named.add(video.media_id)
+        due = f" Tried again from {video.due_at}." if video.due_at else ""
+        yield f"{video.filename} ({video.media_id}): {video.error}: {video.message}{due}"
 
 
-def _left(cloud: Cloud) -> Iterator[str]:
-    videos = iter(videos_left(cloud))
+def _left(cloud: Cloud, *, besides: Container[str]) -> Iterator[str]:
+    videos = (video for video in videos_left(cloud) if video.media_id not in besides)
     for video in islice(videos, _MOST_NAMED):
         yield str(video)
     if more := sum(1 for _ in videos):

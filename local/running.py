@@ -60,12 +60,21 @@ class Execution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedVideo:
-    """A video that a run could not archive, in the tracker's words."""
+    """A video that a run could not archive, in the tracker's words.
+
+    Attributes:
+        media_id: its id at GoPro.
+        filename: its name; empty if it has none.
+        error: the error's name.
+        message: what happened.
+        due_at: when it is tried again, ISO 8601; empty if it is not.
+    """
 
     media_id: str
     filename: str
     error: str
     message: str
+    due_at: str = ""
 
 
 def run(
@@ -205,6 +214,7 @@ def failed_videos(cloud: Cloud, execution: Execution) -> Iterator[FailedVideo]:
                 filename=texts.get("filename", ""),
                 error=texts.get("error_type", ""),
                 message=texts.get("error_message", ""),
+                due_at=texts.get("next_attempt_after", ""),
             )
 
 

@@ -46,12 +46,14 @@ class Verdict:
         headline: the verdict, one sentence.
         lines: what a person should know besides.
         is_all: whether nothing is left for later.
+        is_about_videos: whether videos may have been archived, have failed, or wait now.
     """
 
     code: ExitCode
     headline: str
     lines: tuple[str, ...] = ()
     is_all: bool = False
+    is_about_videos: bool = True
 
     @property
     def colour(self) -> str:
@@ -73,7 +75,7 @@ def verdict_of(*, status: str, output: Mapping[str, Any] | None, error: str | No
     if status != _SUCCEEDED:
         return _of_failed_execution(status, error, cause)
     run = _Run(output or {})
-    if run.output.get("status") == "DRY_RUN":
+    if run.is_dry:
         return _of_dry_run(run)
     if not run.says("failed") or not run.says("deferred"):
         return Verdict(code=ExitCode.NOT_CHECKED, headline="The run ended, and does not say what became of the videos.")
@@ -114,10 +116,19 @@ def _of_failed_execution(status: str, error: str | None, cause: str | None) -> V
         headline = "The run did not end in its time. What is archived is safe; the next run takes the rest."
         return Verdict(code=ExitCode.FAILED, headline=headline, lines=lines)
     if error == _INPUT_REFUSED:
-        return Verdict(code=ExitCode.WRONG_USE, headline="The run refused its input; nothing was done.", lines=lines)
+        return Verdict(
+            code=ExitCode.WRONG_USE,
+            headline="The run refused its input; nothing was done.",
+            lines=lines,
+            is_about_videos=False,
+        )
     if error in _BROKE:
         return Verdict(code=ExitCode.FAILED, headline="The run ended with a failure of its own.", lines=lines)
-    return Verdict(code=ExitCode.CANNOT_RUN, headline="The run could not do its work.", lines=lines)
+    return Verdict(
+        code=ExitCode.CANNOT_RUN,
+        headline="The run could not do its work to the end. What is archived is safe.",
+        lines=lines,
+    )
 
 
 def _of_dry_run(run: _Run) -> Verdict:
@@ -126,7 +137,7 @@ def _of_dry_run(run: _Run) -> Verdict:
     unchecked = [*run.unchecked()]
     lines = (*unchecked, *run.left_for_later(), *run.remarks())
     code = ExitCode.NOT_CHECKED if unchecked else ExitCode.DONE
-    return Verdict(code=code, headline=headline, lines=lines, is_all=not unchecked)
+    return Verdict(code=code, headline=headline, lines=lines, is_all=not unchecked, is_about_videos=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +145,10 @@ class _Run:
     """The output of a run that came to its end: what it says, as sentences."""
 
     output: Mapping[str, Any]
+
+    @property
+    def is_dry(self) -> bool:
+        return self.output.get("status") == "DRY_RUN"
 
     def says(self, name: str) -> bool:
         return type(self.output.get(name)) is int
@@ -149,9 +164,10 @@ class _Run:
         total, now = self.count("total_found"), self.count("synced")
         if not total:
             return "The library holds no video to archive."
-        asked = total - self.count("filtered")
-        whose = "" if asked == total else " that this run was asked for"
-        return f"Everything is archived: {_videos(asked)}{whose}, {now} of them in this run."
+        if self.count("filtered"):
+            return f"All that this run was asked for is archived. {self.archived()}"
+        what = "Everything that is due" if self._waits() else "Everything"
+        return f"{what} is archived: {_videos(total)}, {now} of them in this run."
 
     def failures(self) -> Iterator[str]:
         if failed := self.count("failed"):
@@ -180,9 +196,9 @@ class _Run:
         # A dry run calls remaining what a run calls deferred.
         left = self.count("deferred") + self.count("remaining") - held
         if held:
-            yield f"{_videos_are(held)} being archived by another run."
+            yield f"{_videos_are(held)} held by another run; if that was stopped, a run takes over when its lease ends."
         if left > 0:
-            yield f"{_videos_are(left)} left for the next run: this one had no more time, or may not take more."
+            yield self._left(left)
         if postponed := self.count("postponed"):
             yield (
                 f"{_videos_are(postponed)} postponed after a failure in an earlier run, and tried again when due. "
@@ -197,14 +213,22 @@ class _Run:
 
     def remarks(self) -> Iterator[str]:
         if filtered := self.count("filtered"):
-            yield f"Left out, since this run was not asked for them: {_videos(filtered)}."
+            yield f"Left to runs without this filter: {_videos(filtered)}."
         skipped = self._skipped()
-        for reason, words in _LATER.items():
-            if count := skipped.get(reason, 0):
-                yield f"Not archived yet, since {words}: {_items(count)} ({reason})."
+        for reason, count in self._waits().items():
+            yield f"Not archived yet, since {_LATER[reason]}: {_items(count)} ({reason}). Each run looks again."
         others = {reason: count for reason, count in skipped.items() if reason not in {*_LATER, _COUNTED_BUT_NOT_READ}}
         if others:
             yield f"Not videos of the camera: {', '.join(f'{count} {reason}' for reason, count in others.items())}."
+
+    def _waits(self) -> Mapping[str, int]:
+        skipped = self._skipped()
+        return {reason: skipped[reason] for reason in _LATER if skipped.get(reason)}
+
+    def _left(self, count: int) -> str:
+        if self.is_dry:
+            return f"{_videos(count)} would be left for the next run."
+        return f"{_videos_are(count)} left for the next run: this one had no more time, or may not take more."
 
     def _skipped(self) -> Mapping[str, int]:
         skipped = self.output.get("skipped")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
+from gopro_sync.values.timestamps import iso_utc
 from local.cloud import Cloud
 
 
@@ -31,7 +33,7 @@ class VideoLeft:
 
 
 def videos_left(cloud: Cloud) -> Iterator[VideoLeft]:
-    """Read which videos are not archived.
+    """Read which videos are not archived, except those that were seen to be gone at GoPro.
 
     Raises:
         ClientError: the table cannot be read.
@@ -41,7 +43,7 @@ def videos_left(cloud: Cloud) -> Iterator[VideoLeft]:
         .get_paginator("scan")
         .paginate(
             TableName=cloud.outputs["TrackerTableName"],
-            FilterExpression="attribute_exists(#status) AND #status <> :completed",
+            FilterExpression="attribute_exists(#status) AND #status <> :completed AND attribute_not_exists(gone_by)",
             ExpressionAttributeNames={"#status": "status"},
             ExpressionAttributeValues={":completed": {"S": "COMPLETED"}},
         )
@@ -67,7 +69,9 @@ def prospect_of(record: dict[str, Any], *, now: float) -> str:
     if record.get("waiting_reason"):
         return f"not archived yet ({record['waiting_reason']})"
     if record.get("lease_owner") and record.get("lease_expires_at", 0) > now:
-        return f"being archived by {record['lease_owner']}"
+        # The lease outlives a run that was stopped: whether anybody is at work cannot be seen.
+        until = iso_utc(dt.datetime.fromtimestamp(int(record["lease_expires_at"]), dt.UTC))
+        return f"held by {record['lease_owner']}, at the longest until {until}"
     if record["status"] != "FAILED":
         return "left for the next run"
     due = record.get("next_attempt_after")

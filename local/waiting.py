@@ -26,7 +26,7 @@ _FAILED = re.compile(
 )
 _SUBJECT = re.compile(r" \(media item [^)]*\)$")
 # How the transfer engine words what the server of the bytes answered (src/gopro_sync/archive/source.py).
-_CDN_ANSWERED = re.compile(r"(?P<host>[^ ]+) (answered|refused a fresh URL with) (?P<status>\d{3})")
+_CDN_ANSWERED = re.compile(r"(?P<host>[^ ]+) (answered|refused a fresh URL with) (?P<status>\d{3})(?P<more>, .+)?")
 _REFUSED = frozenset({"401", "403", "407", "429", "503"})
 _LONGEST_MESSAGE_BYTES = 120
 
@@ -211,7 +211,7 @@ def _in_short(message: str) -> str:
     answered = _CDN_ANSWERED.fullmatch(line)
     if answered and answered["host"] != "GoPro":
         verb = "refused by the CDN" if answered["status"] in _REFUSED else "the CDN failed"
-        return f"{verb} ({answered['status']})"
+        return f"{verb} ({answered['status']}){answered['more'] or ''}"
     return line
 
 

@@ -19,7 +19,13 @@ from local.videos_left import VideoLeft, prospect_of
 NOW = 1_800_000_000.0
 
 
-def _explained(output: dict[str, Any]) -> list[str]:
+@pytest.fixture(autouse=True)
+def _empty_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explanation, "failed_videos", lambda *_: iter(()))
+    monkeypatch.setattr(explanation, "videos_left", lambda _cloud: iter(()))
+
+
+def _explained(output: dict[str, Any], *, was_resumed: bool = False) -> list[str]:
     written = io.StringIO()
     cloud = Cloud(
         state_directory=Path(),
@@ -32,7 +38,7 @@ def _explained(output: dict[str, Any]) -> list[str]:
     )
     arn = "arn:aws:states:us-east-1:000000000000:execution:gopro-sync-orchestrator-local:secret:x"
     execution = Execution(arn=arn, status="SUCCEEDED", output=output, error=None, cause=None, duration_seconds=1)
-    explanation.explain(cloud, execution, output_console(written))
+    explanation.explain(cloud, execution, output_console(written), was_resumed=was_resumed)
     return written.getvalue().splitlines()
 
 
@@ -60,6 +66,55 @@ def test_what_failed_is_named_with_its_error_and_the_execution(monkeypatch: pyte
     assert lines[-1].endswith(":execution:gopro-sync-orchestrator-local:secret:x")
 
 
+def test_a_failed_video_is_named_once_with_its_next_attempt_and_what_else_waits_is_named_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    failed = FailedVideo(
+        media_id="m1", filename="GX1.MP4", error="SourceLostError", message="Why.", due_at="2026-11-29T10:00:00Z"
+    )
+    left = [
+        VideoLeft(media_id="m1", filename="GX1.MP4", prospect="failed"),
+        VideoLeft(media_id="m2", filename="GX2.MP4", prospect="left for the next run"),
+    ]
+    monkeypatch.setattr(explanation, "failed_videos", lambda *_: iter([failed]))
+    monkeypatch.setattr(explanation, "videos_left", lambda _cloud: iter(left))
+
+    lines = _explained({"failed": 1, "deferred": 1, "total_found": 2})
+
+    assert [line for line in lines if "GX" in line] == [
+        "  GX1.MP4 (m1): SourceLostError: Why. Tried again from 2026-11-29T10:00:00Z.",
+        "  GX2.MP4 (m2): left for the next run",
+    ]
+
+
+def test_what_gopro_does_not_offer_yet_is_named_although_all_that_is_due_is_archived(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits = VideoLeft(media_id="m9", filename="GX9.MP4", prospect="not archived yet (not_ready)")
+    monkeypatch.setattr(explanation, "videos_left", lambda _cloud: iter([waits]))
+
+    lines = _explained({"failed": 0, "deferred": 0, "total_found": 1, "synced": 1, "skipped": {"not_ready": 1}})
+
+    assert lines[0] == "Everything that is due is archived: 1 video, 1 of them in this run."
+    assert lines[-1] == "  GX9.MP4 (m9): not archived yet (not_ready)"
+
+
+def test_what_a_resumed_run_left_is_named_by_the_run_that_resumed_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = VideoLeft(media_id="m2", filename="GX2.MP4", prospect="left for the next run")
+    monkeypatch.setattr(explanation, "videos_left", lambda _cloud: iter([left]))
+
+    lines = _explained({"failed": 0, "deferred": 3, "total_found": 5}, was_resumed=True)
+
+    assert not [line for line in lines if "GX2" in line]
+
+
+def test_a_dry_run_names_no_video_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = VideoLeft(media_id="m2", filename="GX2.MP4", prospect="left for the next run")
+    monkeypatch.setattr(explanation, "videos_left", lambda _cloud: iter([left]))
+
+    assert not [line for line in _explained({"status": "DRY_RUN", "videos": 1}) if "GX2" in line]
+
+
 def test_a_table_that_cannot_be_read_takes_nothing_else_away(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_cloud: Cloud) -> Iterator[VideoLeft]:
         raise ClientError({"Error": {"Code": "KMSInvalidStateException", "Message": "disabled"}}, "Scan")
@@ -77,7 +132,10 @@ def test_a_table_that_cannot_be_read_takes_nothing_else_away(monkeypatch: pytest
     [
         ({"status": "PENDING"}, "left for the next run"),
         ({"status": "PENDING", "waiting_reason": "not_ready"}, "not archived yet (not_ready)"),
-        ({"status": "IN_PROGRESS", "lease_owner": "run-2", "lease_expires_at": NOW + 9}, "being archived by run-2"),
+        (
+            {"status": "IN_PROGRESS", "lease_owner": "run-2", "lease_expires_at": NOW + 9},
+            "held by run-2, at the longest until 2027-01-15T08:00:09Z",
+        ),
         ({"status": "IN_PROGRESS", "lease_owner": "run-2", "lease_expires_at": NOW - 9}, "left for the next run"),
         (
             {"status": "FAILED", "error_type": "IntegrityError", "next_attempt_after": "2026-11-29T01:00:00Z"},

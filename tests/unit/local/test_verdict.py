@@ -34,7 +34,11 @@ def test_the_run_that_readme_shows_has_archived_everything() -> None:
     verdict = _of()
 
     assert (verdict.code, verdict.colour) == (ExitCode.DONE, "green")
-    assert verdict.headline == "Everything is archived: 7 videos, 7 of them in this run."
+    assert verdict.headline == "Everything that is due is archived: 7 videos, 7 of them in this run."
+
+
+def test_where_nothing_waits_everything_is_archived() -> None:
+    assert _of(skipped={"photo": 1}).headline == "Everything is archived: 7 videos, 7 of them in this run."
 
 
 def test_a_run_with_nothing_to_do_has_archived_everything_too() -> None:
@@ -54,8 +58,8 @@ def test_an_empty_library_is_no_failure() -> None:
     ("changes", "says"),
     [
         ({"synced": 4, "deferred": 3}, "3 videos are left for the next run"),
-        ({"synced": 4, "deferred": 3, "held_by_another_run": 3}, "3 videos are being archived by another run"),
-        ({"synced": 6, "deferred": 1, "held_by_another_run": 1}, "1 video is being archived by another run"),
+        ({"synced": 4, "deferred": 3, "held_by_another_run": 3}, "3 videos are held by another run"),
+        ({"synced": 6, "deferred": 1, "held_by_another_run": 1}, "1 video is held by another run"),
         ({"total_found": 8, "postponed": 1}, "1 video is postponed"),
         ({"waiting_in_vain": 1, "waiting_in_vain_videos": _NAMED}, "m1 (Hologram)"),
         ({"found_without_record": 2}, "./gopro-sync rebuild"),
@@ -132,7 +136,24 @@ def test_a_run_that_was_asked_for_some_videos_says_that_it_has_these() -> None:
     verdict = _of(total_found=7, synced=2, new_count=2, filtered=5)
 
     assert (verdict.code, verdict.colour) == (ExitCode.DONE, "green")
-    assert verdict.headline == "Everything is archived: 2 videos that this run was asked for, 2 of them in this run."
+    assert verdict.headline == (
+        "All that this run was asked for is archived. 2 of 7 videos archived, 2 of them in this run."
+    )
+    assert "Left to runs without this filter: 5 videos." in verdict.lines
+
+
+def test_what_was_archived_before_is_not_said_to_have_been_asked_for() -> None:
+    verdict = _of(total_found=12, already_synced=7, synced=0, new_count=0, filtered=5)
+
+    assert verdict.headline.endswith("7 of 12 videos archived, 0 of them in this run.")
+
+
+def test_a_dry_run_does_not_say_that_it_had_no_time() -> None:
+    output = {"status": "DRY_RUN", "videos": 2, "bytes": 1, "remaining": 3, "total_found": 5}
+
+    verdict = verdict_of(status="SUCCEEDED", output=output, error=None, cause=None)
+
+    assert verdict.lines == ("3 videos would be left for the next run.",)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gopro_sync.errors import GoProSyncError, NetworkError, SourceUrlExpiredError, ThrottledError
+from gopro_sync.errors import GoProSyncError, ItemRefusedError, NetworkError, SourceUrlExpiredError, ThrottledError
 from local.state import REPOSITORY
 from local.waiting import States, waiting_of
 
@@ -62,6 +62,14 @@ def test_the_pause_before_the_next_try_says_why_which_try_it_was_and_how_long_it
     )
 
     assert words == "refused by the CDN (403), attempt 2 of 4, next in 40 s"
+
+
+def test_a_refusal_that_persists_is_still_the_cdns() -> None:
+    refused = ItemRefusedError("media.gopro.com answered 429, again after each wait", media_id="m1")
+
+    assert _words(_entered("DownloadVideo"), _failed(refused)).startswith(
+        "refused by the CDN (429), again after each wait, attempt 1"
+    )
 
 
 def test_a_wait_of_random_length_is_stated_by_its_longest() -> None:
