@@ -487,6 +487,17 @@ def test_what_another_run_is_at_work_on_is_no_backlog_that_stops() -> None:
     assert not cloud.sent_to("startExecution")
 
 
+@pytest.mark.parametrize(("remaining", "starts"), [(2, 0), (3, 1)])
+def test_only_what_no_other_run_holds_makes_a_run_start_the_next(remaining: int, starts: int) -> None:
+    cloud = Cloud(media_ids=("a", "b"), remaining=remaining, leased=2, downloads={"b": by_another_run("DEFERRED")})
+
+    output = cloud.run().output
+
+    assert (output["synced"], output["held_by_another_run"]) == (1, 3)
+    assert len(cloud.sent_to("startExecution")) == starts
+    assert not cloud.sent_to("publish")
+
+
 def test_a_run_that_only_found_what_another_had_archived_goes_on_with_the_rest() -> None:
     cloud = Cloud(media_ids=("a",), remaining=5, downloads={"a": by_another_run("COMPLETED")})
 
