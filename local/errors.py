@@ -92,6 +92,8 @@ class SimulatorRefusalError(LocalCloudError):
 class UnknownVideoError(LocalCloudError):
     """What names a video names none at the simulated GoPro, or more than one."""
 
+    exit_code = ExitCode.WRONG_USE
+
 
 class DemoError(LocalCloudError):
     """The demonstration did not show what it promises.

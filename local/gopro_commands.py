@@ -75,7 +75,7 @@ def expire(
     """Let all that GoPro has given of a kind run out: signed URLs, or the tokens of the login.
 
     What `up` puts into the secret is an access token: once it has run out, runs fail until another is put there
-    (`gopro sign-in`).
+    (`gopro sign-in`). Only a login that renews itself (`gopro sign-in --renewing`) has a refresh token.
     """
     with simulated_gopro(state_directory) as gopro:
         gopro.expire(what)
@@ -83,13 +83,19 @@ def expire(
 
 
 @app.command("sign-in")
-def sign_in(*, state_directory: StateDirectory = None) -> None:
+def sign_in(
+    *,
+    renewing: Annotated[
+        bool, typer.Option("--renewing", help="A login that renews itself, and so asks GoPro's token endpoint.")
+    ] = False,
+    state_directory: StateDirectory = None,
+) -> None:
     """Sign in anew, as in a browser: print the credential for `./gopro-sync credentials set --stdin`.
 
     It opens nothing but this simulator.
     """
     with simulated_gopro(state_directory) as gopro:
-        print_document(json.dumps(gopro.sign_in()))
+        print_document(json.dumps(gopro.sign_in(renews_itself=renewing)))
 
 
 @app.command()

@@ -137,9 +137,14 @@ class SimulatorAdmin:
         """Invalidate all that were issued so far."""
         self._call("POST", "expire", {"what": what})
 
-    def sign_in(self) -> dict[str, str]:
-        """Sign in anew, and return what a browser's session gives: the JSON object to put into the secret."""
-        return dict(self._call("POST", "sign-in", {}))
+    def sign_in(self, *, renews_itself: bool = False) -> dict[str, str]:
+        """Sign in anew, and return the JSON object to put into the secret.
+
+        Args:
+            renews_itself: whether with the refresh token and the client that a renewal needs; without them, it is what
+                a browser's session gives.
+        """
+        return dict(self._call("POST", "sign-in", {"renews_itself": renews_itself}))
 
     def _call(self, method: str, name: str, document: object = None) -> Any:
         body = None if document is None else json.dumps(document).encode()

@@ -125,10 +125,13 @@ class AdminEndpoint:
         expirations[what]()
         return {}
 
-    def _sign_in(self, _request: Request) -> object:
-        settings = self._cloud.settings
-        access_token, _ = self._cloud.tokens.sign_in(lifetime_seconds=settings.token_lifetime_seconds)
-        return {"auth_token": access_token, "user_id": settings.user_id}
+    def _sign_in(self, request: Request) -> object:
+        settings, tokens = self._cloud.settings, self._cloud.tokens
+        access_token, refresh_token = tokens.sign_in(lifetime_seconds=settings.token_lifetime_seconds)
+        session = {"auth_token": access_token, "user_id": settings.user_id}
+        if not from_json(_SignInDocument, json.loads(request.body), "body").renews_itself:
+            return session
+        return {**session, "refresh_token": refresh_token, **tokens.client}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,3 +147,8 @@ class _ClockDocument:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ExpireDocument:
     what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SignInDocument:
+    renews_itself: bool = False

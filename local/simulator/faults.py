@@ -31,7 +31,7 @@ class Endpoint(StrEnum):
     MEDIA = "media", "one item's record"
     DOWNLOAD = "download", "the list of an item's files, with their signed URLs"
     USER = "user", "the account's totals"
-    TOKEN = "token", "the renewal of the login"
+    TOKEN = "token", "the renewal of the login, asked by one that renews itself (gopro sign-in --renewing)"
     ZIP = "zip", "all originals of an item in one archive, which no run asks for"
     CDN = "cdn", "the files themselves"
     MUTATION = "mutation", "any change to the library, which is always refused"

@@ -53,6 +53,11 @@ class TokenIssuer:
         self._refresh_tokens: set[str] = set()
         self._issued = 0
 
+    @property
+    def client(self) -> dict[str, str]:
+        """The OAuth client that a renewal has to name, as the fields of the secret."""
+        return {"client_id": self._account.client_id, "client_secret": self._account.client_secret}
+
     def grant(self, form: Mapping[str, str], *, lifetime_seconds: int, mode: RefreshTokenMode) -> dict[str, object]:
         """Answer the token endpoint.
 

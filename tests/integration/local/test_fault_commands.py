@@ -270,6 +270,18 @@ def test_who_signs_in_anew_gets_a_credential_that_works(simulator: Simulator) ->
     assert httpx.get(f"{simulator.api_url}/media/search", headers=headers, trust_env=False).status_code == 200
 
 
+def test_a_login_that_renews_itself_meets_the_faults_of_the_token_endpoint(simulator: Simulator) -> None:
+    credential = json.loads(_local("gopro", "sign-in", "--renewing").stdout)
+    form = {name: credential[name] for name in ("refresh_token", "client_id", "client_secret")}
+    renewal = {"grant_type": "refresh_token", **form}
+    _printed("fault", "on", "token_blacklisted", "--times", "1")
+
+    answers = [httpx.post(f"{simulator.api_url}/v1/oauth2/token", data=renewal, trust_env=False) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [401, 200]
+    assert "sign-in --renewing" in _local("fault", "list").stdout
+
+
 def test_only_what_gopro_gives_can_run_out() -> None:
     result = _local("gopro", "expire", "patience")
 
