@@ -88,9 +88,7 @@ def _printable(text: str | None) -> str | None:
 
 
 # Of text, since the help would spell all members of an enumeration out.
-Names = Annotated[
-    list[str], typer.Argument(metavar="NAME...", parser=_fault_name, help="One or more; see `fault list`.")
-]
+Names = Annotated[list[str], typer.Argument(metavar="NAME", parser=_fault_name, help="One or more; see `fault list`.")]
 
 
 @app.command("list")
@@ -187,9 +185,7 @@ def on(
 @app.command()
 def off(
     *,
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME...", parser=_fault_name, help="One or more.")
-    ] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", parser=_fault_name, help="One or more.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All that are on.")] = False,
     state_directory: StateDirectory = None,
 ) -> None:

@@ -44,7 +44,7 @@ def _expirable(text: str) -> Expirable:
 def film(
     *,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Of the video. Default: the camera's next one.")
+        str | None, typer.Argument(metavar="NAME", help="Of the video. Default: the camera's next one.")
     ] = None,
     megabytes: Annotated[float, typer.Option("--mb", min=0.001, max=100_000, help="Size of each chapter.")] = 10.0,
     chapters: Annotated[int, typer.Option("--chapters", min=1, max=99, help="How many files it consists of.")] = 1,
@@ -57,6 +57,8 @@ def film(
     state_directory: StateDirectory = None,
 ) -> None:
     """Add a video, as if it had been uploaded just now; the next run archives it."""
+    if media is not None and name is not None:
+        raise typer.BadParameter(f"{name!r} and --media both name the video: one of them is enough")
     with simulated_gopro(state_directory) as gopro:
         library = library_of(gopro)
         item = _new_item(name or _next_name(library), int(megabytes * _MEGABYTE), chapters)

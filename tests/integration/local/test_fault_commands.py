@@ -175,6 +175,16 @@ def test_off_wants_names_or_all(arguments: tuple[str, ...]) -> None:
     assert _local("fault", "off", *arguments).exit_code == 2
 
 
+def test_a_new_video_has_one_name(tmp_path: Path) -> None:
+    file = tmp_path / "mine.mp4"
+    file.write_bytes(b"x")
+
+    result = _local("gopro", "film", "GX010999.MP4", "--media", str(file))
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "one of them is enough" in " ".join(result.stderr.replace("│", " ").split())
+
+
 @pytest.mark.parametrize("option", [("--media-id", "nope"), ("--file", "nope.MP4")], ids=" ".join)
 def test_a_video_that_is_not_there_is_an_error_that_says_what_is_there(option: tuple[str, str]) -> None:
     result = _local("fault", "on", "slow", *option)
