@@ -115,14 +115,15 @@ def failure_of(summary: JsonObject, reason: Failure | None) -> Failure | None:
 
 
 def got_nowhere(summary: JsonObject) -> bool:
-    """Return whether videos failed in a run, and nothing of any other was archived or sent.
+    """Return whether videos failed in a run, and nothing of any other was archived or sent, not even by another run.
 
     Raises:
         InvalidEventError: the summary lacks a field, or has one of the wrong shape.
     """
     if not optional_count(summary, "failed"):
         return False
-    return required_count(summary, "synced") == 0 and not optional_count(summary, "bytes_unfinished")
+    is_any_archived = required_count(summary, "synced") > 0 or bool(optional_count(summary, "archived_by_another_run"))
+    return not is_any_archived and not optional_count(summary, "bytes_unfinished")
 
 
 def notice_of(
@@ -417,7 +418,7 @@ def _hint(summary: JsonObject) -> list[str]:
 
 def _transferred(summary: JsonObject) -> str:
     size, seconds = _size(required_count(summary, "bytes_transferred")), required_count(summary, "duration_seconds")
-    text = f"{size} in {seconds} seconds"
+    text = f"{size} in {number_of(seconds, 'second')}"
     if "megabytes_per_second" in summary:
         text += f": {_one_decimal(summary['megabytes_per_second'])} MB/s"
     if "cost_usd" in summary:

@@ -534,13 +534,11 @@ class Tracker:
         """Return how many videos are not archived, and since when the oldest has been waiting.
 
         The whole table is read, eventually consistent: the index by status lacks what is new, and GoPro's listing may
-            no
-        longer show what was recorded. A hundred thousand records are some 50 MB, or a cent at most.
+        no longer show what was recorded. A hundred thousand records are some 50 MB, or a cent at most.
 
         A record of an earlier version has no ``first_seen_at``. It counts from its last change of status, which is no
         earlier: its age may be too low until it is archived, and no alarm goes off for a video that was recorded last
-            night
-        but uploaded years ago. One that was archived and re-opened counts from the re-opening.
+        night but uploaded years ago. One that was archived and re-opened counts from the re-opening.
         """
         fields = "media_id, #status, waiting_reason, reopened_at, first_seen_at, sync_timestamp, error_type"
         found = scan_unarchived(self._client, self._table_name, fields)

@@ -107,12 +107,22 @@ Execution: {EXECUTION}
         ({"bytes_transferred": 12_000_000, "megabytes_per_second": 2.0}, "12 MB in 630 seconds: 2 MB/s."),
         ({"bytes_transferred": 5 * 10**15}, "5000000 GB in 630 seconds."),
         ({"bytes_transferred": 49_999}, "0 MB in 630 seconds."),
+        ({"bytes_transferred": 0, "duration_seconds": 1}, "0 MB in 1 second."),
         ({"cost_usd": 0}, "524.3 MB in 630 seconds, about $0.00 at us-east-1's prices."),
     ],
 )
 def test_numbers_are_as_long_as_people_need_them(known: dict[str, Any], sentence: str) -> None:
     summary = {name: value for name, value in SUMMARY.items() if name not in {"megabytes_per_second", "cost_usd"}}
     assert f"archived before. {sentence}\n" in notice(summary | known).text
+
+
+def test_where_another_run_archived_some_the_failure_of_the_others_is_partial() -> None:
+    alone = {**SUMMARY, "synced": 0, "bytes_transferred": 0, "bytes_unfinished": 0}
+
+    assert "no video was archived" in notice(alone).subject
+    beside = notice({**alone, "archived_by_another_run": 3})
+    assert "Partial Failure" in beside.subject
+    assert "Nothing was archived" not in beside.text
 
 
 def test_videos_that_were_lost_without_a_word_are_counted_though_none_can_be_named() -> None:
