@@ -216,7 +216,8 @@ class _Run:
             yield f"Left to runs without this filter: {_videos(filtered)}."
         skipped = self._skipped()
         for reason, count in self._waits().items():
-            yield f"Not archived yet, since {_LATER[reason]}: {_items(count)} ({reason}). Each run looks again."
+            waiting = f"{_items(count)} ({reason}). Each run looks again{self._waiting(reason, count)}"
+            yield f"Not archived yet, since {_LATER[reason]}: {waiting}"
         others = {reason: count for reason, count in skipped.items() if reason not in {*_LATER, _COUNTED_BUT_NOT_READ}}
         if others:
             yield f"Not videos of the camera: {', '.join(f'{count} {reason}' for reason, count in others.items())}."
@@ -224,6 +225,12 @@ class _Run:
     def _waits(self) -> Mapping[str, int]:
         skipped = self._skipped()
         return {reason: skipped[reason] for reason in _LATER if skipped.get(reason)}
+
+    def _waiting(self, reason: str, count: int) -> str:
+        """Name those that wait, as far as the output does: a dry run's does not."""
+        ids = [str(row.get("media_id")) for row in self._rows("waiting_videos") if row.get("reason") == reason]
+        more = f" and {count - len(ids):,} more" if len(ids) < count else ""
+        return f": {', '.join(ids)}{more}" if ids else "."
 
     def _left(self, count: int) -> str:
         if self.is_dry:

@@ -1,4 +1,4 @@
-"""Which videos are not archived, and what becomes of each: by the tracker's table, for a person."""
+"""Which videos are left by a run, and what becomes of each: by the tracker's table, for a person."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class VideoLeft:
 
 
 def videos_left(cloud: Cloud) -> Iterator[VideoLeft]:
-    """Read which videos are not archived, except those that were seen to be gone at GoPro.
+    """Read which videos are left: not archived, neither waiting for GoPro nor seen to be gone there.
 
     Raises:
         ClientError: the table cannot be read.
@@ -66,8 +66,6 @@ def prospect_of(record: dict[str, Any], *, now: float) -> str:
         record: its item in the table.
         now: seconds since the epoch.
     """
-    if record.get("waiting_reason"):
-        return f"not archived yet ({record['waiting_reason']})"
     if record.get("lease_owner") and record.get("lease_expires_at", 0) > now:
         # The lease outlives a run that was stopped: whether anybody is at work cannot be seen.
         until = iso_utc(dt.datetime.fromtimestamp(int(record["lease_expires_at"]), dt.UTC))

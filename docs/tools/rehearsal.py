@@ -108,7 +108,9 @@ _REPLACED: Final = (
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "0f4c8a9e-2b71-4d3c-9a58-7e6d5c4b3a21"),
     (re.compile(r"\b20\d\d-\d\d-\d\d \d\d:\d\d UTC"), "2026-11-02 22:04 UTC"),
     (re.compile(r"\w{3}, \d\d \w{3} 20\d\d \d\d:\d\d:\d\d \+0000"), "Mon, 02 Nov 2026 02:04:05 +0000"),
-    (re.compile(r"in \d+ seconds: [\d.,]+ MB/s"), "in 3 seconds: 3.3 MB/s"),
+    (re.compile(r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "2026-11-02T22:04:05Z"),
+    (re.compile(r"in \d+ seconds?: [\d.,]+ MB/s"), "in 3 seconds: 3.3 MB/s"),
+    (re.compile(r"\b(sam \w+ took) \d+ s\b"), r"\1 9 s"),
 )
 # How far a run is, which a terminal shows in one line that is drawn over and over, and this one line by line.
 _PROGRESS: Final = re.compile(r" *\d+ s  ")

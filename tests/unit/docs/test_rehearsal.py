@@ -41,6 +41,7 @@ def test_two_sessions_of_the_same_program_are_the_same() -> None:
             f"arn:aws:states:us-east-1:000000000000:execution:sync:{uuid}\n"
             f"Date: Mon, {number:02} Nov 2026 02:04:{number:02} +0000\n"
             f"10 MB in {number} seconds: {number}.5 MB/s, due again from 2026-11-{number:02} 02:04 UTC\n"
+            f"sam build took {number} s\nTried again from 2026-11-{number:02}T02:04:05Z.\n"
             f"./gopro-sync local run --state-dir /tmp/{number}   \n"
             f'eval "$(./gopro-sync local env --state-dir /tmp/{number})"\n',
             {},

@@ -87,18 +87,6 @@ def test_a_failed_video_is_named_once_with_its_next_attempt_and_what_else_waits_
     ]
 
 
-def test_what_gopro_does_not_offer_yet_is_named_although_all_that_is_due_is_archived(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    waits = VideoLeft(media_id="m9", filename="GX9.MP4", prospect="not archived yet (not_ready)")
-    monkeypatch.setattr(explanation, "videos_left", lambda _cloud: iter([waits]))
-
-    lines = _explained({"failed": 0, "deferred": 0, "total_found": 1, "synced": 1, "skipped": {"not_ready": 1}})
-
-    assert lines[0] == "Everything that is due is archived: 1 video, 1 of them in this run."
-    assert lines[-1] == "  GX9.MP4 (m9): not archived yet (not_ready)"
-
-
 def test_what_a_resumed_run_left_is_named_by_the_run_that_resumed_it(monkeypatch: pytest.MonkeyPatch) -> None:
     left = VideoLeft(media_id="m2", filename="GX2.MP4", prospect="left for the next run")
     monkeypatch.setattr(explanation, "videos_left", lambda _cloud: iter([left]))
@@ -131,7 +119,6 @@ def test_a_table_that_cannot_be_read_takes_nothing_else_away(monkeypatch: pytest
     ("record", "prospect"),
     [
         ({"status": "PENDING"}, "left for the next run"),
-        ({"status": "PENDING", "waiting_reason": "not_ready"}, "not archived yet (not_ready)"),
         (
             {"status": "IN_PROGRESS", "lease_owner": "run-2", "lease_expires_at": NOW + 9},
             "held by run-2, at the longest until 2027-01-15T08:00:09Z",

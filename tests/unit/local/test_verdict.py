@@ -88,6 +88,15 @@ def test_an_item_that_gopro_does_not_offer_yet_is_named(reason: str) -> None:
     assert "3 photo" in "\n".join(verdict.lines)
 
 
+def test_what_waits_is_named_by_its_id() -> None:
+    waiting = [{"media_id": "m1", "reason": "not_ready"}, {"media_id": "m2", "reason": "unknown_type"}]
+
+    verdict = _of(skipped={"not_ready": 3, "unknown_type": 1}, waiting_videos=waiting)
+
+    assert verdict.headline.startswith("Everything that is due is archived")
+    assert [line.partition("Each run looks again")[2] for line in verdict.lines] == [": m1 and 2 more", ": m2"]
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
