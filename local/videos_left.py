@@ -43,7 +43,8 @@ def videos_left(cloud: Cloud) -> Iterator[VideoLeft]:
         .get_paginator("scan")
         .paginate(
             TableName=cloud.outputs["TrackerTableName"],
-            FilterExpression="attribute_exists(#status) AND #status <> :completed AND attribute_not_exists(gone_by)",
+            FilterExpression="attribute_exists(#status) AND #status <> :completed "
+            "AND attribute_not_exists(gone_by) AND attribute_not_exists(waiting_reason)",
             ExpressionAttributeNames={"#status": "status"},
             ExpressionAttributeValues={":completed": {"S": "COMPLETED"}},
         )

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gopro_sync.errors import IncompleteSourceError, SourceMissingError, SourceUrlExpiredError
 from gopro_sync.run.notices import Backlog, Failure, Notice, failure_of, notice_of
 
 _EXECUTION: Final = (
@@ -49,8 +50,11 @@ _WITHOUT_ORIGINAL: Final = {
     "media_id": "64d2b7f0a1b2c3d4e5f60002",
     "error": "SourceMissingError",
     "filename": "GX010460.MP4",
-    "reason": "GoPro offers no camera original, only: 'high_res_proxy_mp4' (media item 64d2b7f0a1b2c3d4e5f60002). Open "
-    "the item on gopro.com; if the original is there, a later run takes it: after a day, then two, four ...",
+    "reason": str(
+        SourceMissingError(
+            "GoPro offers no camera original, only: 'high_res_proxy_mp4'", media_id="64d2b7f0a1b2c3d4e5f60002"
+        )
+    ),
     "attempts": 1,
     "next_attempt_after": "2026-11-26T21:29:11Z",
 }
@@ -58,9 +62,12 @@ _INCOMPLETE: Final = {
     "media_id": "64d2b7f0a1b2c3d4e5f60007",
     "error": "IncompleteSourceError",
     "filename": "GX010471.MP4",
-    "reason": "GoPro lists more than it offers: archived are 8011513856 of 12017270784 bytes, chapters 2 of 3 (media "
-    "item 64d2b7f0a1b2c3d4e5f60007). What is there is archived and kept; the rest is looked for again after a day, "
-    "then two, four and so on. Open the item on gopro.com; if this is all that there is of it: gopro-sync accept.",
+    "reason": str(
+        IncompleteSourceError(
+            "GoPro lists more than it offers: archived are 8011513856 of 12017270784 bytes, chapters 2 of 3",
+            media_id="64d2b7f0a1b2c3d4e5f60007",
+        )
+    ),
     "attempts": 3,
     "next_attempt_after": "2026-11-29T21:30:02Z",
 }
@@ -73,8 +80,11 @@ _REFUSED_BY_CDN: Final = [
         "media_id": f"64d2b7f0a1b2c3d4e5f6{number:04d}",
         "error": "SourceUrlExpiredError",
         "filename": f"GX01{number:04d}.MP4",
-        "reason": f"cdn.example.net refused a fresh URL with 403 (media item 64d2b7f0a1b2c3d4e5f6{number:04d}). It is "
-        "retried automatically with a new URL.",
+        "reason": str(
+            SourceUrlExpiredError(
+                "cdn.example.net refused a fresh URL with 403", media_id=f"64d2b7f0a1b2c3d4e5f6{number:04d}"
+            )
+        ),
         "attempts": 1,
         "next_attempt_after": "2026-11-26T21:29:11Z",
     }

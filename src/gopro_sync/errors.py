@@ -230,7 +230,7 @@ class IncompleteSourceError(GoProSyncError):
 
     remedy = (
         "What is there is archived and kept; the rest is looked for again after a day, then two, four and so on. Open "
-        "the item on gopro.com; if this is all that there is of it: gopro-sync accept."
+        "the item on gopro.com; if this is all that there is of it: ./gopro-sync accept ID."
     )
 
 

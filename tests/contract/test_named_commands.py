@@ -47,6 +47,21 @@ def test_a_command_that_is_named_exists_and_so_do_its_options(file: str, words: 
     assert {word.partition("=")[0] for word in rest if word.startswith("--")} <= known | {"--help"}
 
 
+def test_what_the_functions_say_to_a_person_works_as_typed() -> None:
+    """Outside an activated virtual environment there is no ``gopro-sync``, only ``./gopro-sync``."""
+    commands = "|".join(_OPERATORS.commands)  # type: ignore[attr-defined]
+    bare = re.compile(rf"(?<![./\w-])gopro-sync (?:{commands})\b")
+    files = [file for folder in ("src", "statemachine") for file in (ROOT / folder).rglob("*.*")]
+
+    said = {
+        str(file.relative_to(ROOT)): bare.findall(file.read_text(encoding="utf-8"))
+        for file in files
+        if file.suffix in {".py", ".json"}
+    }
+
+    assert {file: words for file, words in said.items() if words} == {}
+
+
 def test_commands_are_named_in_messages_and_on_pages() -> None:
     assert {"README.md", "docs/local-cloud.md", "template.yaml"} <= {file for file, _ in _COMMANDS}
 

@@ -367,7 +367,7 @@ def test_a_run_that_finds_objects_without_records_names_the_command_that_writes_
 
     assert (execution.status, execution.output["found_without_record"]) == ("SUCCEEDED", 1)
     (mail,) = cloud.mails()
-    assert mail["Subject"] == "GoPro Sync Records Missing (prod): run gopro-sync rebuild"
+    assert mail["Subject"] == "GoPro Sync Records Missing (prod): run ./gopro-sync rebuild"
     assert "./gopro-sync rebuild" in mail["Message"]
 
 

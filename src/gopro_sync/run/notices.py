@@ -156,7 +156,7 @@ def notice_of(
     elif optional_count(summary, "unrecordable"):
         subject = f"GoPro Sync Videos Left Out ({environment}): {_videos(summary, 'unrecordable')}"
     elif optional_count(summary, "found_without_record"):
-        subject = f"GoPro Sync Records Missing ({environment}): run gopro-sync rebuild"
+        subject = f"GoPro Sync Records Missing ({environment}): run ./gopro-sync rebuild"
     elif news := _one_time_news(summary):
         subject = f"GoPro Sync {news[0]} ({environment}): {news[1]}"
     else:

@@ -46,7 +46,7 @@ def unrecorded_objects(s3: S3Client, *, bucket: str, videos: Sequence[Video]) ->
         return {"found_without_record": 0}
     if found:
         logger.warning(
-            "Objects lie in the bucket whose records are missing: videos may be copied again. Run gopro-sync rebuild",
+            "Objects lie in the bucket whose records are missing: videos may be copied again. Run ./gopro-sync rebuild",
             extra={"event_type": EventType.RECORDS_MISSING, "found_without_record": found, "asked": len(asked)},
         )
     return {"found_without_record": found}

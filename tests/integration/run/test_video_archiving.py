@@ -415,7 +415,7 @@ def test_a_video_with_fewer_bytes_than_gopro_lists_is_not_called_archived(world:
     with pytest.raises(IncompleteSourceError, match=f"{MIB} of {stated} bytes, chapters 1 of 1") as caught:
         world.archive(world.discover())
 
-    assert "gopro-sync accept" in str(caught.value)
+    assert "./gopro-sync accept ID" in str(caught.value)
     assert (world.record()["status"], world.record()["file_size"]) == ("IN_PROGRESS", str(stated))
     assert len(world.s3.objects) == 1, "what came is kept"
 
