@@ -28,6 +28,7 @@ from local.aws_cli_version import aws_cli_warning
 from local.engine.environment import DEFAULT_REGION
 from local.errors import LocalCloudError
 from local.explanation import explain
+from local.gopro_address import is_gopro_address
 from local.hints import local_command
 from local.interruption import interruptible
 from local.progress_display import live_progress
@@ -87,13 +88,25 @@ def _alert_email(address: str | None) -> str | None:
     return address or None
 
 
+def _gopro_address(url: str | None) -> str | None:
+    if url is not None and not is_gopro_address(url):
+        raise typer.BadParameter(
+            f"{url!r} is not an address that a stack can be given: https://HOST, or http://127.0.0.1:PORT or "
+            "http://localhost:PORT"
+        )
+    return url
+
+
 @app.command()
 def up(
     *,
     gopro_api_base_url: Annotated[
         str | None,
         typer.Option(
-            "--gopro-api-base-url", metavar="URL", help="A GoPro-compatible server; then no simulator is started."
+            "--gopro-api-base-url",
+            metavar="URL",
+            callback=_gopro_address,
+            help="A GoPro-compatible server; then no simulator is started.",
         ),
     ] = None,
     credentials: Annotated[
@@ -193,15 +206,26 @@ def run(
         raise typer.Exit(code_of_chain([execution.verdict for execution in executions]))
 
 
+@contextmanager
+def _failing_where_it_is_evaluated() -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        # `eval` has the status of what it evaluates, and no other one. A script that went on would use the real AWS.
+        print_document("false  # nothing leads to a local cloud")
+        raise
+
+
 @app.command()
 def env(*, state_directory: StateDirectory = None) -> None:
     """Print `export NAME=value` lines that lead aws, boto3, other S3 tools and `./gopro-sync` here.
 
     The stack's outputs come as GOPRO_SYNC_<OUTPUT_NAME>. Variables that would lead elsewhere, such as AWS_PROFILE, are
     unset first; stderr warns of an aws command that is too old to be led here. Trusted certificates stay trusted: the
-    bundle holds them all, and stays where it is after `down`.
+    bundle holds them all, and stays where it is after `down`. Where no cloud is up it prints `false`, so that `eval`
+    fails, too.
     """
-    with _readable_errors():
+    with _readable_errors(), _failing_where_it_is_evaluated():
         cloud = local_cloud.load(state_directory or default_state_directory())
         for line in shell_lines(cloud, os.environ):
             print_document(line)
@@ -255,7 +279,10 @@ def down(*, state_directory: StateDirectory = None) -> None:
     )
 )
 def demo(*, media: MediaFile = None, region: Region = DEFAULT_REGION, state_directory: StateDirectory = None) -> None:
-    """Bring a cloud up, sync a small library, prove every byte, sync again, take the cloud down."""
+    """Bring a cloud up, sync a small library, prove every byte, sync again, take the cloud down.
+
+    It is a cloud of its own: without --state-dir, in the folder demo/ of the default one.
+    """
     with _readable_errors():
         demonstration.show(
             state_directory=state_directory or default_state_directory() / "demo",

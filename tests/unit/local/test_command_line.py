@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,14 @@ def test_a_command_that_needs_a_cloud_says_how_to_get_one(tmp_path: Path, comman
 
     assert result.exit_code == 1
     assert " local up --state-dir" in result.stderr
-    assert result.stdout == ""
+    assert result.stdout == ("false  # nothing leads to a local cloud\n" if command == "env" else "")
+
+
+def test_a_script_that_is_led_to_no_cloud_does_not_go_on_with_the_real_aws(tmp_path: Path) -> None:
+    printed = _run("env", "--state-dir", str(tmp_path)).stdout
+
+    script = f"set -e; eval {shlex.quote(printed)}; echo aws s3 rm"
+    assert subprocess.run(["sh", "-c", script], capture_output=True, check=False).stdout == b""
 
 
 def test_down_when_nothing_is_up_says_so_and_makes_nothing(tmp_path: Path) -> None:
