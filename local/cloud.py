@@ -34,6 +34,7 @@ from local.processes import ProcessRecord
 from local.simulator import Library
 from local.simulator_process import start_simulator, wait_for_simulator
 from local.state import CloudState, StateDirectory, shown
+from local.state_contents import is_marked
 from local.state_place import state_place
 
 # https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
@@ -160,6 +161,30 @@ def start(
             deployer=deployer,
             report=report,
         )
+
+
+def reclaim(state_directory: Path, *, report: Report = lambda _line: None) -> None:
+    """Remove what a command has left that was killed; nothing happens when there is nothing, or when it still runs.
+
+    :func:`start` does so too. Whoever asks first whether the disk has room does this before.
+
+    Args:
+        state_directory: of the cloud.
+        report: gets what happens.
+
+    Raises:
+        LocalCloudError: a subclass that says what to do.
+    """
+    directory = StateDirectory(state_place(state_directory))
+    with _plain_words(directory):
+        if not is_marked(directory.path):
+            return
+        with directory.held():
+            before = directory.read()
+            if before is not None and before.owner is not None and not processes.is_running(before.owner):
+                directory.refuse_foreign_files()
+                _clear_away(directory, before, report)
+                directory.remove()
 
 
 def stop(state_directory: Path, *, keep_logs: bool = False, report: Report = lambda _line: None) -> bool:

@@ -45,11 +45,12 @@ def show(
             second run was not idle.
         LocalCloudError: the cloud did not come up, or the disk has no room for the archive.
     """
-    require_space(state_place(state_directory), _SPACE_WITHOUT_MEDIA_BYTES + (media.stat().st_size if media else 0))
 
     def report(line: str) -> None:
         progress_screen.print(line)
 
+    cloud.reclaim(state_directory, report=report)
+    require_space(state_place(state_directory), _SPACE_WITHOUT_MEDIA_BYTES + (media.stat().st_size if media else 0))
     with cloud.running(
         state_directory=state_directory,
         owner="demo",

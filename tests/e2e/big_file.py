@@ -6,8 +6,8 @@ It says before it begins how much disk and time it needs, and prints at the end 
 memory of each process. The file itself needs no disk: the simulator computes it. The downloader's time limit is
 lowered, so that a file of some gigabytes takes several invocations.
 
-Exit codes: 0 the bytes that were read back are the source's; 1 they are not, or it could not be tried; 2 wrong usage;
-130 interrupted.
+Exit codes: those of ``./gopro-sync local``; 3 if the bytes that were read back are not the source's. make itself ends
+with 2 whenever it is not 0.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -23,7 +22,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from gopro_sync_cli.terminal_output import VerbatimConsole, output_console
+from gopro_sync_cli.command_end import ended_in_words
+from gopro_sync_cli.exit_codes import ExitCode
+from gopro_sync_cli.terminal_output import VerbatimConsole, error_console, output_console
 from local import cloud as local_cloud
 from local import running
 from local.cloud import Cloud
@@ -31,6 +32,7 @@ from local.disk_space import free_bytes, in_gigabytes, require_space
 from local.engine.stored_bytes import StoredFile
 from local.errors import LocalCloudError
 from local.explanation import explain
+from local.interruption import interruptible
 from local.progress_display import live_progress
 from local.simulator import Library, SimulatedItem, SimulatorAdmin, SourceFile
 from local.simulator.content import GeneratedContent
@@ -53,19 +55,20 @@ _SECONDS_BETWEEN_LINES = 5.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Archive a file, read it back, and print what it took; return the exit code."""
+    """Archive a file, read it back, and print what it took; return the exit code.
+
+    Raises:
+        SystemExit: wrong use, or an interruption.
+    """
     size_bytes = _size_bytes(arguments)
-    screen = output_console()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
-    try:
-        return 0 if _archive_and_read_back(size_bytes, default_state_directory() / "big-file", screen) else 1
-    except LocalCloudError as error:
-        screen.print(str(error))
-        return 1
-    except KeyboardInterrupt:
-        screen.print("Interrupted; what was written is gone again.")
-        return 130
+    screen, errors = output_console(), error_console()
+    with interruptible(errors.print):
+        try:
+            is_equal = _archive_and_read_back(size_bytes, default_state_directory() / "big-file", screen)
+        except LocalCloudError as error:
+            errors.print(str(error))
+            return error.exit_code
+    return ExitCode.DONE if is_equal else ExitCode.FAILED
 
 
 def _size_bytes(arguments: Sequence[str] | None) -> int:
@@ -87,6 +90,7 @@ def _gigabytes(text: str) -> float:
 def _archive_and_read_back(size_bytes: int, folder: Path, screen: VerbatimConsole) -> bool:
     """Say what it needs, do it, say what it took; return whether the bytes are the source's."""
     needed_bytes = size_bytes + _SPACE_BESIDE_BYTES
+    local_cloud.reclaim(folder, report=screen.print)
     require_space(folder, needed_bytes)
     with TemporaryDirectory() as beside:
         seconds = _SECONDS_BESIDE + size_bytes / _bytes_per_second(Path(beside))
@@ -196,4 +200,5 @@ def _minutes(seconds: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with ended_in_words("make big-file"):
+        sys.exit(main())

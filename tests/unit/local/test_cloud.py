@@ -135,6 +135,34 @@ def _kill_owner(state_directory: Path) -> None:
     (state_directory / "state.json").write_text(json.dumps(state), encoding="utf-8")
 
 
+def test_what_a_killed_command_left_is_gone_before_the_disk_is_asked(machine: FakeMachine, tmp_path: Path) -> None:
+    cloud.start(state_directory=tmp_path, owner="demo")
+    plant(tmp_path / "tmp", {"part of an object": b"big"})
+    _kill_owner(tmp_path)
+    said: list[str] = []
+
+    cloud.reclaim(tmp_path, report=said.append)
+
+    assert (files(tmp_path), machine.alive) == (_AFTER_DOWN, set())
+    assert len(said) == 1
+    assert "`demo`" in said[0]
+    cloud.reclaim(tmp_path, report=said.append)
+    assert len(said) == 1
+
+
+def test_a_cloud_that_is_in_use_is_not_reclaimed(machine: FakeMachine, tmp_path: Path) -> None:
+    cloud.start(state_directory=tmp_path / "of a demo", owner="demo")
+    cloud.start(state_directory=tmp_path / "of up")
+    plant(tmp_path / "of nobody", {"state.json": b"{}"})
+    before = contents(tmp_path)
+
+    for name in ("of a demo", "of up", "of nobody", "missing"):
+        cloud.reclaim(tmp_path / name)
+
+    assert contents(tmp_path) == before
+    assert len(machine.alive) == 4
+
+
 @pytest.mark.parametrize("are_alive", [True, False], ids=["its processes run", "its processes have ended"])
 def test_what_a_killed_command_left_is_cleared_away_by_the_next_one_and_that_is_said(
     machine: FakeMachine, tmp_path: Path, are_alive: bool
@@ -175,8 +203,9 @@ def test_what_a_killed_command_left_among_foreign_files_is_left_alone(machine: F
     plant(tmp_path, {"notes.txt": b"1"})
     before, alive = contents(tmp_path), set(machine.alive)
 
-    with pytest.raises(ForeignFilesError, match="Nothing was started or changed"):
-        cloud.start(state_directory=tmp_path)
+    for action in (cloud.start, lambda *, state_directory: cloud.reclaim(state_directory)):
+        with pytest.raises(ForeignFilesError, match="Nothing was started or changed"):
+            action(state_directory=tmp_path)
 
     assert (contents(tmp_path), machine.alive) == (before, alive)
 

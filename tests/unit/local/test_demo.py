@@ -222,6 +222,14 @@ def test_a_disk_without_room_for_the_media_is_said_before_anything_is_begun(
     assert theatre.stopped == []
 
 
+def test_what_a_killed_demo_left_does_not_count_as_full(theatre: Theatre, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = [0]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=free[0]))
+    monkeypatch.setattr(cloud, "reclaim", lambda *_, **__: free.append(free.pop() + 10**9))
+
+    assert "Second run: 0 new" in theatre.show()
+
+
 def test_a_cloud_that_is_already_up_is_left_alone(theatre: Theatre) -> None:
     theatre.start_error = AlreadyRunningError("it is up")
 
