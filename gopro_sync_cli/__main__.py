@@ -406,10 +406,12 @@ def run_local_cloud(context: typer.Context) -> None:
 
 
 def _description(credentials: Credentials) -> str:
-    end = "an unknown time" if credentials.expires_at is None else iso_utc(credentials.expires_at)
+    end = None if credentials.expires_at is None else iso_utc(credentials.expires_at)
     if credentials.mode is CredentialMode.PASTED_TOKEN:
-        return f"It is a pasted token: it lasts until {end} at most, may end sooner, and only a person can replace it."
-    return f"The session lasts until {end}, and is renewed by itself ({credentials.mode})."
+        how_long = "how long it lasts is not known" if end is None else f"it lasts until {end} at most, may end sooner"
+        return f"It is a pasted token: {how_long}, and only a person can replace it."
+    how_long = "How long the session lasts is not known; it" if end is None else f"The session lasts until {end}, and"
+    return f"{how_long} is renewed automatically ({credentials.mode})."
 
 
 @contextmanager

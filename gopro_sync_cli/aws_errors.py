@@ -25,6 +25,7 @@ _NO_CREDENTIALS: Final = (
     "or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for the local cloud, evaluate what `local env` prints"
 )
 _NO_REGION: Final = f"There is no AWS region: {_NAME_REGION}"
+_EMPTY_REGION: Final = f"AWS_DEFAULT_REGION is set and empty: {_NAME_REGION}, or unset it"
 _UNKNOWN_KEYS: Final = f"AWS does not know these credentials: {_SIGN_IN}"
 _EXPIRED: Final = f"These AWS credentials have expired: {_SIGN_IN}"
 _LONGEST: Final = 600  # characters
@@ -110,6 +111,8 @@ def plain_words(error: BaseException) -> str | None:
             words = _unusable_setting(error)
         case BotoCoreError():
             words = f"AWS could not be asked: {error}"
+        case RuntimeError() if _is_region_empty():  # of signing, where an endpoint is named and so needs no region
+            words = _EMPTY_REGION
         case _:
             return None
     return redact(" ".join(words.split()))[:_LONGEST]
@@ -128,9 +131,13 @@ def _refusal(error: ClientError) -> str:
 
 
 def _unusable_setting(error: BaseException) -> str:
-    if os.environ.get("AWS_DEFAULT_REGION") == "" and "..amazonaws.com" in str(error):
-        return f"AWS_DEFAULT_REGION is set and empty: {_NAME_REGION}, or unset it"
+    if _is_region_empty() and "..amazonaws.com" in str(error):
+        return _EMPTY_REGION
     return f"{_SETTING}: {error}"
+
+
+def _is_region_empty() -> bool:
+    return os.environ.get("AWS_DEFAULT_REGION") == ""
 
 
 def _is_raised_in_making_a_client(error: BaseException) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TextIO
 
 import typer
@@ -28,8 +29,10 @@ def ask() -> Credentials:
     """Ask for the kind and then for its fields, without showing the secret ones.
 
     Raises:
-        InputError: no such kind, or what was typed cannot be a credential.
+        InputError: there is no terminal to ask on, no such kind, or what was typed cannot be a credential.
     """
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise InputError("There is no terminal to ask on: with --stdin the credential is read from standard input.")
     screen = output_console()
     screen.print("How does this stack sign in to GoPro?")
     for number, (description, _) in _KINDS.items():

@@ -10,13 +10,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TextIO
 
 import boto3
 import httpx
 import pytest
 import typer
 from moto import mock_aws
+from typer import testing
 from typer.testing import CliRunner, Result
 
 from gopro_sync.errors import ConfigurationError
@@ -41,6 +42,12 @@ class Setting:
         self.client = boto3.client("secretsmanager", region_name="eu-central-1")
         self.arn = self.client.create_secret(Name="gopro/credentials")["ARN"]
         self.stack_name = "gopro-s3-sync"
+        self.has_terminal = True
+
+        def is_terminal(stream: TextIO) -> bool:
+            return stream.name == "<stdin>" and self.has_terminal
+
+        monkeypatch.setattr(testing._NamedTextIOWrapper, "isatty", is_terminal)
         monkeypatch.setattr(boto3, "Session", lambda region_name=None: SimpleNamespace(client=self._client))
 
     def _client(self, service: str) -> Any:
@@ -92,6 +99,13 @@ def test_a_login_is_asked_for_and_stored_with_the_session_that_it_gave(setting: 
     assert {"auth_token", "refresh_token", "expires_at", "obtained_at"} <= stored.keys()
     for secret in (LOGIN["password"], LOGIN["client_secret"], stored["auth_token"], stored["refresh_token"]):
         assert secret not in result.output
+
+
+def test_without_a_terminal_nobody_is_asked(setting: Setting) -> None:
+    setting.has_terminal = False
+    result = setting.run("set", text="1\n" + "\n".join(LOGIN.values()) + "\n")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "There is no terminal to ask on: with --stdin" in result.stderr
 
 
 def test_a_pasted_token_is_stored_with_its_latest_end_and_replaces_the_login_but_not_the_rest(setting: Setting) -> None:

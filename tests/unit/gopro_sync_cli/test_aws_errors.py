@@ -44,6 +44,16 @@ def _said_by(action: Callable[[], object]) -> str:
     [
         ({}, "", "There is no AWS region: name one with --region"),
         ({"AWS_DEFAULT_REGION": ""}, "[default]\nregion=eu-west-1", "AWS_DEFAULT_REGION is set and empty"),
+        (
+            {
+                "AWS_DEFAULT_REGION": "",
+                "AWS_ENDPOINT_URL": "https://127.0.0.1:9",
+                "AWS_ACCESS_KEY_ID": "test",
+                "AWS_SECRET_ACCESS_KEY": "test",
+            },
+            "",
+            "AWS_DEFAULT_REGION is set and empty",
+        ),
         ({"AWS_DEFAULT_REGION": "eu west"}, "", "'eu west' is no AWS region"),
         ({"AWS_DEFAULT_REGION": "eu-west-1"}, "", "There are no AWS credentials: set AWS_PROFILE"),
         ({"AWS_PROFILE": "nope"}, "", "no profile 'nope' in your AWS configuration, and no other one: unset"),
