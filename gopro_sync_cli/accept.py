@@ -97,7 +97,7 @@ class Acceptance:
         return all_accepted
 
     def _refuse(self, media_id: str, why: str) -> None:
-        self._errors.print(f"{media_id}: not accepted. {why}.")
+        self._errors.print_line(f"{media_id}: not accepted. {why}.")
 
     def _say(self, line: str) -> None:
         self._output.print_line(line)

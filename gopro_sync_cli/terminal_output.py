@@ -27,6 +27,7 @@ from gopro_sync_cli.exit_codes import ExitCode
 _OBEYED: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _ANY_WIDTH: Final = 100_000  # columns
 _WIDEST_HELP: Final = 120  # columns
+_TAB: Final = 2  # columns
 
 
 def shown(text: str) -> str:
@@ -153,7 +154,8 @@ def _message_of(error: typer.TyperException) -> str:
     show, text = getattr(error, "show", None), io.StringIO()
     if show is not None:
         show(file=text)
-    return text.getvalue().rstrip() or f"Error: {error.format_message()}"
+    # The tabs are click's own, before the values to choose from; one in what was typed is quoted.
+    return text.getvalue().rstrip().expandtabs(_TAB) or f"Error: {error.format_message()}"
 
 
 def _spell_out_what_the_encoding_lacks() -> None:

@@ -140,7 +140,7 @@ def _sam(
                 f"No space left on the device that `sam {arguments[0]}` writes to ({directory.path} and "
                 f"{_SHARED}; its log is {log}). Free some and run it again; nothing of it was kept"
             )
-        telling = [line for line in lines if line.strip() and "Uploading to" not in line]
+        telling = [line.expandtabs(2) for line in lines if line.strip() and "Uploading to" not in line]
         shown = "\n  ".join(telling[-_LINES_SHOWN:])
         raise DeploymentError(f"`sam {arguments[0]}` failed; the whole log is {log}\n  {shown}")
 

@@ -65,7 +65,7 @@ def film(
         if media is not None:
             item = real_file_item(media)
         gopro.add_item(item)
-        _output.print(f"At GoPro now: {shown_item(item)}, {item.size_bytes / _MEGABYTE:,.1f} MB")
+        _output.print_line(f"At GoPro now: {shown_item(item)}, {item.size_bytes / _MEGABYTE:,.1f} MB")
 
 
 @app.command()

@@ -144,6 +144,14 @@ def test_a_usage_error_is_printed_so_too(app: typer.Typer, argument: str) -> Non
     assert _unprintable(result.stderr.replace("\n", "")) == []
 
 
+def test_the_values_to_choose_from_are_indented_by_blanks() -> None:
+    result = CliRunner().invoke(local_command_line.app, ["gopro", "expire"])
+
+    assert result.exit_code == 2
+    assert "\n  access_tokens," in result.stderr
+    assert "\\t" not in result.stderr
+
+
 @pytest.mark.parametrize("app", [command_line.app, local_command_line.app], ids=["gopro-sync", "local"])
 def test_help_is_plain_text_in_a_narrow_terminal(app: typer.Typer) -> None:
     result = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "40", "FORCE_COLOR": "1"})
