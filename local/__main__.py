@@ -31,13 +31,14 @@ from local.explanation import explain
 from local.gopro_address import is_gopro_address
 from local.hints import local_command
 from local.interruption import interruptible
+from local.media_file import MediaFile
 from local.progress_display import live_progress
 from local.regions import unusable_because
 from local.run_input_file import read_run_input
 from local.running import run_with_successors as run_state_machine
 from local.shell_environment import shell_lines
 from local.state import StateDirectory as CloudDirectory
-from local.state import default_state_directory, shown
+from local.state import default_state_directory
 from local.state_option import StateDirectory
 from local.verdict import code_of_chain
 
@@ -47,28 +48,6 @@ app = new_command_line(
 )
 _output = output_console()
 _errors = error_console()
-
-
-def _media(path: Path | None) -> Path | None:
-    # It is read again and again, in pieces, by another process.
-    if path is not None and not path.is_file():
-        raise typer.BadParameter(f"{shown(path)} is no plain file")
-    if path is not None and not path.stat().st_size:
-        raise typer.BadParameter(f"{shown(path)} is empty (or no file on a disk): there is nothing to archive")
-    return path
-
-
-MediaFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--media",
-        exists=True,
-        dir_okay=False,
-        readable=True,
-        callback=_media,
-        help="One more real file for the simulator to serve.",
-    ),
-]
 
 
 def _region(name: str) -> str:

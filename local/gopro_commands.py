@@ -6,12 +6,12 @@ import json
 import re
 import secrets
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from gopro_sync_cli.terminal_output import new_command_line, output_console, print_document
+from local.media_file import MediaFile
 from local.simulated_gopro import library_of, shown_item, simulated_gopro
 from local.simulator import Library, SimulatedItem, SourceFile, real_file_item
 from local.simulator.admin import Expirable
@@ -48,15 +48,13 @@ def film(
     ] = None,
     megabytes: Annotated[float, typer.Option("--mb", min=0.001, max=100_000, help="Size of each chapter.")] = 10.0,
     chapters: Annotated[int, typer.Option("--chapters", min=1, max=99, help="How many files it consists of.")] = 1,
-    media: Annotated[
-        Path | None,
-        typer.Option(
-            "--media", exists=True, dir_okay=False, readable=True, help="A real file instead, by its own name."
-        ),
-    ] = None,
+    media: MediaFile = None,
     state_directory: StateDirectory = None,
 ) -> None:
-    """Add a video, as if it had been uploaded just now; the next run archives it."""
+    """Add a video, as if it had been uploaded just now; the next run archives it.
+
+    With --media it is that file, by its own name, and the size and the number of chapters are its.
+    """
     if media is not None and name is not None:
         raise typer.BadParameter(f"{name!r} and --media both name the video: one of them is enough")
     with simulated_gopro(state_directory) as gopro:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 from local.simulator.library import Library, SimulatedItem, SourceFile
 
 _MIB = 1024 * 1024
+_ID_DIGITS = 24
 
 
 def demo_library() -> Library:
@@ -18,9 +21,11 @@ def demo_library() -> Library:
 def real_file_item(path: Path) -> SimulatedItem:
     """Return a media item for a real file, under its own name. Raises OSError if it cannot be read."""
     path = path.resolve(strict=True)
+    # Names may hold what no id of GoPro's does, such as blanks; the same name has the same id.
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()
     modified = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
     return SimulatedItem(
-        media_id=f"file-{path.name}",
+        media_id=digest[:_ID_DIGITS],
         filename=path.name,
         created_at=modified.strftime("%Y-%m-%dT%H:%M:%SZ"),
         chapters=(SourceFile(path=path),),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -256,9 +257,19 @@ def test_a_new_video_is_at_gopro_at_once_under_the_next_name(simulator: Simulato
 def test_a_real_file_comes_under_its_own_name(tmp_path: Path) -> None:
     (tmp_path / "mine.mp4").write_bytes(b"footage")
 
-    assert _printed("gopro", "film", "--media", str(tmp_path / "mine.mp4")) == [
-        "At GoPro now: mine.mp4 (file-mine.mp4), 0.0 MB"
-    ]
+    (line,) = _printed("gopro", "film", "--media", str(tmp_path / "mine.mp4"))
+
+    assert re.fullmatch(r"At GoPro now: mine\.mp4 \([0-9a-f]{24}\), 0\.0 MB", line)
+
+
+@pytest.mark.parametrize("media", ["empty.mp4", "/dev/zero", "/proc/cpuinfo"])
+def test_what_is_no_file_with_something_in_it_is_no_video(tmp_path: Path, media: str) -> None:
+    (tmp_path / "empty.mp4").touch()
+
+    result = CliRunner().invoke(command_line.app, ["gopro", "film", "--media", str(tmp_path / media)])
+
+    assert result.exit_code == 2
+    assert media in result.stderr
 
 
 @pytest.mark.parametrize("command", [("expire", "access-tokens"), ("forward", "1000")], ids=" ".join)

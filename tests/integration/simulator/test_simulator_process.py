@@ -40,7 +40,8 @@ def test_it_announces_itself_and_ends_cleanly(tmp_path: Path, number: signal.Sig
         assert ready.stat().st_mode & 0o077 == 0, "it holds a credential"
         assert said == {name: written[name] for name in ("pid", "api_url", "cdn_url")}, "and standard output holds none"
         admin = SimulatorAdmin(written["api_url"])
-        assert admin.source("file-mine.mp4").size_bytes == 7
+        (mine,) = [item["media_id"] for item in admin.library()["items"] if item["filename"] == "mine.mp4"]
+        assert admin.source(mine).size_bytes == 7
         assert len(admin.library()["items"]) == 12
         headers = {
             "Accept": "application/vnd.gopro.jk.media+json; version=2.0.0",
