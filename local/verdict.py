@@ -183,8 +183,11 @@ class _Run:
     def unchecked(self) -> Iterator[str]:
         gap = self.output.get("listing_gap")
         if isinstance(gap, Mapping):
-            stated, there = gap.get("stated"), gap.get("shown")
-            yield f"GoPro counts {stated} items and shows {there}: the others could not be checked."
+            stated, there, nameless = gap.get("stated"), gap.get("shown"), gap.get("nameless")
+            if stated != there:
+                yield f"GoPro counts {stated} items and shows {there}: the others could not be checked."
+            if nameless:
+                yield f"{_items(nameless)} of the listing cannot be asked for, since GoPro gives no id that can be."
         if count := self.count("unrecordable"):
             named = self._named("unrecordable_videos", "reason")
             yield f"{_videos_are(count)} left out, since the record cannot be written or read: {named}"

@@ -104,6 +104,7 @@ def test_what_waits_is_named_by_its_id() -> None:
         ({"unrecordable": 1, "unrecordable_videos": _NAMED}, "m1 (ValidationException)"),
         ({"skipped": {"malformed": 1}}, "1 item of the listing cannot be read"),
         ({"listing_gap": _GAP, "deferred": 2}, "GoPro counts 9 items and shows 7"),
+        ({"listing_gap": {"stated": 9, "shown": 9, "nameless": 1}}, "1 item of the listing cannot be asked for"),
     ],
 )
 def test_what_could_not_be_checked_is_neither_archived_nor_failed(changes: dict[str, Any], says: str) -> None:
@@ -111,6 +112,12 @@ def test_what_could_not_be_checked_is_neither_archived_nor_failed(changes: dict[
 
     assert (verdict.code, verdict.colour) == (ExitCode.NOT_CHECKED, "yellow")
     assert says in "\n".join(verdict.lines)
+
+
+def test_a_listing_that_shows_all_that_it_counts_is_not_said_to_hide_some() -> None:
+    verdict = _of(listing_gap={"stated": 9, "shown": 9, "nameless": 1})
+
+    assert "GoPro counts" not in "\n".join(verdict.lines)
 
 
 @pytest.mark.parametrize(
