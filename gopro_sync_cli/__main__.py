@@ -23,6 +23,7 @@ from gopro_sync.errors import (
     RetryableError,
     SessionRefusedError,
 )
+from gopro_sync.gopro.library.media import is_media_id
 from gopro_sync.gopro.session.credentials import CredentialMode, Credentials
 from gopro_sync.values.timestamps import iso_utc
 from gopro_sync_cli import cost, credential_input, local_cloud
@@ -64,6 +65,13 @@ def _not_empty(value: str | None) -> str | None:
     if value == "":
         raise typer.BadParameter("an empty name names nothing")
     return value
+
+
+def _media_ids(values: list[str]) -> list[str]:
+    for value in values:
+        if not is_media_id(value):
+            raise typer.BadParameter(f"{value!r} is no media id")
+    return values
 
 
 def _region(value: str | None) -> str | None:
@@ -232,7 +240,8 @@ def redrive_failed_videos(
 )
 def accept_incomplete_videos(
     media_ids: Annotated[
-        list[str], typer.Argument(metavar="ID...", help="The videos' media ids, as the notice names them.")
+        list[str],
+        typer.Argument(metavar="ID...", help="The videos' media ids, as the notice names them.", callback=_media_ids),
     ],
     *,
     stack_name: _StackName = DEFAULT_STACK_NAME,

@@ -170,3 +170,11 @@ def test_an_answer_that_is_lost_does_not_make_it_a_refusal(setting: Setting, mon
     lost = LostAnswers(setting.dynamodb, "UpdateItem")
     assert setting.run("m1", "--yes").exit_code == 0
     assert lost.left == 0
+
+
+@pytest.mark.parametrize("nonsense", ["", " ", "a b", "a\nb", "x" * 3000])
+def test_what_is_no_media_id_is_wrong_use(nonsense: str) -> None:
+    result = CliRunner().invoke(command_line.app, ["accept", nonsense, "--yes"])
+
+    assert result.exit_code == 2
+    assert f"{nonsense!r} is no media id" in result.stderr
