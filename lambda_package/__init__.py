@@ -1,1 +1,1 @@
-"""How `sam build` packs the functions; nothing here runs on Lambda."""
+"""Package the functions for `sam build`; nothing here runs on Lambda."""

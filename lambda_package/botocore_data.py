@@ -1,11 +1,11 @@
-"""botocore's descriptions of AWS, cut down to what the functions use.
+"""Cut botocore's descriptions of AWS down to what the functions use.
 
 botocore describes every AWS service in JSON and reads a service's files when its client is created: two megabytes for
 our four, most of it documentation, operations that nobody calls here, and the endpoints of other services. What is
 used stays as it is: operations, their shapes, error codes and endpoint rules.
 
-It is done in place, not by AWS_DATA_PATH: with an endpoints.json of another folder botocore leaves its endpoint rules
-for an older way of finding addresses (seen in 1.43: another host for the same bucket).
+It is done in place, not with AWS_DATA_PATH: given an endpoints.json in another folder, botocore abandons its endpoint
+rules for an older way of finding addresses (seen in 1.43: another host for the same bucket).
 """
 
 from __future__ import annotations

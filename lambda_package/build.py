@@ -68,7 +68,7 @@ def build(*, source: Path, artifacts: Path, architecture: str, cache: Path = _CA
 
 @contextmanager
 def _alone_in(cache: Path) -> Iterator[Path]:
-    """Yield the cache, which one build uses at a time, or a temporary folder if there can be no cache."""
+    """Yield the cache, which one build uses at a time, or a temporary folder if no cache is possible."""
     try:
         cache.mkdir(parents=True, exist_ok=True)
         lock = (cache / "lock").open("w")
@@ -96,7 +96,7 @@ def _installed(requirements: Path, architecture: str, cache: Path) -> Path:
 
 
 def _remove_outdated(architecture: str, cache: Path) -> None:
-    """Make room; leave what has a name that we never use, or is no folder: somebody else put it there."""
+    """Make room; leave anything with a name that we never use, or that is not a folder: somebody else put it there."""
     ours = re.compile(rf"{architecture}-([0-9a-f]{{{_DIGEST_CHARACTERS}}}|unfinished)")
     for entry in cache.iterdir():
         if ours.fullmatch(entry.name) and entry.is_symlink():

@@ -107,7 +107,7 @@ def up(
             "--alert-email",
             metavar="ADDRESS",
             callback=_alert_email,
-            help="Who is told of failures; see `mails`. Nothing is really sent. Default: nobody.",
+            help="Who is notified of failures; see `mails`. Nothing is really sent. Default: nobody.",
         ),
     ] = None,
     state_directory: StateDirectory = None,
@@ -129,9 +129,9 @@ def up(
             report=_say,
         )
         if gopro_api_base_url is not None and credentials is None:
-            _say("The secret is empty: put a credential in before the first run (or use --credentials)")
+            _say("The secret is empty: store a credential in it before the first run (or use --credentials)")
         if alert_email is None:
-            _say("Nobody is told of failures: no e-mail address is subscribed (up --alert-email ADDRESS)")
+            _say("Nobody is notified of failures: no e-mail address is subscribed (up --alert-email ADDRESS)")
         else:
             alert_mails.confirm(cloud)
             _say(f"Alerts go to {alert_email}; its confirmation link was opened here (on AWS, its owner has to)")
@@ -140,11 +140,9 @@ def up(
         _say(f"Next:  {here.command('run')}              sync once")
         _say(f"       {here.command('mails')}            read what a person would have received")
         if cloud.simulator_url is not None:
-            _say(
-                f"       {local_command('fault', 'list')}       all that can go wrong at GoPro, to rehearse a bad night"
-            )
-        _say(f'       eval "$({here.command("env")})"    lead aws, boto3 and other S3 tools here')
-        _say(f"       {here.command('down')}             end it")
+            _say(f"       {local_command('fault', 'list')}       what can go wrong at GoPro, to rehearse a bad night")
+        _say(f'       eval "$({here.command("env")})"    point aws, boto3 and other S3 tools here')
+        _say(f"       {here.command('down')}            take it down")
 
 
 @app.command(

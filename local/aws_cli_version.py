@@ -1,4 +1,4 @@
-"""Whether the ``aws`` command that a shell would use can be led to a local cloud at all."""
+"""Check whether the ``aws`` command that a shell would use can be pointed at a local cloud at all."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def aws_cli_warning(environ: Mapping[str, str], *, seconds: float = _SECONDS) ->
 
     Args:
         environ: of the shell that would use it.
-        seconds: how long it is waited for.
+        seconds: how long to wait for its answer.
     """
     program = shutil.which("aws", path=environ.get("PATH", ""))
     if program is None:
@@ -54,8 +54,8 @@ def warning_about(program: str, version_line: str) -> str | None:
     found = _VERSION.search(version_line)
     if found is None:
         return (
-            f"Warning: {program} does not say its version. If it is older than {_NEEDED}, it ignores AWS_ENDPOINT_URL "
-            "and talks to the real AWS instead of this cloud"
+            f"Warning: {program} does not report its version. If it is older than {_NEEDED}, it ignores "
+            "AWS_ENDPOINT_URL and talks to the real AWS instead of this cloud"
         )
     version, major, minor = found[1], int(found[2]), int(found[3])
     if major > max(_FIRST_MINOR_VERSION) or minor >= _FIRST_MINOR_VERSION.get(major, minor + 1):

@@ -13,7 +13,7 @@ from botocore.config import Config
 
 from local.engine.environment import ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
 
-# Name in the configuration file, environment variable, value, conversion: no profile and no file is ever looked at.
+# Name in the configuration file, environment variable, value, conversion: no profile or file is ever read.
 _ISOLATED = {
     "profile": (None, None, None, None),
     "config_file": (None, None, os.devnull, None),
@@ -31,7 +31,7 @@ def make_client(
     secret_access_key: str = ROOT_SECRET_ACCESS_KEY,
     session_token: str | None = None,
 ) -> Any:
-    """A client of that service; as the account's root user, unless other credentials are given."""
+    """Make a client of that service, as the account's root user unless other credentials are given."""
     session = boto3.session.Session(
         botocore_session=botocore.session.Session(session_vars=_ISOLATED),
         aws_access_key_id=access_key_id,

@@ -42,15 +42,15 @@ _LARGEST_SECRET_BYTES = 65_536
 _WHAT_IT_HOLDS = 'a credential is one JSON object, such as {"auth_token": "..."}'
 _LARGEST_LIBRARY_BYTES = 256 * 1024 * 1024
 
-# What a started cloud tells the person who waits for it, line by line.
+# Called with each line about what is happening, for the person who waits.
 Report = Callable[[str], None]
 
 
 class Deployer(Protocol):
-    """Packs the functions and creates the stack, as ``local.deployment`` does by sam's commands."""
+    """Packages the functions and creates the stack, as ``local.deployment`` does with sam's commands."""
 
     def build(self, directory: StateDirectory, /) -> None:
-        """Packs the functions."""
+        """Package the functions."""
 
     def deploy(
         self,
@@ -62,7 +62,7 @@ class Deployer(Protocol):
         ca_bundle: Path,
         parameters: Mapping[str, str],
     ) -> None:
-        """Creates the stack."""
+        """Create the stack."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +72,9 @@ class Cloud:
     Attributes:
         state_directory: its files and logs.
         endpoint_url: where AWS is.
-        ca_bundle: what its certificate is checked with.
+        ca_bundle: the file that its certificate is checked against.
         region: where the stack is.
-        gopro_api_base_url: what the functions take for GoPro.
+        gopro_api_base_url: the address that the functions use as GoPro's.
         simulator_url: of the simulator's admin interface; None when GoPro is somewhere else.
         outputs: of the stack.
     """
@@ -88,11 +88,11 @@ class Cloud:
     outputs: Mapping[str, str]
 
     def client(self, service: str) -> Any:
-        """A boto3 client of that service, as the account's root user."""
+        """Make a boto3 client of that service, as the account's root user."""
         return shared_client(service, region=self.region, endpoint_url=self.endpoint_url, ca_bundle=self.ca_bundle)
 
     def environment(self) -> dict[str, str]:
-        """The variables that lead any AWS tool here; the stack's outputs as ``GOPRO_SYNC_*``."""
+        """Return the variables that point any AWS tool here, and the stack's outputs as ``GOPRO_SYNC_*``."""
         outputs = {f"GOPRO_SYNC_{_upper_snake(name)}": value for name, value in self.outputs.items()}
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
@@ -101,7 +101,7 @@ class Cloud:
             "AWS_SECRET_ACCESS_KEY": ROOT_SECRET_ACCESS_KEY,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
-            # The bundle holds all that this machine trusted before, too, so that other programs are not disturbed.
+            # The bundle also holds everything that this machine trusted before, so that other programs keep working.
             **{variable: str(self.ca_bundle) for variable in TRUST_VARIABLES},
             "GOPRO_API_BASE_URL": self.gopro_api_base_url,
             "GOPRO_SYNC_STACK": deployment.STACK_NAME,
@@ -135,8 +135,8 @@ def start(
         port: of the engine; 0 for any free one.
         alert_email: an address that is subscribed to the alerts, and not confirmed yet; default: nobody.
         deployer: packs and deploys; default: ``sam build`` and ``sam deploy``.
-        owner: name of the command that the cloud ends with, however that ends; default: it outlives its command.
-        report: gets what happens, line by line.
+        owner: name of the command whose end, of whatever kind, ends the cloud too; default: it outlives its command.
+        report: called with each line about what is happening.
 
     Raises:
         LocalCloudError: a subclass that says what to do.
@@ -188,12 +188,12 @@ def reclaim(state_directory: Path, *, report: Report = lambda _line: None) -> No
 
 
 def stop(state_directory: Path, *, keep_logs: bool = False, report: Report = lambda _line: None) -> bool:
-    """Ends exactly the processes that :func:`start` started, and removes the state.
+    """End exactly the processes that :func:`start` started, and remove the state.
 
     Args:
         state_directory: of the cloud.
-        keep_logs: leave the log files, to be looked at.
-        report: told what was left because no cloud has written it.
+        keep_logs: leave the log files for inspection.
+        report: called with a line that names what was left because no cloud wrote it.
 
     Returns:
         Whether there was anything to end.
@@ -210,7 +210,7 @@ def stop(state_directory: Path, *, keep_logs: bool = False, report: Report = lam
             _end(directory, directory.recorded_processes())
             left = directory.remove(keep_logs=keep_logs)
     if left:
-        report(f"Left alone in {shown(directory.path)}, for no local cloud has written it: {directory.names(left)}")
+        report(f"Left alone in {shown(directory.path)}, since no local cloud wrote it: {directory.names(left)}")
     if damage is not None:
         raise DamagedStateError(
             damage.problem,
@@ -221,11 +221,11 @@ def stop(state_directory: Path, *, keep_logs: bool = False, report: Report = lam
 
 
 def load(state_directory: Path) -> Cloud:
-    """The cloud that another process brought up.
+    """Return the cloud that another process brought up.
 
     Raises:
         NotRunningError: there is none, it is not up yet, or a part of it has ended.
-        StateDirectoryError: the folder is no state directory, or says nothing that can be understood.
+        StateDirectoryError: the folder is not a state directory, or its state file cannot be understood.
     """
     directory = StateDirectory(state_place(state_directory))
     with _plain_words(directory):
@@ -239,7 +239,7 @@ def load(state_directory: Path) -> Cloud:
 
 @contextmanager
 def needed(cloud: Cloud) -> Iterator[None]:
-    """Say so if a call in the ``with`` block fails because a part of the cloud has ended meanwhile.
+    """Turn the failure of a call in the ``with`` block into NotRunningError if a part of the cloud has ended.
 
     Raises:
         NotRunningError: a part of it has ended.
@@ -252,7 +252,7 @@ def needed(cloud: Cloud) -> Iterator[None]:
 
 
 def _unusable(directory: StateDirectory, state: CloudState) -> Iterator[str]:
-    """Yield why nothing can be done with the cloud, the most telling reason first."""
+    """Yield the reasons why the cloud cannot be used, the most informative first."""
     place, anew = shown(directory.path), directory.command("up")
     ended = {process.name for process in state.processes} - {process.name for process in _alive(state)}
     owner = state.owner
@@ -285,9 +285,9 @@ def running(
     Args:
         state_directory: of the cloud.
         owner: name of the command that this is.
-        keep_logs_of_failure: leave the log files, to be looked at, when the block raises.
-        report: gets what happens, line by line.
-        options: further ones of :func:`start`.
+        keep_logs_of_failure: leave the log files for inspection if the block raises.
+        report: called with each line about what is happening.
+        options: passed on to :func:`start`.
 
     Raises:
         LocalCloudError: a subclass that says what to do.
@@ -303,7 +303,7 @@ def running(
 
 @contextmanager
 def _claimed(directory: StateDirectory, state: CloudState, report: Report) -> Iterator[list[ProcessRecord]]:
-    """Ready the directory; when what follows fails or is interrupted, end what is in the list, and keep logs alone."""
+    """Prepare the directory; if what follows fails or is interrupted, end what is listed and keep the logs only."""
     started: list[ProcessRecord] = []
     with _plain_words(directory), directory.claimed() as is_taken_over:
         before = _refuse_second_cloud(directory)
@@ -318,13 +318,13 @@ def _claimed(directory: StateDirectory, state: CloudState, report: Report) -> It
         except BaseException:
             with kept_back():
                 _end(directory, started)
-                with suppress(OSError):  # what has failed matters more; the next cloud tries it again
+                with suppress(OSError):  # the original failure matters more; the next cloud cleans up
                     directory.remove(keep_logs=True)
             raise
 
 
 def _refuse_second_cloud(directory: StateDirectory) -> CloudState | None:
-    """Return what a cloud has left that is in nobody's use any more; None when there is nothing."""
+    """Return what a cloud left behind that nobody uses any more; None if there is nothing."""
     before = directory.read()
     if before is None:
         return None
@@ -363,7 +363,7 @@ def _alive(state: CloudState) -> list[ProcessRecord]:
 
 @contextmanager
 def _plain_words(directory: StateDirectory) -> Iterator[None]:
-    """Says what the system refuses, such as a full disk, without a stack trace."""
+    """Report what the system refuses, such as a write to a full disk, without a stack trace."""
     try:
         yield
     except OSError as error:
@@ -455,7 +455,7 @@ def _what_is_up(directory: StateDirectory) -> tuple[bool, DamagedStateError | No
 
 def _end(directory: StateDirectory, records: Sequence[ProcessRecord]) -> None:
     for process in reversed(records):
-        with suppress(PermissionError):  # another user's: said below
+        with suppress(PermissionError):  # another user's: reported below
             processes.stop(process)
     if alive := [process for process in records if processes.is_running(process)]:
         named = " and ".join(f"{process.name} (process {process.pid})" for process in alive)
@@ -494,7 +494,7 @@ def _read_credentials(path: Path) -> dict[str, Any]:
 
 
 def _check_library(library: str | Path) -> None:
-    """Return if the simulator can serve it; it reads the file again itself."""
+    """Raise unless the simulator can serve it; it reads the file again itself."""
     if str(library) == "demo":
         return
     path = Path(library)

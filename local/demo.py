@@ -23,7 +23,7 @@ from local.verification import CheckedFile, SkippedItem, checked_files, skipped_
 
 _SHOWN_DIGITS = 12
 _READING_BACK = "Reading every object back from S3, to compare it with its source"
-# What the built-in library, the functions' packages and the logs take.
+# Disk space for the built-in library, the functions' packages and the logs.
 _SPACE_WITHOUT_MEDIA_BYTES = 500_000_000
 _NOT_CHECKED = ExitCode.NOT_CHECKED
 
@@ -31,17 +31,17 @@ _NOT_CHECKED = ExitCode.NOT_CHECKED
 def show(
     *, state_directory: Path, media: Path | None, region: str, screen: VerbatimConsole, progress_screen: VerbatimConsole
 ) -> None:
-    """Brings a cloud up, syncs, proves, syncs again, and takes the cloud down whatever happened.
+    """Bring a cloud up, sync, prove, sync again, and take the cloud down whatever happens.
 
     Args:
         state_directory: of the demonstration's own cloud.
         media: one more real file to archive.
-        region: that the cloud is in.
+        region: where the cloud is.
         screen: gets the table and the verdict.
-        progress_screen: gets what happens meanwhile.
+        progress_screen: gets the progress.
 
     Raises:
-        DemoError: not every video was archived with the source's bytes, or that could not be seen of one, or the
+        DemoError: not every video was archived with the source's bytes, or that could not be checked, or the
             second run was not idle.
         LocalCloudError: the cloud did not come up, or the disk has no room for the archive.
     """

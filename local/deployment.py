@@ -1,4 +1,4 @@
-"""The repository's real template, by the real ``sam build`` and ``sam deploy``, onto the local engine."""
+"""Deploy the repository's real template to the local engine, with the real ``sam build`` and ``sam deploy``."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _FULL_DISK = os.strerror(errno.ENOSPC)
 
 
 def build(directory: StateDirectory) -> None:
-    """Packs the functions for this machine's processor.
+    """Package the functions for this machine's processor.
 
     Raises:
-        DeploymentError: with the end of what sam said.
+        DeploymentError: with the end of sam's output.
     """
     arguments = ["build", "--template-file", str(REPOSITORY / "template.yaml"), "--base-dir", str(REPOSITORY)]
     arguments += ["--build-dir", str(directory.build), "--cached", "--cache-dir", str(_SHARED / "cache")]
@@ -49,17 +49,17 @@ def build(directory: StateDirectory) -> None:
 def deploy(
     directory: StateDirectory, *, region: str, endpoint_url: str, ca_bundle: Path, parameters: Mapping[str, str]
 ) -> None:
-    """Creates or updates the stack.
+    """Create or update the stack.
 
     Args:
         directory: holds the build, gets the log.
         region: where the stack goes.
         endpoint_url: of the engine.
-        ca_bundle: what its certificate is checked with.
+        ca_bundle: the file that its certificate is checked against.
         parameters: of the template, beyond those that every local deployment sets.
 
     Raises:
-        DeploymentError: with the end of what sam said.
+        DeploymentError: with the end of sam's output.
     """
     arguments = ["deploy", "--template-file", str(directory.build / "template.yaml"), "--stack-name", STACK_NAME]
     arguments += ["--resolve-s3", "--capabilities", "CAPABILITY_NAMED_IAM", "--no-confirm-changeset"]
@@ -76,14 +76,14 @@ def deploy(
 
 
 def stack_parameters(further: Mapping[str, str]) -> dict[str, str]:
-    """The template's parameters that every local deployment sets, and further ones."""
+    """Return the template's parameters that every local deployment sets, and further ones."""
     return {"Environment": "local", "ScheduleState": "DISABLED", "Architecture": _architecture(), **further}
 
 
 def sam_environment(directory: StateDirectory) -> dict[str, str]:
-    """The caller's environment, for pip's sake, without anything that could lead to a real AWS account.
+    """Return the caller's environment, which pip needs, without anything that could lead to a real AWS account.
 
-    Temporary files go into the state directory, for sam leaves some behind.
+    Temporary files go into the state directory, since sam leaves some behind.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_", "PYTHON"))}
     without_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1", "localhost"]))

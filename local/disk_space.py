@@ -1,4 +1,4 @@
-"""Whether the disk has room for what is about to be written: said before anything is begun."""
+"""Check, before anything begins, that the disk has room for what is about to be written."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ _GIGABYTE = 1_000_000_000
 
 
 def free_bytes(folder: Path) -> int:
-    """Return how much can be written into a folder, which may not exist yet.
+    """Return how many bytes can be written into a folder, which may not exist yet.
 
     Raises:
-        OSError: the disk cannot be asked.
+        OSError: the free space cannot be read.
     """
     there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
     return shutil.disk_usage(there).free
 
 
 def require_space(folder: Path, needed_bytes: int) -> None:
-    """Return if a folder has room for so many bytes.
+    """Raise unless a folder has room for so many bytes.
 
     Raises:
-        DiskSpaceError: it has not; or the disk cannot be asked.
+        DiskSpaceError: it has no room, or its free space cannot be read.
     """
     try:
         free = free_bytes(folder)
     except OSError as error:
-        raise DiskSpaceError(f"The disk of {folder} cannot be asked for its free space: {error.strerror}") from error
+        raise DiskSpaceError(f"The free disk space of {folder} cannot be read: {error.strerror}") from error
     if free < needed_bytes:
         raise DiskSpaceError(
-            f"Nothing was begun: this needs {in_gigabytes(needed_bytes)} of disk in {folder}, "
-            f"and {in_gigabytes(free)} are free there"
+            f"Nothing was started: this needs {in_gigabytes(needed_bytes)} of disk space in {folder}, "
+            f"and only {in_gigabytes(free)} are free there"
         )
 
 

@@ -1,4 +1,4 @@
-"""Starting the embedded AWS engine as a process of its own."""
+"""Start the embedded AWS engine as a process of its own."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class StartedEngine:
 def start_engine(
     directory: StateDirectory, trust: Trust, *, region: str, port: int = 0, module: str = "local.engine"
 ) -> StartedEngine:
-    """Starts the engine on 127.0.0.1.
+    """Start the engine on 127.0.0.1.
 
     Args:
         directory: gets its log and temporary files.
         trust: its certificate.
-        region: where it is.
+        region: the region that it claims to be.
         port: where it listens; 0 for any free one.
         module: what to run; the tests also run the engine as published.
 
@@ -70,7 +70,7 @@ def start_engine(
 
 
 def wait_until_ready(engine: StartedEngine, directory: StateDirectory, trust: Trust) -> None:
-    """Returns when the engine answers.
+    """Wait until the engine answers.
 
     Raises:
         StartError: it ended, or does not answer in time; the message shows the end of its log.

@@ -1,4 +1,4 @@
-"""What can go wrong with the local cloud; each message says what to do."""
+"""Errors of the local cloud; each message says what to do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ class LocalCloudError(Exception):
     """Base of the errors that ``gopro-sync local`` shows to a person instead of a stack trace.
 
     Attributes:
-        exit_code: how the command ends that meets it.
+        exit_code: the exit code of the command that it ends.
     """
 
     exit_code: ExitCode = ExitCode.CANNOT_RUN
@@ -28,7 +28,7 @@ class StateDirectoryError(LocalCloudError):
 
 
 class ForeignFilesError(StateDirectoryError):
-    """The folder holds what no local cloud has written."""
+    """The folder holds files that no local cloud wrote."""
 
 
 class NoStateDirectoryError(StateDirectoryError):
@@ -78,19 +78,19 @@ class RunInputError(LocalCloudError):
 
 
 class DiskSpaceError(LocalCloudError):
-    """The disk has not enough room for what was asked for."""
+    """The disk does not have enough room for what was asked for."""
 
 
 class NoSimulatorError(LocalCloudError):
-    """The cloud uses a GoPro server that has no switches."""
+    """The cloud uses a GoPro server that has no fault switches."""
 
 
 class SimulatorRefusalError(LocalCloudError):
-    """The simulator does not take what it was given."""
+    """The simulator does not accept what it was given."""
 
 
 class UnknownVideoError(LocalCloudError):
-    """What names a video names none at the simulated GoPro, or more than one."""
+    """The name or id given matches no video at the simulated GoPro, or more than one."""
 
     exit_code = ExitCode.WRONG_USE
 

@@ -1,4 +1,4 @@
-"""Tell a person what came of a run."""
+"""Explain the outcome of a run to a person."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _MOST_NAMED: Final = 20
 
 
 def explain(cloud: Cloud, execution: Execution, screen: VerbatimConsole, *, was_resumed: bool = False) -> None:
-    """Print the verdict, and name what failed in the run, and what is not archived, by what the tracker has of each.
+    """Print the verdict, and name what failed or was left, according to the tracker's record of each video.
 
     Args:
         cloud: where.
         execution: the run, which has ended.
         screen: where to print.
-        was_resumed: whether another run has resumed its backlog since, so that what this one left is not left any more.
+        was_resumed: whether another run has resumed its backlog since, so that nothing of what it left is left any more.
     """
     verdict = execution.verdict
     screen.print(verdict.headline, style=verdict.colour)

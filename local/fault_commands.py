@@ -1,4 +1,4 @@
-"""``local fault``: what goes wrong at the simulated GoPro, switched on and off while a cloud is up."""
+"""``local fault``: switch faults of the simulated GoPro on and off while a cloud is up."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _HEADER = re.compile(r"[\w-]+:.*", re.ASCII | re.DOTALL)
 
 
 class FaultGroup(TyperGroup):
-    """Commands whose help ends with all that can go wrong."""
+    """Commands whose help ends with everything that can go wrong."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help."""
@@ -40,7 +40,7 @@ class FaultGroup(TyperGroup):
 
 
 class _FaultCommand(TyperCommand):
-    """A command whose help ends with all that can go wrong."""
+    """A command whose help ends with everything that can go wrong."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help."""
@@ -49,8 +49,8 @@ class _FaultCommand(TyperCommand):
 
 
 app = new_command_line(
-    "Let GoPro fail: switch faults of the simulator on and off while a cloud is up.\n\n"
-    "Those that are switched on add up. They last until `off` or `down`, or as often as --times says."
+    "Make GoPro fail: switch faults of the simulator on and off while a cloud is up.\n\n"
+    "Faults that are switched on add up. They last until `off` or `down`, or for as many times as --times gives."
 )
 _output = output_console()
 
@@ -93,7 +93,7 @@ Names = Annotated[list[str], typer.Argument(metavar="NAME", parser=_fault_name, 
 
 @app.command("list")
 def list_faults() -> None:
-    """Print all that can go wrong, where, and what changes it; no cloud need be up."""
+    """Print everything that can go wrong, where, and which options change it; no cloud needs to be up."""
     _output.print("\n".join(list_lines()))
 
 
@@ -107,7 +107,7 @@ def on(
             "--endpoint",
             metavar="|".join(possible_endpoints()),
             parser=_endpoint,
-            help="Only there. Default: wherever it can happen.",
+            help="Only at this endpoint. Default: wherever it can happen.",
         ),
     ] = None,
     media_id: Annotated[str | None, typer.Option("--media-id", metavar="ID", help="Only for this video.")] = None,
@@ -116,8 +116,8 @@ def on(
     ] = None,
     chapter: Annotated[int | None, typer.Option("--chapter", min=1, help="Only for this chapter (CDN).")] = None,
     page: Annotated[int | None, typer.Option("--page", min=1, help="Only for this page of the listing.")] = None,
-    times: Annotated[int | None, typer.Option("--times", min=1, help="So often. Default: until `off`.")] = None,
-    skip: Annotated[int, typer.Option("--skip", min=0, help="Spare so many requests first.")] = 0,
+    times: Annotated[int | None, typer.Option("--times", min=1, help="How often. Default: until `off`.")] = None,
+    skip: Annotated[int, typer.Option("--skip", min=0, help="How many requests to spare first.")] = 0,
     probability: Annotated[
         float, typer.Option("--probability", min=0, max=1, help="Strike a request with this probability.")
     ] = 1.0,
@@ -125,7 +125,7 @@ def on(
     retry_after: Annotated[
         str | None,
         typer.Option(
-            "--retry-after", metavar="SECONDS|DATE", callback=_printable, help="When to come again, as GoPro says it."
+            "--retry-after", metavar="SECONDS|DATE", callback=_printable, help="When to try again, as GoPro states it."
         ),
     ] = None,
     size_bytes: Annotated[int | None, typer.Option("--bytes", min=0, help="How many bytes, or after how many.")] = None,
@@ -134,7 +134,7 @@ def on(
     ] = None,
     rows: Annotated[int | None, typer.Option("--rows", min=0, help="How many items of a listing.")] = None,
     location: Annotated[
-        str | None, typer.Option("--location", metavar="URL", callback=_printable, help="Where to lead to.")
+        str | None, typer.Option("--location", metavar="URL", callback=_printable, help="Where to redirect to.")
     ] = None,
     text: Annotated[str | None, typer.Option("--text", help="What to answer with.")] = None,
     headers: Annotated[
@@ -143,7 +143,7 @@ def on(
     ] = None,
     state_directory: StateDirectory = None,
 ) -> None:
-    """Switch faults on, beside those that are on.
+    """Switch faults on, in addition to those that are on.
 
     For example: fault on throttled --endpoint cdn --times 3
     """
@@ -186,12 +186,12 @@ def on(
 def off(
     *,
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME", parser=_fault_name, help="One or more.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="All that are on.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All faults that are on.")] = False,
     state_directory: StateDirectory = None,
 ) -> None:
-    """Switch faults off: all of a name, or all there are."""
+    """Switch faults off: all with the given names, or all."""
     if bool(names) == every:
-        raise typer.BadParameter("name the faults, or say --all; `fault show` says which are on")
+        raise typer.BadParameter("name the faults, or give --all; `fault show` shows which are on")
     with simulated_gopro(state_directory) as gopro:
         hits = _hits_by_name(gopro)
         for name in map(FaultName, names or [*hits]):
@@ -221,7 +221,7 @@ def show(
 
 
 def _fault(name: FaultName, given: dict[str, Any]) -> Fault:
-    """Return the fault that the options make, or say why it could do nothing."""
+    """Return the fault that the options describe; refuse one that could have no effect."""
     idle = [
         option
         for field, option in PARAMETER_OPTIONS.items()

@@ -1,4 +1,4 @@
-"""``local gopro``: what happens at the simulated GoPro while a cloud is up, beside what goes wrong there."""
+"""``local gopro``: let things other than faults happen at the simulated GoPro while a cloud is up."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _SECONDS_PER_HOUR: Final = 3600
 _CAMERA_NUMBER: Final = re.compile(r"[A-Z]{2}\d{2}(\d{4})\.", re.ASCII)
 _HIGHEST_CAMERA_NUMBER: Final = 9999
 _EXPIRED: Final = {
-    Expirable.URLS: "Every signed URL that GoPro has given so far is refused.",
-    Expirable.ACCESS_TOKENS: "Every access token that GoPro has given so far is refused.",
-    Expirable.REFRESH_TOKENS: "Every refresh token that GoPro has given so far is refused.",
+    Expirable.URLS: "Every signed URL that GoPro has issued so far is now refused.",
+    Expirable.ACCESS_TOKENS: "Every access token that GoPro has issued so far is now refused.",
+    Expirable.REFRESH_TOKENS: "Every refresh token that GoPro has issued so far is now refused.",
 }
 
 app = new_command_line(
-    "Let something happen at GoPro while a cloud is up: a new video, a login or a link that has run out."
+    "Let something happen at GoPro while a cloud is up: a new video, an expired login, an expired link."
 )
 _output = output_console()
 
@@ -72,9 +72,9 @@ def expire(
     what: Annotated[Expirable, typer.Argument(metavar="|".join(Expirable), parser=_expirable)],
     state_directory: StateDirectory = None,
 ) -> None:
-    """Let all that GoPro has given of a kind run out: signed URLs, or the tokens of the login.
+    """Expire everything of one kind that GoPro has issued so far: signed URLs, access tokens or refresh tokens.
 
-    What `up` puts into the secret is an access token: once it has run out, runs fail until another is put there
+    `up` puts an access token into the secret: once that has expired, runs fail until another one is stored
     (`gopro sign-in`). Only a login that renews itself (`gopro sign-in --renewing`) has a refresh token.
     """
     with simulated_gopro(state_directory) as gopro:
@@ -90,9 +90,9 @@ def sign_in(
     ] = False,
     state_directory: StateDirectory = None,
 ) -> None:
-    """Sign in anew, as in a browser: print the credential for `./gopro-sync credentials set --stdin`.
+    """Sign in again, as in a browser: print the credential for `./gopro-sync credentials set --stdin`.
 
-    It opens nothing but this simulator.
+    It is valid at this simulator only.
     """
     with simulated_gopro(state_directory) as gopro:
         print_document(json.dumps(gopro.sign_in(renews_itself=renewing)))
@@ -104,7 +104,7 @@ def forward(
     hours: Annotated[float, typer.Argument(metavar="HOURS", min=0, max=1_000_000)],
     state_directory: StateDirectory = None,
 ) -> None:
-    """Put GoPro's clock forward, so that signed URLs and tokens age; the rest of the cloud keeps its time."""
+    """Put GoPro's clock forward, so that signed URLs and tokens age; the rest of the cloud keeps its own time."""
     with simulated_gopro(state_directory) as gopro:
         gopro.advance_clock(hours * _SECONDS_PER_HOUR)
         _output.print(f"GoPro's clock was put forward by {hours:g} h.")

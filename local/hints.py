@@ -1,4 +1,4 @@
-"""Commands that messages name, so written that they work when they are typed where the message was read."""
+"""Commands named in messages, written so that they work when typed where the message was read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def make_command(target: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return a word for a POSIX shell; what a terminal must not be sent is written by octal numbers (``$'...'``)."""
+    """Quote a word for a POSIX shell; characters that must not reach a terminal become octal escapes (``$'...'``)."""
     if text.isprintable():
         return shlex.quote(text)
     return "$'" + "".join(map(_octal_unless_plain, os.fsencode(text))) + "'"

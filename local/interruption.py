@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a lost terminal (SIGHUP): each ends a command, and none of them its cleaning up."""
+"""Ctrl-C, SIGTERM and a lost terminal (SIGHUP): each ends a command, but none cuts its clean-up short."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def interruptible(say: Callable[[str], object]) -> Iterator[None]:
     except OSError as error:
         if error.errno != errno.EIO:
             raise
-        # What was said did not reach the terminal any more: it is lost, only its signal is still on its way.
+        # The message no longer reached the terminal: that is gone, and its signal is still on its way.
         raise SystemExit(ExitCode.TERMINAL_LOST) from error
 
 
 @contextmanager
 def kept_back() -> Iterator[None]:
-    """Let the three signals wait for the end of the ``with`` block: what is cleaned up in it is cleaned up.
+    """Hold the three signals back until the end of the ``with`` block, so that a clean-up in it is completed.
 
     The first of them takes effect at the end. Whoever presses Ctrl-C meanwhile is asked for patience.
     """

@@ -1,4 +1,4 @@
-"""A file with JSON that a person has named: read as far as it may be long, and refused in plain words."""
+"""Read a JSON file that a person named, up to a size limit, and refuse it in plain words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _KIB: Final = 1024
 
 
 class JsonFileError(ValueError):
-    """The file does not hold JSON that can be used; the message goes on from the file's name, and quotes nothing."""
+    """The file holds no usable JSON; the message continues a sentence that begins with its name, and quotes nothing."""
 
 
 def read_json(path: Path, *, largest_bytes: int) -> object:
@@ -18,7 +18,7 @@ def read_json(path: Path, *, largest_bytes: int) -> object:
 
     Args:
         path: the file; a pipe will do.
-        largest_bytes: that it may have.
+        largest_bytes: how large it may be.
 
     Raises:
         JsonFileError: it cannot be read, is larger, or is not JSON.
@@ -29,11 +29,11 @@ def read_json(path: Path, *, largest_bytes: int) -> object:
     except OSError as error:
         raise JsonFileError(f"cannot be read: {error.strerror}") from error
     if len(content) > largest_bytes:
-        raise JsonFileError(f"holds more than the {largest_bytes // _KIB} KiB that are possible here")
+        raise JsonFileError(f"is larger than {largest_bytes // _KIB} KiB, the most that is possible here")
     try:
         return json.loads(content.decode(), parse_constant=_refuse)
     except UnicodeDecodeError:
-        reason = "is not JSON: it is no text in UTF-8"
+        reason = "is not JSON: it is not UTF-8 text"
     except json.JSONDecodeError as error:
         reason = f"is not JSON from line {error.lineno}, column {error.colno} on"
     except RecursionError:

@@ -1,7 +1,7 @@
-"""What a command starts ends with it, however the command ends: killed, its terminal closed, no memory left.
+"""End what a command started when the command ends, however it ends: killed, terminal closed, out of memory.
 
-The command holds one end of a pipe, which the system closes when the command is no more; what it started waits at the
-other end. That needs no signal and no /proc, so that it is the same on Linux and macOS.
+The command holds one end of a pipe, which the system closes when the command is gone; what it started waits at the
+other end. That needs neither signals nor /proc, so it works the same on Linux and macOS.
 
 ``python local/lifeline.py PROGRAM ARGUMENT...`` runs a program that knows nothing of this.
 """
@@ -23,10 +23,10 @@ _OUTLIVE: Final = b"\n"
 
 
 class Lifeline:
-    """The command's end of the pipe; what holds the other end is ended when this one closes.
+    """The command's end of the pipe; whoever holds the other end is ended when this one closes.
 
     Attributes:
-        far_end: the file descriptor that what is started has to inherit.
+        far_end: the file descriptor that the started process has to inherit.
     """
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ def lifeline() -> Iterator[int]:
 
 
 def bound(command: Sequence[str]) -> list[str]:
-    """Return the command that runs another one, to which the variable above means nothing, and ends it with us."""
+    """Return a command that runs another one, which does not know the variable above, and ends it when we end."""
     return [sys.executable, "-P", __file__, *command]
 
 

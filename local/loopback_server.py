@@ -1,4 +1,4 @@
-"""An HTTP or HTTPS server on loopback, in threads of this process: what every server of this repository stands on."""
+"""An HTTP or HTTPS server on loopback, in threads of this process: the base of every server in this repository."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class LoopbackServer(ThreadingHTTPServer):
         handler: answers the requests of one connection.
         port: 0 takes any free one.
         certificate: file with certificate and key (PEM); it speaks TLS if there is one.
-        before_handshake_seconds: how long the network takes before TLS begins.
+        before_handshake_seconds: how long to wait before TLS begins, as a slow network would.
 
     Raises:
         OSError: the port is taken, or the certificate cannot be read.
@@ -55,11 +55,11 @@ class LoopbackServer(ThreadingHTTPServer):
         return f"{'https' if self._tls else 'http'}://{_LOOPBACK}:{self.server_port}"
 
     def start(self) -> None:
-        """Begins to accept connections."""
+        """Begin to accept connections."""
         self._acceptor.start()
 
     def stop(self) -> None:
-        """Closes every connection, waits for their threads, and frees the port."""
+        """Close every connection, wait for their threads, and free the port."""
         self.stopping.set()
         self.shutdown()
         self._acceptor.join()
@@ -120,11 +120,11 @@ class LoopbackHandler(BaseHTTPRequestHandler):
 
     @override
     def log_message(self, format: str, *args: object) -> None:
-        """Writes nothing."""
+        """Write nothing."""
 
 
 def shut_down(connection: socket.socket) -> None:
-    """Ends a connection in both directions, unless the client was faster."""
+    """End a connection in both directions, unless the client has already done so."""
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:

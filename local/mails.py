@@ -47,10 +47,10 @@ class Mails:
 
 
 def read(cloud: Cloud) -> Mails:
-    """Everything that went to the cloud's alerts topic since it is up.
+    """Return everything that was sent to the cloud's alerts topic since it came up.
 
     Raises:
-        NotRunningError: the engine does not answer, or is of a version that keeps no mails.
+        NotRunningError: the engine does not answer, or is a version that keeps no mails.
     """
     topic_arn = cloud.outputs["AlertsTopicArn"]
     contents = _kept_by_engine(cloud, topic_arn)
@@ -72,7 +72,7 @@ def confirm(cloud: Cloud) -> tuple[str, ...]:
     """Open the link in each confirmation mail that has not been answered, as the owners of the addresses would.
 
     Returns:
-        The addresses that are confirmed by it.
+        The addresses that this confirmed.
 
     Raises:
         NotRunningError: the engine does not answer.
@@ -104,7 +104,7 @@ def as_text(mails: Mails, *, last: int | None = None) -> str:
 
 
 def as_json(mails: Mails, *, last: int | None = None) -> str:
-    """Return the mails as one JSON list of objects; the names of their fields stay.
+    """Return the mails as one JSON list of objects; the names of their fields are stable.
 
     Args:
         mails: which.
@@ -175,7 +175,7 @@ def _recipients(mail: Mail) -> str:
 
 
 def _visible(text: str) -> str:
-    """A terminal obeys control characters, which no e-mail program does."""
+    """Replace control characters, which a terminal would obey and an e-mail program does not."""
     lines = text.replace("\r\n", "\n").expandtabs()
     return "".join(
         "\N{REPLACEMENT CHARACTER}" if unicodedata.category(letter) == "Cc" and letter != "\n" else letter
@@ -184,12 +184,12 @@ def _visible(text: str) -> str:
 
 
 def _confirmation_links(mails: Sequence[Mail], address: str) -> list[str]:
-    """Each confirmation mail ends with its link."""
+    """Return the link at the end of each confirmation mail to the address."""
     return [mail.text.split()[-1] for mail in mails if (mail.subject, mail.to) == (CONFIRMATION_SUBJECT, (address,))]
 
 
 def _kept_by_engine(cloud: Cloud, topic_arn: str) -> Contents:
-    # The user's proxy has no business with a loopback address.
+    # A proxy has no business with a loopback address.
     context = ssl.create_default_context(cafile=str(cloud.ca_bundle))
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
     url = f"{cloud.endpoint_url}{MAILS_PATH}?{urlencode({'topic': topic_arn})}"

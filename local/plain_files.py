@@ -1,4 +1,4 @@
-"""Files of ours are plain files: none is read or written through a link that somebody put in its place."""
+"""Read and write our files as plain files only: never through a link that somebody put in their place."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OWNER_ONLY = 0o600
 
 
 def read_plain(path: Path) -> bytes | None:
-    """What the file holds; None when nothing lies there, or something else than a plain file.
+    """Return what the file holds; None if there is nothing, or something other than a plain file.
 
     Raises:
         OSError: it cannot be read.
@@ -28,7 +28,7 @@ def read_plain(path: Path) -> bytes | None:
 
 
 def replace_plain(path: Path, content: bytes) -> None:
-    """Writes the file in one step: whoever reads it sees the old content or the new one, and only the owner does.
+    """Write the file in one step, for its owner only: a reader sees either the old content or the new one.
 
     Raises:
         OSError: it cannot be written; then the old content is still there.
@@ -46,12 +46,12 @@ def replace_plain(path: Path, content: bytes) -> None:
 
 
 def unfinished_name(path: Path) -> Path:
-    """What :func:`replace_plain` calls the file until all of it is written."""
+    """Return the name that :func:`replace_plain` gives the file until all of it is written."""
     return path.with_name(f"{path.name}.new")
 
 
 def open_log(path: Path) -> BinaryIO:
-    """A log file, to be written on at its end; made when it is not there.
+    """Open a log file for appending; create it if it does not exist.
 
     Raises:
         OSError: it cannot be written, or is a link.

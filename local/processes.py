@@ -1,4 +1,4 @@
-"""Background processes, which end with the command that started them or outlive it, and ending exactly those."""
+"""Start background processes, which end with the command that started them or outlive it, and end exactly those."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _lifelines: dict[int, Lifeline] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessRecord:
-    """A process of ours, so identified that a process which was given its number later is never taken for it.
+    """A process of ours, identified so that another process that is later given its number is never mistaken for it.
 
     Attributes:
         name: for messages.
@@ -45,12 +45,12 @@ class ProcessRecord:
     mark: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """The record as the state file keeps it."""
+        """Return the record as the state file keeps it."""
         return {"name": self.name, "pid": self.pid, "started": self.started, "mark": self.mark}
 
     @classmethod
     def from_json(cls, document: object) -> ProcessRecord:
-        """The record of what :meth:`to_json` made.
+        """Return the record that :meth:`to_json` was made from.
 
         Raises:
             ValueError: it is something else, such as a process number that no process of ours can have.
@@ -108,7 +108,7 @@ def start_in_background(
 
 
 def let_outlive(record: ProcessRecord) -> None:
-    """Let a process that this one has started go on when this one ends."""
+    """Let a process that this one started keep running when this one ends."""
     if line := _lifelines.pop(record.pid, None):
         line.release()
 
@@ -128,7 +128,7 @@ def is_running(record: ProcessRecord) -> bool:
 
 
 def stop(record: ProcessRecord) -> None:
-    """Ends the process and everything that it started; nothing happens when all of it is gone already.
+    """End the process and everything that it started; do nothing if all of it is already gone.
 
     When the process itself is gone, its number may be another's by now, and so may the group's: what is in the group is
     ended only if one of its members carries the process's mark (which can be read on Linux only).
@@ -187,7 +187,7 @@ def _mark(process: Path) -> str | None:
 
 
 def _stat_fields(process: Path) -> list[str]:
-    """The fields that follow the program's name: 0 is the state, 2 the group, 19 the start time; empty when it is gone.
+    """Return the fields after the program's name: 0 is the state, 2 the group, 19 the start time; empty if it is gone.
 
     See proc_pid_stat(5). The name before them, in brackets, may hold spaces.
     """
@@ -198,7 +198,7 @@ def _stat_fields(process: Path) -> list[str]:
 
 
 def _start_time(pid: int) -> str | None:
-    """When the process started, in the system's own words; None when it does not run."""
+    """Return when the process started, in the system's own words; None if it is not running."""
     _reap(pid)
     if _PROC.exists():
         fields = _stat_fields(_PROC.with_name(str(pid)))

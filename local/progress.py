@@ -17,9 +17,9 @@ from local.cloud import Cloud
 from local.run_tally import RunTally, VideoReading
 from local.waiting import States, Waiting, waiting_of
 
-# A child of the map is looked at for the reason why it waits: of many, the first.
+# Children of the map are asked why they wait: of many, only the first ones.
 _CHILDREN_LOOKED_AT = 10
-# Enough for all tries of one state.
+# Enough for all attempts of one state.
 _EVENTS_LOOKED_AT = 100
 # What a wait is for seldom changes, and each child is a request: so much of the time, and no more often than that, or
 # how far the run is would be seen too seldom.
@@ -77,7 +77,7 @@ class _Reasons:
 
 
 class ProgressWatch:
-    """Looks at a run again and again.
+    """Look at a run again and again.
 
     What cannot be read at a moment (throttled, a key that is switched off) is as it was when it was read last.
 
@@ -112,10 +112,10 @@ class ProgressWatch:
         self._reasons = _Reasons()
 
     def go_on_with(self, execution_arn: str) -> None:
-        """Look at another execution from now on, which works off what this one has left.
+        """From now on, look at another execution, which resumes this one's backlog.
 
         Args:
-            execution_arn: which; what was counted stays counted.
+            execution_arn: the execution; what was counted stays counted.
         """
         self._execution_arn = execution_arn
         self._executions |= {execution_arn}
@@ -148,7 +148,7 @@ class ProgressWatch:
         pages = self._tracker.get_paginator("scan").paginate(
             TableName=self._table,
             ProjectionExpression="media_id, #status, file_size, execution_id, files, #upload.s3_key, #upload.upload_id",
-            # What has no status is no video, and what waits for GoPro is none of this run.
+            # An item without a status is not a video, and one that waits for GoPro is not part of this run.
             FilterExpression="attribute_exists(#status) AND attribute_not_exists(waiting_reason)",
             ExpressionAttributeNames={"#status": "status", "#upload": "upload"},
         )
@@ -169,7 +169,7 @@ class ProgressWatch:
             return 0
         if item["status"]["S"] != "IN_PROGRESS" and upload_id in self._held:  # nobody works on it
             return self._held[upload_id]
-        with suppress(ClientError):  # it was completed or given up since
+        with suppress(ClientError):  # it has been completed or abandoned since
             pages = self._s3.get_paginator("list_parts").paginate(
                 Bucket=self._bucket, Key=upload["s3_key"]["S"], UploadId=upload_id
             )
@@ -219,7 +219,7 @@ class ProgressWatch:
         ]
 
     def _name(self, arn: str) -> str:
-        """Return what the video of a map's child is called."""
+        """Return the name of the video that a child of the map is about."""
         if arn not in self._names:
             video = json.loads(self._step_functions.describe_execution(executionArn=arn)["input"])["video"]
             self._names[arn] = one_line(video.get("filename") or video["media_id"], longest_bytes=_LONGEST_NAME_BYTES)

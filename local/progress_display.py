@@ -1,4 +1,4 @@
-"""Showing a run's progress: a bar in a terminal, a line now and then elsewhere."""
+"""Show a run's progress: a bar in a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from local.progress import Progress, Wait
 
 _MEGABYTE = 1_000_000
 _SECONDS_BETWEEN_LINES = 5.0
-# Where nothing moves, a line now and then shows that somebody still looks.
+# Where nothing moves, a line now and then shows that the command is still watching.
 _SECONDS_BETWEEN_LINES_WITHOUT_NEWS = 60.0
 # Parts arrive in bursts: a speed is that of the last half minute.
 _SPEED_SECONDS = 30.0
 _WAITS_SHOWN = 3
-# Below these widths columns are left out, since one that does not fit would be cut.
+# Below these widths columns are left out, since one that does not fit would be cut off.
 _WIDE, _MIDDLING = 96, 64
 
 
 @contextmanager
 def live_progress(console: VerbatimConsole) -> Iterator[Callable[[Progress], None]]:
-    """Give a function that shows a run's progress on the console each time it is called."""
+    """Yield a function that shows a run's progress on the console each time it is called."""
     if not _can_redraw(console):
         yield _lines(console)
         return
@@ -52,12 +52,12 @@ def live_progress(console: VerbatimConsole) -> Iterator[Callable[[Progress], Non
 
 @contextmanager
 def live_bytes(console: VerbatimConsole, what: str, *, total_bytes: int | None) -> Iterator[Callable[[int], None]]:
-    """Give a function that is called with each number of bytes that are done, and shows how many there are.
+    """Yield a function that adds the number of bytes it is called with, and shows the sum.
 
     Args:
         console: where; outside a terminal, `what` is one line, and nothing follows.
-        what: is being done.
-        total_bytes: there are; None if nobody knows.
+        what: what is being done, in words.
+        total_bytes: how many there are; None if unknown.
     """
     if not _can_redraw(console):
         console.print(what)

@@ -19,7 +19,7 @@ def unusable_because(region: str) -> str | None:
     if regions.get(region) == _PARTITION:
         return None
     if region in regions:
-        return f"{region!r} is in the partition {regions[region]}, and the local engine has the partition aws only"
+        return f"{region!r} is in the partition {regions[region]}; the local engine only has the partition aws"
     usable = [name for name, partition in regions.items() if partition == _PARTITION]
     near = difflib.get_close_matches(region.strip().lower(), usable, n=_NAMES_OFFERED)
     return f"{region!r} is no AWS region" + (f"; is {' or '.join(near)} meant?" if near else " such as eu-central-1")
@@ -27,6 +27,6 @@ def unusable_because(region: str) -> str | None:
 
 @cache
 def _partition_of_region() -> dict[str, str]:
-    """The partition of each region, as botocore lists them."""
+    """Return the partition of each region, as botocore lists them."""
     partitions = create_loader().load_data("endpoints")["partitions"]
     return {region: partition["partition"] for partition in partitions for region in partition["regions"]}

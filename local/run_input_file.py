@@ -15,7 +15,7 @@ _LARGEST_FILE_BYTES: Final = 4 * LARGEST_INPUT_BYTES  # with white space that is
 
 
 def read_run_input(path: Path) -> dict[str, Any]:
-    """Return the JSON object that a file holds; what is in it is checked by the run itself.
+    """Return the JSON object that a file holds; the run itself checks its fields.
 
     Raises:
         RunInputError: the file cannot be read, is not JSON, holds no object, or is larger than an execution's input.

@@ -1,4 +1,4 @@
-"""What of a run's videos is done, as counts and bytes that only grow."""
+"""Count what is done of a run's videos, in counts and bytes that only grow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class VideoReading:
         media_id: which.
         status: in the tracker.
         execution_id: the run that touched it last; None before the first.
-        size_bytes: by GoPro's listing, and of an archived one what is in S3; 0 while nobody knows.
+        size_bytes: by GoPro's listing, or what is in S3 once it is archived; 0 while unknown.
         held_bytes: what S3 has of it: finished files, and the parts of its open upload.
     """
 
@@ -47,9 +47,8 @@ class _Video:
 class RunTally:
     """Counts the videos of a run, reading after reading.
 
-    An upload vanishes when it is completed, before the record says so; it vanishes, too, when it is given up and begun
-    anew, and a record can be deleted. What was seen of a video was there: each counts with the most
-    that was seen of it.
+    An upload vanishes when it is completed, before the record says so; it also vanishes when it is abandoned and
+    started again, and a record can be deleted. So each video counts with the most that was ever seen of it.
     """
 
     def __init__(self) -> None:
@@ -60,7 +59,7 @@ class RunTally:
 
         Args:
             readings: all videos of the table. What is open now belongs to the run, and so does what it has touched.
-            execution_ids: the run, and those that went on with its backlog.
+            execution_ids: the run, and those that resumed its backlog.
         """
         for reading in readings:
             video = self._ours.get(reading.media_id)
@@ -76,12 +75,12 @@ class RunTally:
 
     @property
     def completed(self) -> int:
-        """How many of them were archived, even if GoPro shows more of one since."""
+        """How many of them were archived, even if GoPro has since shown more of one."""
         return sum(video.is_completed for video in self._ours.values())
 
     @property
     def failed(self) -> int:
-        """How many of them are given up at this moment: a redrive takes them up again."""
+        """How many of them have failed at this moment: a redrive retries them."""
         return sum(video.is_failed for video in self._ours.values())
 
     @property

@@ -1,4 +1,4 @@
-"""One execution of the state machine: start it, follow it, stop it, say what came of it."""
+"""Start one execution of the state machine, follow it, stop it, and report its outcome."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Execution:
     Attributes:
         arn: of the execution.
         status: SUCCEEDED, FAILED, TIMED_OUT or ABORTED.
-        output: what the state machine answered with: the run's summary; None unless it succeeded.
+        output: of the state machine: the run's summary; None unless it succeeded.
         error: name of the error that ended it.
         cause: its description.
         duration_seconds: from start to end.
@@ -54,7 +54,7 @@ class Execution:
 
     @property
     def verdict(self) -> Verdict:
-        """What came of it, in words and as an exit code."""
+        """Its outcome, in words and as an exit code."""
         return verdict_of(status=self.status, output=self.output, error=self.error, cause=self.cause)
 
 
@@ -84,12 +84,12 @@ def run(
     follow: Callable[[Progress], None] = lambda _progress: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Execution:
-    """Starts an execution and returns when it has ended; an interruption (Ctrl-C) stops it first.
+    """Start an execution and wait for its end; an interruption (Ctrl-C) stops it first.
 
     Args:
         cloud: where.
         run_input: the execution's input.
-        follow: told how far it is, several times a second.
+        follow: called with the progress several times a second.
         sleep: waits that many seconds.
 
     Raises:
@@ -105,14 +105,14 @@ def run_with_successors(
     follow: Callable[[Progress], None] = lambda _progress: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[Execution]:
-    """Start an execution, and return when it and all those have ended that one after the other resumed its backlog.
+    """Start an execution, and wait for its end and that of all executions that resume its backlog one after another.
 
     An interruption (Ctrl-C) stops the one that is under way.
 
     Args:
         cloud: where.
         run_input: the first execution's input.
-        follow: told how far all of them are, several times a second.
+        follow: called with the progress of all of them several times a second.
         sleep: waits that many seconds.
     """
     return list(_run_and_successors(cloud, run_input, follow, sleep))
@@ -170,7 +170,7 @@ def _followed_to_its_end(
 
 
 def _successor(client: Any, ended: Execution) -> str | None:
-    """Return the execution that was started to work off what this one has left; None if there is none."""
+    """Return the execution that was started to resume this one's backlog; None if there is none."""
     history = client.get_execution_history(executionArn=ended.arn, reverseOrder=True, maxResults=_EVENTS_OF_THE_END)
     for event in history["events"]:
         details = event.get("taskSucceededEventDetails", {})
@@ -183,7 +183,7 @@ def _successor(client: Any, ended: Execution) -> str | None:
 
 
 def wait(cloud: Cloud, execution_arn: str, *, sleep: Callable[[float], None] = time.sleep) -> Execution:
-    """Returns when an execution has ended that somebody else started; leaves it alone when interrupted.
+    """Wait for the end of an execution that somebody else started; leave it alone when interrupted.
 
     Args:
         cloud: where.
@@ -195,7 +195,7 @@ def wait(cloud: Cloud, execution_arn: str, *, sleep: Callable[[float], None] = t
 
 
 def failed_videos(cloud: Cloud, execution: Execution) -> Iterator[FailedVideo]:
-    """The videos that this execution marked FAILED."""
+    """Yield the videos that this execution marked FAILED."""
     pages = (
         cloud.client("dynamodb")
         .get_paginator("scan")
@@ -232,7 +232,7 @@ def _follow(
             look_again_at = now + (now - began) / _WATCHING_SHARE
         if has_ended:
             return _execution(described)
-        # That it has ended is asked more often than how far it is: this costs one small request.
+        # Whether it has ended is asked more often than how far it is, since that is one small request.
         sleep(min(max(_SHORTEST_PAUSE_SECONDS, look_again_at - time.monotonic()), _LONGEST_PAUSE_SECONDS))
 
 

@@ -134,7 +134,7 @@ class S3Request:
 
 
 def s3_form(crc: int) -> str:
-    """Returns base64 of the eight bytes, most significant first."""
+    """Return base64 of the eight bytes, most significant first."""
     return base64.b64encode(crc.to_bytes(8, "big")).decode()
 
 
@@ -172,18 +172,18 @@ class S3Server:
             client, as S3 does, and refuses only what is wrong, with CRC64NVME the only algorithm that it knows.
         certificate: file with certificate and key (PEM); it speaks TLS if there is one.
         keeps_data: False keeps sizes and checksums only, for measurements.
-        tells_part_checksums: whether UploadPart answers with the checksum that S3 computed, as it does where one was
+        answers_part_checksums: whether UploadPart answers with the checksum that S3 computed, as it does where one was
             sent.
         reads_frames: whether it knows trailers; False keeps the frames as if they were content, as some stores do.
-        page_size: how many parts ListParts tells at once.
-        limits: of the parts that it takes.
-        watch: told of each request's moments, from the thread that serves it.
+        page_size: how many parts ListParts returns at once.
+        limits: on the parts that it accepts.
+        watch: called at each request's moments, from the thread that serves it.
     """
 
     is_strict: bool = True
     certificate: Path | None = None
     keeps_data: bool = True
-    tells_part_checksums: bool = True
+    answers_part_checksums: bool = True
     reads_frames: bool = True
     page_size: int = 1000
     limits: Limits = field(default_factory=S3Limits)
@@ -219,21 +219,21 @@ class S3Server:
         return self._server.url
 
     def forget(self) -> None:
-        """Becomes as new."""
-        self.keeps_data, self.tells_part_checksums, self.page_size = True, True, 1000
+        """Reset everything."""
+        self.keeps_data, self.answers_part_checksums, self.page_size = True, True, 1000
         self.limits = S3Limits()
         self.faults, self.objects, self.uploads, self.requests = [], {}, {}, []
 
     def count(self, operation: Operation, status: int = 200) -> int:
-        """How often an operation was answered so."""
+        """Return how often an operation was answered with that status."""
         return sum(r.operation == operation and r.status == status for r in self.requests)
 
     def parts_sent(self) -> list[int]:
-        """The numbers of all parts that were taken, in order of arrival; a number twice was sent twice."""
+        """Return the numbers of all accepted parts, in order of arrival; a part that was sent twice is there twice."""
         return [r.part_number for r in self.requests if r.part_number is not None and r.status == 200]
 
     def take_fault(self, operation: Operation) -> S3Fault | None:
-        """Takes the fault that this request meets, if any."""
+        """Return the fault that this request meets, if any, and count it."""
         with self.lock:
             for fault in self.faults:
                 if fault.operation != operation:
@@ -246,7 +246,7 @@ class S3Server:
         return None
 
     def new_upload(self, key: str, headers: dict[str, str]) -> str:
-        """Opens an upload."""
+        """Open an upload."""
         with self.lock:
             self._created += 1
             upload_id = f"upload-{self._created}"
@@ -294,7 +294,7 @@ class _S3Handler(LoopbackHandler, BaseHTTPRequestHandler):
             time.sleep(self.fault.seconds)
         try:
             body = self._read_body(operation)
-            self._refuse_if_told()
+            self._refuse_if_faulty()
             self._check_checksum(operation, body)
             status, headers, answer = self._act(operation, body)
         except _RefusedError as refused:
@@ -318,7 +318,7 @@ class _S3Handler(LoopbackHandler, BaseHTTPRequestHandler):
             )
         self._answer(operation, status, headers, answer)
 
-    def _refuse_if_told(self) -> None:
+    def _refuse_if_faulty(self) -> None:
         if self.s3.is_strict and not self._is_signed():
             raise _RefusedError(403, "AccessDenied")
         if self.fault and self.fault.effect == "refuse":
@@ -338,10 +338,10 @@ class _S3Handler(LoopbackHandler, BaseHTTPRequestHandler):
     def _check_checksum(self, operation: Operation, body: _Body) -> None:
         if operation not in {"UploadPart", "PutObject"}:
             return
-        said = body.trailer or self.headers[CHECKSUM_HEADER]
-        if said is None and self.s3.is_strict:
+        stated = body.trailer or self.headers[CHECKSUM_HEADER]
+        if stated is None and self.s3.is_strict:
             raise _RefusedError(400, "TestExpectsChecksum")
-        if said is not None and said != s3_form(body.crc):
+        if stated is not None and stated != s3_form(body.crc):
             raise _RefusedError(400, "BadDigest")
 
     def _act(self, operation: Operation, body: _Body) -> _Answer:
@@ -399,8 +399,8 @@ class _S3Handler(LoopbackHandler, BaseHTTPRequestHandler):
             upload.parts[int(self._query()["partNumber"])] = part
         says_otherwise = self.fault is not None and self.fault.effect == "swap"
         checksum = s3_form(body.crc) if says_otherwise else part.crc64nvme
-        told = {CHECKSUM_HEADER: checksum} if self.s3.tells_part_checksums else {}
-        return 200, {"ETag": part.etag, **told}, b""
+        headers = {CHECKSUM_HEADER: checksum} if self.s3.answers_part_checksums else {}
+        return 200, {"ETag": part.etag, **headers}, b""
 
     def _list(self) -> _Answer:
         upload = self._upload()
@@ -458,21 +458,21 @@ class _S3Handler(LoopbackHandler, BaseHTTPRequestHandler):
         if replaces is not None and there is not None and replaces.strip('"') != there.etag:
             raise _RefusedError(412, "PreconditionFailed")
 
-    def _proves(self, said: str | None, truth: str) -> bool:
-        return said == truth or (said is None and not self.s3.is_strict)
+    def _proves(self, stated: str | None, truth: str) -> bool:
+        return stated == truth or (stated is None and not self.s3.is_strict)
 
     def _named_parts(self, upload: S3Upload, xml: str) -> list[S3Part]:
         named = re.findall(r"<Part>(.*?)</Part>", xml, re.DOTALL)
         parts: list[S3Part] = []
         for position, text in enumerate(named, start=1):
-            said = {name: unescape(value) for name, value in re.findall(r"<(\w+)>([^<]*)</", text)}
-            part = upload.parts.get(int(said["PartNumber"]))
-            if int(said["PartNumber"]) != position:
+            stated = {name: unescape(value) for name, value in re.findall(r"<(\w+)>([^<]*)</", text)}
+            part = upload.parts.get(int(stated["PartNumber"]))
+            if int(stated["PartNumber"]) != position:
                 raise _RefusedError(400, "InvalidPartOrder")
             if (
                 part is None
-                or part.etag != said["ETag"]
-                or not self._proves(said.get("ChecksumCRC64NVME"), part.crc64nvme)
+                or part.etag != stated["ETag"]
+                or not self._proves(stated.get("ChecksumCRC64NVME"), part.crc64nvme)
             ):
                 raise _RefusedError(400, "InvalidPart")
             if position < len(named) and part.size_bytes < self.s3.limits.smallest_part_bytes:
@@ -553,7 +553,7 @@ class _S3Handler(LoopbackHandler, BaseHTTPRequestHandler):
         return body
 
     def _fill(self, block: memoryview, body: _Body) -> Iterator[int]:
-        """Gives how much of the body the block holds now, again and again until its end."""
+        """Yield how much of the body the block holds now, again and again until its end."""
         sent: Body = PlainBody(self.rfile, int(self.headers["Content-Length"] or 0))
         if self.headers["Transfer-Encoding"] == "chunked":
             sent = ChunkedBody(self.rfile)
@@ -600,7 +600,7 @@ def _drain(body: Body, block: memoryview) -> Iterator[int]:
 
 
 def main() -> None:
-    """Says where it listens, on one line of standard output, and serves until ended."""
+    """Print where it listens, on one line of standard output, and serve until ended."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--certificate", type=Path, required=True, help="file with certificate and key (PEM)")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""What a shell evaluates to reach a local cloud, whatever AWS settings it had before."""
+"""Write the lines that a shell evaluates to reach a local cloud, whatever AWS settings it had before."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def shell_lines(cloud: Cloud, environ: Mapping[str, str]) -> Iterator[str]:
     """Yield lines for a POSIX shell.
 
     Args:
-        cloud: where they lead.
+        cloud: the cloud that they point to.
         environ: of the shell that evaluates them.
     """
     if misleading := sorted(name for name in environ if _MISLEADING.fullmatch(name)):
@@ -35,7 +35,7 @@ def _past_proxies(environ: Mapping[str, str]) -> dict[str, str]:
     """Return what keeps a proxy out of the way to this machine."""
     if not any(environ.get(name) for name in _PROXIES):
         return {}
-    # Programs read the one name or the other, so both say the same: all that either has said.
+    # Programs read one name or the other, so both get the same value: all that either of them had.
     said = [place for name in ("NO_PROXY", "no_proxy") for place in environ.get(name, "").split(",") if place]
     places = ",".join(dict.fromkeys((*said, *_HERE)))
     return {"NO_PROXY": places, "no_proxy": places}

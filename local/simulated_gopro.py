@@ -16,7 +16,7 @@ _MOST_ITEMS_SHOWN = 20
 
 @contextmanager
 def simulated_gopro(state_directory: Path | None) -> Iterator[SimulatorAdmin]:
-    """Give the switches of a cloud's simulator; what goes wrong with them is said in plain words.
+    """Yield the switches of a cloud's simulator; report their failures in plain words.
 
     Args:
         state_directory: of the cloud; None is the default one.
@@ -24,7 +24,7 @@ def simulated_gopro(state_directory: Path | None) -> Iterator[SimulatorAdmin]:
     Raises:
         NotRunningError: no cloud is up, or its simulator does not answer.
         NoSimulatorError: the cloud uses another GoPro server.
-        SimulatorRefusalError: the simulator does not take what it was given.
+        SimulatorRefusalError: the simulator does not accept what it was given.
     """
     cloud = local_cloud.load(state_directory or default_state_directory())
     renewal = StateDirectory(cloud.state_directory).renewal

@@ -1,4 +1,4 @@
-"""Starting the GoPro Cloud simulator as a process of its own."""
+"""Start the GoPro Cloud simulator as a process of its own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SimulatorAddress:
 
 
 def start_simulator(directory: StateDirectory, *, library: str, media: Path | None) -> ProcessRecord:
-    """Starts the simulator on 127.0.0.1, on any free ports.
+    """Start the simulator on 127.0.0.1, on any free ports.
 
     Args:
         directory: gets its log and its ready file.
@@ -48,7 +48,7 @@ def start_simulator(directory: StateDirectory, *, library: str, media: Path | No
 
 
 def wait_for_simulator(process: ProcessRecord, directory: StateDirectory) -> SimulatorAddress:
-    """Returns its address when it listens.
+    """Wait until it listens, and return its address.
 
     Raises:
         StartError: it ended (its own words say why), or does not answer in time.
@@ -63,7 +63,7 @@ def wait_for_simulator(process: ProcessRecord, directory: StateDirectory) -> Sim
             break
         time.sleep(_POLL_SECONDS)
     words = directory.log("simulator").read_text(encoding="utf-8", errors="replace").strip()
-    raise StartError(f"The GoPro Cloud simulator did not start: {words or 'it said nothing'}")
+    raise StartError(f"The GoPro Cloud simulator did not start: {words or 'it gave no reason'}")
 
 
 def _ready_file(directory: StateDirectory) -> Path:

@@ -20,13 +20,11 @@ from local.state_contents import MARKER, MARKER_TEXT, STATE_FILE, foreign_entrie
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STATE_DIRECTORY_VARIABLE = "GOPRO_SYNC_STATE_DIR"
-# Kept by `down`, and by the next `up`: shells that use `local env` go on trusting through it.
+# Kept by `down` and by the next `up`: shells that use `local env` still refer to it.
 _TRUST = "trust"
 _LOGS = "logs"
 _SHOWN_NAMES = 8
-_OLDER_VERSION = (
-    "If an older version of this program has made it, end its cloud with that version, then delete the folder."
-)
+_OLDER_VERSION = "If an older version of this program made it, end its cloud with that version, then delete the folder."
 
 
 def default_state_directory() -> Path:
@@ -63,11 +61,11 @@ class CloudState:
         return bool(self.outputs)
 
     def with_process(self, record: ProcessRecord) -> CloudState:
-        """The state with one more process."""
+        """Return the state with one more process."""
         return replace(self, processes=(*self.processes, record))
 
     def to_json(self) -> dict[str, Any]:
-        """The state as the file keeps it."""
+        """Return the state as the file keeps it."""
         return {
             "processes": [process.to_json() for process in self.processes],
             "region": self.region,
@@ -80,7 +78,7 @@ class CloudState:
 
     @classmethod
     def from_json(cls, document: object) -> CloudState:
-        """The state of what :meth:`to_json` made.
+        """Return the state that :meth:`to_json` was made from.
 
         Raises:
             ValueError: it is something else.
@@ -132,7 +130,7 @@ class StateDirectory:
         return self.path / "build"
 
     def log(self, name: str) -> Path:
-        """The log file of that name."""
+        """Return the log file of that name."""
         return self.path / _LOGS / f"{name}.log"
 
     def command(self, name: str) -> str:
@@ -150,7 +148,7 @@ class StateDirectory:
         return f"{self.command('down')}, then {self.command('up')}"
 
     def occupied_by(self, owner: ProcessRecord) -> str:
-        """Return what to say while the command runs that the cloud belongs to."""
+        """Return the message for while the command that the cloud belongs to is running."""
         return (
             f"`{owner.name}` is running in another terminal (process {owner.pid}, state in {shown(self.path)}). "
             f"Wait until it has ended, or end it: kill {owner.pid}"
@@ -173,7 +171,7 @@ class StateDirectory:
 
     @contextmanager
     def claimed(self) -> Iterator[bool]:
-        """Makes the folder a state directory, if it is none yet, and keeps every other `up` and `down` out meanwhile.
+        """Make the folder a state directory, if it is not one yet, and keep every other `up` and `down` out meanwhile.
 
         Yields:
             Whether it holds what a version without markers left.
@@ -195,7 +193,7 @@ class StateDirectory:
 
     @contextmanager
     def held(self, *, make_marker: bool = False) -> Iterator[None]:
-        """Keeps every other `up` and `down` out.
+        """Keep every other `up` and `down` out.
 
         Raises:
             AlreadyRunningError: another one is at work in it.
@@ -210,7 +208,7 @@ class StateDirectory:
             os.close(descriptor)
 
     def refuse_foreign_files(self) -> None:
-        """Return if the folder holds nothing but what is ours.
+        """Raise unless the folder holds nothing but what is ours.
 
         Raises:
             ForeignFilesError: it holds something else.
@@ -220,7 +218,7 @@ class StateDirectory:
         self._require_marker()
         if foreign := foreign_entries(self.path):
             raise ForeignFilesError(
-                f"{shown(self.path)} holds what no local cloud has written: {self.names(foreign)}. Nothing was started "
+                f"{shown(self.path)} holds what no local cloud wrote: {self.names(foreign)}. Nothing was started "
                 "or changed. Move that elsewhere, or choose another folder with --state-dir"
             )
 
@@ -246,7 +244,7 @@ class StateDirectory:
             directory.mkdir()
 
     def read(self) -> CloudState | None:
-        """What was written last; None when nothing is up.
+        """Return what was written last; None if nothing is up.
 
         Raises:
             DamagedStateError: the file holds something else.
@@ -258,12 +256,12 @@ class StateDirectory:
             return CloudState.from_json(self._document())
         except ValueError as error:
             raise DamagedStateError(
-                f"{shown(self.path / STATE_FILE)} is damaged ({error}): what is up cannot be told from it",
+                f"{shown(self.path / STATE_FILE)} is damaged ({error}): it does not show what is up",
                 f"Clear it away: {self.command('down')}",
             ) from error
 
     def recorded_processes(self) -> tuple[ProcessRecord, ...]:
-        """As many processes as can be read from the state file, be the rest of it damaged or not."""
+        """Return as many processes as can be read from the state file, even if the rest of it is damaged."""
         try:
             document = self._document()
         except ValueError:
@@ -272,7 +270,7 @@ class StateDirectory:
         return tuple(_well_formed(listed if isinstance(listed, list) else []))
 
     def write(self, state: CloudState) -> None:
-        """Replaces the state file in one step.
+        """Replace the state file in one step.
 
         Raises:
             NoStateDirectoryError: the folder is no state directory.
@@ -282,7 +280,7 @@ class StateDirectory:
         replace_plain(self.path / STATE_FILE, (json.dumps(state.to_json(), indent=2) + "\n").encode())
 
     def remove(self, *, keep_logs: bool = False) -> list[Path]:
-        """Removes what is ours, except for what shells may still use; returns what is not ours and was left.
+        """Remove what is ours, except for what shells may still use, and return what was left because it is not ours.
 
         Raises:
             NoStateDirectoryError: the folder is no state directory.
@@ -293,7 +291,7 @@ class StateDirectory:
         return foreign_entries(self.path)
 
     def names(self, entries: Sequence[Path]) -> str:
-        """Names of entries for a message."""
+        """Return the names of entries for a message."""
         names = [shown(entry.relative_to(self.path)) for entry in entries[:_SHOWN_NAMES]]
         more = len(entries) - len(names)
         return ", ".join(names) + (f" and {more} more" if more else "")
@@ -338,7 +336,7 @@ class StateDirectory:
     def _write_marker(self) -> None:
         marker = self.path / MARKER
         try:
-            # In place, for the lock is held on this very file.
+            # In place, since the lock is held on this very file.
             with marker.open("r+", encoding="utf-8") as file:
                 file.write(MARKER_TEXT)
         except OSError:
@@ -347,7 +345,7 @@ class StateDirectory:
 
 
 def shown(path: Path) -> str:
-    """A path for a message, also when its name holds what no terminal should be sent."""
+    """Return a path for a message; escape a name that no terminal should be sent."""
     text = str(path)
     return text if text.isprintable() else ascii(text)
 

@@ -1,4 +1,4 @@
-"""What in a state directory is ours. Nothing else is ever removed, and a folder that holds anything else is not used.
+"""Tell what in a state directory is ours: nothing else is ever removed, nor is a folder used that holds anything else.
 
 A marker file says that a folder is a state directory. In such a folder these are ours:
 
@@ -69,12 +69,12 @@ def is_free(folder: Path) -> bool:
 
 
 def foreign_entries(folder: Path) -> list[Path]:
-    """What in a state directory is not ours, sorted."""
+    """Return what in a state directory is not ours, sorted."""
     return [entry for entry, is_ours in _entries(folder) if not is_ours]
 
 
 def remove_ours(folder: Path, *, kept: Collection[str] = ()) -> None:
-    """Removes what is ours but for the marker, the state file last.
+    """Remove what is ours except for the marker, the state file last.
 
     Args:
         folder: a state directory.
@@ -96,7 +96,7 @@ def remove_ours(folder: Path, *, kept: Collection[str] = ()) -> None:
 
 
 def _entries(folder: Path) -> Iterator[tuple[Path, bool]]:
-    """Each entry that somebody may own, and whether it is ours."""
+    """Yield each entry that somebody may own, and whether it is ours."""
     was_up = os.path.lexists(folder / STATE_FILE)
     for entry in sorted(folder.iterdir()):
         inside = _INSIDE.get(entry.name)
@@ -115,7 +115,7 @@ def _is_ours(entry: Path, *, was_up: bool) -> bool:
 
 
 def _is_another_cloud(entry: Path) -> bool:
-    """A folder of ours with a marker in it is not what we made it, so that it counts as foreign."""
+    """Return whether an entry is another cloud's state directory; its marker makes it foreign even under our names."""
     if entry.name in OUR_FOLDERS:
         return False
     return is_marked(entry) or (entry.name in NESTED and _is_folder(entry) and is_free(entry))

@@ -1,4 +1,4 @@
-"""The option that says which local cloud a command is about."""
+"""The option that chooses the local cloud that a command is about."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from local.state import STATE_DIRECTORY_VARIABLE
 
 
 def _folder(name: str) -> Path:
-    # An empty name would be the current folder, which is nobody's wish: it comes of a shell variable that is not set.
+    # An empty name would be the current folder, which nobody wants: it comes from a shell variable that is not set.
     if not name:
         raise typer.BadParameter("an empty name names no folder")
     return Path(name)

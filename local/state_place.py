@@ -1,4 +1,4 @@
-"""Where a state directory may be: nowhere that is somebody else's by what it is, whatever it holds at the moment."""
+"""Decide where a state directory may be: not in a place that belongs to somebody else, whatever is in it now."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ANOTHER_PLACE = "Choose a missing or empty folder with --state-dir"
 
 
 def state_place(path: Path) -> Path:
-    """The folder that a name stands for, absolute and with every link followed: what holds here holds for the target.
+    """Return the folder that a name stands for, absolute and with every link followed.
 
     Args:
         path: as it was given, relative to the current folder.

@@ -1,4 +1,4 @@
-"""What came of a run, in words and as an exit code: from the execution's end alone. Pure.
+"""Judge the outcome of a run, in words and as an exit code, from the execution's end alone. Pure.
 
 The rules, first match first: a run that did not come to its end cannot run or was stopped; a video that failed, or is
 lost, is a failure; what nobody could look at is not checked; what waits for a later run, or is another run's at this
@@ -45,7 +45,7 @@ class Verdict:
         code: how the command ends.
         headline: the verdict, one sentence.
         lines: what a person should know besides.
-        is_all: whether nothing is left for later.
+        is_all: whether nothing is left to do.
         is_about_videos: whether videos may have been archived, have failed, or wait now.
     """
 
@@ -64,11 +64,11 @@ class Verdict:
 
 
 def verdict_of(*, status: str, output: Mapping[str, Any] | None, error: str | None, cause: str | None) -> Verdict:
-    """Return what came of a run.
+    """Return the outcome of a run.
 
     Args:
         status: of the execution that has ended.
-        output: what it answered with; None unless it succeeded.
+        output: of the execution; None unless it succeeded.
         error: name of the error that ended it.
         cause: its description.
     """
@@ -142,7 +142,7 @@ def _of_dry_run(run: _Run) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """The output of a run that came to its end: what it says, as sentences."""
+    """The output of a run that came to its end, put into sentences."""
 
     output: Mapping[str, Any]
 

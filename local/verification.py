@@ -1,4 +1,4 @@
-"""Comparing the archive with the simulator, byte by byte, without trusting what the functions said."""
+"""Compare the archive with the simulator, byte by byte, without trusting what the functions report."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class CheckedFile:
         status: of the video in the tracker; ``MISSING`` without a record.
         s3_key: where it was archived, if it was.
         size_bytes: of the object; of the source if there is no object.
-        megabytes_per_second: of the video's transfer, if the run's history tells.
+        megabytes_per_second: of the video's transfer, if it is in the run's history.
         sha256: of the object's bytes as they were read back from S3.
         matches: whether they are the source's bytes.
-        not_compared: why nobody knows that: they could not be read back. None if they were.
+        not_compared: why they could not be read back; None if they were.
     """
 
     filename: str
@@ -54,7 +54,7 @@ class CheckedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadObject:
-    """What an object turned out to be when all of it was read."""
+    """What was found when all of an object was read."""
 
     size_bytes: int
     sha256: str
@@ -69,7 +69,7 @@ class SkippedItem:
 
 
 def skipped_items(admin: SimulatorAdmin) -> list[SkippedItem]:
-    """The items that should not be in the archive, with the reason."""
+    """Return the items that should not be in the archive, with the reason."""
     judged = ((item, _reason_to_skip(item)) for item in _items(admin))
     return [SkippedItem(filename=_name(item), reason=reason) for item, reason in judged if reason is not None]
 
@@ -86,7 +86,7 @@ def checked_files(
     Args:
         cloud: whose archive.
         admin: of the simulator.
-        execution: the run that archived them; its history tells the speeds.
+        execution: the run that archived them; the speeds are in its history.
         on_bytes: called with the number of bytes that were read since it was called last.
     """
     speeds = _speeds(cloud, execution)
@@ -179,7 +179,7 @@ def _read_back(cloud: Cloud, key: str, on_bytes: Callable[[int], None]) -> ReadO
 
 
 def _speeds(cloud: Cloud, execution: Execution) -> dict[str, float]:
-    """Megabytes per second by media id, from what the downloader answered in the children of the run's map."""
+    """Return megabytes per second by media id, from the downloader's answers in the children of the run's map."""
     client = cloud.client("stepfunctions")
     speeds: dict[str, float] = {}
     for map_run in client.list_map_runs(executionArn=execution.arn)["mapRuns"]:

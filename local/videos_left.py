@@ -1,4 +1,4 @@
-"""Which videos are left by a run, and what becomes of each: by the tracker's table, for a person."""
+"""List, for a person, which videos are not archived and what happens to each next, from the tracker's table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class VideoLeft:
     Attributes:
         media_id: its id at GoPro.
         filename: its name; empty if it has none.
-        prospect: what becomes of it, in a few words.
+        prospect: what happens to it next, in a few words.
     """
 
     media_id: str
@@ -61,7 +61,7 @@ def videos_left(cloud: Cloud) -> Iterator[VideoLeft]:
 
 
 def prospect_of(record: dict[str, Any], *, now: float) -> str:
-    """Return what becomes of a video.
+    """Return what happens to a video next.
 
     Args:
         record: its item in the table.

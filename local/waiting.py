@@ -25,15 +25,15 @@ _FAILED = re.compile(
     r"(?P<name>(Task|LambdaFunction|Activity)(Failed|TimedOut|StartFailed|SubmitFailed|ScheduleFailed))"
 )
 _SUBJECT = re.compile(r" \(media item [^)]*\)$")
-# How the transfer engine words what the server of the bytes answered (src/gopro_sync/archive/source.py).
+# How the transfer engine words the answers of the server that the bytes come from (src/gopro_sync/archive/source.py).
 _CDN_ANSWERED = re.compile(r"(?P<host>[^ ]+) (answered|refused a fresh URL with) (?P<status>\d{3})(?P<more>, .+)?")
 _REFUSED = frozenset({"401", "403", "407", "429", "503"})
 _LONGEST_MESSAGE_BYTES = 120
 
 # AWS's names; one that is not here is shown as it is. Errors of ours come with a message.
 _IN_WORDS: Mapping[str, str] = {
-    "Lambda.TooManyRequestsException": "AWS Lambda has no free place (throttled)",
-    "Lambda.Unknown": "AWS Lambda could not say what became of the call",
+    "Lambda.TooManyRequestsException": "AWS Lambda has no free capacity (throttled)",
+    "Lambda.Unknown": "AWS Lambda does not know how the call ended",
     "Runtime.OutOfMemory": "the function ran out of memory",
     "Runtime.ExitError": "the function's process ended",
     "Sandbox.Timedout": "the function ran out of time",
@@ -48,9 +48,9 @@ class Waiting:
 
     Attributes:
         reason: in a few words; without secrets, since the functions' errors and answers have none.
-        until: when it goes on, at the latest; None if the history does not say.
-        is_exact: whether it goes on at that moment and not at any before it.
-        attempt: which try it was that failed, from 1; None for what is no retry.
+        until: when it continues, at the latest; None if the history does not say.
+        is_exact: whether it continues at that very moment, not earlier.
+        attempt: which attempt failed, from 1; None if it is not a retry.
         attempts: how many there are.
     """
 

@@ -1,4 +1,4 @@
-"""The alarms as a table for people, generated from the template's own words and numbers. Pure."""
+"""Write the alarms as a table for people, from the template's own words and numbers. Pure."""
 
 from __future__ import annotations
 

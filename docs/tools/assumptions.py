@@ -1,4 +1,4 @@
-"""A page about what this system assumes of AWS and no test can try, generated from the cases that get it wrong. Pure.
+"""Write the page on what this system assumes about AWS and no test can try, from the cases that get it wrong. Pure.
 
 .venv/bin/python -m docs.tools.assumptions > docs/assumptions.md
 """
@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any, Final
 
 CASES: Final = Path(__file__).parents[2] / "tests" / "cases" / "aws.json"
-_HEAD: Final = """# What is assumed of AWS
+_HEAD: Final = """# What is assumed about AWS
 
-No engine on one machine shows what AWS really answers: which name Step Functions gives to an error, how fast a new
-table takes writes. Each line says what is assumed and where it is written down; what happens if it is wrong, which a
-test plays (`tests/integration/test_aws_cases.py`, under the name of the case); and how a deployed stack shows it. This
-page is made of the cases: `.venv/bin/python -m docs.tools.assumptions > docs/assumptions.md`
+An engine on one machine cannot show how AWS really answers: which name Step Functions gives an error, for example, or
+how fast a new table accepts writes. Each line gives an assumption and its source; what happens if it is wrong, which a
+test plays through (`tests/integration/test_aws_cases.py`, under the name of the case); and how to check it on a
+deployed stack. This page is generated from the cases:
+`.venv/bin/python -m docs.tools.assumptions > docs/assumptions.md`
 
-| assumed | if it is wrong | to see it on AWS | case |
+| assumption | if it is wrong | how to check on AWS | case |
 |---|---|---|---|
 """
 

@@ -1,4 +1,4 @@
-"""A page about what each of AWS's codes means to this system, generated from the table in the code. Pure.
+"""Write the page on what each of AWS's codes means to this system, from the table in the code. Pure.
 
 .venv/bin/python -m docs.tools.aws_codes > docs/aws-codes.md
 """
@@ -13,12 +13,12 @@ from gopro_sync.aws.answers import MEANINGS, OTHERWISE, TRIED_AGAIN, Meaning, Se
 
 _HEAD: Final = """# What AWS's codes mean here
 
-Each error in a log, a notice or a record comes from one table, `src/gopro_sync/aws/answers.py`. A code that some
-callers expect is no error to them. This page is generated from the table:
+The errors in logs, notices and records come from one table, `src/gopro_sync/aws/answers.py`. A code that some callers
+expect is not an error to them. This page is generated from the table:
 `.venv/bin/python -m docs.tools.aws_codes > docs/aws-codes.md`
 
-Retries happen in this order: by botocore at once, by the transfer within the same invocation
-(`archive/retries.py`), by the state machine with a new invocation, by the next run.
+A request is retried by botocore at once, then by the transfer within the same invocation (`archive/retries.py`), then
+by the state machine with a new invocation, and finally by the next run.
 """
 _COLUMNS: Final = """
 | code | error | retried by | reads |
@@ -38,7 +38,7 @@ def codes_page() -> str:
 
 
 def _rows(service: Service) -> str:
-    # Codes that mean the same stand in one row, in the table's order.
+    # Codes that mean the same share a row, in the table's order.
     groups = groupby(MEANINGS[service].items(), key=lambda row: row[1])
     rows = [_row(service, [code for code, _ in group], meaning) for meaning, group in groups]
     rows.append(_row(service, [], OTHERWISE[service]))
@@ -46,7 +46,7 @@ def _rows(service: Service) -> str:
 
 
 def _row(service: Service, codes: list[str], meaning: Meaning) -> str:
-    names = ", ".join(f"`{code}`" for code in codes) or "any other, or no answer that can be read"
+    names = ", ".join(f"`{code}`" for code in codes) or "any other, or an unreadable answer"
     what = f"`{meaning.error.__name__}`"
     if meaning.is_denial_in_the_end:
         what += "; `AccessDeniedError` if it persists"

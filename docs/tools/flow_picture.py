@@ -1,4 +1,4 @@
-"""How a video gets from GoPro Cloud to Glacier Deep Archive, as docs/flow.svg. Pure.
+"""Draw how a video gets from GoPro Cloud to Glacier Deep Archive, as docs/flow.svg. Pure.
 
 .venv/bin/python -m docs.tools.flow_picture docs/flow.svg
 
@@ -246,7 +246,7 @@ class _Page:
         return bucket.bottom
 
     def draw_memory(self, *, top: int, right: int) -> None:
-        """Draw what is kept of each video, and who is told."""
+        """Draw what is kept of each video, and who is notified."""
         row = _row(
             [
                 (

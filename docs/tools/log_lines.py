@@ -1,4 +1,4 @@
-"""The lines of log groups, with the fields that Logs Insights adds to each."""
+"""Read the lines of log groups, with the fields that Logs Insights adds to each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def read_lines(cloud: Cloud, log_group_names: Sequence[str], *, since: float) ->
         since: seconds since the epoch; the whole second counts.
 
     Returns:
-        Of each line the fields ``@timestamp``, ``@message``, ``@logStream`` and ``@log``.
+        For each line, the fields ``@timestamp``, ``@message``, ``@logStream`` and ``@log``.
     """
     events = [event for name in log_group_names for event in _events(cloud, name, since)]
     return [line for _, line in sorted(events, key=lambda event: event[0])]

@@ -1,4 +1,4 @@
-"""CloudWatch Logs Insights over JSON lines, by SQLite: each step of a query becomes a SELECT around the one before.
+"""Answer CloudWatch Logs Insights queries with SQLite: each step becomes a SELECT around the one before.
 
 It knows ``fields``, ``filter``, ``stats ... by``, ``sort``, ``limit`` and ``display``, with SQLite's expressions,
 which include those of Insights that our queries use. Anything else in a query is an error, so that a
@@ -58,7 +58,7 @@ def run_query(query: str, lines: Iterable[Mapping[str, Any]]) -> list[dict[str, 
         lines: the lines of the logs: ``@timestamp``, ``@message`` and so on; the fields of JSON messages are found too.
 
     Returns:
-        The rows, each from the name of a shown field to its value as a text; what a line does not have is left out.
+        The rows, each mapping the name of a shown field to its value as text; fields that a line lacks are left out.
 
     Raises:
         QueryError: a step or an expression that is not understood.

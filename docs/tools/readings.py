@@ -1,4 +1,4 @@
-"""What CloudWatch holds: metrics as small pieces that combine to any statistic of any period."""
+"""Read metrics as CloudWatch holds them, in small pieces that combine to any statistic of any period."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def statistic(readings: Sequence[Reading], name: str) -> float:
     """Return CloudWatch's statistic of that name over all values.
 
     Raises:
-        KeyError: a statistic that is unknown here.
+        KeyError: the statistic is unknown here.
     """
     total, count = sum(reading.total for reading in readings), sum(reading.count for reading in readings)
     known = {
@@ -67,7 +67,7 @@ def statistic(readings: Sequence[Reading], name: str) -> float:
 
 
 def moved(readings: Iterable[Reading], *, began_at: float, to: float) -> list[Reading]:
-    """Return the readings as if what began at one time had begun at another."""
+    """Return the readings, shifted as if they had begun at another time."""
     return [replace(reading, at=reading.at - began_at + to) for reading in readings]
 
 
@@ -90,7 +90,7 @@ def read_metrics(cloud: Cloud, *, since: datetime, until: datetime) -> Iterator[
 
 
 def read_storage(cloud: Cloud, *, at: float) -> Iterator[Reading]:
-    """Return what S3 emits about the archive once a day on AWS, but not in the engine: it is read from the bucket."""
+    """Return what S3 emits about the archive once a day on AWS; here it is computed from the bucket."""
     bucket = cloud.outputs["ArchiveBucketName"]
     sizes = dict.fromkeys(_STORAGE_TYPES.values(), 0)
     for page in cloud.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket):

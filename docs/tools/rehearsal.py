@@ -1,4 +1,4 @@
-"""``python -m docs.tools.rehearsal``: plays a bad night on a cloud of its own, and prints it into docs/local-cloud.md.
+"""``python -m docs.tools.rehearsal``: play a bad night on a cloud of its own, and print it into docs/local-cloud.md.
 
 Each command is typed into a terminal as the page shows it, at the repository's root, and what it prints is written
 down. What differs each time (ids, ports, dates, durations) is replaced, so that the same program gives the same page.
@@ -43,7 +43,7 @@ _RUN: Final = './gopro-sync local run > /dev/null; echo "exit code $?"'
 
 
 class RehearsalError(Exception):
-    """A command did not end, or what it was to bring about did not come; the message says which."""
+    """A command did not end, or did not have the expected effect; the message says which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +53,9 @@ class Step:
     Attributes:
         command: as it is typed.
         why: a comment above it.
-        exit_code: that it ends with.
-        answer: to the question that the command ends its output with.
-        subjects: the operator waits for mails; beginnings of the subjects of all that have come by then.
+        exit_code: the expected exit code.
+        answer: what to type at the question that ends the command's output.
+        subjects: how the subjects of all mails begin that have to arrive before the next step.
     """
 
     command: str
@@ -99,7 +99,7 @@ STEPS: Final = (
     Step(command="./gopro-sync local down"),
 )
 
-# What differs from one session to the next, and what stands for it.
+# What differs from one session to the next, and its replacement.
 _REPLACED: Final = (
     # The reader's cloud is in the default place, which no hint names.
     (re.compile(r" --state-dir [^\s)]+"), ""),
@@ -142,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def session_of(page: str) -> str:
-    """Return the session that stands in a page."""
+    """Return the session in a page."""
     return page.partition(_BEGIN)[2].partition(_END)[0]
 
 
@@ -166,7 +166,7 @@ def played(steps: Sequence[Step], *, state_directory: Path, report: Callable[[st
         report: takes each command as it is typed.
 
     Raises:
-        RehearsalError: a command failed or did not end, or what it was to bring about did not come.
+        RehearsalError: a command failed, did not end, or did not have the expected effect.
     """
     terminal = _Terminal(state_directory)
     ids: dict[str, str] = {}
@@ -187,11 +187,11 @@ def played(steps: Sequence[Step], *, state_directory: Path, report: Callable[[st
 
 
 def stable(output: str, ids: dict[str, str]) -> str:
-    """Return what a command has printed without what is another each time.
+    """Return what a command printed, without what differs each time.
 
     Args:
         output: of the command.
-        ids: what stands for the media ids seen so far; those of new videos are added.
+        ids: replacements for the media ids seen so far; those of new videos are added.
     """
     for found in re.findall(r"At GoPro now: \S+ \(([0-9a-f]{24})\)", output):
         ids.setdefault(found, f"64d2b7f0a1b2c3d4e5f6{len(ids) + 16:04x}")
@@ -260,7 +260,7 @@ class _Terminal:
 
 
 def _read(screen: int, process: subprocess.Popen[bytes], answer: str) -> bytes:
-    """Return all that comes until the program has ended; answer its question."""
+    """Return everything that the program prints until it ends; answer its question."""
     output = b""
     deadline = time.monotonic() + _SECONDS_PER_COMMAND
     while time.monotonic() < deadline:

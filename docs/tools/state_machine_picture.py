@@ -1,4 +1,4 @@
-"""The state machine as pictures: its states and every way from one to the next, out of the file that is deployed. Pure.
+"""Draw the state machine as pictures, with every way from one state to the next, from the deployed file. Pure.
 
 .venv/bin/python -m docs.tools.state_machine_picture docs/state-machine.md
 
@@ -23,11 +23,10 @@ _HEAD: Final = """# The state machine
 
 What `statemachine/sync.asl.json` does, drawn from that file by `make docs`, or by
 `.venv/bin/python -m docs.tools.state_machine_picture docs/state-machine.md` alone.
-[How it is built](architecture.md#one-run) says why it is so.
+[How it is built](architecture.md#one-run) explains why.
 
-An orange box is a call, with what it calls; a blue one with six corners is a choice, and the words at its arrows are
-those of its rules. A dashed arrow is an error that is caught when the retries are used up. A dashed box is drawn in
-another picture.
+An orange box is a call and names what it calls; a blue hexagon is a choice, whose arrows carry its rules. A dashed
+arrow is an error that is caught once its retries are used up. A dashed box is drawn in another picture.
 """
 
 # The picture that a state belongs to, with all that follow it in the file, until the next one that is named here.
@@ -68,10 +67,10 @@ _BOXES: Final = {
 
 type States = dict[str, dict[str, Any]]
 
-# So many names of errors are written out at an arrow; more are counted.
+# This many error names are written out at an arrow; more are counted.
 _MOST_NAMES: Final = 2
 _ANY_ERROR: Final = "States.ALL"
-# What a retry rule tries without a number of its own: https://states-language.net/#errors
+# The attempts of a retry rule that gives no number: https://states-language.net/#errors
 _USUAL_ATTEMPTS: Final = 3
 
 

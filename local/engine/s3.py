@@ -1,10 +1,12 @@
-"""S3: whole-object checksums, and what the engine as published forgets or does not refuse; ``s3_bodies`` beside it.
+"""Patch the engine's S3: whole-object checksums, and what the published engine forgets or fails to refuse.
+
+Bodies of any size are the business of ``s3_bodies``. The gaps that are closed here:
 
 * CRC64NVME of a multipart object is a checksum of checksums there; on S3 it is that of the whole object.
-* Without a declared algorithm it has no checksum at all; S3 computes CRC64NVME by itself and says so.
+* Without a declared algorithm there is no checksum at all; S3 computes CRC64NVME on its own and reports it.
 * CRC64NVME is computed by a Python loop, 7 MB/s; here by awscrt.
 * Parts smaller than 5 MiB are accepted; tags given at CreateMultipartUpload are lost; BucketKeyEnabled is not reported.
-* A trailer is read wherever it stands: announced or not, behind a presigned URL, with any length announced or none.
+* A trailer is accepted anywhere: announced or not, behind a presigned URL, with any announced length or none.
 """
 
 # ruff: noqa: SLF001  # a patch has to use the engine's private names
@@ -35,12 +37,12 @@ _SMALLEST_PART_BYTES = 5 * 1024 * 1024
 _TYPE_HEADER = "x-amz-checksum-type"
 _BUCKET_KEY_HEADER = "x-amz-server-side-encryption-bucket-key-enabled"
 
-# Its `body` is that of the object which this very thread completes an upload to.
+# Its `body` is that of the object whose upload this very thread is completing.
 _completion = threading.local()
 
 
 def apply() -> None:
-    """Replace the handlers of the four operations that move a video, and the reading of their bodies."""
+    """Replace the handlers of the four operations that move a video, and the code that reads their bodies."""
     replace(app, "_decode_aws_chunked_body", _checking_frames(app._decode_aws_chunked_body))
     replace(app, "_incomplete_request_body_response", _naming_refusal(app._incomplete_request_body_response))
     s3_bodies.apply()
@@ -71,7 +73,7 @@ def _checking_frames(stock: Callable[..., bytes]) -> Callable[..., bytes]:
 
 
 def _naming_refusal(stock: Callable[..., Answer | None]) -> Callable[..., Answer | None]:
-    """Name the error that the engine is handling when it asks for this answer: it does not hand it over."""
+    """Name the error that the engine is handling when it asks for this answer, since it does not pass it on."""
 
     def answer(*request: Any) -> Answer | None:
         as_published, error = stock(*request), sys.exception()
@@ -83,7 +85,7 @@ def _naming_refusal(stock: Callable[..., Answer | None]) -> Callable[..., Answer
 
 
 def _with_whole_object_checksum(stock: Callable[..., str | None]) -> Callable[..., str | None]:
-    """Every object that is stored passes here, with its record still open."""
+    """Add the checksum here, where every stored object passes with its record still open."""
 
     def record(bucket: str, key: str, prior: object, stored: dict[str, Any], data: bytes | StoredBytes) -> str | None:
         completed: StoredBytes | None = getattr(_completion, "body", None)

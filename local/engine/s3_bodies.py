@@ -1,8 +1,8 @@
-"""Bodies of any size go through S3 without being held in memory: the engine as published keeps and joins them there.
+"""Pass bodies of any size through S3 without holding them in memory, where the published engine keeps and joins them.
 
-An upload is written to a file while it arrives, and read as strictly as S3 reads it; what the engine is handed is a
-:class:`~local.engine.stored_bytes.StoredBytes`, which it measures, hashes, cuts and keeps like bytes. An answer that is
-one is sent in blocks, as fast as the client takes them. Small bodies, and those of all other services, stay bytes.
+An upload is written to a file while it arrives, and read as strictly as S3 reads it; the engine is given a
+:class:`~local.engine.stored_bytes.StoredBytes`, which it measures, hashes, cuts and keeps like bytes. An answer of that
+type is sent in blocks, as fast as the client takes them. Small bodies, and those of all other services, stay bytes.
 """
 
 # ruff: noqa: SLF001  # a patch has to use the engine's private names
@@ -35,20 +35,20 @@ type Message = MutableMapping[str, Any]
 type Receive = Callable[[], Awaitable[Message]]
 type Send = Callable[[Message], Awaitable[None]]
 
-# What is larger is written to a file.
+# Larger bodies are written to a file.
 LARGEST_IN_MEMORY_BYTES = 1024 * 1024
 
 # PUT requests for an object's properties, whose bodies are documents.
 _DOCUMENTS = frozenset({"acl", "annotation", "legal-hold", "retention", "tagging"})
-# As many uploads are received at a time. The event loop's own threads are no place for it: functions occupy them while
-# they upload.
+# The number of uploads received at a time. The event loop's own threads cannot do it: functions occupy them while they
+# upload.
 _RECEIVERS = ThreadPoolExecutor(max_workers=64, thread_name_prefix="s3-upload")
 
 _logger = logging.getLogger("s3")
 
 
 class RefusedBodyError(app._IncompleteRequestBody):  # type: ignore[misc]  # the engine has no types
-    """What the engine catches when a body cannot be taken, with what S3 says.
+    """The error that the engine catches when a body cannot be accepted, with S3's answer.
 
     Attributes:
         refused: status and code.
@@ -62,7 +62,7 @@ class RefusedBodyError(app._IncompleteRequestBody):  # type: ignore[misc]  # the
 
 
 def apply() -> None:
-    """Put files in the place of memory wherever S3's bodies pass."""
+    """Replace memory with files wherever S3's bodies pass."""
     replace(app, "app", _with_request(app.app))
     replace(app, "_read_request_body", _receiving_into_files(app._read_request_body))
     replace(app, "_routing_params", _seeing_no_form(app._routing_params))
@@ -78,7 +78,7 @@ def apply() -> None:
 
 
 class _RequestStream:
-    """ASGI's ``receive``, which still knows whose body it gives."""
+    """ASGI's ``receive``, which still knows the request that the body belongs to."""
 
     def __init__(self, receive: Receive, scope: Message) -> None:
         self._receive = receive
@@ -130,11 +130,11 @@ def _names_object(path: str, headers: dict[str, str]) -> bool:
 
 
 class _ArrivingBody(io.RawIOBase):
-    """The body of a request, for a thread that reads it; the event loop receives no more than that thread takes.
+    """The body of a request, for a thread that reads it; the event loop receives only as much as that thread takes.
 
     Args:
-        receive: gives the next message.
-        loop: that receives.
+        receive: returns the next message.
+        loop: the event loop that receives.
     """
 
     def __init__(self, receive: Receive, loop: asyncio.AbstractEventLoop) -> None:
@@ -160,7 +160,7 @@ class _ArrivingBody(io.RawIOBase):
         return count
 
     async def _next_block(self) -> bytes:
-        """Receive a block's worth of messages: each way between event loop and thread costs as much as some of them."""
+        """Receive a block of messages: switching between event loop and thread costs as much as several of them."""
         pieces, size = [], 0
         while size < BLOCK_BYTES and not self._ended:
             message = await self._receive()
@@ -173,7 +173,7 @@ class _ArrivingBody(io.RawIOBase):
 
 
 def _received(arriving: _ArrivingBody, headers: dict[str, str]) -> StoredBytes:
-    """Write a body to a file, without its frames; put what its trailer says into the headers, as the engine does it."""
+    """Write a body to a file, without its frames; put its trailer into the headers, as the engine does."""
     stream = io.BufferedReader(arriving, BLOCK_BYTES)
     with _refusals(stream):
         framed = AwsChunkedBody(stream, headers) if is_trailed(headers) else None
@@ -198,7 +198,7 @@ def _refusals(stream: io.BufferedIOBase) -> Iterator[None]:
         _logger.warning("An upload cannot be kept in %s: %s", _folder(), error.strerror)
         _read_to_the_end(stream)
         message = f"The local cloud cannot keep the body in {_folder()}: {error.strerror}"
-        # S3 knows no full disk. A code that says "later" would have the run try again for many minutes.
+        # S3 has no code for a full disk. One that means "later" would make the run retry for many minutes.
         raise RefusedBodyError(BodyRefusedError(400, "InvalidRequest"), message) from error
 
 
@@ -217,14 +217,14 @@ def _forget_framing(headers: dict[str, str]) -> None:
 
 
 def _folder() -> Path:
-    """Return where bodies lie: in the folder for temporary files of this cloud, which goes with it."""
+    """Return the folder for bodies: that of this cloud's temporary files, which is removed with it."""
     folder = Path(tempfile.gettempdir()) / "s3-bodies"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 
 def _seeing_no_form(stock: Callable[..., Any]) -> Callable[..., Any]:
-    """Hide a large upload where a request is taken for a form: it is none, whatever its type says."""
+    """Hide a large upload where a request might be taken for a form: it is not one, whatever its type is."""
 
     def look(*request: Any) -> Any:
         return stock(*(b"" if isinstance(value, StoredBytes) else value for value in request))
@@ -238,7 +238,7 @@ def _seeing_no_form(stock: Callable[..., Any]) -> Callable[..., Any]:
 class PartBeingJoined:
     """A part while the engine completes an upload: it has its length and MD5, and adds nothing to the joined bytes.
 
-    What the object really consists of is said when it is recorded.
+    What the object really consists of is set when it is recorded.
     """
 
     def __init__(self, body: StoredBytes | bytes) -> None:
@@ -274,7 +274,7 @@ def _with_files_checksum(stock: Callable[..., str | None]) -> Callable[..., str 
 
 
 def _whole_in_memory(stock: Callable[..., Any]) -> Callable[..., bytes | None]:
-    """Other services read objects here, such as a function's package, which is never large."""
+    """Return an object as bytes to other services, which read functions' packages, for example: never large ones."""
 
     def object_data(*request: Any, **named: Any) -> bytes | None:
         body: bytes | StoredBytes | None = stock(*request, **named)

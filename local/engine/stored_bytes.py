@@ -1,7 +1,7 @@
-"""Bodies that lie in files: an object of many gigabytes is a list of the files that its parts came in.
+"""Keep bodies in files: an object of many gigabytes is a list of the files that its parts arrived in.
 
-Nothing is joined and nothing copied. A body can be measured, cut, hashed and read in blocks, as bytes can, and whatever
-else bytes can do fails loudly. A file is removed when no object, no version and no open upload refers to it.
+Nothing is joined or copied. A body can be measured, cut, hashed and read in blocks, as bytes can; anything else that
+bytes can do fails loudly. A file is removed once no object, version or open upload refers to it.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class StoredFile:
     """A file with the body of one request, which is removed when nobody refers to it any more.
 
     Args:
-        folder: where it lies.
+        folder: where it is.
         readinto: fills a block with what comes next; returns how many bytes that is, 0 at the end.
 
     Attributes:
-        path: where it lies.
+        path: its path.
         size_bytes: how long it is.
         md5: of all of it.
         crc64nvme: of all of it.
@@ -106,7 +106,7 @@ class StoredBytes:
     """A body in files; it never changes.
 
     Args:
-        stretches: of files, in order.
+        stretches: pieces of files, in order.
 
     Attributes:
         stretches: the same, without empty ones.
@@ -118,12 +118,12 @@ class StoredBytes:
 
     @classmethod
     def of(cls, file: StoredFile) -> Self:
-        """Return all of a file."""
+        """Return a body that is all of one file."""
         return cls([_Stretch(file, 0, file.size_bytes)])
 
     @classmethod
     def joined(cls, bodies: Iterable[StoredBytes | bytes]) -> Self:
-        """Return bodies behind one another, without reading them."""
+        """Return bodies one after another, without reading them."""
         return cls(
             stretch
             for body in bodies
@@ -135,6 +135,7 @@ class StoredBytes:
 
     def __getitem__(self, piece: slice) -> StoredBytes:
         start, stop, _step = piece.indices(self._size_bytes)
+        stop = max(start, stop)  # `bytes` also answer a piece that ends before it begins with nothing
         cut, offset = [], 0
         for stretch in self.stretches:
             if start < offset + len(stretch) and offset < stop:

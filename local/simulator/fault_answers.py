@@ -1,4 +1,4 @@
-"""The answers of faults that can happen at every endpoint."""
+"""Answer requests for the faults that can happen at every endpoint."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DEFAULT_STALL_SECONDS = 3600.0
 
 
 def answer_of(fault: Fault) -> Answer:
-    """Return what the client gets instead of what it asked for."""
+    """Return what the client gets instead of what it requested."""
     answer = _ANSWERS[fault.name](fault)
     if fault.retry_after is None:
         return answer

@@ -1,4 +1,4 @@
-"""Every way in which the simulated service can go wrong, each a switch with a scope and a count."""
+"""Define every way in which the simulated service can go wrong, each a switch with a scope and a count."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from local.simulator.json_shape import to_json
 
 
 class Endpoint(StrEnum):
-    """Where a request goes, as far as faults and records tell, with what is asked for there."""
+    """Where a request goes, as far as faults and records distinguish, with what is requested there."""
 
     description: str
 
@@ -31,19 +31,19 @@ class Endpoint(StrEnum):
     MEDIA = "media", "one item's record"
     DOWNLOAD = "download", "the list of an item's files, with their signed URLs"
     USER = "user", "the account's totals"
-    TOKEN = "token", "the renewal of the login, asked by one that renews itself (gopro sign-in --renewing)"
-    ZIP = "zip", "all originals of an item in one archive, which no run asks for"
+    TOKEN = "token", "the renewal of the login, requested by one that renews itself (gopro sign-in --renewing)"
+    ZIP = "zip", "all originals of an item in one archive, which no run requests"
     CDN = "cdn", "the files themselves"
     MUTATION = "mutation", "any change to the library, which is always refused"
-    UNKNOWN = "unknown", "whatever there is not"
+    UNKNOWN = "unknown", "anything that does not exist"
 
 
 class FaultName(StrEnum):
     """What goes wrong; the endpoints where it can happen are in `POSSIBLE_ENDPOINTS`.
 
     Attributes:
-        description: what GoPro does then, in one sentence.
-        parameters: the fields of a `Fault` that change it, beside those that say which requests it strikes.
+        description: what GoPro then does, in one sentence.
+        parameters: the fields of a `Fault` that change it, besides those that select the requests it strikes.
     """
 
     description: str
@@ -60,11 +60,15 @@ class FaultName(StrEnum):
         return member
 
     THROTTLED = "throttled", "Answers 429: too many requests.", "status", "retry_after"
-    SERVER_ERROR = "server_error", "Answers 500: it has failed inside.", "status", "retry_after"
+    SERVER_ERROR = "server_error", "Answers 500: an internal error.", "status", "retry_after"
     NOT_FOUND = "not_found", "Answers 404, as if there were no such thing.", "status", "retry_after"
     BLOCK_PAGE = "block_page", "Answers 403 with the HTML page of a firewall.", "retry_after"
     REDIRECT = "redirect", "Answers 302 with a link to another host.", "status", "location", "retry_after"
-    CONNECTION_RESET = "connection_reset", "Hangs up without an answer; on the CDN also amid a body.", "size_bytes"
+    CONNECTION_RESET = (
+        "connection_reset",
+        "Hangs up without an answer; on the CDN, also in the middle of a body.",
+        "size_bytes",
+    )
     STALL = (
         "stall",
         "Stays silent for an hour, then hangs up; on the CDN also amid a body.",
@@ -72,19 +76,19 @@ class FaultName(StrEnum):
         "size_bytes",
     )
     EMPTY_BODY = "empty_body", "Answers 200 with nothing in it.", "status", "retry_after"
-    HTML_PAGE = "html_page", "Answers 200 with the HTML page of a maintenance.", "status", "retry_after"
+    HTML_PAGE = "html_page", "Answers 200 with the HTML page of a maintenance notice.", "status", "retry_after"
     ODD_BODY = "odd_body", "Answers 200 with a text of your own.", "text", "status", "retry_after"
-    REPLY_LOST = "reply_lost", "Does what it was asked to do, and hangs up instead of answering."
+    REPLY_LOST = "reply_lost", "Does what was requested, and hangs up instead of answering."
 
     DEAD_TOKEN = "dead_token", "Refuses the access token.", "status"
     TOKEN_BLACKLISTED = "token_blacklisted", "Refuses to renew the login: the refresh token is blacklisted.", "status"
     INVALID_GRANT = "invalid_grant", "Refuses to renew the login: the refresh token is not valid.", "status"
-    INVALID_CLIENT = "invalid_client", "Refuses to renew the login: the client is not known.", "status"
+    INVALID_CLIENT = "invalid_client", "Refuses to renew the login: the client is unknown.", "status"
 
-    SHORT_PAGE = "short_page", "Lists fewer items on a page than there are for it.", "rows"
+    SHORT_PAGE = "short_page", "Lists fewer items on a page than belong on it.", "rows"
     OVERLAPPING_PAGES = (
         "overlapping_pages",
-        "Lists items of one page again on the next, in the place of others.",
+        "Lists items of one page again on the next, in place of others.",
         "rows",
     )
     SHIFTING_PAGES = (
@@ -96,47 +100,47 @@ class FaultName(StrEnum):
     GHOSTS_COUNTED = "ghosts_counted", "Counts items that it never lists.", "rows"
     ITEM_LISTED_TWICE = "item_listed_twice", "Lists and counts the newest item twice."
     DEEP_PAGES_REFUSED = "deep_pages_refused", "Answers 500 for pages deep in the listing.", "rows", "status"
-    EMPTY_WITHOUT_LIST = "empty_without_list", "Leaves the list of items out where it is empty."
+    EMPTY_WITHOUT_LIST = "empty_without_list", "Leaves out the list of items if it is empty."
     TOTAL_TOO_SMALL = "total_too_small", "Counts fewer items than it lists.", "rows"
-    TOTAL_ABSENT = "total_absent", "Does not say how many items there are."
-    ODD_ROW = "odd_row", "Lists something that is no item: null, or JSON of your own.", "text"
-    ITEM_INSERTED = "item_inserted", "Gets a new video at the moment when it lists."
-    ITEM_DELETED = "item_deleted", "Loses its newest item at the moment when it lists."
-    WRONG_SIZE = "wrong_size", "States a size for each item that is not its files'.", "size_bytes"
+    TOTAL_ABSENT = "total_absent", "Does not state how many items there are."
+    ODD_ROW = "odd_row", "Lists something that is not an item: null, or JSON of your own.", "text"
+    ITEM_INSERTED = "item_inserted", "Gets a new video while it is listing."
+    ITEM_DELETED = "item_deleted", "Loses its newest item while it is listing."
+    WRONG_SIZE = "wrong_size", "States a wrong size for each item.", "size_bytes"
     NUMBERS_AS_STRINGS = "numbers_as_strings", "Lists numbers as text."
-    NULLS_ABSENT = "nulls_absent", "Leaves fields out that have no value."
+    NULLS_ABSENT = "nulls_absent", "Leaves out fields that have no value."
     OVERSIZED_BODY = "oversized_body", "Answers with megabytes of blanks before the listing.", "size_bytes"
 
     MISSING_SOURCE = "missing_source", "Offers no camera original, only smaller copies."
     FEWER_SOURCES = "fewer_sources", "Does not offer the last chapter."
-    UNAVAILABLE_SOURCE = "unavailable_source", "Says that the camera original is not available."
+    UNAVAILABLE_SOURCE = "unavailable_source", "States that the camera original is not available."
     EMPTY_SOURCE_URL = "empty_source_url", "Gives no URL for the camera original."
     DERIVED_FIRST = "derived_first", "Offers smaller copies before the camera original."
     SAME_SIZE_PROXY = "same_size_proxy", "Offers a copy with as many pixels as the camera original."
     EMPTY_FILENAME = "empty_filename", "Gives no file name."
-    AVAILABLE_ABSENT = "available_absent", "Does not say whether a file is available."
+    AVAILABLE_ABSENT = "available_absent", "Does not state whether a file is available."
     FOREIGN_URL = "foreign_url", "Gives a URL of another host for the camera original.", "location"
     ODD_URL = "odd_url", "Gives URLs whose signature ends with a text of your own.", "text"
     NUMBERS_ABSENT = "numbers_absent", "Does not number the chapters."
     NUMBERS_FROM_ZERO = "numbers_from_zero", "Numbers the chapters from 0."
     LABELS_RESPELT = "labels_respelt", "Calls the camera original SOURCE instead of source."
     SOURCE_LISTED_TWICE = "source_listed_twice", "Offers each camera original twice."
-    ODD_VARIATION = "odd_variation", "Offers something that is no file: null, or JSON of your own.", "text"
+    ODD_VARIATION = "odd_variation", "Offers something that is not a file: null, or JSON of your own.", "text"
 
-    RANGE_IGNORED = "range_ignored", "Answers with the whole file where a part was asked for."
+    RANGE_IGNORED = "range_ignored", "Answers with the whole file when a part was requested."
     SHORT_BODY = "short_body", "Hangs up before the end of a body, by default in the middle.", "size_bytes"
     ETAG_CHANGED = "etag_changed", "States the ETag of another file."
-    TOTAL_CHANGED = "total_changed", "States a size of the file that it has not.", "size_bytes"
-    WRONG_RANGE = "wrong_range", "Answers with other bytes than those that were asked for.", "size_bytes"
+    TOTAL_CHANGED = "total_changed", "States a wrong size of the file.", "size_bytes"
+    WRONG_RANGE = "wrong_range", "Answers with other bytes than those requested.", "size_bytes"
     EXPIRED = "expired", "Answers 403, as for a signed URL that has expired."
     CORRUPT_BODY = "corrupt_body", "Changes the first byte of a body."
-    LONGER_BODY = "longer_body", "Sends more bytes than it has announced.", "size_bytes"
+    LONGER_BODY = "longer_body", "Sends more bytes than it announced.", "size_bytes"
     ODD_HEADERS = "odd_headers", "Answers with headers of your own.", "headers"
-    SLOW = "slow", "Sends 64 KiB a second, or what --bytes says.", "size_bytes"
+    SLOW = "slow", "Sends 64 KiB a second, or as many bytes as --bytes gives.", "size_bytes"
     DRIP = "drip", "Sends one byte every ten seconds, or every --delay.", "delay_seconds"
-    UNSTATED_LENGTH = "unstated_length", "Does not say how long the whole file is, and sends it in chunks."
-    UNKNOWN_TOTAL = "unknown_total", "Does not say with a part how long the whole file is."
-    WIDER_RANGE = "wider_range", "Answers with more of the file than was asked for."
+    UNSTATED_LENGTH = "unstated_length", "Does not state the length of the whole file, and sends it in chunks."
+    UNKNOWN_TOTAL = "unknown_total", "Does not state the length of the whole file with a part."
+    WIDER_RANGE = "wider_range", "Answers with more of the file than was requested."
 
 
 ANYWHERE = frozenset(
@@ -231,7 +235,7 @@ SCOPED_ENDPOINTS = {
     "item_number": frozenset({Endpoint.CDN}),
     "page": frozenset({Endpoint.SEARCH}),
 }
-# Without these, nothing would go wrong, or nothing that the name promises.
+# Without these, nothing would go wrong, or not what the name promises.
 REQUIRED_PARAMETERS = {
     FaultName.ODD_BODY: "text",
     FaultName.ODD_URL: "text",
@@ -265,8 +269,8 @@ class Fault:
         item_number: only for this chapter (CDN).
         page: only for this page of a search, from 1.
         method: only for this HTTP method.
-        skip: so many matching requests are spared first.
-        count: it happens so often; None is for ever.
+        skip: how many matching requests are spared first.
+        count: how often it happens; None is for ever.
         probability: with which it happens to a matching request that is not spared.
         seed: of the probability, so that a run can be repeated.
         status: HTTP status, for those that answer one.
@@ -275,11 +279,11 @@ class Fault:
         delay_seconds: how long a stall lasts, or how long it is from one byte to the next.
         rows: of a page, for those that count some.
         per_page_above: only when a search asks for more rows than this; 50 for short pages.
-        location: a URL, for those that send the client somewhere else.
+        location: a URL, for those that redirect the client.
         text: the body, for those that answer anything at all; what a signed query ends with, for odd URLs; the JSON of
             an odd row or variation, null if there is none.
         headers: laid over those of the true answer, for odd headers.
-        spares_probe: a request for one byte, by which clients learn what there is, is none that matches (CDN).
+        spares_probe: whether to spare requests for a single byte, with which clients learn what there is (CDN).
 
     Raises:
         ValueError: the fault cannot happen at that endpoint, or a number makes no sense.
@@ -323,7 +327,7 @@ class Fault:
 
     @property
     def endpoints(self) -> frozenset[Endpoint]:
-        """Where it can strike, its scope considered; nowhere if that contradicts itself."""
+        """Where it can strike, given its scope; nowhere if that contradicts itself."""
         possible = frozenset({self.endpoint}) if self.endpoint else POSSIBLE_ENDPOINTS[self.name]
         for scope, endpoints in SCOPED_ENDPOINTS.items():
             if getattr(self, scope) is not None:
@@ -331,7 +335,7 @@ class Fault:
         return possible
 
     def concerns(self, scope: FaultScope) -> bool:
-        """Say whether the fault can strike this request."""
+        """Return whether the fault can strike this request."""
         return (
             scope.endpoint in ({self.endpoint} if self.endpoint else POSSIBLE_ENDPOINTS[self.name])
             and self.media_id in {None, scope.media_id}
@@ -364,13 +368,13 @@ class FaultBoard:
         self._armed = [_ArmedFault(fault) for fault in faults]
 
     def replace(self, faults: Iterable[Fault]) -> None:
-        """Switches these faults on and all others off."""
+        """Switch these faults on and all others off."""
         armed = [_ArmedFault(fault) for fault in faults]
         with self._lock:
             self._armed = armed
 
     def add(self, faults: Iterable[Fault]) -> None:
-        """Switch these faults on beside the others; one that is on already starts anew."""
+        """Switch these faults on in addition to the others; one that is already on starts again."""
         armed = [_ArmedFault(fault) for fault in faults]
         added = [one.fault for one in armed]
         with self._lock:

@@ -342,7 +342,7 @@ class TestOtherBytesThanWereSent:
     def test_no_way_out_leads_to_an_object_that_is_not_the_source(
         self, bench: Bench, way_out: str, effect: str
     ) -> None:
-        bench.s3.tells_part_checksums = effect != "spoilt, and no checksum told"
+        bench.s3.answers_part_checksums = effect != "spoilt, and no checksum told"
         bench.s3.faults = [replace(self.EFFECTS[effect])]
         upload = self.leave(bench, way_out)
         bench.seconds_left = lambda: 900.0

@@ -139,7 +139,7 @@ def test_access_denied_to_a_small_file_names_put_object(small_bench: Bench) -> N
 
 @pytest.mark.parametrize("effect", ["lose", "corrupt"])
 def test_a_part_that_s3_loses_or_spoils_is_sent_again(bench: Bench, effect: Effect) -> None:
-    bench.s3.tells_part_checksums = False
+    bench.s3.answers_part_checksums = False
     bench.s3.faults = [S3Fault(operation="UploadPart", effect=effect, skip=1)]
     assert bench.transfer().outcome is TransferOutcome.COMPLETED
     bench.assert_archived()

@@ -102,7 +102,7 @@ class TransferWorld:
         self.gopro.admin.put_library(Library([_item(told) for told in given.get("videos", [given])]))
         self.s3.limits = S3Limits(smallest_part_bytes=_PART_BYTES)
         self.s3.page_size = given.get("parts_per_page", 1000)
-        self.s3.tells_part_checksums = given.get("tells_part_checksums", False)
+        self.s3.answers_part_checksums = given.get("answers_part_checksums", False)
         found = discover(self.client(None), self.tracker, owner=OWNER, max_videos=100, now=self.now)
         self.dynamodb_odd.forget(odd_answers(given.get("dynamodb", [])))
         self.proxy.forget(odd_answers(given.get("s3", [])))

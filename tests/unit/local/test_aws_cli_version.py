@@ -51,7 +51,7 @@ def test_one_that_does_not_say_its_version_is_warned_of_in_time(tmp_path: Path, 
     program.chmod(0o755)
     warning = aws_cli_warning({"PATH": str(tmp_path)}, seconds=0.2)
     assert warning is not None
-    assert "does not say its version" in warning
+    assert "does not report its version" in warning
 
 
 def test_a_version_on_stderr_is_read(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def test_down_names_what_it_has_left(machine: FakeMachine, tmp_path: Path) -> No
     result = _run("down", "--state-dir", str(tmp_path))
 
     assert result.exit_code == 0
-    assert result.stderr.splitlines()[0].endswith(r"has written it: 'logs/caf\udce9', notes.txt")
+    assert result.stderr.splitlines()[0].endswith(r"wrote it: 'logs/caf\udce9', notes.txt")
     assert result.stderr.splitlines()[1] == "Down."
 
 
@@ -395,7 +395,7 @@ def test_up_without_an_address_says_that_nobody_is_told_and_what_changes_it(
     result = _run("up", *options)
 
     assert (asked["alert_email"], opened) == (None, [])
-    (line,) = [line for line in result.stderr.splitlines() if "Nobody is told" in line]
+    (line,) = [line for line in result.stderr.splitlines() if "Nobody is notified" in line]
     assert "--alert-email" in line
 
 

@@ -22,7 +22,7 @@ def test_what_does_not_fit_is_refused_in_one_sentence(tmp_path: Path, monkeypatc
     with pytest.raises(DiskSpaceError) as refused:
         require_space(tmp_path, 12_000_000_001)
     assert str(refused.value) == (
-        f"Nothing was begun: this needs 12.0 GB of disk in {tmp_path}, and 3.1 GB are free there"
+        f"Nothing was started: this needs 12.0 GB of disk space in {tmp_path}, and only 3.1 GB are free there"
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from awscrt import checksums
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from local.engine import stored_bytes
@@ -33,6 +33,7 @@ def test_a_body_is_read_in_blocks_that_do_not_grow_with_it(tmp_path: Path, monke
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@example(parts=[(b"abc", False)], cuts=[(-1, 1)])
 @given(
     parts=st.lists(st.tuples(st.binary(max_size=20), st.booleans()), max_size=5),
     cuts=st.lists(st.tuples(st.integers(-5, 90), st.integers(-5, 90)), max_size=3),

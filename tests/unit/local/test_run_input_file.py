@@ -31,7 +31,7 @@ def test_the_object_in_the_file_is_the_input(tmp_path: Path) -> None:
         ('{"max_videos": NaN}', "NaN is no JSON number"),
         ("[" * 100_000, "is nested too deeply"),
         ("9" * 5000, "holds too long a number"),
-        (b" " * 2_000_000, "holds more than the 1024 KiB"),
+        (b" " * 2_000_000, "is larger than 1024 KiB"),
         ('[{"dry_run": true}]', "must hold one JSON object"),
         ("null", "must hold one JSON object"),
         ('"{}"', "must hold one JSON object"),

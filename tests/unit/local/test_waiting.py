@@ -106,7 +106,7 @@ def test_an_error_of_ours_is_shown_in_its_own_words_without_its_advice_and_the_i
     [
         (
             "Lambda.TooManyRequestsException",
-            "AWS Lambda has no free place (throttled), attempt 1 of 7, next within 2 s",
+            "AWS Lambda has no free capacity (throttled), attempt 1 of 7, next within 2 s",
         ),
         ("Lambda.ENINotReadyException", "Lambda.ENINotReadyException, attempt 1 of 7, next within 2 s"),
     ],
@@ -128,7 +128,7 @@ def test_a_wait_that_a_function_asked_for_says_what_the_function_said() -> None:
 def test_a_wait_for_lambda_says_so() -> None:
     events = _failed("Lambda.TooManyRequestsException"), _entered("WaitForLambda", "Wait")
 
-    assert _words(*events) == "AWS Lambda has no free place (throttled), next in 30 s"
+    assert _words(*events) == "AWS Lambda has no free capacity (throttled), next in 30 s"
     assert _words(_failed("Lambda.ServiceException"), _entered("WaitToList", "Wait"), states=MACHINE) == (
         "Lambda.ServiceException, next in 30 s"
     )
