@@ -61,7 +61,7 @@ _GOPRO_SAYS_NO = (AuthenticationError, SessionRefusedError)
 
 
 def _not_empty(value: str | None) -> str | None:
-    # It comes of a shell variable that is not set, and would mean something else than was meant.
+    # It comes from a shell variable that is not set, and would mean something other than was intended.
     if value == "":
         raise typer.BadParameter("an empty name names nothing")
     return value
@@ -92,7 +92,7 @@ _Region = Annotated[
     str | None,
     typer.Option(
         "--region",
-        help="AWS region; without it, AWS_REGION, AWS_DEFAULT_REGION or your AWS configuration says it.",
+        help="AWS region. Default: AWS_REGION, AWS_DEFAULT_REGION, or your AWS configuration.",
         callback=_region,
     ),
 ]
@@ -100,7 +100,7 @@ _ApiBaseUrl = Annotated[
     str | None,
     typer.Option(
         "--gopro-api-base-url",
-        help="Where the GoPro API is; without it, where the stack says. A different one is refused.",
+        help="Base URL of the GoPro API. Default: the stack's. A different one is refused.",
         envvar=API_BASE_URL_VARIABLE,
         callback=_not_empty,
     ),
@@ -113,7 +113,7 @@ _ApiBaseUrl = Annotated[
         {
             ExitCode.DONE: "it is stored",
             ExitCode.FAILED: "GoPro does not accept it, and nothing was stored",
-            ExitCode.NOT_CHECKED: "GoPro or AWS could not be asked, and nothing was stored",
+            ExitCode.NOT_CHECKED: "GoPro or AWS could not be reached, and nothing was stored",
         }
     ),
 )
@@ -128,7 +128,7 @@ def set_credentials(
         bool,
         typer.Option(
             "--another-account",
-            help="It is another GoPro account than before, on purpose: its videos go into the same bucket.",
+            help="This is another GoPro account than before, on purpose: its videos go into the same bucket.",
         ),
     ] = False,
 ) -> None:
@@ -141,7 +141,7 @@ def set_credentials(
     {"refresh_token": ..., "client_id": ..., "client_secret": ...}
     {"auth_token": ...}
 
-    It is never an argument, since other programs can read those.
+    It is never an argument, since other programs can read arguments.
     """  # noqa: D301 - the help keeps the lines of a paragraph that begins with this character
     with Interruptions(), _as_a_check(*_GOPRO_SAYS_NO):
         piped = _piped() if stdin else None
@@ -150,7 +150,7 @@ def set_credentials(
         ) as update:
             stored = update.store(piped or _asked(), is_another_account=another_account)
     _output.print(f"Stored. {_description(stored)}")
-    _output.print("The next run uses it; nothing else is to be done.")
+    _output.print("The next run uses it; there is nothing else to do.")
 
 
 @credentials_app.command(
@@ -159,7 +159,7 @@ def set_credentials(
         {
             ExitCode.DONE: "GoPro accepts the session",
             ExitCode.FAILED: "GoPro does not accept the session, or there is none yet",
-            ExitCode.NOT_CHECKED: "GoPro or AWS could not be asked",
+            ExitCode.NOT_CHECKED: "GoPro or AWS could not be reached",
         }
     ),
 )
@@ -170,7 +170,7 @@ def check_credentials(
     region: _Region = None,
     gopro_api_base_url: _ApiBaseUrl = None,
 ) -> None:
-    """Say what the secret holds and whether GoPro accepts its session. Changes nothing."""
+    """Show what the secret holds and whether GoPro accepts its session. Changes nothing."""
     with (
         Interruptions(),
         _as_a_check(*_GOPRO_SAYS_NO),
@@ -189,8 +189,8 @@ def check_credentials(
             ExitCode.DONE: "a run was started, or there is no failed video",
             ExitCode.FAILED: None,
             ExitCode.NOT_CHECKED: (
-                "no video can be tried now, but the queue may hold some: run it again in 2 minutes; or "
-                "nobody knows whether a run was started"
+                "no video can be retried now, but the queue may hold some: run it again in 2 minutes; or "
+                "it is unknown whether a run was started"
             ),
         }
     ),
@@ -201,11 +201,11 @@ def redrive_failed_videos(
     region: _Region = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Try the failed videos of the dead letter queue now, whether or not their next attempt is due.
+    """Retry the failed videos in the dead letter queue now, whether or not their next attempt is due.
 
-    Takes the messages of videos that are archived by now out of the queue, shows what else lies there, asks, and starts
-    one run for these videos (1,000 at most). Everything else stays in the queue, whatever ends the command: run it
-    again when the run is over.
+    Removes the messages of videos that have been archived since, shows what else is in the queue, asks, and starts one
+    run for these videos (1,000 at most). Everything else stays in the queue, however the command ends: run it again
+    when the run is over.
     """
     with Interruptions() as interruptions:
         cloudformation = boto3.client("cloudformation", region_name=region)
@@ -241,18 +241,18 @@ def redrive_failed_videos(
 def accept_incomplete_videos(
     media_ids: Annotated[
         list[str],
-        typer.Argument(metavar="ID...", help="The videos' media ids, as the notice names them.", callback=_media_ids),
+        typer.Argument(metavar="ID...", help="The videos' media ids, as given in the notice.", callback=_media_ids),
     ],
     *,
     stack_name: _StackName = DEFAULT_STACK_NAME,
     region: _Region = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Call videos archived that GoPro does not have in full: what there is of them is in the archive.
+    """Mark videos as archived although GoPro does not have all of them: the archive has everything that is left.
 
-    For videos of which some files are archived and that failed with IncompleteSourceError, SourceMissingError,
-    SourceLostError, ItemRefusedError or MediaGoneError, once you have looked on gopro.com: they are not tried any more.
-    The record keeps who accepted them, when, and how many bytes; nothing is deleted.
+    For videos that are partly archived and failed with IncompleteSourceError, SourceMissingError, SourceLostError,
+    ItemRefusedError or MediaGoneError, once you have looked on gopro.com: they are not retried any more. The record
+    keeps who accepted them, when, and how many bytes; nothing is deleted.
     """
     with Interruptions():
         session = boto3.Session(region_name=region)
@@ -282,18 +282,18 @@ def rebuild_records(
     stack_name: _StackName = DEFAULT_STACK_NAME,
     region: _Region = None,
     gopro_api_base_url: _ApiBaseUrl = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be written.")] = False,
     gopro_has_none: Annotated[
         bool,
-        typer.Option("--gopro-has-none", help="GoPro does not have any of the videos any more, and that is right."),
+        typer.Option("--gopro-has-none", help="GoPro no longer has any of the videos, and that is as it should be."),
     ] = False,
 ) -> None:
-    """Write the tracker's records again from the bucket's objects: the table was lost, or is older than the bucket.
+    """Rebuild the tracker's records from the bucket's objects, when the table was lost or is older than the bucket.
 
-    Looks at every object, at GoPro's listing and at the records, and writes what is missing: a video is COMPLETED where
-    the listing confirms its files, or GoPro does not list it any more; of any other the next run fetches what is
-    missing, and nothing again. No object is changed, and no record that is COMPLETED, or that a run is at work on. It
-    can be repeated at any time, and goes on where it was interrupted.
+    Reads every object, GoPro's listing and the records, and writes the records that are missing. A video becomes
+    COMPLETED if the listing confirms its files, or if GoPro no longer lists it; for any other video, the next run
+    fetches only what is missing. No object is changed, nor any record that is COMPLETED or that a run is working on.
+    The command can be repeated at any time, and resumes where it was interrupted.
     """
     with (
         Interruptions(),
@@ -310,7 +310,7 @@ def rebuild_records(
         {
             ExitCode.DONE: "they are in the stack, or nothing was kept; with --check: a deployment can go ahead",
             ExitCode.FAILED: "the import or the deployment failed; with --check: a deployment would fail",
-            ExitCode.NOT_CHECKED: "with --check: AWS could not be asked",
+            ExitCode.NOT_CHECKED: "with --check: AWS could not be reached",
         }
     ),
 )
@@ -323,24 +323,24 @@ def adopt_what_was_kept(
         str | None,
         typer.Option(
             "--region",
-            help="AWS region; without it, samconfig.toml's or your configuration's.",
+            help="AWS region. Default: that of samconfig.toml, or of your AWS configuration.",
             callback=_not_empty,
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     deploy: Annotated[bool, typer.Option("--deploy", help="Deploy afterwards (make deploy).")] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Change nothing: only say what a deployment would fail on.")
+        bool, typer.Option("--check", help="Change nothing: only show what a deployment would fail on.")
     ] = False,
 ) -> None:
-    """Take what an earlier stack has left into a stack again, so that the next deployment goes on with it.
+    """Import what an earlier stack left behind into a stack, so that the next deployment continues with it.
 
-    After sam delete the videos, their records, the key, the credentials and the audit records are still there, and
-    their names are taken. This finds them, shows them and asks, imports them, and says what deploys the rest. Nothing
-    in them is changed. It can be repeated at any time, and goes on where it was interrupted.
+    After sam delete, the videos, their records, the key, the credentials and the audit records still exist, and their
+    names are taken. This command finds them, shows them, asks, imports them unchanged, and names the command that
+    deploys the rest. It can be repeated at any time, and resumes where it was interrupted.
 
-    With --check it says nothing where a deployment can go ahead, and else why not: something was kept, the stack is
-    another system's, or another Environment's; make deploy does so first.
+    With --check it prints nothing if a deployment can go ahead, and otherwise the reason: something was kept, or the
+    stack belongs to another system or another Environment. make deploy checks this first.
     """
     with Interruptions():
         adoption = Adopt(REPOSITORY, config_env=config_env, region=region, output=_output, errors=_errors)
@@ -363,10 +363,10 @@ def forecast_cost(
         ),
     ] = True,
     video_gb: Annotated[float, typer.Option(help="Size of a usual video, in GB.", min=0.001, max=1000)] = 1.0,
-    months: Annotated[int, typer.Option(help="How far to look ahead.", min=1, max=120)] = 12,
+    months: Annotated[int, typer.Option(help="How many months to look ahead.", min=1, max=120)] = 12,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, with every month.")] = False,
 ) -> None:
-    """Forecast what the system costs: by service, for the first month and a later one. Asks nobody; docs/cost.md."""
+    """Forecast what the system costs, by service, for the first month and a later one (offline; see docs/cost.md)."""
     deployment = Deployment() if instant_retrieval else Deployment(instant_retrieval_after_days=0)
     forecast = cost.Forecast(
         gb_per_month=gb_per_month, video_gb=video_gb, months=months, deployment=deployment, prices=load_prices()
@@ -410,7 +410,7 @@ def _wrong_use() -> Iterator[None]:
     },
 )
 def run_local_cloud(context: typer.Context) -> None:
-    """Run the cloud on your machine, to try all without AWS: up, run, mails, fault, gopro, env, down, demo."""
+    """Run the cloud on your machine, to try everything without AWS: up, run, mails, fault, gopro, env, down, demo."""
     local_cloud.run(context.args)
 
 
@@ -425,7 +425,7 @@ def _description(credentials: Credentials) -> str:
 
 @contextmanager
 def _as_a_check(*findings: type[Exception]) -> Iterator[None]:
-    """End with what a check has found, or with that it could not be made; any other error passes through."""
+    """End with what a check found, or with why it could not be made; any other error passes through."""
     try:
         yield
     except findings as error:

@@ -1,4 +1,4 @@
-"""Incomplete videos that a person calls all there is."""
+"""Accept incomplete videos as complete, when a person says that there is no more of them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 class Acceptance:
-    """What one call of the command does.
+    """One call of the command.
 
     Args:
         dynamodb: reaches the table.
         table_name: the stack's output TrackerTableName.
         caller: returns who is calling: the ARN that AWS knows the caller by.
-        output: takes what is done.
-        errors: takes what goes wrong.
+        output: where results are printed.
+        errors: where errors are printed.
     """
 
     def __init__(
@@ -47,11 +47,11 @@ class Acceptance:
         self._errors = errors
 
     def accept(self, media_ids: Sequence[str], *, asks: bool) -> None:
-        """Accept each video that can be; the others are named.
+        """Accept each video that can be accepted, and name the others.
 
         Args:
-            media_ids: which.
-            asks: whether a person is asked before.
+            media_ids: the videos.
+            asks: whether to ask a person first.
 
         Raises:
             typer.Exit: one was not accepted, the answer is no, or there is nobody to ask.
@@ -79,7 +79,7 @@ class Acceptance:
             )
             raise typer.Exit(ExitCode.WRONG_USE)
         videos = "this video" if len(records) == 1 else f"these {len(records)} videos"
-        if not typer.confirm(f"Call {videos} archived, and look for the rest no more?"):
+        if not typer.confirm(f"Mark {videos} as archived, and stop looking for the rest?"):
             raise typer.Exit(ExitCode.CANNOT_RUN)
 
     def _accept_all(self, records: Sequence[TrackerRecord]) -> bool:

@@ -1,4 +1,4 @@
-"""``./gopro-sync adopt``: what it shows, asks and does."""
+"""``./gopro-sync adopt``: show what an earlier stack left behind, ask, and import it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _IMPORTS: Final = frozenset({Step.IMPORT, Step.DELETE_FAILED_STACK_AND_IMPORT})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
-    """What is there, and what is to be done about it."""
+    """What was found, and what to do about it."""
 
     adoption: Adoption
     kept: Sequence[KeptResource]
@@ -43,8 +43,8 @@ class Adopt:
         folder: holds ``template.yaml`` and ``samconfig.toml``.
         config_env: the profile of samconfig.toml that the stack is deployed with.
         region: where it is; None takes the profile's, or that of the AWS configuration.
-        output: takes what it finds and does.
-        errors: takes what goes wrong, and what is waited for.
+        output: where findings and results are printed.
+        errors: where errors and progress are printed.
 
     Raises:
         ConfigurationError: the profile cannot be used, or no region is known.
@@ -69,7 +69,7 @@ class Adopt:
         self._region = self._session.region_name
 
     def run(self, *, yes: bool, deploy: bool) -> None:
-        """Find what was kept, show it, ask, import it, and deploy or say what deploys.
+        """Find what was kept, show it, ask, import it, and deploy or name the command that deploys.
 
         Raises:
             typer.Exit: nobody could be asked, or the answer is no.
@@ -82,24 +82,24 @@ class Adopt:
         elif seen.plan.step is Step.DEPLOY:
             self._say(f"The stack {self._stack_name} has imported all that was kept.")
         elif seen.found:
-            self._say(f"Nothing is to be adopted: the stack {self._stack_name} holds all that is there.")
+            self._say(f"There is nothing to adopt: the stack {self._stack_name} already holds everything.")
         else:
-            self._say("Nothing is to be adopted: no earlier stack has left anything under the names of this one.")
+            self._say("There is nothing to adopt: no earlier stack left anything under the names of this one.")
         self._deploy_or_say(deploy=deploy)
 
     def check(self) -> None:
-        """Say nothing if a deployment can go ahead.
+        """Return silently if a deployment can go ahead.
 
         Raises:
             ConfigurationError: it cannot, and the message says why.
-            AdoptionError: what an earlier stack has left is in its way.
+            AdoptionError: what an earlier stack left behind is in its way.
         """
         plan = self._look().plan
         if plan.step in _IMPORTS:
             names = ", ".join(found.resource.name or found.physical_id for found in plan.found)
             raise AdoptionError(
-                f"An earlier stack has left {names}, and CloudFormation creates nothing over it. Take it into the new "
-                f"stack first: ./gopro-sync adopt --config-env {self._config_env}"
+                f"An earlier stack left {names} behind, which CloudFormation cannot create again. Import it into the "
+                f"new stack first: ./gopro-sync adopt --config-env {self._config_env}"
             )
 
     def _look(self) -> _Seen:
@@ -128,15 +128,15 @@ class Adopt:
 
     def _import(self, seen: _Seen, *, yes: bool) -> None:
         plan = seen.plan
-        self._say(f"An earlier stack has left, in {self._region}:")
+        self._say(f"An earlier stack left behind, in {self._region}:")
         for resource in plan.found:
             self._say(f"  {resource.resource.logical_id:18}  {resource.resource.name or resource.physical_id}")
         there = {resource.resource.logical_id for resource in seen.found}
         if absent := [resource.logical_id for resource in seen.kept if resource.logical_id not in there]:
-            self._say(f"Not there, so that the deployment makes it anew: {', '.join(absent)}.")
+            self._say(f"Missing, so the deployment creates it: {', '.join(absent)}.")
         if plan.step is Step.DELETE_FAILED_STACK_AND_IMPORT:
-            self._say(f"The stack {self._stack_name}, whose first deployment failed, is empty and is deleted before.")
-        self._say(f"The stack {self._stack_name} takes it in as it is; no video, record or credential is touched.")
+            self._say(f"The stack {self._stack_name}, whose first deployment failed, is empty; it is deleted first.")
+        self._say(f"The stack {self._stack_name} imports it unchanged; no video, record or credential is touched.")
         if not yes:
             self._ask()
         with self._working():
@@ -146,7 +146,7 @@ class Adopt:
     def _ask(self) -> None:
         if sys.stdin is None or not sys.stdin.isatty():
             self._errors.print(
-                "Nothing was done: there is no terminal to ask on. With --yes it is adopted without asking."
+                "Nothing was done: there is no terminal to ask on. With --yes, it is adopted without asking."
             )
             raise typer.Exit(ExitCode.WRONG_USE)
         if not typer.confirm("Adopt it now?"):
@@ -161,8 +161,8 @@ class Adopt:
         )
         if done.returncode:
             raise AdoptionError(
-                f"The deployment failed (make ended with {done.returncode}). What was kept is safe: mend what is said "
-                f"above, then: {' '.join(self._command)}"
+                f"The deployment failed (make ended with {done.returncode}). What was kept is safe. Fix the problem "
+                f"shown above, then: {' '.join(self._command)}"
             )
 
     def _template(self, identity: Any) -> Template:

@@ -1,8 +1,8 @@
-"""An import of what an earlier stack has left, so that the next deployment can go on with it.
+"""Import what an earlier stack left behind, so that the next deployment can continue with it.
 
-``sam delete`` keeps the videos, the records, the key, the credentials and the audit records, and their names are taken
-then: a new stack cannot be created over them. CloudFormation takes them into a stack by a change set of type IMPORT,
-whose template describes them and nothing else: it may add no outputs and create nothing.
+``sam delete`` keeps the videos, the records, the key, the credentials and the audit records, so their names are taken:
+a new stack cannot create them. CloudFormation imports them into a stack with a change set of type IMPORT, whose
+template describes them and nothing else: it may add no outputs and create nothing.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-manually.html
 """
 
@@ -40,7 +40,7 @@ class AdoptionError(Exception):
 
 
 class Step(Enum):
-    """What is to be done."""
+    """What to do."""
 
     IMPORT = auto()
     DELETE_FAILED_STACK_AND_IMPORT = auto()
@@ -50,12 +50,12 @@ class Step(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is to be done, with what.
+    """What to do, and with what.
 
     Attributes:
-        step: what is to be done.
-        found: what the stack takes in.
-        failed_stack_id: which stack is deleted before; None if none is.
+        step: what to do.
+        found: what the stack imports.
+        failed_stack_id: the stack to delete first; None if there is none.
     """
 
     step: Step
@@ -64,13 +64,13 @@ class Plan:
 
 
 class Adoption:
-    """One stack, and what it is to take in.
+    """One stack, and what it is to import.
 
     Args:
         cloudformation: the client.
         stack_name: the stack.
         environment: the value of the template's parameter that the names were made with.
-        progress: told what is waited for.
+        progress: called with what it is waiting for.
     """
 
     def __init__(
@@ -87,15 +87,15 @@ class Adoption:
         self._progress = progress
 
     def plan(self, found: Sequence[Found], kept: Sequence[KeptResource]) -> Plan:
-        """Look at the stack, and say what is to be done; waits for an import that is under way.
+        """Look at the stack and return what to do; wait for an import that is in progress.
 
         Args:
-            found: what is there under the names of this deployment.
+            found: what exists under the names of this deployment.
             kept: all that the template keeps.
 
         Raises:
             ConfigurationError: the stack is another project's or another environment's, is in a state that has to be
-                mended first, or keeps its data under other names, or what was found belongs to another stack. Nothing
+                fixed first, or keeps its data under other names, or what was found belongs to another stack. Nothing
                 was changed.
             AdoptionError: it took too long.
         """
@@ -111,7 +111,7 @@ class Adoption:
             )
         if status in _UNFINISHED:
             raise ConfigurationError(
-                f"The stack {self._stack_name!r} is half there ({status}). Delete it, which keeps what is listed in "
+                f"The stack {self._stack_name!r} is incomplete ({status}). Delete it, which keeps what is listed in "
                 f"docs/deploy.md, then try again: sam delete --stack-name {self._stack_name}"
             )
         self._refuse_owned_by_others(found)
@@ -127,7 +127,7 @@ class Adoption:
         """Import what the plan has found, and wait for it.
 
         Raises:
-            AdoptionError: CloudFormation refused, or it took too long; what was kept is as it was.
+            AdoptionError: CloudFormation refused, or it took too long; what was kept is unchanged.
         """
         if plan.failed_stack_id is not None:
             self._delete_failed_stack(plan.failed_stack_id)
@@ -152,7 +152,7 @@ class Adoption:
         status = str(self._settled().get("StackStatus"))
         if status != "IMPORT_COMPLETE":
             raise AdoptionError(
-                f"CloudFormation did not import them ({status}): {self._reason()}. What was kept is as it was; mend "
+                f"CloudFormation did not import them ({status}): {self._reason()}. What was kept is unchanged; fix "
                 "that, then run this again"
             )
 
@@ -168,7 +168,7 @@ class Adoption:
         return {} if stack["StackStatus"] == "DELETE_COMPLETE" else stack
 
     def _settled(self) -> Mapping[str, Any]:
-        """The stack when nothing is under way in it any more."""
+        """Return the stack once no operation on it is in progress."""
         end = time.time() + _PATIENCE_SECONDS
         while True:
             stack = self._stack()
@@ -182,8 +182,8 @@ class Adoption:
         is_empty = not description and not self._held()
         if not description.startswith(OUR_DESCRIPTION) and not is_empty:
             raise ConfigurationError(
-                f"The stack {self._stack_name!r} is another system's ({description or 'it has no description'}): give "
-                "yours a name of its own in samconfig.toml. Nothing was changed"
+                f"The stack {self._stack_name!r} belongs to another system ({description or 'it has no description'}): "
+                "give yours a name of its own in samconfig.toml. Nothing was changed"
             )
         parameters = {item["ParameterKey"]: item.get("ParameterValue") for item in stack.get("Parameters", [])}
         if (deployed := parameters.get("Environment", self._environment)) != self._environment:
@@ -197,12 +197,12 @@ class Adoption:
             owner = self._owner(resource.physical_id)
             if owner not in {None, self._stack_name}:
                 raise ConfigurationError(
-                    f"{resource.resource.name or resource.physical_id} belongs to the stack {owner!r}, which is there. "
+                    f"{resource.resource.name or resource.physical_id} belongs to the existing stack {owner!r}. "
                     f"Deploy that one, or give {self._stack_name!r} another Environment. Nothing was changed"
                 )
 
     def _owner(self, physical_id: str) -> str | None:
-        """The stack that holds a resource; what a deleted stack has kept is nobody's."""
+        """Return the name of the stack that holds a resource; None for what a deleted stack left behind."""
         try:
             answer = self._cloudformation.describe_stack_resources(PhysicalResourceId=physical_id)
         except ClientError as error:
@@ -224,14 +224,14 @@ class Adoption:
             if other := held.get(found.resource.logical_id):
                 raise ConfigurationError(
                     f"The stack {self._stack_name!r} holds {other}, not {found.resource.name or found.physical_id}: it "
-                    "is another Environment's. Nothing was changed"
+                    "belongs to another Environment. Nothing was changed"
                 )
 
     def _refuse_other_names(self, kept: Sequence[KeptResource], held: Mapping[str, str]) -> None:
-        """Raise ConfigurationError if a deployment would make something empty in the place of what holds the data.
+        """Raise ConfigurationError if a deployment would create something empty in place of what holds the data.
 
-        CloudFormation replaces what gets another name, and what was there stays outside of the stack: the table would
-        go on to call videos archived that lie in a bucket which nothing looks after any more.
+        CloudFormation replaces what gets another name, and the old resource stays outside the stack: the table would
+        still call videos archived that are in a bucket which nothing manages any more.
         https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html
         """
         for resource in kept:
@@ -240,12 +240,12 @@ class Adoption:
                 continue
             raise ConfigurationError(
                 f"The stack {self._stack_name!r} keeps its data in {there}, and this template names it "
-                f"{resource.name}: a deployment would begin with an empty one and leave {there} behind. Write the old "
+                f"{resource.name}: a deployment would start with an empty one and leave {there} behind. Write the old "
                 f"name into {resource.logical_id} in template.yaml, and run sam build again. Nothing was changed"
             )
 
     def _held(self) -> dict[str, str]:
-        """What the stack holds: the id in the account of each name in the template."""
+        """Return the physical id of each resource that the stack holds, by its name in the template."""
         pages = self._cloudformation.get_paginator("list_stack_resources").paginate(StackName=self._stack_name)
         return {
             resource["LogicalResourceId"]: resource["PhysicalResourceId"]
@@ -264,15 +264,15 @@ class Adoption:
             return Step.IMPORT
         names = ", ".join(found.resource.name or found.physical_id for found in outside)
         raise ConfigurationError(
-            f"The stack {self._stack_name!r} is deployed without {names}, which an earlier one has left. Delete it, "
-            "which keeps all that is listed in docs/deploy.md, then run this again: "
+            f"The stack {self._stack_name!r} is deployed without {names}, left behind by an earlier one. Delete it, "
+            "which keeps everything that docs/deploy.md lists, then run this again: "
             f"sam delete --stack-name {self._stack_name}"
         )
 
     # --- the import --------------------------------------------------------------------------------------------------
 
     def _template(self, found: Sequence[Found]) -> dict[str, Any]:
-        """The reduced template; what the stack holds of an earlier import stays in it as it was."""
+        """Return the reduced template; what the stack holds from an earlier import stays in it unchanged."""
         resources = {
             resource.resource.logical_id: {
                 "Type": resource.resource.type,
@@ -298,7 +298,7 @@ class Adoption:
         return resources
 
     def _delete_failed_stack(self, stack_id: str) -> None:
-        # By its id: under its name there may be a living stack by now, which somebody has deployed meanwhile.
+        # By its id: somebody may have deployed a new stack under its name meanwhile.
         self._cloudformation.delete_stack(StackName=stack_id)
         if left := self._settled():
             raise AdoptionError(
@@ -312,14 +312,14 @@ class Adoption:
             if answer["Status"] == "FAILED":
                 raise AdoptionError(
                     f"CloudFormation refuses the import: {answer.get('StatusReason', 'it does not say why')}. What was "
-                    "kept is as it was"
+                    "kept is unchanged"
                 )
             if answer["Status"] == "CREATE_COMPLETE":
                 return
             self._pause(end, f"the change set: {answer['Status']}")
 
     def _reason(self) -> str:
-        """What the newest failed event says."""
+        """Return the reason that the newest failed event gives."""
         events = self._cloudformation.describe_stack_events(StackName=self._stack_name)["StackEvents"]
         return next(
             (
@@ -333,14 +333,14 @@ class Adoption:
     def _pause(self, end: float, waited_for: str) -> None:
         if time.time() > end:
             raise AdoptionError(
-                f"Waited {_PATIENCE_SECONDS // 60} minutes for {waited_for}. Run this again later: it goes on there"
+                f"Waited {_PATIENCE_SECONDS // 60} minutes for {waited_for}. Run this again later: it resumes there"
             )
         self._progress(waited_for)
         time.sleep(_POLL_SECONDS)
 
 
 def _is_named(physical_id: str, name: str) -> bool:
-    """Whether a resource has a name: its id in the account is the name, or an ARN with it.
+    """Return whether a resource has this name: its physical id is the name, or an ARN with it.
 
     Secrets Manager adds a hyphen and six characters: https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html
     """

@@ -1,7 +1,7 @@
-"""What AWS and its SDK refuse, in plain words: what happened, where, and what to type.
+"""Explain refusals of AWS and its SDK in plain words: what happened, where, and what to type.
 
-botocore's own messages name neither the setting that is wrong nor what there is instead; what is not in the tables here
-is shown as botocore or AWS says it, on one line.
+botocore's own messages name neither the wrong setting nor the possible values; an error that is not in the tables here
+is shown in the words of botocore or AWS, on one line.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _Fields = Mapping[str, Any]
 
 def _unreachable(fields: _Fields) -> str:
     return (
-        f"Nothing answers at {fields.get('endpoint_url', 'AWS')}: look whether the region is spelled right (--region, "
-        "AWS_REGION), whether AWS_ENDPOINT_URL is meant, and whether there is a network"
+        f"Nothing answers at {fields.get('endpoint_url', 'AWS')}: check the spelling of the region (--region, "
+        "AWS_REGION), whether AWS_ENDPOINT_URL is intended, and the network"
     )
 
 
@@ -47,7 +47,7 @@ def _no_profile(fields: _Fields) -> str:
         names = []
     missing = f"There is no profile {fields.get('profile', '')!r} in your AWS configuration"
     if not names:
-        return f"{missing}, and no other one: unset AWS_PROFILE, or make one with aws configure"
+        return f"{missing}, nor any other: unset AWS_PROFILE, or make one with aws configure"
     return f"{missing}; there is {shown_names(names)}: set AWS_PROFILE to one of them, or unset it"
 
 
@@ -58,7 +58,7 @@ _BY_CLASS: Final[Mapping[type[BotoCoreError], Callable[[_Fields], str]]] = {
     exceptions.ProfileNotFound: _no_profile,
     exceptions.ConfigNotFound: lambda fields: f"There is no AWS configuration file {fields.get('path')}",
     exceptions.ConfigParseError: lambda fields: (
-        f"The AWS configuration file {fields.get('path')} cannot be read as one: mend it, or name another one with "
+        f"The AWS configuration file {fields.get('path')} cannot be parsed: correct it, or name another one with "
         "AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE"
     ),
     exceptions.InvalidConfigError: lambda fields: f"{_SETTING}: {fields.get('error_msg')}",
@@ -67,12 +67,12 @@ _BY_CLASS: Final[Mapping[type[BotoCoreError], Callable[[_Fields], str]]] = {
         f"The AWS credentials are incomplete ({fields.get('provider')}): {fields.get('cred_var')} is missing"
     ),
     exceptions.CredentialRetrievalError: lambda fields: (
-        f"No AWS credentials can be had ({fields.get('provider')}): {_SIGN_IN}"
+        f"AWS credentials could not be obtained ({fields.get('provider')}): {_SIGN_IN}"
     ),
     exceptions.SSOError: lambda _: f"There is no valid SSO sign-in: {_SIGN_IN}",
     exceptions.TokenRetrievalError: lambda _: f"There is no valid SSO sign-in: {_SIGN_IN}",
     exceptions.ProxyConnectionError: lambda fields: (
-        f"The proxy {fields.get('proxy_url')} does not answer: set HTTPS_PROXY right, or except the address with "
+        f"The proxy {fields.get('proxy_url')} does not answer: correct HTTPS_PROXY, or exclude the address with "
         "NO_PROXY"
     ),
     exceptions.SSLError: lambda fields: (
@@ -81,9 +81,9 @@ _BY_CLASS: Final[Mapping[type[BotoCoreError], Callable[[_Fields], str]]] = {
     ),
     exceptions.EndpointConnectionError: _unreachable,
     exceptions.ConnectTimeoutError: _unreachable,
-    exceptions.ReadTimeoutError: lambda fields: f"{fields.get('endpoint_url')} did not answer in time: try it again",
+    exceptions.ReadTimeoutError: lambda fields: f"{fields.get('endpoint_url')} did not answer in time: try again",
     exceptions.ConnectionClosedError: lambda fields: (
-        f"{fields.get('endpoint_url')} broke off before it had answered: try it again"
+        f"{fields.get('endpoint_url')} closed the connection before it had answered: try again"
     ),
 }
 
@@ -105,12 +105,12 @@ def plain_words(error: BaseException) -> str | None:
     match error:
         case ClientError():
             words = _refusal(error)
-        case BotoCoreError() if told := _of_class(type(error)):
-            words = told(error.kwargs)
+        case BotoCoreError() if explain := _of_class(type(error)):
+            words = explain(error.kwargs)
         case BotoCoreError() | ValueError() | TypeError() | OSError() if _is_raised_in_making_a_client(error):
             words = _unusable_setting(error)
         case BotoCoreError():
-            words = f"AWS could not be asked: {error}"
+            words = f"The request to AWS failed: {error}"
         case RuntimeError() if _is_region_empty():  # of signing, where an endpoint is named and so needs no region
             words = _EMPTY_REGION
         case _:
@@ -123,10 +123,11 @@ def _of_class(kind: type[BotoCoreError]) -> Callable[[_Fields], str] | None:
 
 
 def _refusal(error: ClientError) -> str:
-    told = error.response.get("Error", {})
-    code = told.get("Code", "no code")
+    details = error.response.get("Error", {})
+    code = details.get("Code", "no code")
     return (
-        _BY_CODE.get(code) or f"AWS refused {error.operation_name} ({code}): {told.get('Message', 'it says no more')}"
+        _BY_CODE.get(code)
+        or f"AWS refused {error.operation_name} ({code}): {details.get('Message', 'no reason given')}"
     )
 
 
@@ -141,7 +142,7 @@ def _is_region_empty() -> bool:
 
 
 def _is_raised_in_making_a_client(error: BaseException) -> bool:
-    """Whether botocore stumbled over a setting: it raises what Python raises, and says so in no other way."""
+    """Return whether botocore failed on a setting: it then raises Python's own exceptions, and gives no other sign."""
     trace = error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code

@@ -1,4 +1,4 @@
-"""What lies in the bucket, by what each object says of itself."""
+"""Take inventory of the bucket, from the metadata of each object."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class FoundObject:
 
     Attributes:
         media_id: GoPro's id of the media item.
-        file: what a record keeps of it.
-        stored_at: when S3 got it.
+        file: the data that a record keeps of it.
+        stored_at: when S3 received it.
     """
 
     media_id: str
@@ -45,7 +45,7 @@ class Inventory:
 
     Attributes:
         found: the chapters.
-        odd: by key, why an object cannot be told to be a chapter.
+        odd: by key, why an object cannot be identified as a chapter.
     """
 
     found: Sequence[FoundObject]
@@ -58,7 +58,7 @@ def take_inventory(s3: S3Client, writer: BucketWriter, *, seen: Callable[[int], 
     Args:
         s3: lists the bucket; botocore's own retries apply.
         writer: describes its objects.
-        seen: told after each object how many have been seen by then.
+        seen: called after each object with how many have been seen so far.
 
     Raises:
         AccessDeniedError: the caller may not list or read them.
@@ -96,9 +96,9 @@ def _pages(s3: S3Client, bucket: str) -> Iterator[list[tuple[str, datetime]]]:
 def _read(key: str, stored_at: datetime, stored: StoredObject) -> FoundObject | str:
     identity = identity_in(stored.metadata)
     if identity is None or not is_media_id(identity.media_id):
-        return "it does not say of which video it is"
+        return "its metadata names no video"
     if stored.crc64nvme is None:
-        return f"it is of the video {identity.media_id}, and has no checksum of the whole to prove it by"
+        return f"it belongs to the video {identity.media_id}, but has no whole-object checksum to prove it"
     return FoundObject(
         media_id=identity.media_id,
         stored_at=stored_at,
@@ -110,7 +110,7 @@ def _read(key: str, stored_at: datetime, stored: StoredObject) -> FoundObject | 
             source_etag=identity.source_etag,
             s3_etag=stored.etag,
             checksum_crc64nvme=stored.crc64nvme,
-            # What came of the comparison stood in the record only.
+            # The result of the comparison was in the record only.
             etag_proof=SourceEtagProof.NOT_CHECKED,
         ),
     )

@@ -1,6 +1,6 @@
-"""How a command ends that cannot go on: with one sentence and an exit code, whatever went wrong.
+"""End a command that cannot continue with one sentence and an exit code, whatever went wrong.
 
-What nobody has reckoned with ends so too; how it came about lies in a file then, without the values of variables.
+Unexpected errors end the same way; their traceback goes into a file, without the values of variables.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 @contextmanager
 def ended_in_words(program: str, *, say: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Run a command within this: what leaves it becomes a sentence on standard error, and an exit code.
+    """Run a command in this block: an exception that leaves it becomes a sentence on standard error and an exit code.
 
     Args:
-        program: what is named before the sentence.
+        program: the name to print before the sentence.
         say: prints a line on standard error; default: as plain text.
 
     Raises:
-        SystemExit: the command has ended, or could not go on.
+        SystemExit: the command has ended, or could not continue.
     """
     say = say or _print_error
     try:
@@ -41,7 +41,7 @@ def ended_in_words(program: str, *, say: Callable[[str], None] | None = None) ->
     except KeyboardInterrupt:
         _end(f"{program}: interrupted", say, ExitCode.INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read the output has had enough of it.
+        # Whoever read the output has stopped reading, as `head` does.
         _end(None, say, ExitCode.CANNOT_RUN)
     except Exception as error:  # noqa: BLE001 - the last resort
         _end(f"{program}: {_sentence(error)}", say, ExitCode.CANNOT_RUN)
@@ -65,12 +65,12 @@ def _end(sentence: str | None, say: Callable[[str], None], code: int) -> NoRetur
 
 
 def _flush_output() -> None:
-    """Write what is still held back, or give it up, lest Python tries it again at the very end and prints a trace.
+    """Write what is still buffered, or discard it, so that Python does not retry at exit and print a traceback.
 
     Raises:
         OSError: standard output cannot be written.
     """
-    with suppress(OSError):  # nobody can be told of it
+    with suppress(OSError):  # there is nowhere left to report it
         _flush(sys.stderr)
     _flush(sys.stdout)
 
@@ -117,9 +117,9 @@ def _unexpected(error: Exception) -> str:
 
 
 def _kept(error: Exception) -> Path:
-    """Write how the error came about into a new file, which its owner alone may read, and return its name.
+    """Write the error's traceback into a new file, which only its owner may read, and return its name.
 
-    Places in the code and classes of errors, and no message: a message may quote what was typed, such as a password.
+    It holds places in the code and error classes but no messages: a message may quote what was typed, even a password.
     """
     descriptor, name = tempfile.mkstemp(prefix="gopro-sync-error-", suffix=".txt")
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
@@ -130,7 +130,7 @@ def _kept(error: Exception) -> Path:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what it came of, the first cause first."""
+    """Yield an error and its causes, the first cause first."""
     earlier = error.__cause__ or error.__context__
     if earlier is not None:
         yield from _chain(earlier)

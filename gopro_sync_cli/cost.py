@@ -1,4 +1,4 @@
-"""``gopro-sync cost``: what the system will cost, by the model in ``gopro_sync.cost.model``. No call to AWS."""
+"""``gopro-sync cost``: forecast what the system will cost, by ``gopro_sync.cost.model``. No call to AWS."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _ROWS_OF_GROWTH = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """What is asked for, and the months that answer it.
+    """The question, and the months that answer it.
 
     Attributes:
-        gb_per_month: what is archived in a month.
+        gb_per_month: how much is archived in a month.
         video_gb: size of a video.
         months: how far to look ahead.
         deployment: the stack.

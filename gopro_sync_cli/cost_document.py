@@ -1,4 +1,4 @@
-"""Writes ``docs/cost.md``: ``PYTHONPATH=src .venv/bin/python -m gopro_sync_cli.cost_document > docs/cost.md``.
+"""Write ``docs/cost.md``: ``PYTHONPATH=src .venv/bin/python -m gopro_sync_cli.cost_document > docs/cost.md``.
 
 Every figure in it is the model's.
 """

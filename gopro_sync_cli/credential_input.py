@@ -1,4 +1,4 @@
-"""Where a new credential comes from: a person at the keyboard, or JSON on standard input. Never the arguments."""
+"""Read a new credential from a person at the keyboard, or from JSON on standard input. Never from arguments."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LONGEST_INPUT = 64 * 1024  # what a secret may hold
 
 
 class InputError(Exception):
-    """What was given cannot be a credential."""
+    """The input cannot be a credential."""
 
 
 def ask() -> Credentials:
@@ -39,7 +39,7 @@ def ask() -> Credentials:
         screen.print(f"  {number}  {description}")
     kind = _KINDS.get(typer.prompt("Number").strip())
     if kind is None:
-        raise InputError("That is none of the numbers.")
+        raise InputError("That is not one of the numbers.")
     fields = {name: typer.prompt(name, hide_input=name not in _SHOWN).strip() for name in kind[1]}
     return _parsed(json.dumps(fields))
 

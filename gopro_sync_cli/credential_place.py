@@ -1,7 +1,7 @@
-"""Which secret a credential goes into, and at which GoPro it is tried: both by what the deployed stack says.
+"""Find the secret that a credential belongs in, and the GoPro that has to accept it, from the deployed stack.
 
-A credential must not get to the wrong host, nor one host's into another's secret. So the address of GoPro is the one
-that the stack's functions use; where one is typed or left in the environment, it is compared and never preferred.
+A credential must not reach the wrong host, nor one host's credential another's secret. So the address of GoPro is the
+one that the stack's functions use; an address that is typed or set in the environment is compared, never preferred.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def find_credential_place(
         cloudformation: the client.
         stack_name: the stack whose secret it is, unless ``secret_id`` names another one's.
         secret_id: name or ARN of the secret; None takes the stack's.
-        gopro_api_base_url: where the GoPro API is said to be; None takes what the stack says.
+        gopro_api_base_url: the expected address of the GoPro API; None takes the stack's.
 
     Raises:
         ConfigurationError: there is no such stack or secret, or it is not sure which GoPro it belongs to.
@@ -74,7 +74,7 @@ def gopro_of_stack(stack: DeployedStack, given: str | None) -> str:
 
     Args:
         stack: the stack.
-        given: the address that was typed or is in the environment.
+        given: the address that was typed or is set in the environment.
 
     Raises:
         ConfigurationError: the two differ, or neither is known.
@@ -89,17 +89,17 @@ def gopro_of_stack(stack: DeployedStack, given: str | None) -> str:
         )
     if not (deployed or wanted):
         raise ConfigurationError(
-            f"The stack {stack.name!r} does not say where its GoPro API is (it has no parameter {_PARAMETER}): name it "
-            "with --gopro-api-base-url"
+            f"The address of the GoPro API is not known from the stack {stack.name!r} (it has no parameter "
+            f"{_PARAMETER}): give it with --gopro-api-base-url"
         )
     return deployed or wanted
 
 
 def _owner(cloudformation: CloudFormationClient, secret_id: str, *, is_address_known: bool) -> DeployedStack | None:
-    """Return the stack of a secret; None if there is none yet, or stacks may not be seen, and it need not be known.
+    """Return the stack of a secret; None if there is none yet or stacks may not be listed, and it need not be known.
 
     Raises:
-        ConfigurationError: the secret is not of any stack that there is, or its stack has to be known and cannot be.
+        ConfigurationError: no existing stack has the secret, or its stack has to be known and cannot be found.
     """
     try:
         ours = stacks_of_ours(cloudformation)
@@ -109,8 +109,8 @@ def _owner(cloudformation: CloudFormationClient, secret_id: str, *, is_address_k
         if is_address_known:
             return None
         raise ConfigurationError(
-            "These AWS credentials may not look up the stack of the secret (cloudformation:DescribeStacks), and so not "
-            f"which GoPro it is for: allow it, or {_BOTH}"
+            "These AWS credentials may not look up the stack of the secret (cloudformation:DescribeStacks), so it is "
+            f"unknown which GoPro it is for: allow that, or {_BOTH}"
         ) from error
     owner = next((stack for stack in ours if stack.has_secret(secret_id)), None)
     if owner is None and (ours or not is_address_known):
@@ -127,7 +127,7 @@ def _no_owner(ours: Sequence[DeployedStack], secret_id: str, place: str) -> str:
 
 
 def _refuse_mixture(gopro_api_base_url: str, aws_endpoint_url: str) -> None:
-    """Return if a simulated GoPro meets a simulated AWS, or a real one a real one."""
+    """Refuse to combine a simulated GoPro with the real AWS, or the other way round."""
     try:
         is_simulated = is_on_this_machine(gopro_api_base_url)
     except httpx.InvalidURL as error:
@@ -135,7 +135,7 @@ def _refuse_mixture(gopro_api_base_url: str, aws_endpoint_url: str) -> None:
     if is_simulated != is_on_this_machine(aws_endpoint_url):
         raise ConfigurationError(
             f"AWS is at {aws_endpoint_url} and the GoPro API at {gopro_api_base_url}: one of the two is on this "
-            "machine and the other is not, so that a credential would get to the wrong one; nothing was sent. In a "
+            "machine and the other is not, so a credential would reach the wrong one; nothing was sent. In a "
             f"shell for real AWS, unset AWS_ENDPOINT_URL and {API_BASE_URL_VARIABLE}; in one for the local cloud, "
             "evaluate what `local env` prints"
         )

@@ -1,4 +1,4 @@
-"""Puts a credential into the secret once GoPro has accepted it: by the same code as the functions."""
+"""Put a credential into the secret once GoPro has accepted it, with the same code as the functions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PATIENCE: Final = RetryPolicy(attempts=3, longest_pause_seconds=4)
 
 
 class CredentialUpdate:
-    """The secret, and GoPro to ask about it.
+    """The secret, and the GoPro that has to accept its credential.
 
     Args:
         store: the secret.
@@ -50,13 +50,13 @@ class CredentialUpdate:
         self._clock = clock
 
     def store(self, given: Credentials, *, is_another_account: bool = False) -> Credentials:
-        """Stores the credential with a session that GoPro accepts; returns what is stored.
+        """Store the credential with a session that GoPro accepts, and return what was stored.
 
-        The OAuth client and the fields that this system does not know are kept from the old value, nothing else is.
+        Of the old value, only the OAuth client and the fields that this system does not know are kept.
 
         Args:
             given: the credential.
-            is_another_account: whether it may be another account's than the one whose library is archived.
+            is_another_account: whether it may belong to another account than the one whose library is archived.
 
         Raises:
             AuthenticationError: GoPro does not accept it; nothing is stored.
@@ -65,7 +65,7 @@ class CredentialUpdate:
         old = self._current()
         credentials = replace(
             given,
-            supersedes=(),  # it is a beginning of its own, whatever was copied from an old value
+            supersedes=(),  # a new beginning, whatever was copied from an old value
             another_account=iso_utc(self._clock()) if is_another_account else None,
             client_id=given.client_id or (old.client_id if old else None),
             client_secret=given.client_secret or (old.client_secret if old else None),
@@ -76,7 +76,7 @@ class CredentialUpdate:
         return accepted
 
     def check(self) -> Credentials:
-        """Returns what is stored if GoPro accepts its session.
+        """Return what is stored if GoPro accepts its session.
 
         Raises:
             SessionRefusedError: it does not, or there is none yet.
@@ -102,7 +102,7 @@ class CredentialUpdate:
         GoProClient(self._http, credentials.session(), base_url=self._base_url, retry_policy=_PATIENCE).check_session()
 
     def _current(self) -> Credentials | None:
-        """What is stored now; None if that is nothing, or nothing that can be read."""
+        """Return what is stored now; None if there is nothing, or nothing that can be read."""
         try:
             return self._store.load().credentials
         except ConfigurationError:
@@ -118,8 +118,8 @@ def open_update(
     Args:
         stack_name: the stack whose secret it is, unless ``secret_id`` names another one's.
         secret_id: name or ARN of the secret; None takes the stack's.
-        region: where they are, unless an ARN says it; None takes that of the AWS configuration.
-        gopro_api_base_url: where the GoPro API is said to be; None takes what the stack says.
+        region: where they are, unless an ARN names it; None takes that of the AWS configuration.
+        gopro_api_base_url: the expected address of the GoPro API; None takes the stack's.
 
     Raises:
         ConfigurationError: there is no such stack or secret, or it is not sure which GoPro it belongs to.

@@ -1,4 +1,4 @@
-"""What the messages of the dead letter queue are: this stack's failed videos, another stack's, or something else."""
+"""Sort the messages of the dead letter queue: this stack's failed videos, another stack's, or something else."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from gopro_sync_cli.stack import execution_arn
 
 # A run takes at most so many videos (MaxVideosPerRun), and their ids fit into its input.
 MOST_VIDEOS: Final = 1000
-# Half of the time for which a message is hidden: the first ones are held still when the last ones have been seen.
+# Half of the time for which a message is hidden: the first ones are still held when the last ones have been seen.
 LOOKING_SECONDS: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedVideo:
-    """What the state machine says of a video that failed."""
+    """The state machine's message about a video that failed."""
 
     media_id: str
     error: str
 
 
 class NotOurs(Enum):
-    """Why a message is no failed video of this stack."""
+    """Why a message is not about a failed video of this stack."""
 
     ANOTHER_STACK = auto()
     NO_FAILED_VIDEO = auto()
@@ -53,9 +53,9 @@ class DeadLetters:
     """What was seen of the queue.
 
     Attributes:
-        videos: the failed videos that one run can try.
+        videos: the failed videos that one run can retry.
         not_ours: how many messages are something else, by what they are.
-        end: why it is not more; ENOUGH: there are more videos than one run can try.
+        end: why there are no more; ENOUGH: there are more videos than one run can retry.
     """
 
     videos: FailedVideos
@@ -91,12 +91,12 @@ def media_ids_of(videos: FailedVideos) -> tuple[str, ...]:
 
 
 def look_through(held: HeldMessages, *, state_machine_arn: str, before_each_call: Callable[[int], None]) -> DeadLetters:
-    """Receive what lies in the queue, until nothing comes, or more videos than one run takes, or for a minute.
+    """Receive messages until none come, or there are more videos than one run takes, or a minute has passed.
 
     Args:
         held: receives the messages, and holds all of them afterwards.
         state_machine_arn: the state machine whose videos are ours.
-        before_each_call: told how many messages have been seen; what it raises ends this.
+        before_each_call: called with how many messages have been seen; whatever it raises ends this.
     """
     letters, end = _receive(
         held,

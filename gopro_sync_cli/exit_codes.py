@@ -1,4 +1,4 @@
-"""What every command's exit code means: one table for ``./gopro-sync`` and ``python -m local``.
+"""Define what every command's exit code means: one table for ``./gopro-sync`` and ``python -m local``.
 
 docs/troubleshooting.md shows the table to people, and the commands' ``--help`` is made from it.
 """
@@ -17,7 +17,7 @@ class ExitCode(IntEnum):
     """How a command ended.
 
     Attributes:
-        meaning: what that says, in words for a person.
+        meaning: what it means, in words for a person.
     """
 
     meaning: str
@@ -34,9 +34,9 @@ class ExitCode(IntEnum):
         """Return the code of a command that a signal has ended: 128 plus its number, as shells count."""
         return next(code for code in cls if code == _SIGNALLED + number)
 
-    DONE = 0, "all that was due is archived, or what was asked for is done; what waits for a later run is named"
-    CANNOT_RUN = 1, "it cannot run, or you did not say yes: stderr says why"
-    WRONG_USE = 2, "wrong use: an option, an argument or an input that cannot be; or no terminal to ask on"
+    DONE = 0, "everything due is archived, or what was asked for is done; what waits for a later run is named"
+    CANNOT_RUN = 1, "it cannot run, or you did not say yes; stderr says why"
+    WRONG_USE = 2, "wrong use: an invalid option, argument or input; or no terminal to ask on"
     FAILED = 3, "something failed in this run, and is named"
     NOT_CHECKED = 4, "something could not be checked, and nothing else failed"
     TERMINAL_LOST = 129, "the terminal was lost"

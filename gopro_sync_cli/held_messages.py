@@ -1,4 +1,4 @@
-"""Messages of an SQS queue that this process has received: what it does not take out is put back, however it ends.
+"""Hold messages received from an SQS queue: what is not deleted is put back, however the process ends.
 
 Facts from the API reference of SQS: a message that was received is hidden until its visibility timeout has passed; only
 the newest receipt of a message deletes it, although a deletion by an older one is answered with success; a batch has
@@ -36,9 +36,9 @@ class HeldMessage:
     Attributes:
         message_id: stays the same whenever it is received.
         body: what was sent.
-        receipt_handle: stands for this reception of it.
+        receipt_handle: identifies this reception of it.
         held_until: until when it is this process's own for certain, in seconds since the epoch.
-        hidden_until: when it has shown up again for certain, in seconds since the epoch.
+        hidden_until: when it is certain to be visible again, in seconds since the epoch.
     """
 
     message_id: str
@@ -50,26 +50,26 @@ class HeldMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remainder:
-    """Messages with which it did not work: how many, and the last reason."""
+    """Messages that a call failed for: how many, and the last reason."""
 
     count: int
     reason: str
 
 
-# Takes a batch; returns the messages with which it did not work, and why.
+# Takes a batch; returns the messages that it failed for, and why.
 type _Act = Callable[[Sequence[HeldMessage]], Mapping[HeldMessage, str]]
 
 
 class HeldMessages:
-    """Receives messages; use as a context manager, at the end of which those that were not deleted are put back.
+    """Receive messages; use as a context manager, at whose end those that were not deleted are put back.
 
-    Times are of the wall clock: it alone goes on while a computer sleeps, as SQS's does.
+    Times are those of the wall clock: like SQS's, it keeps running while the computer sleeps.
 
     Args:
         sqs: the client.
         queue_url: the queue.
-        not_put_back: told at the end of the messages that could not be put back, if there are any, and in how many
-            seconds they have shown up by themselves.
+        not_put_back: called at the end if messages could not be put back, with them and the seconds after which they
+            become visible on their own.
     """
 
     def __init__(self, sqs: SQSClient, queue_url: str, *, not_put_back: Callable[[Remainder, int], None]) -> None:
@@ -115,7 +115,7 @@ class HeldMessages:
         return received
 
     def are_held(self, message_ids: Iterable[str]) -> bool:
-        """Whether nobody else can have received any of these messages by now."""
+        """Return whether nobody else can have received any of these messages by now."""
         return all(self._held[message_id].held_until > time.time() for message_id in message_ids)
 
     def delete(self, message_ids: Iterable[str]) -> Remainder:
@@ -136,7 +136,7 @@ class HeldMessages:
         The numbers are approximate, and can be a minute old.
 
         Raises:
-            ClientError: SQS refused to tell.
+            ClientError: SQS refused to answer.
             BotoCoreError: SQS did not answer.
         """
         answer = self._sqs.get_queue_attributes(
@@ -177,7 +177,7 @@ class HeldMessages:
 
 
 def _in_batches(messages: Sequence[HeldMessage], act: _Act) -> tuple[Sequence[HeldMessage], str]:
-    """Return the messages with which it did not work in any round, and the last reason."""
+    """Return the messages that the call failed for in every round, and the last reason."""
     left, reason = messages, ""
     for number in range(_ROUNDS):
         if number and left:
@@ -187,7 +187,7 @@ def _in_batches(messages: Sequence[HeldMessage], act: _Act) -> tuple[Sequence[He
 
 
 def _one_round(messages: Sequence[HeldMessage], act: _Act) -> tuple[Sequence[HeldMessage], str]:
-    """Let a call that fails end the round, since the next one mostly fails too, and put its batch last in the next."""
+    """End the round at the first call that fails, since the next usually fails too; its batch goes last next time."""
     failed: dict[HeldMessage, str] = {}
     done = 0
     for batch in batched(messages, _MESSAGES_AT_ONCE):

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a lost terminal (SIGHUP) end a command in order, and not in the middle of a step."""
+"""Let Ctrl-C, SIGTERM and a lost terminal (SIGHUP) end a command in an orderly way, never in the middle of a step."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class Interruptions:
         for number, handler in self._handlers_before.items():
             signal.signal(number, handler)
         if isinstance(error, OSError) and error.errno == errno.EIO:
-            # What was said did not reach the terminal any more: it is lost, only its signal is still on its way.
+            # The message no longer reached the terminal: that is gone, and its signal is still on its way.
             raise SystemExit(ExitCode.TERMINAL_LOST) from error
 
     @contextmanager
     def kept_back(self) -> Iterator[None]:
-        """Let the signals wait: within, they take effect where `take_effect` is called, and else at the end.
+        """Hold the signals back: in this block they take effect where `take_effect` is called, or else at its end.
 
-        An error that leaves meanwhile goes on leaving: what it has to say matters more than that there was a signal.
+        An error that leaves the block meanwhile is raised on: its message matters more than the signal.
 
         Raises:
             SystemExit: there was one.
@@ -51,7 +51,7 @@ class Interruptions:
         try:
             yield
         except Exception:
-            if self._first == signal.SIGHUP:  # nobody is there any more to read what it has to say
+            if self._first == signal.SIGHUP:  # nobody is there any more to read the message
                 self.take_effect()
             raise
         finally:

@@ -1,7 +1,7 @@
-"""What an earlier stack has left in the account: found by its names, described as it is.
+"""Find what an earlier stack left in the account, by its names, and describe it as it is.
 
-What is found is described truthfully rather than as the template has it, for CloudFormation believes an import: what is
-said to be set already is not set by the deployment that follows, and an index that is not mentioned is made once more.
+What is found is described as it is rather than as the template has it, since CloudFormation trusts an import: what the
+import calls set is not set by the deployment that follows, and an index that it leaves out is created once more.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-manually.html
 """
 
@@ -28,12 +28,12 @@ _NO_CONFIGURATION: Final = frozenset(
     {"ServerSideEncryptionConfigurationNotFoundError", "ObjectLockConfigurationNotFoundError"}
 )
 _KMS_KEY: Final = "AWS::KMS::Key"
-# What the descriptions of our stacks and of their keys begin with in template.yaml: what has another is not ours.
+# How the descriptions of our stacks and their keys begin in template.yaml: anything else is not ours.
 OUR_DESCRIPTION: Final = "gopro-s3-sync"
 
 
 class Keys(Protocol):
-    """The calls of KMS that are made."""
+    """The KMS calls that are needed."""
 
     def describe_key(self, *, KeyId: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
         """Return a key's metadata."""
@@ -47,10 +47,10 @@ class Found:
     """A kept resource that is there.
 
     Attributes:
-        resource: what the template says of it.
-        physical_id: what a stack that holds it knows it by.
-        identifier: what an import knows it by.
-        properties: what an import has to say of it.
+        resource: its entry in the template.
+        physical_id: its id in a stack that holds it.
+        identifier: its identifier in an import.
+        properties: its properties in an import.
         key_id: id or ARN of the KMS key that it is encrypted with, if there is one.
     """
 
@@ -63,7 +63,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """The account and the region that are looked into, and the clients that reach them."""
+    """The account and region to look in, and the clients that reach them."""
 
     account_id: str
     region: str
@@ -73,10 +73,10 @@ class Account:
     kms: Keys
 
     def find(self, resources: Sequence[KeptResource]) -> list[Found]:
-        """Return those that are there, in their order; the key is that which the others are encrypted with.
+        """Return those that exist, in their order; the key is the one that the others are encrypted with.
 
         Raises:
-            ConfigurationError: one is there and cannot be adopted; the message says why, and what to do.
+            ConfigurationError: one exists and cannot be adopted; the message says why, and what to do.
             ClientError: a call was refused.
         """
         named = [
@@ -110,8 +110,8 @@ class Account:
         except ClientError as error:
             if code_of(error) == "403":
                 raise ConfigurationError(
-                    f"There is a bucket {name}, and AWS lets you not look at it: either it belongs to another account "
-                    "(bucket names are the world's; deploy with another Environment then), or you lack s3:ListBucket"
+                    f"There is a bucket {name}, and AWS does not let you look at it: either it belongs to another "
+                    "account (bucket names are global; then deploy with another Environment), or you lack s3:ListBucket"
                 ) from error
             raise
         if (there := head.get("BucketRegion", self.region)) != self.region:
@@ -177,7 +177,7 @@ class Account:
         secret: Mapping[str, Any] = self.secretsmanager.describe_secret(SecretId=name)
         if "DeletedDate" in secret:
             raise ConfigurationError(
-                f"The secret {name} is to be deleted. Take that back, which keeps the credentials: aws secretsmanager "
+                f"The secret {name} is scheduled for deletion. Cancel that to keep the credentials: aws secretsmanager "
                 f"restore-secret --secret-id {name} --region {self.region}"
             )
         properties = {"Name": name}
@@ -192,9 +192,9 @@ class Account:
         )
 
     def _find_key(self, resource: KeptResource, named: Sequence[Found]) -> Found | None:
-        """The key of what was found; a new key could not read what it has encrypted.
+        """Return the key of what was found: a new key could not decrypt it.
 
-        Each is asked about: ids, ARNs and aliases are names of one key.
+        KMS is asked about each name, since ids, ARNs and aliases may all mean one key.
         """
         keys: dict[str, dict[str, Any]] = {}
         whose: list[str] = []
@@ -207,8 +207,8 @@ class Account:
                 whose.append(f"{found.resource.name}: {key['KeyId']}")
         if len(keys) > 1:
             raise ConfigurationError(
-                f"What was kept is encrypted with different keys, and a stack has one ({'; '.join(whose)}): keep what "
-                "holds the videos, and delete or rename the rest by hand"
+                f"What was kept is encrypted with different keys, but a stack has only one ({'; '.join(whose)}): keep "
+                "what holds the videos, and delete or rename the rest by hand"
             )
         if not keys:
             return None
@@ -230,30 +230,30 @@ class Account:
             if code_of(error) == "NotFoundException":
                 raise ConfigurationError(
                     f"The key {key_id}, with which {resource.name} is encrypted, is gone, and nobody can read what it "
-                    "has encrypted any more: delete that for good as docs/deploy.md says, then deploy anew"
+                    "encrypted any more: delete that for good as docs/deploy.md says, then deploy again"
                 ) from error
             raise
         return key
 
     def _refuse_foreign(self, key: Mapping[str, Any]) -> None:
-        """Raise ConfigurationError for a key that no stack of ours has made: a deployment would change its policy."""
+        """Raise ConfigurationError for a key that no stack of ours made: a deployment would change its policy."""
         description = key.get("Description", "")
         if not description.startswith(OUR_DESCRIPTION):
             raise ConfigurationError(
-                f"The key {key['KeyId']}, with which what was kept is encrypted, is not of this system "
-                f"({description or 'it has no description'}), and a stack that takes it in replaces its policy. If it "
+                f"The key {key['KeyId']}, with which what was kept is encrypted, does not belong to this system "
+                f"({description or 'it has no description'}), and a stack that imports it replaces its policy. If it "
                 f"is yours alone: aws kms update-key-description --key-id {key['KeyId']} --region {self.region} "
                 f"--description {OUR_DESCRIPTION}"
             )
 
     def _refuse_unusable(self, key: Mapping[str, Any]) -> None:
-        """Raise ConfigurationError for a key that is switched off: CloudFormation could not use it either."""
+        """Raise ConfigurationError for a key that is disabled: CloudFormation could not use it either."""
         state, enable = key["KeyState"], f"aws kms enable-key --key-id {key['KeyId']} --region {self.region}"
         if state == "PendingDeletion":
             cancel = enable.replace("enable-key", "cancel-key-deletion")
             raise ConfigurationError(
-                f"The key {key['KeyId']}, without which nobody can read the videos again, is to be deleted. Take that "
-                f"back: {cancel} && {enable}"
+                f"The key {key['KeyId']}, without which nobody can read the videos again, is scheduled for "
+                f"deletion. Cancel that: {cancel} && {enable}"
             )
         if state == "Disabled":
-            raise ConfigurationError(f"The key {key['KeyId']} is switched off. Switch it on: {enable}")
+            raise ConfigurationError(f"The key {key['KeyId']} is disabled. Enable it: {enable}")

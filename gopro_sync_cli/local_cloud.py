@@ -11,7 +11,7 @@ from gopro_sync_cli.typed import typed_program
 
 
 class NoCheckoutError(Exception):
-    """The command line was installed by itself: the cloud on your machine is not part of it."""
+    """The command line was installed on its own: the cloud on your machine is not part of it."""
 
 
 def run(arguments: Sequence[str]) -> NoReturn:

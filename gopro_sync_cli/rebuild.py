@@ -1,4 +1,4 @@
-"""Writes the tracker's records again from the objects in the bucket: the table is lost, or older than the bucket."""
+"""Rebuild the tracker's records from the objects in the bucket, when the table is lost or older than the bucket."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _MOST_TRIES_OF_A_RECORD: Final = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """Where everything is.
+    """The places to read from and write to.
 
     Attributes:
         s3: lists the bucket.
@@ -69,13 +69,13 @@ class Places:
 
 
 class Rebuild:
-    """What one call of the command does.
+    """One call of the command.
 
     Args:
-        places: where everything is.
+        places: where to read from and write to.
         caller: returns who is calling: the ARN that AWS knows the caller by.
-        output: takes what is done.
-        errors: takes what goes wrong, and how far it is.
+        output: where results are printed.
+        errors: where errors and progress are printed.
         sleep: waits that many seconds when DynamoDB asks for it.
     """
 
@@ -95,11 +95,11 @@ class Rebuild:
         self._sleep = sleep
 
     def run(self, *, is_dry_run: bool, gopro_has_none: bool) -> None:
-        """Write what is missing, and say what was found.
+        """Write what is missing, and print what was found.
 
         Args:
-            is_dry_run: only say it.
-            gopro_has_none: whether a person says that GoPro does not have any of the videos any more.
+            is_dry_run: only print it.
+            gopro_has_none: whether a person states that GoPro no longer has any of the videos.
 
         Raises:
             typer.Exit: a record could not be written or read, or GoPro lists none of the videos.
@@ -110,9 +110,9 @@ class Rebuild:
         listing = self._places.gopro.list_library()
         if is_of_another_library(inventory, listing) and not gopro_has_none:
             self._errors.print(
-                "Nothing was written: GoPro lists not one of the videos in the bucket. If the secret holds the "
-                "credential of another GoPro account, put the right one in; if GoPro does not have these videos any "
-                "more, run it again with --gopro-has-none."
+                "Nothing was written: GoPro lists none of the videos in the bucket. If the secret holds the "
+                "credential of another GoPro account, replace it with the right one; if GoPro no longer has these "
+                "videos, run it again with --gopro-has-none."
             )
             raise typer.Exit(ExitCode.CANNOT_RUN)
         lookup = self._look_up(inventory)
@@ -132,7 +132,7 @@ class Rebuild:
         except SessionRefusedError as refused:
             raise SessionRefusedError(
                 f'{refused.message}. Start a run with the input {{"dry_run": true}}, which renews the session and '
-                "copies nothing, or put a new credential in"
+                "copies nothing, or store a new credential"
             ) from refused
 
     def _inventory(self) -> Inventory:
@@ -145,7 +145,7 @@ class Rebuild:
             return tracker.look_up({found.media_id for found in inventory.found}, until=now_utc() + _PATIENCE)
         except ConfigurationError as error:
             raise ConfigurationError(
-                f"{error.message}. Make the table {self._places.table_name} again first: docs/troubleshooting.md, "
+                f"{error.message}. Create the table {self._places.table_name} again first: docs/troubleshooting.md, "
                 "The table is lost; then run this again"
             ) from error
 
@@ -159,10 +159,10 @@ class Rebuild:
         )
         self._say(f"Recorded already: {plan.recorded} videos.")
         if plan.held:
-            self._say(f"Left to the run that is at work on them: {len(plan.held)} videos.")
+            self._say(f"Left to the run that is working on them: {len(plan.held)} videos.")
         self._say(
             f"Records to write: {len(plan.records)}. Archived, as GoPro's listing confirms: "
-            f"{plan.count(Confirmation.LISTING)}; archived, GoPro does not list them any more: "
+            f"{plan.count(Confirmation.LISTING)}; archived, no longer listed by GoPro: "
             f"{plan.count(Confirmation.NOT_LISTED)}; for the next run, which fetches only what is missing: "
             f"{plan.count(None)}."
         )
@@ -176,11 +176,11 @@ class Rebuild:
             try:
                 outcome = in_batches("write records", work.media_ids, work.send, patience)
             except SystemExit:
-                self._errors.print("Interrupted. What was written is right; run it again for the rest.")
+                self._errors.print("Interrupted. What was written is valid; run it again for the rest.")
                 raise
         self._say(f"Written: {work.written} records.")
         if work.overtaken:
-            self._say(f"Left as a run has meanwhile written them: {work.overtaken} records.")
+            self._say(f"Left as a run wrote them in the meantime: {work.overtaken} records.")
         for media_id, reason in outcome.refused.items():
             self._errors.print(f"{media_id}: not written. {reason}.")
         if outcome.left:
@@ -200,7 +200,7 @@ class Rebuild:
 
 
 class _Writes:
-    """The records that are being written, some at once."""
+    """The records that are being written, several at once."""
 
     def __init__(
         self, places: Places, records: Sequence[RebuiltRecord], *, written_by: str, written: Callable[[int], None]
@@ -216,7 +216,7 @@ class _Writes:
         self.overtaken = 0
 
     def send(self, batch: Sequence[str]) -> Answer[str]:
-        """Write one record after the other, until one is not taken."""
+        """Write one record after the other, until one is not accepted."""
         for place, media_id in enumerate(batch):
             try:
                 self._write(self._records[media_id])
@@ -255,9 +255,9 @@ def open_rebuild(
     Args:
         stack_name: the deployed stack.
         region: where it is; None takes that of the AWS configuration.
-        gopro_api_base_url: where the GoPro API is said to be; None takes what the stack says.
-        output: takes what is done.
-        errors: takes what goes wrong, and how far it is.
+        gopro_api_base_url: the expected address of the GoPro API; None takes the stack's.
+        output: where results are printed.
+        errors: where errors and progress are printed.
 
     Raises:
         ConfigurationError: there is no such stack, or no credential in its secret.

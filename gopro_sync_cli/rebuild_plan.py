@@ -1,4 +1,4 @@
-"""Which records the objects of the bucket make. Pure."""
+"""Plan which records to write from the objects in the bucket. Pure."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from gopro_sync.table.video import Video
 from gopro_sync.values.file_id import FileId, files_of_recording
 from gopro_sync_cli.bucket_inventory import FoundObject, Inventory
 
-# Of whom nothing can be said yet: GoPro is still at work on them, or this version does not know the state.
+# These cannot be judged yet: GoPro is still processing them, or this version does not know the state.
 _NOT_TO_BE_JUDGED = frozenset({SkipReason.NOT_READY, SkipReason.UNKNOWN_STATE})
 _MOST_NAMED = 20
 
 
 @dataclass(slots=True, kw_only=True)
 class Plan:
-    """What is to be written, and what not.
+    """What to write, and what not.
 
     Attributes:
-        records: to be written.
+        records: those to write.
         recorded: how many videos have a record that says as much as the objects.
-        held: the videos that a run is at work on.
-        remarks: what a person should know: one line each.
+        held: the videos that a run is working on.
+        remarks: what a person should know, one line each.
     """
 
     records: list[RebuiltRecord] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Plan:
 
 
 def is_of_another_library(inventory: Inventory, listing: LibraryListing) -> bool:
-    """Say whether GoPro lists not one of the videos in the bucket."""
+    """Return whether GoPro lists none of the videos in the bucket."""
     listed = _listed_ids(listing)
     return bool(inventory.found) and not any(found.media_id in listed for found in inventory.found)
 
@@ -60,7 +60,7 @@ def plan_records(inventory: Inventory, listing: LibraryListing, lookup: Lookup, 
         lookup: the records of the videos in the bucket, read after them, too.
         now: the time.
     """
-    plan = Plan(remarks=[f"{key}: {why}; it is left as it is" for key, why in sorted(inventory.odd.items())])
+    plan = Plan(remarks=[f"{key}: {why}; left unchanged" for key, why in sorted(inventory.odd.items())])
     objects: dict[str, list[FoundObject]] = defaultdict(list)
     for found in inventory.found:
         objects[found.media_id].append(found)
@@ -69,7 +69,7 @@ def plan_records(inventory: Inventory, listing: LibraryListing, lookup: Lookup, 
     for media_id, copies in sorted(objects.items()):
         record = lookup.records.get(media_id)
         if media_id in lookup.unreadable:
-            plan.remarks.append(f"{media_id}: its record is left as it is: {lookup.unreadable[media_id]}")
+            plan.remarks.append(f"{media_id}: its record is left unchanged: {lookup.unreadable[media_id]}")
         elif record is not None and record.is_leased_to_another("", now):
             plan.held.append(media_id)
         else:
@@ -93,16 +93,14 @@ def _plan_video(
         return
     media_id = copies[0].media_id
     files, unused = _chosen(copies, () if record is None else record.files)
-    plan.remarks += [f"{media_id}: {key} is a further copy of a chapter; it is left as it is" for key in unused]
+    plan.remarks += [f"{media_id}: {key} is another copy of a chapter; left unchanged" for key in unused]
     confirmation = judge.confirmation(media_id, files)
     if confirmation is Confirmation.NOT_LISTED and record is not None:
         # What GoPro stated while it listed the video: nobody has accepted that the rest is lost.
         missing = shortfall(files, listed_bytes=record.video.size_bytes, chapter_count=len(files))
         if missing is not None:
             confirmation = None
-            plan.remarks.append(
-                f"{media_id}: GoPro does not list it any more, and archived are {missing}; it stays {record.status}"
-            )
+            plan.remarks.append(f"{media_id}: GoPro no longer lists it; archived: {missing}; it stays {record.status}")
     if record is not None and confirmation is None and files == record.files:
         plan.recorded += 1
         return
@@ -122,12 +120,12 @@ def _gaps(media_id: str, files: Sequence[ArchivedFile]) -> list[str]:
         if gaps:
             numbers = ", ".join(map(str, gaps[:_MOST_NAMED])) + (" and more" if len(gaps) > _MOST_NAMED else "")
             of_lens = "" if lens is None else f" of the lens {lens}"
-            remarks.append(f"{media_id}: not in the bucket, nor listed by GoPro any more: chapter {numbers}{of_lens}")
+            remarks.append(f"{media_id}: neither in the bucket nor still listed by GoPro: chapter {numbers}{of_lens}")
     return remarks
 
 
 class _Judge:
-    """Says whether a video's files are all of it."""
+    """Judge whether a video's files are all of it."""
 
     def __init__(self, listing: LibraryListing, *, keys: set[str]) -> None:
         self.items = {item.media_id: item for item in listing.items}
@@ -150,7 +148,7 @@ class _Judge:
         chapters = files_of_recording(known, item.chapter_count)
         if shortfall(files, listed_bytes=item.size_bytes, chapter_count=chapters) is not None:
             return None
-        # More than GoPro states is no shortfall, but nothing that its listing confirms either.
+        # More than GoPro states is not a shortfall, but its listing does not confirm it either.
         excess = sum(file.size_bytes for file in files) - item.size_bytes
         return Confirmation.LISTING if excess <= slack_bytes(item.size_bytes) else None
 
@@ -165,7 +163,7 @@ def _chosen(
     """Return one file for each chapter of each lens, and the keys of the objects that are not needed then.
 
     What the record names stays; of several copies the largest is taken, and of these the latest: it was made because
-    the earlier one was not, or not any more, the file that GoPro offered.
+    the earlier one was not, or no longer, the file that GoPro offered.
     """
     chosen = {file.file_id: file for file in recorded}
     recorded_keys = {file.s3_key for file in recorded}

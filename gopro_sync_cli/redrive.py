@@ -1,9 +1,8 @@
-"""Failed videos out of the dead letter queue into a run that tries them now.
+"""Start a run that retries the failed videos of the dead letter queue now.
 
-A message is taken out of the queue only when its video is archived, which the next redrive finds in the table: that a
-run has started says nothing of what becomes of the videos. Until then it stays, and whatever else was received on the
-way is put back. While a person is asked, nothing is held: they may think for as long as they like, and another redrive
-sees the same videos meanwhile.
+A message is deleted only once its video is archived, which the next redrive finds in the table: the start of a run does
+not mean that its videos succeed. Until then it stays, and whatever else was received on the way is put back. While a
+person is asked, nothing is held: they may think for as long as they like, and another redrive can see the same videos.
 """
 
 from __future__ import annotations
@@ -50,35 +49,35 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
-# Not patient: an interruption waits for the call that is under way, and the messages are hidden for two minutes only.
+# Not patient: an interruption waits for the current call, and the messages are only hidden for two minutes.
 CLIENT_CONFIG: Final = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 2})
 # Far less than the messages are hidden for.
 _PATIENCE_WITH_TABLE: Final = timedelta(seconds=20)
 _LONGEST_ERROR_SHOWN: Final = 100  # characters
 _LEFT_ALONE: Final = {
     NotOurs.NO_FAILED_VIDEO: (
-        "message is no failed video; it stays in the queue.",
-        "messages are no failed videos; they stay in the queue.",
+        "message is not about a failed video; it stays in the queue.",
+        "messages are not about failed videos; they stay in the queue.",
     ),
     NotOurs.ANOTHER_STACK: (
-        "message is a failed video of another stack; it stays in the queue.",
-        "messages are failed videos of another stack; they stay in the queue.",
+        "message is about a failed video of another stack; it stays in the queue.",
+        "messages are about failed videos of another stack; they stay in the queue.",
     ),
 }
-_GONE: Final = "SQS did not give them again, most likely because another redrive has tried them or is looking at them"
+_GONE: Final = "SQS did not return them again, probably because another redrive has retried them or is looking at them"
 _HARMLESS: Final = "harmless: a video that is in the archive is not copied again"
 
 
 class RedriveError(Exception):
-    """The videos are not tried; the message says why, and what to do."""
+    """The videos are not retried; the message says why, and what to do."""
 
 
 class StartUnknownError(RedriveError):
-    """It is not known whether the videos are tried; the message says how to find out."""
+    """It is unknown whether the videos are retried; the message says how to find out."""
 
 
 class Redrive:
-    """What one call of the command does.
+    """One call of the command.
 
     Args:
         sqs: reaches the queue.
@@ -86,9 +85,9 @@ class Redrive:
         queue_url: the stack's output DeadLetterQueueUrl.
         state_machine_arn: the stack's output StateMachineArn.
         archived: returns those of some videos that are archived by now, by their ids; raises `GoProSyncError`.
-        interruptions: what may end it between two calls.
-        output: takes what it finds and does.
-        errors: takes what goes wrong, and how far it is.
+        interruptions: signals that may end it between two calls.
+        output: where findings and results are printed.
+        errors: where errors and progress are printed.
     """
 
     def __init__(
@@ -113,16 +112,16 @@ class Redrive:
         self._errors = errors
 
     def ask_and_try(self) -> None:
-        """Show what lies in the queue, ask, and try the videos that the person has seen.
+        """Show what is in the queue, ask, and retry the videos that the person has seen.
 
         Raises:
-            typer.Exit: there is nothing to try, nobody to ask, or the answer is no.
+            typer.Exit: there is nothing to retry, nobody to ask, or the answer is no.
             RedriveError: see `try_all`.
         """
         with self._holding() as held:
             shown = self._look_through(held)
         if sys.stdin is None or not sys.stdin.isatty():
-            self._warn("Nothing was started: there is no terminal to ask on. With --yes they are tried without asking.")
+            self._warn("Nothing was started: no terminal to ask on. With --yes, they are retried without asking.")
             raise typer.Exit(ExitCode.WRONG_USE)
         if not typer.confirm(f"Try {_counted(len(media_ids_of(shown.videos)), 'video', 'videos')} now?"):
             raise typer.Exit(ExitCode.CANNOT_RUN)
@@ -130,12 +129,12 @@ class Redrive:
             self._try(held, self._find_again(held, shown))
 
     def try_all(self) -> None:
-        """Show what lies in the queue, and try it.
+        """Show what is in the queue, and retry it.
 
         Raises:
-            typer.Exit: there is nothing to try.
+            typer.Exit: there is nothing to retry.
             RedriveError: nothing was started.
-            StartUnknownError: it is not known whether a run was.
+            StartUnknownError: it is unknown whether a run was started.
         """
         with self._holding() as held:
             self._try(held, self._look_through(held).videos)
@@ -161,24 +160,24 @@ class Redrive:
         if letters.end is End.ENOUGH:
             self._say(f"More than {MOST_VIDEOS:,} videos failed; the rest stays in the queue for the next redrive.")
         if letters.end is End.OUT_OF_TIME:
-            self._say(f"That was seen in {LOOKING_SECONDS} seconds; the rest stays in the queue for the next redrive.")
+            self._say(f"Stopped after {LOOKING_SECONDS} seconds; the rest stays in the queue for the next redrive.")
         return letters
 
     def _without_archived(self, held: HeldMessages, letters: DeadLetters) -> DeadLetters:
-        """Take out the messages of those that are archived by now; what becomes of the others is not known yet."""
+        """Delete the messages of those that are archived by now; the outcome of the others is not known yet."""
         if not letters.videos:
             return letters
         try:
             archived = frozenset(self._archived(media_ids_of(letters.videos)))
         except GoProSyncError as error:
-            self._warn(f"Which of them are archived by now could not be asked, so all stay in the queue: {error}")
+            self._warn(f"Which of them are archived by now could not be looked up, so all stay in the queue: {error}")
             return letters
         done = {message: video for message, video in letters.videos.items() if video.media_id in archived}
         if not done:
             return letters
         remainder = held.delete(done)
-        told = _counted(len(media_ids_of(done)), "video is archived by now: its", "videos are archived by now: their")
-        self._say(f"{told} messages are taken out of the queue.")
+        whose = _counted(len(media_ids_of(done)), "video is archived by now: its", "videos are archived by now: their")
+        self._say(f"{whose} messages are removed from the queue.")
         if remainder.count:
             self._say(
                 f"{_counted(remainder.count, 'message', 'messages')} may come back ({remainder.reason}), which is "
@@ -192,13 +191,13 @@ class Redrive:
 
     def _end_without_videos(self, held: HeldMessages, letters: DeadLetters) -> NoReturn:
         if letters.end is End.OUT_OF_TIME:
-            self._say(f"No failed video was seen in {LOOKING_SECONDS} seconds; the queue was not seen to its end.")
+            self._say(f"No failed video was found in {LOOKING_SECONDS} seconds; there is more in the queue.")
             raise typer.Exit(ExitCode.NOT_CHECKED)
         try:
             others = held.count_of_others()
         except (BotoCoreError, ClientError) as error:
             self._say(
-                "No failed video was received. Whether somebody else holds some could not be asked, which takes "
+                "No failed video was received. Whether somebody else holds some could not be looked up, which takes "
                 f"sqs:GetQueueAttributes: {error}"
             )
             raise typer.Exit(ExitCode.NOT_CHECKED) from error
@@ -206,7 +205,7 @@ class Redrive:
             self._say(
                 f"No failed video was received, but SQS counts {_counted(others, 'more message', 'more messages')} "
                 "(approximately): another redrive is looking at them, or they were received or deleted a moment ago. "
-                f"What a redrive has received shows up again within {HIDDEN_SECONDS // 60} minutes."
+                f"What a redrive has received becomes visible again within {HIDDEN_SECONDS // 60} minutes."
             )
             raise typer.Exit(ExitCode.NOT_CHECKED)
         self._say(f"The dead letter queue {'holds no failed video of this stack' if letters.not_ours else 'is empty'}.")
@@ -235,13 +234,13 @@ class Redrive:
         execution = start_run(self._step_functions, self._state_machine_arn, media_ids_of(videos))
         self._say(f"Started {execution}")
         self._say(
-            "The messages stay in the queue until their videos are archived; the next redrive takes those out: run it "
+            "The messages stay in the queue until their videos are archived; the next redrive removes those: run it "
             "again when the run is over."
         )
 
     @contextmanager
     def _progress(self) -> Iterator[Callable[[int], None]]:
-        """Give what is to be called before each call: it shows how far it is, and ends there if that is asked for."""
+        """Yield a function to call before each request: it shows the progress, and takes a pending interruption."""
         with working(self._errors, "Looking through the dead letter queue") as show:
 
             def before_each_call(count: int) -> None:
@@ -259,7 +258,7 @@ class Redrive:
     def _say_not_put_back(self, remainder: Remainder, seconds: int) -> None:
         self._warn(
             f"{_counted(remainder.count, 'message', 'messages')} could not be put back into the queue "
-            f"({remainder.reason}); what is still hidden shows up by itself within {seconds} seconds."
+            f"({remainder.reason}); what is still hidden becomes visible on its own within {seconds} seconds."
         )
 
 
@@ -275,16 +274,16 @@ def archived_of(dynamodb: DynamoDBClient, table_name: str, media_ids: Sequence[s
 
 
 def start_run(step_functions: SFNClient, state_machine_arn: str, media_ids: Sequence[str]) -> str:
-    """Start a run that tries exactly these videos, due or not; return the execution's ARN.
+    """Start a run that retries exactly these videos, due or not; return the execution's ARN.
 
     Raises:
-        StartUnknownError: the answer was lost, so it is not known whether the run has started.
+        StartUnknownError: the answer was lost, so it is unknown whether the run has started.
         ClientError: Step Functions refused; nothing was started.
     """
-    # With a name of its own, what the SDK repeats when an answer is lost starts no second run.
+    # With a name of its own, a request that the SDK repeats after a lost answer starts no second run.
     name = f"redrive-{uuid.uuid4()}"
     arn = execution_arn(state_machine_arn, name)
-    # What one run has no room or time for, the next ones of its chain try, whatever the stack does with a backlog.
+    # What one run has no room or time for, the next runs of its chain retry, whatever the stack's backlog setting is.
     run_input = json.dumps({"redrive": True, "continue_backlog": True, "filters": {"media_ids": list(media_ids)}})
     try:
         answer = step_functions.start_execution(stateMachineArn=state_machine_arn, name=name, input=run_input)
@@ -295,23 +294,23 @@ def start_run(step_functions: SFNClient, state_machine_arn: str, media_ids: Sequ
             raise
         raise StartUnknownError(
             f"Step Functions did not say whether it has started the run ({error}). It may have started as {arn}; aws "
-            f"stepfunctions describe-execution --execution-arn {arn} tells. The messages stay in the queue; to try "
-            f"them again is {_HARMLESS}"
+            f"stepfunctions describe-execution --execution-arn {arn} tells. The messages stay in the queue; to retry "
+            f"them is {_HARMLESS}"
         ) from error
     return answer["executionArn"]
 
 
 def _is_repetition(error: Exception) -> bool:
-    """Whether the run of this name has started before, and is over: the SDK had repeated its request."""
+    """Return whether the run of this name started before and is over, since the SDK repeated its request."""
     return isinstance(error, ClientError) and code_of(error) == "ExecutionAlreadyExists"
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Whether the only request was refused; before a repeated one there is another, the answer to which was lost."""
+    """Return whether the only request was refused; a repeated one follows another whose answer was lost."""
     if not isinstance(error, ClientError):
         return False
-    told = error.response["ResponseMetadata"]
-    return told["HTTPStatusCode"] < 500 and not told["RetryAttempts"]
+    metadata = error.response["ResponseMetadata"]
+    return metadata["HTTPStatusCode"] < 500 and not metadata["RetryAttempts"]
 
 
 def _counted(count: int, one: str, several: str) -> str:

@@ -1,4 +1,4 @@
-"""What ``samconfig.toml`` says a deployment is made with: the same answer that sam reads from it.
+"""Read from ``samconfig.toml`` what a deployment is made with, exactly as sam does.
 
 https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-config.html
 """
@@ -42,11 +42,11 @@ def read_profile(folder: Path, name: str) -> SamProfile:
     except OSError as error:
         raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise ConfigurationError(f"{file} is no TOML: {error}") from error
+        raise ConfigurationError(f"{file} is not TOML: {error}") from error
     profile = document.get(name)
     if not isinstance(profile, dict):
         raise ConfigurationError(f"{file} has no profile {name!r}: name one of its sections with --config-env")
-    # A command's own value takes the place of the global one whole, parameter_overrides too.
+    # A command's own value replaces the global one entirely, parameter_overrides too.
     options = {**_options(profile, "global"), **_options(profile, "deploy")}
     return SamProfile(
         stack_name=options.get("stack_name"),
@@ -65,5 +65,5 @@ def _parameters(overrides: Any, file: Path) -> dict[str, str]:
         return {name: str(value) for name, value in overrides.items()}
     pairs = shlex.split(overrides) if isinstance(overrides, str) else [str(pair) for pair in overrides]
     if broken := [pair for pair in pairs if "=" not in pair]:
-        raise ConfigurationError(f"parameter_overrides in {file} has {broken[0]!r}, which is no NAME=VALUE")
+        raise ConfigurationError(f"parameter_overrides in {file} has {broken[0]!r}, which is not NAME=VALUE")
     return dict(pair.split("=", 1) for pair in pairs)

@@ -1,4 +1,4 @@
-"""The deployed stack that a command is about: found by its name or by its secret, and with it all that it says."""
+"""Find the deployed stack that a command is about, by its name or its secret, with its outputs and parameters."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def find_stack(cloudformation: CloudFormationClient, stack_name: str, *needed: s
     found = _deployed(stack)
     if missing := sorted(set(needed) - found.outputs.keys()):
         raise ConfigurationError(
-            f"The stack {stack_name!r} has no output {' and no output '.join(missing)}: it is of an older template, "
-            "not deployed to its end, or another system's; deploy it, or name yours with --stack-name or "
+            f"The stack {stack_name!r} has no output {' and no output '.join(missing)}: it is from an older template, "
+            "only half deployed, or another system's; deploy it, or name yours with --stack-name or "
             f"{STACK_VARIABLE}"
         )
     return found
@@ -85,30 +85,30 @@ def stacks_of_ours(cloudformation: CloudFormationClient) -> list[DeployedStack]:
 
 
 def place_of(cloudformation: CloudFormationClient) -> str:
-    """Return where a client looks, in words: the region, and the endpoint where that is not AWS's own."""
+    """Return in words where a client looks: the region, and the endpoint if it is not AWS's own."""
     endpoint = cloudformation.meta.endpoint_url
     is_aws = ".amazonaws.com" in endpoint
     return f"in {cloudformation.meta.region_name}" + ("" if is_aws else f" at {endpoint}")
 
 
 def execution_arn(state_machine_arn: str, name: str) -> str:
-    """Return the ARN that an execution of this name has; with an empty name, what all of them begin with."""
+    """Return the ARN of an execution of this name; with an empty name, the prefix of all of them."""
     return f"{state_machine_arn.replace(':stateMachine:', ':execution:', 1)}:{name}"
 
 
 def _what_there_is(cloudformation: CloudFormationClient) -> str:
-    """Return the rest of the sentence: where was looked, what is there, and what to type."""
+    """Return the rest of the sentence: where the command looked, what is there, and what to type."""
     place = place_of(cloudformation)
     try:
         described = list(_described(cloudformation))
     except (ClientError, BotoCoreError):
-        return f"{place}, and which there are cannot be listed; name yours with --stack-name or {STACK_VARIABLE}"
+        return f"{place}, and the existing ones cannot be listed; name yours with --stack-name or {STACK_VARIABLE}"
     place += f" (account {_account(described)})" if described else " for these AWS credentials"
     ours = [stack.name for stack in map(_deployed, described) if stack.is_ours]
     if ours:
         return f"{place}; there is {shown_names(ours)}: name it with --stack-name or {STACK_VARIABLE}"
     return (
-        f"{place}, and no other one of this system; name its region with --region or AWS_REGION and its account with "
+        f"{place}, nor any other of this system; name its region with --region or AWS_REGION and its account with "
         "AWS_PROFILE, or deploy it first: make deploy"
     )
 

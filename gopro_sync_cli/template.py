@@ -1,4 +1,4 @@
-"""The SAM template, as far as it says what is kept when its stack is deleted, and under which names."""
+"""Read from the SAM template what is kept when its stack is deleted, and under which names."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Template:
         except OSError as error:
             raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from error
         except yaml.YAMLError as error:
-            raise ConfigurationError(f"{file} is no template: {error}") from error
+            raise ConfigurationError(f"{file} is not a template: {error}") from error
         declared = self._document["Parameters"]
         if unknown := sorted(parameters.keys() - declared.keys()):
             raise ConfigurationError(f"The template has no parameter {unknown[0]!r}")

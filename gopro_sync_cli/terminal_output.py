@@ -1,4 +1,4 @@
-"""All that the command lines print: what is printed is what was meant, letter for letter.
+"""Print everything that the command lines print, letter for letter as it was meant.
 
 What a person may copy (ids, ARNs, keys, commands) is neither decorated nor folded: ``:secret:`` in an ARN is no emoji,
 ``[bold]`` in a name no markup, and a long line is the terminal's to wrap. What a name from outside could do to the
@@ -49,17 +49,17 @@ class VerbatimConsole(Console):
 
 
 def output_console(file: TextIO | None = None, *, width: int | None = None) -> VerbatimConsole:
-    """Return the console for what was asked for: standard output.
+    """Return the console for results: standard output.
 
     Args:
-        file: takes its place.
+        file: replaces standard output.
         width: of the terminal; None asks the terminal.
     """
     return _console(file=file, width=width)
 
 
 def error_console() -> VerbatimConsole:
-    """Return the console for what goes wrong, and for how far it is: standard error."""
+    """Return the console for errors and progress: standard error."""
     return _console(stderr=True)
 
 
@@ -73,11 +73,11 @@ def print_document(text: str) -> None:
 
 
 def print_table(console: VerbatimConsole, table: Table) -> None:
-    """Print a table, none of whose cells is folded or cut; where the terminal is too narrow for it, a line for each.
+    """Print a table without folding or cutting its cells; in a terminal too narrow for it, print a line for each cell.
 
     Args:
-        console: takes it.
-        table: what is to be shown; its cells, headings and title are texts.
+        console: where to print it.
+        table: the table; its cells, headings and title are texts.
     """
     for column in table.columns:
         column.no_wrap, column.overflow = True, "crop"
@@ -99,7 +99,7 @@ def print_table(console: VerbatimConsole, table: Table) -> None:
 
 @contextmanager
 def working(console: VerbatimConsole, text: str) -> Iterator[Callable[[str], None]]:
-    """Show in a terminal that something is going on, and what; gives what is called with each later text."""
+    """Show in a terminal what is going on; yield a function to call with each later text."""
     with console.status(Text(shown(text))) as status:
         yield lambda later: status.update(Text(shown(later)))
 

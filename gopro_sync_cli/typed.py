@@ -1,4 +1,4 @@
-"""What was typed to run the command line, for usage and help texts."""
+"""Find out what was typed to run the command line, for usage and help texts."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def test_what_a_deleted_stack_has_left_is_adopted_and_no_video_is_copied_again(
         assert "has imported all that was kept" in capfd.readouterr().out
         _deploy(cloud)
         adopt()
-        assert "holds all that is there" in capfd.readouterr().out
+        assert "already holds everything" in capfd.readouterr().out
 
         kept = ("ArchiveBucket", "AuditBucket", "TrackerTable", "EncryptionKey", "CredentialsSecret")
         holds = _physical_ids(cloud)

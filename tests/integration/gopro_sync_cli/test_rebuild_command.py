@@ -156,11 +156,11 @@ def test_what_gopro_does_not_list_any_more_is_archived_and_the_record_says_why(w
     world.put(recording(MIB, media_id="m2"))
 
     refused = rebuild(world)
-    assert "GoPro lists not one of the videos" in refused
+    assert "GoPro lists none of the videos" in refused
     assert "exit code 1" in refused
     assert world.dynamodb.scan(TableName=TABLE)["Count"] == 0
 
-    assert "does not list them any more: 1;" in rebuild(world, gopro_has_none=True)
+    assert "no longer listed by GoPro: 1;" in rebuild(world, gopro_has_none=True)
     record = world.record()
     assert (record["status"], record["rebuilt"]["archived_by"]) == ("COMPLETED", {"S": "not_listed_any_more"})
     assert record["rebuilt"]["by"] == {"S": "arn:of:ann"}
@@ -193,7 +193,7 @@ def test_a_video_that_a_run_is_at_work_on_is_left_to_it(world: World) -> None:
     world.tracker.claim("m1", owner="run-2", lease=timedelta(minutes=16))
     before = world.record()
     said = rebuild(world)
-    assert "at work on them: 1 videos" in said
+    assert "working on them: 1 videos" in said
     assert world.record() == before
 
 
@@ -210,7 +210,7 @@ def test_a_record_that_a_run_writes_meanwhile_stays_the_runs(world: World, monke
         return update(**request)
 
     monkeypatch.setattr(world.dynamodb, "update_item", after_a_run)
-    assert "Left as a run has meanwhile written them: 1 records." in rebuild(world)
+    assert "Left as a run wrote them in the meantime: 1 records." in rebuild(world)
     assert world.record()["status"] == "IN_PROGRESS"
 
 
@@ -255,12 +255,12 @@ def test_what_is_not_ours_is_named_and_left(world: World) -> None:
     world.s3.objects[key.replace("GX020456", "holiday")] = replace(world.s3.objects[key], headers={})
     forget(world)
     said = rebuild(world)
-    assert "holiday.MP4: it does not say of which video it is; it is left as it is" in said
+    assert "holiday.MP4: its metadata names no video; left unchanged" in said
     assert "2 chapters" in said
     assert world.record()["status"] == "COMPLETED"
 
 
 def test_a_table_that_is_not_there_has_to_be_made_first(world: World) -> None:
     archive_two_chapters(world)
-    with pytest.raises(ConfigurationError, match="Make the table no-such-table again first"):
+    with pytest.raises(ConfigurationError, match="Create the table no-such-table again first"):
         rebuild(world, table="no-such-table")

@@ -177,7 +177,7 @@ def test_what_is_gone_is_left_to_the_deployment(setting: Setting) -> None:
 
     assert result.exit_code == 0, said(result)
     assert setting.account.holds().keys() == {"EncryptionKey", "TrackerTable", "CredentialsSecret"}
-    assert "makes it anew: ArchiveBucket, AuditBucket" in result.output
+    assert "creates it: ArchiveBucket, AuditBucket" in result.output
 
 
 def test_where_nothing_was_kept_nothing_is_done(setting: Setting) -> None:
@@ -188,7 +188,7 @@ def test_where_nothing_was_kept_nothing_is_done(setting: Setting) -> None:
     result = setting.run("--yes")
 
     assert (result.exit_code, setting.account.writes) == (0, [])
-    assert "Nothing is to be adopted" in result.output
+    assert "There is nothing to adopt" in result.output
 
 
 def test_it_deploys_if_it_is_asked_to(setting: Setting) -> None:
@@ -239,7 +239,7 @@ def test_a_deployment_that_would_change_the_environment_is_refused(setting: Sett
 def test_a_deployment_onto_another_systems_stack_is_refused(setting: Setting) -> None:
     setting.account.add_stack("UPDATE_COMPLETE", description="a web shop")
 
-    assert "is another system's (a web shop)" in setting.refused("--check")
+    assert "belongs to another system (a web shop)" in setting.refused("--check")
 
 
 # --- once more -------------------------------------------------------------------------------------------------------
@@ -310,7 +310,7 @@ def test_the_empty_stack_of_a_deployment_that_failed_is_deleted_first(setting: S
     assert result.exit_code == 0, said(result)
     assert setting.account.writes[0] == "DeleteStack"
     assert setting.account.holds() == ALL
-    assert "is empty and is deleted before" in result.output
+    assert "is empty; it is deleted first" in result.output
 
 
 def test_a_stack_that_was_deployed_while_the_person_was_asked_is_not_deleted(
@@ -345,7 +345,7 @@ def test_a_deployed_stack_that_holds_everything_has_nothing_to_adopt(setting: Se
     result = setting.run("--yes")
 
     assert (result.exit_code, setting.account.writes) == (0, [])
-    assert "holds all that is there" in result.output
+    assert "already holds everything" in result.output
 
 
 def test_a_refused_change_set_is_told_with_its_reason(setting: Setting) -> None:
@@ -382,8 +382,8 @@ def test_it_does_not_wait_for_ever(setting: Setting) -> None:
 @pytest.mark.parametrize(
     ("status", "members", "words"),
     [
-        ("CREATE_COMPLETE", {"description": "a web shop"}, "is another system's (a web shop)"),
-        ("ROLLBACK_COMPLETE", {"description": "a web shop"}, "is another system's (a web shop)"),
+        ("CREATE_COMPLETE", {"description": "a web shop"}, "belongs to another system (a web shop)"),
+        ("ROLLBACK_COMPLETE", {"description": "a web shop"}, "belongs to another system (a web shop)"),
         ("CREATE_COMPLETE", {"description": "", "holds": {"Shop": "shop"}}, "it has no description"),
         ("CREATE_COMPLETE", {"parameters": {"Environment": "dev"}}, "deployed with Environment=dev"),
         ("IMPORT_COMPLETE", {"holds": {"TrackerTable": f"{TABLE}-dev"}}, f"holds {TABLE}-dev, not {TABLE}"),
@@ -434,13 +434,13 @@ def test_no_deployment_begins_with_an_empty_one_where_the_stack_keeps_its_data_u
 def test_what_another_stack_holds_is_left_to_it(setting: Setting) -> None:
     setting.account.add_stack("UPDATE_COMPLETE", holds=dict(ALL))
 
-    assert f"{KEY_ID} belongs to the stack {STACK!r}" in setting.refused("--config-env", "elsewhere")
+    assert f"{KEY_ID} belongs to the existing stack {STACK!r}" in setting.refused("--config-env", "elsewhere")
 
 
 def test_a_bucket_name_that_somebody_else_owns_is_said(setting: Setting) -> None:
     setting.account.buckets[BUCKET]["owner"] = "999999999999"
 
-    assert f"{BUCKET}, and AWS lets you not look at it: either it belongs to another account" in setting.refused()
+    assert f"{BUCKET}, and AWS does not let you look at it: either it belongs to another account" in setting.refused()
 
 
 def test_a_bucket_of_another_region_is_said_with_the_region(setting: Setting) -> None:
@@ -476,7 +476,7 @@ def test_a_key_that_is_not_ours_keeps_its_policy(setting: Setting, description: 
     if description is not None:
         setting.account.key["Description"] = description
 
-    assert f"{KEY_ID}, with which what was kept is encrypted, is not of this system" in setting.refused()
+    assert f"{KEY_ID}, with which what was kept is encrypted, does not belong to this system" in setting.refused()
 
 
 def test_two_keys_are_said_and_whose_each_is(setting: Setting) -> None:
@@ -504,7 +504,7 @@ def test_without_a_key_of_ours_none_is_adopted(setting: Setting) -> None:
         ("nameless", "names no stack"),
         ("misspelt", "no parameter 'Enviroment'"),
         ("forbidden", "Environment cannot be 'Dev'"),
-        ("broken", "'Environment', which is no NAME=VALUE"),
+        ("broken", "'Environment', which is not NAME=VALUE"),
     ],
 )
 def test_a_profile_that_cannot_be_deployed_is_refused(setting: Setting, profile: str, words: str) -> None:

@@ -56,13 +56,13 @@ def _said_by(action: Callable[[], object]) -> str:
         ),
         ({"AWS_DEFAULT_REGION": "eu west"}, "", "'eu west' is no AWS region"),
         ({"AWS_DEFAULT_REGION": "eu-west-1"}, "", "There are no AWS credentials: set AWS_PROFILE"),
-        ({"AWS_PROFILE": "nope"}, "", "no profile 'nope' in your AWS configuration, and no other one: unset"),
+        ({"AWS_PROFILE": "nope"}, "", "no profile 'nope' in your AWS configuration, nor any other: unset"),
         ({"AWS_PROFILE": "nope"}, "[profile film]\n[default]\n", "there is default, film: set AWS_PROFILE to one of"),
-        ({}, "spoiled\n[x\n", "config cannot be read as one: mend it"),
-        ({}, "\udcff\udcfe\x00", "config cannot be read as one: mend it"),
+        ({}, "spoiled\n[x\n", "config cannot be parsed: correct it"),
+        ({}, "\udcff\udcfe\x00", "config cannot be parsed: correct it"),
         ({}, "[default]\nregion=eu-west-1\nrole_arn=arn:aws:iam::1:role/x\n", "source_profile or credential_source is"),
         ({}, "[default]\nregion=eu-west-1\nretry_mode=wild\n", "A setting of the AWS SDK"),
-        ({}, "[default]\nregion=eu-west-1\ncredential_process=/bin/false\n", "No AWS credentials can be had"),
+        ({}, "[default]\nregion=eu-west-1\ncredential_process=/bin/false\n", "AWS credentials could not be obtained"),
         (
             {},
             "[default]\nregion=eu-west-1\nsso_session=x\nsso_account_id=1\nsso_role_name=r\n[sso-session x]\n"
@@ -86,10 +86,13 @@ def test_settings_that_cannot_be_are_named_with_what_to_do(
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (exceptions.EndpointConnectionError(endpoint_url="https://x/"), "Nothing answers at https://x/: look whether"),
+        (
+            exceptions.EndpointConnectionError(endpoint_url="https://x/"),
+            "Nothing answers at https://x/: check the spelling",
+        ),
         (exceptions.ConnectTimeoutError(endpoint_url="https://x/"), "Nothing answers at https://x/"),
         (exceptions.ReadTimeoutError(endpoint_url="https://x/"), "https://x/ did not answer in time"),
-        (exceptions.ConnectionClosedError(endpoint_url="https://x/"), "broke off"),
+        (exceptions.ConnectionClosedError(endpoint_url="https://x/"), "closed the connection"),
         (exceptions.SSLError(endpoint_url="https://x/", error=OSError("chain")), "not trusted: name the file"),
         (
             exceptions.ProxyConnectionError(proxy_url="http://me:secret@proxy:1"),  # pragma: allowlist secret - made up
@@ -98,7 +101,7 @@ def test_settings_that_cannot_be_are_named_with_what_to_do(
         (exceptions.UnauthorizedSSOTokenError(), "aws sso login"),
         (exceptions.TokenRetrievalError(provider="sso", error_msg="x"), "aws sso login"),
         (exceptions.ConfigNotFound(path="/x"), "no AWS configuration file /x"),
-        (exceptions.ParamValidationError(report="a\nb"), "AWS could not be asked: Parameter validation failed: a b"),
+        (exceptions.ParamValidationError(report="a\nb"), "The request to AWS failed: Parameter validation failed: a b"),
     ],
     ids=lambda value: type(value).__name__,
 )

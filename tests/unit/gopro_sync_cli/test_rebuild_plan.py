@@ -115,9 +115,7 @@ def test_what_is_short_by_its_own_record_does_not_become_archived_by_being_liste
     planned = plan([found("a")], item("b"), records=(known,))
     (one,) = planned.records
     assert (one.confirmation, [file.item_number for file in one.files]) == (expected, [1])
-    short = (
-        f"a: GoPro does not list it any more, and archived are {MB} of {stated} bytes, chapters 1 of 1; it stays FAILED"
-    )
+    short = f"a: GoPro no longer lists it; archived: {MB} of {stated} bytes, chapters 1 of 1; it stays FAILED"
     assert planned.remarks == ([short] if expected is None else [])
 
 
@@ -125,7 +123,7 @@ def test_a_missing_chapter_keeps_its_place_and_is_named_where_nobody_can_fetch_i
     (one,) = plan([found("a", 2, key=f"{FOLDER}/a_other.MP4")], item("a", size_bytes=2 * MB, item_count=2)).records
     assert (one.confirmation, one.video.s3_key) == (None, "gopro-videos/2026/06/a-1.MP4")
     unlisted = plan([found("a", 3)], item("b"))
-    assert unlisted.remarks == ["a: not in the bucket, nor listed by GoPro any more: chapter 1, 2"]
+    assert unlisted.remarks == ["a: neither in the bucket nor still listed by GoPro: chapter 1, 2"]
 
 
 def test_of_two_copies_of_a_chapter_one_is_recorded_and_the_other_named() -> None:
@@ -149,7 +147,7 @@ def test_one_lens_alone_is_left_to_a_run_that_asks_gopro_for_the_other() -> None
     (one,) = plan([found("a", lens="front")], item("a", size_bytes=MB)).records
     assert one.confirmation is None
     planned = plan([found("a", 1, lens="front"), found("a", 2, lens="back")], item("b"))
-    told = "a: not in the bucket, nor listed by GoPro any more: chapter 1 of the lens back"
+    told = "a: neither in the bucket nor still listed by GoPro: chapter 1 of the lens back"
     assert planned.remarks == [told]
 
 

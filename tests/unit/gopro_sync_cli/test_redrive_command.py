@@ -139,8 +139,8 @@ def test_one_run_tries_each_failed_video_once_and_what_is_not_archived_yet_stays
     assert setting.queue.bodies() == before
     assert setting.queue.hidden() == []
     assert re.search(r"14 +SourceMissingError", result.output)
-    assert "3 messages are no failed videos; they stay in the queue" in result.output
-    assert "2 messages are failed videos of another stack; they stay in the queue" in result.output
+    assert "3 messages are not about failed videos; they stay in the queue" in result.output
+    assert "2 messages are about failed videos of another stack; they stay in the queue" in result.output
     assert f"Started {next(iter(setting.stack.step_functions.executions))}" in result.output
 
 
@@ -153,7 +153,7 @@ def test_the_messages_of_what_is_archived_are_taken_out_and_the_others_are_tried
     result = setting.run(*arguments, answer=answer)
 
     assert result.exit_code == 0, said(result)
-    assert "2 videos are archived by now: their messages are taken out of the queue." in result.output
+    assert "2 videos are archived by now: their messages are removed from the queue." in result.output
     (tried,) = setting.stack.tried()
     rest = sorted(ALL - {"video0", "video5"})
     assert sorted(tried) == rest
@@ -184,7 +184,7 @@ def test_where_the_table_may_not_be_read_all_messages_stay_and_the_videos_are_tr
     result = setting.run("--yes")
 
     assert result.exit_code == 0, said(result)
-    assert "could not be asked, so all stay in the queue" in result.stderr
+    assert "could not be looked up, so all stay in the queue" in result.stderr
     assert "dynamodb:BatchGetItem" in result.stderr
     assert len(setting.stack.tried()[0]) == 13
     assert setting.queue.bodies() == before
@@ -507,7 +507,7 @@ def test_when_the_messages_cannot_be_counted_it_says_so(setting: Setting, error:
     result = setting.run("--yes")
 
     assert result.exit_code == 4
-    assert "could not be asked" in result.output
+    assert "could not be looked up" in result.output
     assert "sqs:GetQueueAttributes" in result.output
     assert "empty" not in result.output
 
@@ -539,7 +539,7 @@ def test_a_message_that_is_no_failed_video_starts_nothing_and_is_put_back(settin
     setting.queue.send(body)
     result = setting.run("--yes")
     assert result.exit_code == 0, said(result)
-    assert "1 message is no failed video" in result.output
+    assert "1 message is not about a failed video" in result.output
     assert setting.queue.bodies() == [body]
     assert setting.queue.hidden() == []
     assert setting.stack.tried() == []
@@ -549,7 +549,7 @@ def test_a_message_that_is_no_failed_video_starts_nothing_and_is_put_back(settin
 def test_a_stack_whose_name_looks_like_ours_is_another(setting: Setting, theirs: str) -> None:
     setting.queue.send(failed_video("theirs", state_machine=theirs))
     result = setting.run("--yes")
-    assert "1 message is a failed video of another stack" in result.output
+    assert "1 message is about a failed video of another stack" in result.output
     assert setting.stack.tried() == []
     assert setting.queue.hidden() == []
 

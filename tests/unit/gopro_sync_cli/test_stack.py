@@ -50,9 +50,9 @@ def test_a_missing_stack_is_an_error_that_says_where_it_was_looked_for_and_which
 @pytest.mark.parametrize(
     ("account", "said"),
     [
-        (Account(), "in eu-central-1 for these AWS credentials, and no other one of this system; name its region"),
-        (Account(*others(1)), "in eu-central-1 (account 123456789012), and no other one of this system"),
-        (Account(may_list=False), "in eu-central-1, and which there are cannot be listed"),
+        (Account(), "in eu-central-1 for these AWS credentials, nor any other of this system; name its region"),
+        (Account(*others(1)), "in eu-central-1 (account 123456789012), nor any other of this system"),
+        (Account(may_list=False), "in eu-central-1, and the existing ones cannot be listed"),
         (Account(endpoint_url=LOCAL_AWS), "in eu-central-1 at https://127.0.0.1:4566"),
     ],
     ids=["empty account", "other stacks only", "not allowed to list", "another endpoint"],
@@ -100,7 +100,7 @@ def test_the_same_address_in_the_environment_changes_nothing() -> None:
 
 def test_no_address_is_guessed_where_the_stack_does_not_say_one() -> None:
     old = Account(stack("gopro-s3-sync", gopro=None))
-    assert "name it with --gopro-api-base-url" in refused(old)
+    assert "give it with --gopro-api-base-url" in refused(old)
     assert place(old, given=GOPRO).gopro_api_base_url == GOPRO
 
 
@@ -135,5 +135,5 @@ def test_an_address_that_is_none_is_refused() -> None:
 
 def test_what_is_no_stack_of_this_system_is_nobodys() -> None:
     assert not DeployedStack(name="other", outputs={}, parameters={}).has_secret("")
-    with pytest.raises(ConfigurationError, match="does not say where"):
+    with pytest.raises(ConfigurationError, match="address of the GoPro API is not known"):
         gopro_of_stack(DeployedStack(name="other", outputs={}, parameters={}), None)
