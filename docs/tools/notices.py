@@ -64,7 +64,7 @@ _INCOMPLETE: Final = {
     "filename": "GX010471.MP4",
     "reason": str(
         IncompleteSourceError(
-            "GoPro lists more than it offers: archived are 8011513856 of 12017270784 bytes, chapters 2 of 3",
+            "GoPro lists more than it offers; archived: 8011513856 of 12017270784 bytes, chapters 2 of 3",
             media_id="64d2b7f0a1b2c3d4e5f60007",
         )
     ),
@@ -155,7 +155,7 @@ NIGHTS: Final = (
         summary={"status": "FAILED", "synced": 0, "deferred": 7, "stopped_by": "SessionRefusedError"},
         reason=Failure(
             error="AuthenticationError",
-            message="GoPro refuses the password, since 2026-11-26T01:00:04Z. To mend it, run: ./gopro-sync credentials "
+            message="GoPro refuses the password, since 2026-11-26T01:00:04Z. To fix it, run: ./gopro-sync credentials "
             "set --secret-id gopro/credentials --region eu-central-1. Then start the run again, or wait for the next "
             "one; what is archived stays archived.",
         ),

@@ -62,7 +62,7 @@ class RetryableError(GoProSyncError):
     Args:
         retry_after_seconds: how long the server asked to wait, if it did.
         is_unreadable: whether there was an answer that does not show the outcome of the call.
-        if_it_persists: what to treat it as if time does not mend it; None if it stays what it is.
+        if_it_persists: what to treat it as if retrying does not help; None if it stays what it is.
     """
 
     def __init__(
@@ -217,8 +217,8 @@ class SourceMissingError(GoProSyncError):
     """GoPro offers no camera original, or several that cannot be distinguished. A proxy is never taken instead."""
 
     remedy = (
-        "Open the item on gopro.com; once it has its original, and one only, a later run takes it: after a day, then "
-        "two, four ..."
+        "Open the item on gopro.com: once it has exactly one original, it can be archived. It is retried automatically "
+        "after a day, then two, four and so on."
     )
 
 
@@ -229,8 +229,8 @@ class IncompleteSourceError(GoProSyncError):
     """
 
     remedy = (
-        "What is there is archived and kept; the rest is looked for again after a day, then two, four and so on. Open "
-        "the item on gopro.com; if this is all that there is of it: ./gopro-sync accept ID."
+        "What GoPro offers is archived; the rest is retried after a day, then two, four and so on. Open the item on "
+        "gopro.com; if there is no more of it, accept it as complete: ./gopro-sync accept ID."
     )
 
 
@@ -239,7 +239,7 @@ class SourceLostError(GoProSyncError):
 
     remedy = (
         "GoPro may have lost this file: keep the camera's own copy, and ask GoPro's support. The other files of the "
-        "video are archived; this one is looked for again after a day, then two, four and so on."
+        "video are archived; this one is retried after a day, then two, four and so on."
     )
 
 
@@ -262,8 +262,8 @@ class ItemRefusedError(GoProSyncError):
     """GoPro or its CDN refuses one item, or keeps throttling it, while it answers the same session about others."""
 
     remedy = (
-        "The message says what GoPro's status means. Open the item on gopro.com: what is refused there as well, only "
-        "GoPro's support can release. It is requested again automatically: after a day, then two, four and so on."
+        "The message says what GoPro's status means. Open the item on gopro.com: if it is refused there as well, only "
+        "GoPro's support can help. It is retried automatically after a day, then two, four and so on."
     )
 
 
@@ -271,7 +271,7 @@ class ItemUnreadableError(GoProSyncError):
     """GoPro's answer for one item cannot be read, while its other answers can."""
 
     remedy = (
-        "It is requested again automatically: after a day, then two, four and so on. If many videos fail so, GoPro's "
+        "It is retried automatically after a day, then two, four and so on. If many videos fail this way, GoPro's "
         "unofficial API has probably changed: look for a newer release, or report it."
     )
 
@@ -289,8 +289,8 @@ class ObjectRefusedError(GoProSyncError):
     """S3 refused an object of this video, and accepts others: the trouble is the video's, not the run's."""
 
     remedy = (
-        "Look at what the message names, and for a statement of the bucket's policy that names this key; nothing is "
-        "wrong with the other videos."
+        "Check what the message names, and look for a statement in the bucket's policy that names this key; the other "
+        "videos are not affected."
     )
 
 
@@ -298,8 +298,8 @@ class RequestRefusedError(RefusalError):
     """AWS does not accept a request because of its content: it would not accept the same one another time either."""
 
     remedy = (
-        "Trying again does not help: the message names AWS's code and reason. If it is none of yours, such as a rule "
-        "of the bucket, look for a newer release, or report it."
+        "Retrying does not help: the message gives AWS's code and reason. If the cause is not a setting of yours, such "
+        "as a rule of the bucket, look for a newer release, or report it."
     )
 
 

@@ -175,7 +175,7 @@ def test_a_night_without_a_place_for_any_video_fails_the_run_with_this_reason_an
     assert (execution.status, execution.error) == ("FAILED", NO_PLACE)
     assert_no_video_is_blamed(night)
     (told,) = night.notices()
-    assert "AWS Lambda had no free place for the function for as long as the run could wait" in told
+    assert "AWS Lambda had no free capacity for the function for as long as the run could wait" in told
     assert "0 archived, 0 failed, 3 left for the next run" in told
     assert not night.sent_to("Authenticator")[1:], "the session is not the trouble"
 
@@ -200,7 +200,7 @@ def test_a_run_that_could_not_begin_ends_as_failed_with_this_reason_and_one_noti
     assert (execution.status, execution.error) == ("FAILED", NO_PLACE)
     assert night.minutes_gone > 60, "it waited for as long as it could"
     (told,) = night.notices()
-    assert "AWS Lambda had no free place for the function for as long as the run could wait" in told
+    assert "AWS Lambda had no free capacity for the function for as long as the run could wait" in told
     assert "credential" not in told
     (report,) = night.sent_to("Report")
     assert not read_run_end(report["Payload"], execution_id="night", now=night.clock.now).lost_session

@@ -320,7 +320,10 @@ def test_re_opened_videos_are_counted_in_the_result_and_named_where_there_is_a_n
     failing = Cloud(media_ids=("a", "b"), reopened=("a",), downloads={"b": failing_with("SourceMissingError")})
     failing.run()
     (mail,) = failing.mails()
-    assert "1 video was re-opened, since GoPro shows more of it; what is archived stays" in mail["Message"]
+    assert (
+        "1 video was re-opened because GoPro now shows more of it; what is archived is left untouched"
+        in mail["Message"]
+    )
     assert "  a: GoPro lists 3\n" in mail["Message"]
 
 
@@ -353,7 +356,7 @@ def test_a_listing_that_lacks_items_ends_a_run_as_partial_and_is_told_while_it_i
     assert (execution.status, execution.output["status"]) == ("SUCCEEDED", "PARTIAL_FAILURE")
     assert (execution.output["synced"], execution.output["listing_gap"]) == (len(media_ids), gap)
     subjects = [mail["Subject"] for mail in cloud.mails()]
-    assert subjects == (["GoPro Sync Listing Incomplete (prod): GoPro says 8, showed 7"] if is_news else [])
+    assert subjects == (["GoPro Sync Listing Incomplete (prod): GoPro counts 8, showed 7"] if is_news else [])
 
 
 def test_a_dry_run_says_what_the_listing_lacks() -> None:
@@ -891,7 +894,7 @@ def renewals(cloud: Cloud) -> int:
 
 
 NEEDS_A_PERSON: Final = (
-    "GoPro refuses the password, since 2026-03-01T02:00:00Z. To mend it, run: ./gopro-sync credentials set"
+    "GoPro refuses the password, since 2026-03-01T02:00:00Z. To fix it, run: ./gopro-sync credentials set"
 )
 
 
@@ -1111,7 +1114,7 @@ def test_there_are_at_most_48_runs_of_a_chain_a_day(day_began_at: str, goes_on: 
         assert not notices
     else:
         assert not cloud.sent_to("startExecution")
-        assert "48 are the most" in notices[0]["Message"]
+        assert "the limit is 48" in notices[0]["Message"]
 
 
 def test_the_last_run_but_one_of_a_day_starts_the_last() -> None:

@@ -62,12 +62,12 @@ class ExpectedRefusal(StrEnum):
 
     CONDITION_FAILED = "the condition of the write does not hold"
     CANCELLED = "one of the writes of a transaction was refused, and so none was made"
-    NOT_VALID = "the request, or an item of it, is not one that the service takes, now or later"
-    NOT_THERE = "what was asked for does not exist"
+    NOT_VALID = "the service will never accept this request, or an item of it"
+    NOT_THERE = "it does not exist"
     UPLOAD_UNKNOWN = "the multipart upload is completed, aborted or expired"
-    UPLOAD_CONFLICTS = "another write to the key was under way, and this upload cannot be completed any more"
-    VALUE_EXISTS = "the version of the secret has another value already"
-    PARTS_REFUSED = "a part is lost or is another one"
+    UPLOAD_CONFLICTS = "another write to the key was in progress, and this upload can no longer be completed"
+    VALUE_EXISTS = "this version of the secret already has another value"
+    PARTS_REFUSED = "a part is missing or different"
 
 
 # Who retries, in this order, after botocore, which goes by the code: ``by_botocore``.
@@ -94,11 +94,11 @@ _KEY_DENIED: Final = (
     "({code} on {operation}{aws_message})"
 )
 _UNEXPLAINED: Final = (
-    f"{_LATER} and does not say why; if this persists, the role lacks {{action}}, or a policy of the bucket or the key "
-    "denies it"
+    f"{_LATER} without giving a reason; if this persists, the role lacks {{action}}, or a policy of the bucket or the "
+    "key denies it"
 )
 _REFUSED: Final = (
-    "{service} does not accept {operation} as it was requested ({code}{aws_message}), and time does not mend it"
+    "{service} does not accept {operation} as it was requested ({code}{aws_message}), and retrying does not help"
 )
 _NOT_KNOWN: Final = (
     "{service} does not accept the function's credentials for {operation} ({code}{aws_message}): the role or the "
@@ -106,7 +106,7 @@ _NOT_KNOWN: Final = (
 )
 _DAMAGED: Final = f"{_LATER}: what arrived there is not what was sent"
 _ELSEWHERE: Final = "The bucket is in another region than the stack ({code} on {operation})"
-_NOT_VALID: Final = "{service} does not take what {operation} was given ({code}{aws_message})"
+_NOT_VALID: Final = "{service} does not accept the data of {operation} ({code}{aws_message})"
 _NOT_USABLE: Final = "The secret cannot be used ({code} on {operation}): it is missing, deleted or empty"
 
 
@@ -167,7 +167,7 @@ def _passing(error: type[RetryableError]) -> dict[str, Meaning]:
     """
     busy = Meaning(error=error, reads=_BUSY)
     busy_too = Meaning(error=error, reads=_BUSY, by_botocore=True)
-    ended = Meaning(error=error, reads=f"{_LATER}: the role's credentials have ended, and new ones are on their way")
+    ended = Meaning(error=error, reads=f"{_LATER}: the role's credentials have expired, and new ones are on the way")
     unexplained = Meaning(error=error, reads=_UNEXPLAINED, is_denial_in_the_end=True)
     clock = Meaning(error=error, reads=f"{_LATER}: its clock and that of this function differ")
     return {
@@ -258,12 +258,12 @@ MEANINGS: Final[Mapping[Service, Mapping[str, Meaning]]] = {
             ),
             Meaning(error=StorageError, reads=_DAMAGED),
         ),
-        "OperationAborted": Meaning(error=StorageError, reads=f"{_LATER}: another operation is under way there"),
+        "OperationAborted": Meaning(error=StorageError, reads=f"{_LATER}: another operation on it is in progress"),
         # For a PutObject it means "try again"; for a completion, that the parts have to be sent again in a new upload:
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         "ConditionalRequestConflict": Meaning(
             error=StorageError,
-            reads=f"{_LATER}: another write to the key is under way",
+            reads=f"{_LATER}: another write to the key is in progress",
             expected_as=ExpectedRefusal.UPLOAD_CONFLICTS,
         ),
     },
@@ -417,7 +417,7 @@ def answer_of(
         raise
     except BotoCoreError as error:
         # No credentials, no connection, or an unreadable answer.
-        raise call.failure(f"{service} could not be asked for {operation} ({type(error).__name__})") from error
+        raise call.failure(f"The {operation} request to {service} failed ({type(error).__name__})") from error
     except (GoProSyncError, ExpectedRefusalError):
         raise
     except Exception as error:

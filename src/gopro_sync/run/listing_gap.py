@@ -59,18 +59,18 @@ def lines_on_gap(summary: JsonObject) -> list[str]:
     refused_from, nameless = optional_count(gap, "refused_from"), optional_count(gap, "nameless")
     limit = "" if refused_from is None else f" It refuses the pages of its listing from row {refused_from} on."
     have_no_id = "has no id" if nameless == 1 else "have no id"
-    of_no_id = f" {nameless} of these rows {have_no_id}, and cannot be asked for." if nameless else ""
+    of_no_id = f" {nameless} of these rows {have_no_id} and cannot be requested." if nameless else ""
     return [
-        f"The listing of the library is incomplete: {_numbers(gap)} items, in all tries.{of_no_id}{limit} All others "
-        "are archived as always. A total that counts an item twice, or one that was deleted, looks the same. What to "
-        "do: compare the number of items on gopro.com with the total; a video that you see there and that is not "
-        "archived can be downloaded by hand. You are notified again when the difference changes.",
+        f"The listing of the library is incomplete: {_numbers(gap)} items, on every attempt.{of_no_id}{limit} All "
+        "others are archived as usual. A total that includes an item twice, or a deleted one, looks the same. What to "
+        "do: compare the number of items on gopro.com with the total; a video that you see there but not in the "
+        "archive can be downloaded by hand. You are notified again when the difference changes.",
         "",
     ]
 
 
 def _numbers(gap: JsonObject) -> str:
-    return f"GoPro says {required_count(gap, 'stated')}, showed {required_count(gap, 'shown')}"
+    return f"GoPro counts {required_count(gap, 'stated')}, showed {required_count(gap, 'shown')}"
 
 
 def _gap_in(summary: JsonObject) -> JsonObject | None:

@@ -16,7 +16,7 @@ def lines_on_gone(summary: JsonObject) -> list[str]:
     if not count:
         return []
     return [
-        f"Gone at GoPro: {number_of(count, 'video')} not archived in full before. Two complete listings did not show "
+        f"Gone from GoPro: {number_of(count, 'video')}, not fully archived before. Two complete listings did not show "
         "what is named here, and GoPro says that it no longer has it. It no longer counts as pending, and is not "
         "reported again. What to do: nothing, if you deleted it; what GoPro lists again is archived like any other "
         "video:",
@@ -39,9 +39,9 @@ def lines_on_waiting_in_vain(summary: JsonObject) -> list[str]:
         return []
     return [
         f"Waiting in vain: {number_of(count, 'item')}, for longer than NotReadyAfterDays, of a type that this version "
-        "does not know, and without the name of a video. What is named here is not archived, counts as pending, and is "
-        "not reported again. What to do: look at it on gopro.com, download by hand what is worth keeping, and report "
-        "the type, please:",
+        "does not know, and without the file name of a video. What is named here is not archived, counts as pending, "
+        "and is not reported again. What to do: look at it on gopro.com, download by hand what is worth keeping, and "
+        "please report the type:",
         *[
             _line(video, f"type {optional_text(video, 'type') or 'unknown'}")
             for video in required_objects(summary, "waiting_in_vain_videos")[:MOST_NAMED]

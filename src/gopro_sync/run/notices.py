@@ -200,16 +200,16 @@ def _why_backlog_stopped(summary: JsonObject, backlog: Backlog) -> str:
         return (
             "The backlog does not continue automatically now: this run neither archived a video nor sent a part of "
             f"one, and another would only repeat it. {number_of(left, 'video')} left: the next scheduled run "
-            "continues. What to do: nothing, where another run is at work on them at this moment; otherwise, if that "
-            "ends like this one, see in the executions of its videos what the downloads answered (the address below; "
-            "docs/troubleshooting.md says what to do about each error)."
+            "continues. What to do: nothing if another run is working on them at this moment; otherwise, if the next "
+            "run ends like this one, look up what the downloads answered in the executions of its videos (at the "
+            "address below; docs/troubleshooting.md says what to do about each error)."
         )
     if backlog.runs_of_day >= backlog.most_runs_a_day:
         return (
-            f"The backlog does not continue automatically now: this was run {backlog.runs_of_day} of it within 24 "
-            f"hours, and {backlog.most_runs_a_day} are the most. {number_of(left, 'video')} left: the next "
-            "scheduled run continues. What to do: start a run to continue now. So many runs mean that each takes few "
-            "videos: raise MaxVideosPerRun, or the input's max_videos."
+            f"The backlog does not continue automatically now: this was its run number {backlog.runs_of_day} within 24 "
+            f"hours, and the limit is {backlog.most_runs_a_day}. {number_of(left, 'video')} left: the next scheduled "
+            "run continues. What to do: start a run to continue now. So many runs mean that each takes few videos: "
+            "raise MaxVideosPerRun, or the input's max_videos."
         )
     return ""
 
@@ -311,9 +311,9 @@ def _partial(summary: JsonObject, tracker_table_name: str, *, stopped: str) -> s
             "",
             *_hint(summary),
             *_failed_videos(summary),
-            f"Each is marked FAILED in the table {tracker_table_name} and lies in the dead letter queue"
-            f"{_which_dead_letters(summary)}. What to do: see docs/troubleshooting.md for each error. They are tried "
-            "again automatically, each at its time; ./gopro-sync redrive tries those in the queue now.",
+            f"Each is marked FAILED in the table {tracker_table_name} and has a message in the dead letter queue"
+            f"{_which_dead_letters(summary)}. What to do: see docs/troubleshooting.md for each error. They are "
+            "retried automatically when due; ./gopro-sync redrive retries those in the queue now.",
             "",
             *([stopped, ""] if stopped else []),
             *_reopened(summary),
@@ -336,7 +336,7 @@ def _left_out(summary: JsonObject, tracker_table_name: str) -> list[str]:
         return []
     return [
         f"Left out: {_videos(summary, 'unrecordable')}; the others are not affected. The table {tracker_table_name} "
-        "does not accept the record, or has one that cannot be read, and each run tries again. What to do: see "
+        "does not accept the record, or holds one that cannot be read; each run tries again. What to do: see "
         f"docs/troubleshooting.md, A video is left out (at most {MOST_NAMED} are listed):",
         *_named(summary, "unrecordable_videos", "reason"),
         "",
@@ -362,12 +362,12 @@ def _reopened(summary: JsonObject) -> list[str]:
     if not count:
         return []
     announcement = (
-        "1 video was re-opened, since GoPro shows more of it"
+        "1 video was re-opened because GoPro now shows more of it"
         if count == 1
-        else (f"{count} videos were re-opened, since GoPro shows more of them")
+        else f"{count} videos were re-opened because GoPro now shows more of them"
     )
     return [
-        f"{announcement}; what is archived stays as it is (at most {MOST_NAMED} are listed):",
+        f"{announcement}; what is archived is left untouched (at most {MOST_NAMED} are listed):",
         *_named(summary, "reopened_videos", "reason"),
         "",
     ]
@@ -376,7 +376,9 @@ def _reopened(summary: JsonObject) -> list[str]:
 def _which_dead_letters(summary: JsonObject) -> str:
     failures = summary.get("failures")
     if isinstance(failures, Mapping) and any(error.__name__ in failures for error in MAY_LAST_FOR_MONTHS):
-        return " (what may stay as it is at GoPro for months only since its first failure, and for 14 days)"
+        return (
+            " (one that may keep failing for months has one for its first failure only, which stays there for 14 days)"
+        )
     return ""
 
 
@@ -385,10 +387,10 @@ def _records_missing(summary: JsonObject, tracker_table_name: str) -> list[str]:
     if not optional_count(summary, "found_without_record"):
         return []
     return [
-        f"Records are missing: objects lie in the bucket of which the table {tracker_table_name} knows nothing "
-        f"({_videos(summary, 'found_without_record')} of 20 at most that were looked at). Was it deleted, or restored "
-        "to an earlier time? Runs copy such videos again. What to do: ./gopro-sync rebuild writes the records again "
-        "(docs/troubleshooting.md, The table is lost).",
+        f"Records are missing: the bucket holds videos that the table {tracker_table_name} has no record of "
+        f"({_videos(summary, 'found_without_record')} found; a run checks at most 20). Was the table deleted, or "
+        "restored to an earlier time? Runs copy such videos again. What to do: ./gopro-sync rebuild writes the records "
+        "again (docs/troubleshooting.md, The table is lost).",
         "",
     ]
 
@@ -399,9 +401,9 @@ def _etags_decided(summary: JsonObject, tracker_table_name: str) -> list[str]:
         return []
     return [
         "Nothing is wrong: the ETags that GoPro's servers give this library's files are not the MD5s of their bytes. "
-        "Of three files, bytes were read a second time and were the same. From now on no video is compared with its "
-        "ETag; size and checksum are compared as ever. What to do: nothing. To have them judged anew, delete the item "
-        f"#source-etags of the table {tracker_table_name} (docs/reliability.md, The source's ETag).",
+        "For three files, bytes were read a second time and were the same. From now on, videos are no longer compared "
+        "with their ETags; size and checksum still are. What to do: nothing. To have the ETags evaluated again, delete "
+        f"the item #source-etags from the table {tracker_table_name} (docs/reliability.md, The source's ETag).",
         "",
     ]
 
@@ -410,8 +412,8 @@ def _hint(summary: JsonObject) -> list[str]:
     if not got_nowhere(summary):
         return []
     return [
-        "Nothing was archived. Where all videos fail alike, the cause is rarely a video: look up the most frequent "
-        "error in docs/troubleshooting.md first, then try them again.",
+        "Nothing was archived. When all videos fail in the same way, the cause is rarely a video: look up the most "
+        "frequent error in docs/troubleshooting.md first, then retry them.",
         "",
     ]
 
@@ -454,7 +456,7 @@ def _failed_videos(summary: JsonObject) -> list[str]:
     rest.subtract(required_text(video, "error") for video in videos)
     others = [f"{shortened(error)} {count}" for error, count in rest.most_common(MOST_NAMED) if count > 0]
     if others:
-        lines.append(f"  not named here: {', '.join(others)}")
+        lines.append(f"  not listed here: {', '.join(others)}")
     return [*(["Videos:"] if videos else []), *lines, ""] if lines else []
 
 
@@ -466,7 +468,7 @@ def _failed_video(video: JsonObject) -> list[str]:
     if reason is not None:
         lines.append(f"    {reason}")
     if error == IncompleteSourceError.__name__:
-        lines.append(f"    To accept what is there as all of it: ./gopro-sync accept {media_id}")
+        lines.append(f"    To accept what is archived as the whole video: ./gopro-sync accept {media_id}")
     return lines
 
 

@@ -111,16 +111,16 @@ def explanation_of(error: str) -> str | None:
 def _passing(error: str) -> str:
     if error in _NETWORK_NOT_THERE:
         return (
-            f"AWS Lambda could not connect the function to its VPC {_WAITED}. If it comes back: the subnets of "
+            f"AWS Lambda could not connect the function to its VPC {_WAITED}. If this happens again: the subnets of "
             "VpcSubnetIds need free addresses, and the account network interfaces (docs/limits.md)."
         )
     if error == _NO_PLACE:
         return (
-            f"AWS Lambda had no free place for the function {_WAITED}. The account's concurrent executions, of which a "
-            "new account has 10, were in use by whatever else runs in it. If it comes back: ask AWS for more (Service "
-            "Quotas, AWS Lambda, Concurrent executions; docs/limits.md)."
+            f"AWS Lambda had no free capacity for the function {_WAITED}. The account's concurrent executions, of "
+            "which a new account has 10, were in use by whatever else runs in it. If it happens again: ask AWS for "
+            "more (Service Quotas, AWS Lambda, Concurrent executions; docs/limits.md)."
         )
-    return f"AWS Lambda did not take the call {_WAITED}. If it comes back: look at the AWS Health Dashboard."
+    return f"AWS Lambda did not accept the call {_WAITED}. If it happens again: look at the AWS Health Dashboard."
 
 
 def _death(error: str) -> str | None:
@@ -128,14 +128,14 @@ def _death(error: str) -> str | None:
         return "The function ran out of memory. Raise its MemoryMegabytes in template.yaml, and deploy."
     if error == _PROCESS_ENDED:
         return (
-            "The function's process ended in mid-work; mostly since its memory ran out. Raise its "
+            "The function's process ended unexpectedly, most likely because it ran out of memory. Raise its "
             "MemoryMegabytes in template.yaml, and deploy."
         )
     if error in _RAN_OUT_OF_TIME:
-        return "The function did not answer within its time. The next run tries again; if it comes back, report it."
+        return "The function did not answer within its time. The next run tries again; if it happens again, report it."
     if error in {_NOBODY_KNOWS, _BARE_FAILURE}:
         return (
-            "AWS could not say what became of the call. The next run tries again; if it comes back, look at the "
+            "AWS does not know how the call ended. The next run tries again; if this happens again, look at the "
             "function's log and at the AWS Health Dashboard."
         )
     return None

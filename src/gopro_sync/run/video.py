@@ -426,14 +426,14 @@ class VideoTransfer:
             file_id, trouble = chapters.first_trouble
             if chapters.possible_count == 1:
                 raise trouble
-            archived = "its older edition is archived" if missing is None else f"archived are {missing}"
+            archived = "its older edition is archived" if missing is None else f"archived: {missing}"
             named = type(trouble)(
                 f"{str(file_id).capitalize()}: {trouble.message}; {archived}", media_id=video.media_id
             )
             if isinstance(named, RetryableError) and isinstance(trouble, RetryableError):
                 named.retry_after_seconds = trouble.retry_after_seconds
             raise named from trouble
-        raise IncompleteSourceError(f"GoPro lists more than it offers: archived are {missing}", media_id=video.media_id)
+        raise IncompleteSourceError(f"GoPro lists more than it offers; archived: {missing}", media_id=video.media_id)
 
     def _log_start(self, video: Video, record: TrackerRecord) -> None:
         # The key that is used, not the one that the event proposes: the recorded key counts.

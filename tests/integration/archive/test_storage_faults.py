@@ -116,7 +116,7 @@ def test_a_final_refusal_is_told_in_s3s_own_words(
 def test_a_refusal_that_cannot_say_why_is_tried_again_and_names_the_permission(bench: Bench) -> None:
     """The answer to HeadObject has no body."""
     bench.s3.faults = [S3Fault(operation="HeadObject", status=403, code="AccessDenied", count=99)]
-    with pytest.raises(StorageError, match="does not say why; if this persists, the role lacks s3:GetObject"):
+    with pytest.raises(StorageError, match="without giving a reason; if this persists, the role lacks s3:GetObject"):
         bench.transfer()
     assert len(bench.slept) == ATTEMPTS - 1
 

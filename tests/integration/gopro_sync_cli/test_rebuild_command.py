@@ -244,7 +244,7 @@ def test_a_record_that_dynamodb_does_not_take_keeps_no_other_from_being_written(
 
     said = rebuild(world)
 
-    assert "m1: not written. DynamoDB does not take what UpdateItem was given" in said
+    assert "m1: not written. DynamoDB does not accept the data of UpdateItem" in said
     assert "Written: 1 records." in said
     assert "exit code 3" in said
 

@@ -445,13 +445,13 @@ def test_what_the_listing_lacks_is_told_once_and_again_when_it_changes(aws: tupl
     nights = [(8, 7), (8, 7), (9, 8), (10, 8), (12, 10), (10, 10), (11, 10)]
     notices = [night(str(at), stated=stated, shown=shown)["notice"] for at, (stated, shown) in enumerate(nights)]
     assert [None if notice is None else notice["subject"].partition(": ")[2] for notice in notices] == [
-        "GoPro says 8, showed 7",
+        "GoPro counts 8, showed 7",
         None,  # the same
         None,  # and the same, though the library has grown
-        "GoPro says 10, showed 8",
+        "GoPro counts 10, showed 8",
         None,
         None,
-        "GoPro says 11, showed 10",
+        "GoPro counts 11, showed 10",
     ]
 
 

@@ -160,7 +160,7 @@ def test_what_s3_will_never_take_is_named_with_its_reason_and_may_concern_one_ob
     error = told(Service.S3, "PutObject", refused(code, message="Your proposed upload is too odd"))
     assert isinstance(error, RequestRefusedError)
     assert error.may_concern_one_object
-    assert f"({code}: Your proposed upload is too odd), and time does not mend it" in error.message
+    assert f"({code}: Your proposed upload is too odd), and retrying does not help" in error.message
 
 
 @pytest.mark.parametrize("service", Service)
@@ -169,7 +169,7 @@ def test_a_403_that_says_nothing_passes_or_is_a_denial_in_the_end(service: Servi
     error = told(service, "Publish", refused(code, status=403))
     assert type(error) is PASSING[service]
     assert isinstance(error, RetryableError)
-    assert "does not say why; if this persists, the role lacks" in error.message
+    assert "without giving a reason; if this persists, the role lacks" in error.message
     assert isinstance(error.if_it_persists, AccessDeniedError)
 
 

@@ -90,10 +90,10 @@ Videos:
   c: IntegrityError
   d: IntegrityError
 
-Each is marked FAILED in the table gopro-sync-tracker and lies in the dead letter queue (what may stay as it is at \
-GoPro for months only since its first failure, and for 14 days). What to do: see \
-docs/troubleshooting.md for each error. They are tried again automatically, each at its time; ./gopro-sync redrive \
-tries those in the queue now.
+Each is marked FAILED in the table gopro-sync-tracker and has a message in the dead letter queue (one that may keep \
+failing for months has one for its first failure only, which stays there for 14 days). What to do: see \
+docs/troubleshooting.md for each error. They are retried automatically when due; ./gopro-sync redrive retries those in \
+the queue now.
 
 Execution: {EXECUTION}
 {CONSOLE}""",
@@ -127,7 +127,7 @@ def test_where_another_run_archived_some_the_failure_of_the_others_is_partial() 
 
 def test_videos_that_were_lost_without_a_word_are_counted_though_none_can_be_named() -> None:
     text = notice(SUMMARY | {"failures": {"NoOutcome": 3}, "failed_videos": []}).text
-    assert "Failures by error:\n  NoOutcome: 3\n\n  not named here: NoOutcome 3\n\nEach is" in text
+    assert "Failures by error:\n  NoOutcome: 3\n\n  not listed here: NoOutcome 3\n\nEach is" in text
 
 
 def test_a_critical_failure_is_told_with_its_cause_and_where_to_look() -> None:
@@ -154,7 +154,7 @@ Started: 2026-03-01T02:00:00.000Z
 def test_a_dead_credential_is_told_with_since_when_and_what_to_type() -> None:
     reason = Failure(
         error="AuthenticationError",
-        message="GoPro refuses the password, since 2026-03-01T02:00:00Z. To mend it, run: ./gopro-sync credentials set "
+        message="GoPro refuses the password, since 2026-03-01T02:00:00Z. To fix it, run: ./gopro-sync credentials set "
         "--secret-id gopro/credentials. Then start the run again, or wait for the next one; what is archived stays "
         "archived.",
     )
@@ -163,7 +163,7 @@ def test_a_dead_credential_is_told_with_since_when_and_what_to_type() -> None:
         text=f"""\
 The GoPro sync run failed. Videos that are archived already are safe.
 
-AuthenticationError: GoPro refuses the password, since 2026-03-01T02:00:00Z. To mend it, run: ./gopro-sync credentials \
+AuthenticationError: GoPro refuses the password, since 2026-03-01T02:00:00Z. To fix it, run: ./gopro-sync credentials \
 set --secret-id gopro/credentials. Then start the run again, or wait for the next one; what is archived stays \
 archived. In this run: 1 archived, 0 failed, 1 left for the next run.
 
@@ -191,17 +191,17 @@ def test_a_night_in_which_every_video_failed_is_told_as_such_with_where_to_look_
 Failures by error:
   IntegrityError: 3
 
-Nothing was archived. Where all videos fail alike, the cause is rarely a video: look up the most frequent error in \
-docs/troubleshooting.md first, then try them again.
+Nothing was archived. When all videos fail in the same way, the cause is rarely a video: look up the most frequent \
+error in docs/troubleshooting.md first, then retry them.
 
 Videos:
   b: IntegrityError
   c: IntegrityError
   d: IntegrityError
 
-Each is marked FAILED in the table gopro-sync-tracker and lies in the dead letter queue. What to do: see \
-docs/troubleshooting.md for each error. They are tried again automatically, each at its time; ./gopro-sync redrive \
-tries those in the queue now.
+Each is marked FAILED in the table gopro-sync-tracker and has a message in the dead letter queue. What to do: see \
+docs/troubleshooting.md for each error. They are retried automatically when due; ./gopro-sync redrive retries those in \
+the queue now.
 
 Execution: {EXECUTION}
 {CONSOLE}""",
@@ -210,8 +210,8 @@ Execution: {EXECUTION}
 
 ODD: Final = {"unrecordable": 1, "unrecordable_videos": [{"media_id": "odd", "reason": "ValidationError: no"}]}
 LEFT_OUT: Final = """\
-Left out: 1 video; the others are not affected. The table gopro-sync-tracker does not accept the record, or has one \
-that cannot be read, and each run tries again. What to do: see docs/troubleshooting.md, A video is left out (at most \
+Left out: 1 video; the others are not affected. The table gopro-sync-tracker does not accept the record, or holds one \
+that cannot be read; each run tries again. What to do: see docs/troubleshooting.md, A video is left out (at most \
 20 are listed):
   odd: ValidationError: no
 
@@ -237,7 +237,8 @@ Execution: {EXECUTION}
 def test_re_opened_videos_are_named_beside_what_else_there_is_to_tell_and_are_no_notice_of_their_own() -> None:
     reopened = {"reopened": 2, "reopened_videos": [{"media_id": name, "reason": "GoPro lists 3"} for name in "ab"]}
     told = """\
-2 videos were re-opened, since GoPro shows more of them; what is archived stays as it is (at most 20 are listed):
+2 videos were re-opened because GoPro now shows more of them; what is archived is left untouched (at most 20 are \
+listed):
   a: GoPro lists 3
   b: GoPro lists 3
 
@@ -252,7 +253,7 @@ def test_what_stays_as_it_is_at_gopro_is_not_looked_for_among_the_dead_letters_f
     summary = SUMMARY | {"failures": {error: 1}, "failed_videos": [{"media_id": "b", "error": error}]}
     told = notice(summary).text
     assert ("./gopro-sync accept b\n" in told) is (error == "IncompleteSourceError")
-    assert "in the dead letter queue (what may stay as it is at GoPro for months only since its first failure" in told
+    assert "in the dead letter queue (one that may keep failing for months has one for its first failure only" in told
 
 
 WELL: Final = SUMMARY | {"status": "SUCCEEDED", "failed": 0, "failures": {}, "failed_videos": [], "deferred": 5}
@@ -264,9 +265,9 @@ def test_a_chain_that_got_nowhere_is_told_with_what_happens_next() -> None:
         subject="GoPro Sync Backlog Stopped (prod): 5 videos left",
         text=f"""\
 The backlog does not continue automatically now: this run neither archived a video nor sent a part of one, and another \
-would only repeat it. 5 videos left: the next scheduled run continues. What to do: nothing, where another run is \
-at work on them at this moment; otherwise, if that ends like this one, see in the executions of its videos what the \
-downloads answered (the address below; docs/troubleshooting.md says what to do about each error).
+would only repeat it. 5 videos left: the next scheduled run continues. What to do: nothing if another run is working \
+on them at this moment; otherwise, if the next run ends like this one, look up what the downloads answered in the \
+executions of its videos (at the address below; docs/troubleshooting.md says what to do about each error).
 
 In this run: 0 archived, 0 failed, 5 left. 0 MB in 630 seconds: 0.8 MB/s, about $0.01 at us-east-1's prices.
 
@@ -280,8 +281,8 @@ def test_a_chain_that_has_had_its_runs_of_the_day_is_told_with_their_number() ->
     told = notice(WELL | {"deferred": 1}, backlog=backlog)
     assert told.subject == "GoPro Sync Backlog Stopped (prod): 1 video left"
     assert told.text.startswith(
-        "The backlog does not continue automatically now: this was run 48 of it within 24 hours, and 48 are the most. "
-        "1 video left: the next scheduled run continues. What to do: start a run to continue now. "
+        "The backlog does not continue automatically now: this was its run number 48 within 24 hours, and the limit "
+        "is 48. 1 video left: the next scheduled run continues. What to do: start a run to continue now. "
     )
 
 
@@ -360,7 +361,7 @@ def test_a_function_that_cannot_be_run_is_told_with_aws_s_words() -> None:
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        ("Lambda.TooManyRequestsException", "no free place for the function for as long as the run could wait"),
+        ("Lambda.TooManyRequestsException", "no free capacity for the function for as long as the run could wait"),
         ("Lambda.SubnetIPAddressLimitReachedException", "VpcSubnetIds need free addresses"),
         ("Lambda.ServiceException", "look at the AWS Health Dashboard"),
         ("Lambda.SomethingNewException", "look at the AWS Health Dashboard"),
@@ -369,8 +370,8 @@ def test_a_function_that_cannot_be_run_is_told_with_aws_s_words() -> None:
         ("Runtime.ImportModuleError", "Build and deploy the stack again"),
         ("Sandbox.Timedout", "did not answer within its time"),
         ("States.Timeout", "did not answer within its time"),
-        ("Lambda.Unknown", "could not say what became of the call"),
-        ("States.TaskFailed", "could not say what became of the call"),
+        ("Lambda.Unknown", "does not know how the call ended"),
+        ("States.TaskFailed", "does not know how the call ended"),
     ],
 )
 def test_what_aws_itself_fails_with_is_told_as_what_it_is(error: str, told: str) -> None:
@@ -384,7 +385,7 @@ def test_a_session_that_was_refused_is_not_called_accepted_where_nobody_could_as
     failure = failure_of(BLOCKED | {"stopped_by": "SessionRefusedError"}, reason)
     assert failure is not None
     assert failure.error == "SessionRefusedError"
-    assert failure.message.startswith("The reason cannot be given: AWS Lambda had no free place for the function")
+    assert failure.message.startswith("The reason cannot be given: AWS Lambda had no free capacity for the function")
     assert failure.message.endswith("In this run: 1 archived, 0 failed, 1 left.")
 
 
@@ -449,7 +450,7 @@ def test_the_notice_of_ten_thousand_failures_names_twenty_counts_the_rest_and_is
 
     assert len(json.dumps([told.subject, told.text])) < 24 * 1024
     assert told.text.count(": IntegrityError, attempt") == 20
-    assert "  not named here: IntegrityError 8980, " in told.text
+    assert "  not listed here: IntegrityError 8980, " in told.text
     assert "  and 981 other errors\n" in told.text
     assert f"Execution: {EXECUTION}" in told.text
 
@@ -516,13 +517,15 @@ def test_what_the_listing_lacks_is_told_with_what_to_do() -> None:
     gap = {"stated": 8, "shown": 7, "refused_from": None, "is_news": True}
     quiet = SUMMARY | {"failed": 0, "failures": {}, "failed_videos": [], "synced": 4}
     alone = notice(quiet | {"listing_gap": gap})
-    assert alone.subject == "GoPro Sync Listing Incomplete (prod): GoPro says 8, showed 7"
+    assert alone.subject == "GoPro Sync Listing Incomplete (prod): GoPro counts 8, showed 7"
     lines = alone.text.splitlines()
-    assert lines[0].startswith("The listing of the library is incomplete: GoPro says 8, showed 7 items, in all tries.")
+    assert lines[0].startswith(
+        "The listing of the library is incomplete: GoPro counts 8, showed 7 items, on every attempt."
+    )
     assert "What to do: compare" in lines[0]
     assert "from row 10001 on" in notice(quiet | {"listing_gap": gap | {"refused_from": 10_001}}).text
     nameless = notice(quiet | {"listing_gap": gap | {"shown": 8, "nameless": 2}})
-    assert nameless.subject == "GoPro Sync Listing Incomplete (prod): GoPro says 8, showed 8, 2 of them without an id"
+    assert nameless.subject == "GoPro Sync Listing Incomplete (prod): GoPro counts 8, showed 8, 2 of them without an id"
     assert "2 of these rows have no id" in notice(quiet | {"listing_gap": gap | {"nameless": 2}}).text
     # Beside failed videos it is a paragraph of theirs.
     beside = notice(SUMMARY | {"listing_gap": gap})

@@ -103,7 +103,7 @@ class ListingGap:
         return lacking > max(named, _FEW_ROWS) and (self.refused_from is None or named == 0)
 
     def __str__(self) -> str:
-        text = f"GoPro says {self.stated}, showed {self.shown}"
+        text = f"GoPro counts {self.stated}, showed {self.shown}"
         if self.nameless:
             text += f", {self.nameless} of them without an id"
         return text if self.refused_from is None else f"{text}; it refuses pages from row {self.refused_from} on"

@@ -239,7 +239,7 @@ class Renewal:
 
     def _needs_a_person(self, refusal: Refusal) -> AuthenticationError:
         return AuthenticationError(
-            f"{refusal.reason}, since {iso_utc(refusal.since)}. To mend it, run: {self._mending_command}"
+            f"{refusal.reason}, since {iso_utc(refusal.since)}. To fix it, run: {self._mending_command}"
         )
 
     def _note_login(self, memory: GuardMemory) -> None:

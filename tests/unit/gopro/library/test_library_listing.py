@@ -65,7 +65,7 @@ def test_a_page_that_stays_short_is_made_up_for_by_those_of_another_size() -> No
 
 def test_a_library_whose_pages_all_stay_short_is_a_broken_listing() -> None:
     library = FakeLibrary.of_videos(250, spoil=lambda _number, size, rows: rows[: size // 10])
-    with pytest.raises(LibraryIncompleteError, match="GoPro says 250, showed "):
+    with pytest.raises(LibraryIncompleteError, match="GoPro counts 250, showed "):
         list_library(library.fetch_page, workers=4)
 
 
@@ -78,7 +78,7 @@ def test_pages_that_repeat_rows_of_the_page_before_are_not_taken_for_complete() 
 
 def test_a_server_that_always_serves_the_first_page_is_not_taken_for_complete() -> None:
     library = FakeLibrary.of_videos(450)
-    with pytest.raises(LibraryIncompleteError, match="GoPro says 450, showed 200"):
+    with pytest.raises(LibraryIncompleteError, match="GoPro counts 450, showed 200"):
         list_library(lambda asked: parse_page(library.payload(1, asked.per_page), asked.number), workers=4)
 
 
@@ -166,7 +166,7 @@ def test_a_total_that_counts_items_which_no_page_shows_is_told_and_stops_nothing
     listing = list_library(library.fetch_page, workers=4)
     assert ids(listing) == videos(count)
     assert listing.gap == ListingGap(stated=count + ghosts, shown=count)
-    assert str(listing.gap) == f"GoPro says {count + ghosts}, showed {count}"
+    assert str(listing.gap) == f"GoPro counts {count + ghosts}, showed {count}"
 
 
 def test_an_item_that_is_listed_twice_for_good_is_taken_once_and_told() -> None:
@@ -223,7 +223,7 @@ def test_rows_of_one_second_behind_a_refused_page_are_said_to_be_out_of_reach(*,
     library = FakeLibrary(rows, deepest_row=1_000, knows_ranges=knows_ranges)
     listing = list_library(library.fetch_page, workers=4)
     assert listing.gap == ListingGap(stated=1_050, shown=1_000, refused_from=1_001)
-    assert str(listing.gap) == "GoPro says 1050, showed 1000; it refuses pages from row 1001 on"
+    assert str(listing.gap) == "GoPro counts 1050, showed 1000; it refuses pages from row 1001 on"
 
 
 def test_a_range_of_times_that_gopro_does_not_understand_is_asked_for_once_and_fails_nothing() -> None:
@@ -278,7 +278,7 @@ def test_a_total_that_is_too_small_or_none_hides_nothing(count: int, total: int 
 
 def test_a_total_that_is_far_too_large_costs_few_requests() -> None:
     library = FakeLibrary.of_videos(150, ghosts=500_000)
-    with pytest.raises(LibraryIncompleteError, match="GoPro says 500150, showed 150"):
+    with pytest.raises(LibraryIncompleteError, match="GoPro counts 500150, showed 150"):
         list_library(library.fetch_page, workers=4)
     assert len(library.asked) <= 60
 
@@ -305,7 +305,7 @@ def test_a_page_in_the_middle_that_stays_empty_hides_nothing() -> None:
 
 
 def test_a_listing_that_shows_nothing_of_a_library_is_broken() -> None:
-    with pytest.raises(LibraryIncompleteError, match="GoPro says 3, showed 0"):
+    with pytest.raises(LibraryIncompleteError, match="GoPro counts 3, showed 0"):
         list_library(FakeLibrary([], ghosts=3).fetch_page, workers=4)
 
 
@@ -341,7 +341,7 @@ def test_rows_that_are_no_items_are_reported_beside_the_others() -> None:
     assert [row.media_id for row in listing.malformed] == [None, None, None]
     assert listing.total_items == 6
     assert listing.gap == ListingGap(stated=6, shown=6, nameless=3)
-    assert str(listing.gap) == "GoPro says 6, showed 6, 3 of them without an id"
+    assert str(listing.gap) == "GoPro counts 6, showed 6, 3 of them without an id"
 
 
 def test_rows_without_an_id_do_not_stand_for_what_is_hidden_however_often_they_are_shown() -> None:
@@ -349,14 +349,14 @@ def test_rows_without_an_id_do_not_stand_for_what_is_hidden_however_often_they_a
     rows = [video_row(number, **({"id": None} if number in {2, 3} else {})) for number in range(250, 0, -1)]
     listing = list_library(FakeLibrary(rows, ghosts=2, deepest_row=200).fetch_page, workers=4)
     assert (len(listing.items), len(listing.malformed)) == (248, 2)
-    assert str(listing.gap).startswith("GoPro says 252, showed 250, 2 of them without an id")
+    assert str(listing.gap).startswith("GoPro counts 252, showed 250, 2 of them without an id")
 
 
 @pytest.mark.parametrize(("named", "nameless", "is_broken"), [(0, 20, False), (0, 21, True), (99, 90, False)])
 def test_rows_without_an_id_are_as_good_as_hidden(named: int, nameless: int, *, is_broken: bool) -> None:
     library = FakeLibrary([*(video_row(number) for number in range(named, 0, -1)), *[{"id": None}] * nameless])
     if is_broken:
-        with pytest.raises(LibraryIncompleteError, match="GoPro says 21, showed 21, 21 of them without an id"):
+        with pytest.raises(LibraryIncompleteError, match="GoPro counts 21, showed 21, 21 of them without an id"):
             list_library(library.fetch_page, workers=4)
         return
     listing = list_library(library.fetch_page, workers=4)
