@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-# sam looks for `python3.12` by name, and .venv has it whatever the machine calls its own.
+# sam looks for `python3.12` by name, and .venv has it, whatever the machine's own is called.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
@@ -16,12 +16,12 @@ help: ## Show this list
 # --- see it work -----------------------------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: setup ## Sync a sample library on the cloud on your machine; DEMO_MEDIA=file.mp4 adds a file of yours
+demo: setup ## Archive a sample library on the cloud on your machine; DEMO_MEDIA=file.mp4 adds a file of yours
 	@python -m local demo $(if $(DEMO_MEDIA),--media "$(DEMO_MEDIA)")
 
 # --- checks ----------------------------------------------------------------------------------------------------------
 
-# Three processes on two cores, since many tests wait for a cloud; a fourth costs more, for finding the tests, than it brings.
+# Three processes on two cores, since many tests wait for a cloud; collecting the tests in a fourth costs more than it saves.
 PYTEST_IN_PARALLEL := python -m pytest --numprocesses=3 --dist=loadgroup --durations=10
 
 .PHONY: test
@@ -33,7 +33,7 @@ slow: setup ## The tests that take longer, and the property tests with five time
 	@HYPOTHESIS_PROFILE=thorough $(PYTEST_IN_PARALLEL) -m "slow or hypothesis"
 
 .PHONY: coverage
-coverage: setup ## The same, and which lines and branches no test reaches
+coverage: setup ## The tests of `make test`, and which lines and branches none of them reaches
 	@$(PYTEST_IN_PARALLEL) --cov --cov-report=term-missing:skip-covered
 
 .PHONY: unit
@@ -45,14 +45,14 @@ chaos: setup ## Kill the downloader at random moments; SEEDS=500 for more than 5
 	@CHAOS_SEEDS=$(or $(SEEDS),50) python -m pytest -q tests/chaos/random_deaths.py
 
 .PHONY: least-privilege
-least-privilege: setup ## Take each permission away in turn; renews docs/least-privilege.md (two minutes)
+least-privilege: setup ## Take each permission away in turn; rewrites docs/least-privilege.md (two minutes)
 	@rm -f .least-privilege.rows
 	@LEAST_PRIVILEGE_TABLE=.least-privilege.rows python -m pytest -q tests/e2e/test_least_privilege.py
 	@{ cat docs/least-privilege-head.txt; sort .least-privilege.rows; } > docs/least-privilege.md
 	@rm -f .least-privilege.rows
 
 .PHONY: big-file
-big-file: setup ## One file of GB=12 gigabytes through the local cloud and back; says first what it needs
+big-file: setup ## Archive one file of GB=12 gigabytes on the local cloud and read it back; first says what it needs
 	@python -m tests.e2e.big_file "$(or $(GB),12)"
 
 .PHONY: scale
@@ -60,10 +60,10 @@ scale: setup ## Runs of 1,000 and 2,500 videos, ten ways to fail, a throttled ni
 	@python -m pytest -q -s tests/e2e/scale.py
 
 .PHONY: check
-check: lint types template security docs-check test slow ## Everything that CI would ask for
+check: lint types template security docs-check test slow ## Everything that CI checks
 
 .PHONY: format
-format: setup ## Format the code and mend what the linter can mend
+format: setup ## Format the code and fix what the linter can fix
 	@ruff format .
 	@ruff check --fix .
 
@@ -81,7 +81,7 @@ security: setup ## checkov, IAM linter, serverless rules, bandit, secret scan, d
 	@gates/run.sh
 
 .PHONY: template
-template: setup ## The SAM template and the state machine
+template: setup ## Check the SAM template and the state machine
 	@sam validate --lint
 	@cfn-lint template.yaml
 	@python -m pytest -q --no-header tests/contract
@@ -95,14 +95,14 @@ bench: setup ## Measure the transfer engine beside its peers (about ten minutes)
 # --- documents -------------------------------------------------------------------------------------------------------
 
 .PHONY: docs
-docs: docs-check ## Draw the pictures and play the session of docs/local-cloud.md again, on local clouds (four minutes)
+docs: docs-check ## Redraw the pictures and replay the session of docs/local-cloud.md, on local clouds (four minutes)
 	@python -m docs.tools.flow_picture docs/flow.svg
 	@python -m docs.tools.state_machine_picture docs/state-machine.md
 	@python -m docs.tools.dashboard docs/dashboard.png
 	@python -m docs.tools.rehearsal
 
 .PHONY: docs-check
-docs-check: setup ## Whether the dashboard can be drawn; installs matplotlib, which nothing else needs (seconds)
+docs-check: setup ## Check that the dashboard can be drawn; installs matplotlib, which nothing else needs (seconds)
 	@requirements/docs.sh
 	@python -m pytest -q tests/contract/dashboard_picture.py
 
@@ -121,7 +121,7 @@ deploy: build ## Deploy to the AWS account of your shell; PROFILE=dev picks anot
 # --- upkeep ----------------------------------------------------------------------------------------------------------
 
 .PHONY: setup
-setup: ## Make .venv from the lock files (every target that needs it does this by itself)
+setup: ## Make .venv from the lock files (every target that needs it does this automatically)
 	@requirements/setup.sh
 
 .PHONY: lock
@@ -130,5 +130,5 @@ lock: setup ## Resolve the requirement files again (needs uv)
 	  uv pip compile --quiet --python .venv/bin/python --no-header --annotation-style line $$name.in -o $$name.txt; done
 
 .PHONY: clean
-clean: ## End the local clouds, remove what was built; .venv too
+clean: ## End the local clouds; remove what was built, and .venv
 	@requirements/clean.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The security gates: `make security`. One line per gate when it is content, and what is wrong when it is not.
+# The security gates: `make security`. One line per gate that passes; the output of one that fails.
 #
 # They live in an environment of their own, .venv/gates, made at the first use: checkov and its friends pin other versions
 # of the AWS libraries than the project, and nothing else needs them.
@@ -48,23 +48,23 @@ gate() { # gate NAME COMMAND...: shows the command's output only if it fails
 #   ES7000  the subscription is an e-mail address, to which SNS delivers with retries of its own
 #   WS1004  the rule looks for a log group named after the logical id; ours are named after the function, and
 #           tests/contract/test_template.py checks that each function has its own, with a retention
-#   W1030  left out in template.yaml too, with the reason; options here take the place of those there
+#   W1030  left out in template.yaml too, with the reason; options here replace those there
 serverless_rules() {
   "$tools/cfn-lint" --append-rules cfn_lint_serverless.rules --ignore-checks ES6000 ES7000 WS1004 W1030 -t template.yaml
 }
 
-# Suppressions stand in template.yaml's Metadata, each with its reason.
+# Suppressions are in template.yaml's Metadata, each with its reason.
 checkov_template() {
   "$tools/checkov" --quiet --compact --skip-download --framework cloudformation -f template.yaml
 }
 
-# Every role of the template, in a VPC. What is accepted, and why, stands in gates/iam_findings.py.
+# Every role of the template, in a VPC. What is accepted, and why, is in gates/iam_findings.py.
 iam_policies() {
   local policies
   policies=$(mktemp -d) || return
   trap 'rm -rf "$policies"' RETURN
   .venv/bin/python -m gates.iam_policies "$policies"
-  # It ends with an error whenever it has anything to say; what that is worth is said by what reads it.
+  # It ends with an error whenever it has findings; gates/iam_findings.py judges them.
   { "$tools/parliament" --directory "$policies" --include_policy_extension json --json || true; } |
     .venv/bin/python -m gates.iam_findings
 }
@@ -72,8 +72,8 @@ iam_policies() {
 # What runs in Lambda and at the operator's; the local cloud and the tests are held by ruff's own security rules (S).
 bandit_code() { "$tools/bandit" --quiet --recursive src gopro_sync_cli lambda_package; }
 
-# Only what git would publish. Keywords and entropy are left to the reader: in a repository about tokens they find each
-# fake one; what they are for is in gates/gopro_secret_detectors.py, by shape.
+# Only what git would publish. The keyword and entropy detectors are off: in a repository about tokens they flag every
+# fake one. gates/gopro_secret_detectors.py finds real ones by their shape.
 secrets() {
   git ls-files -z --cached --others --exclude-standard |
     xargs -0 "$tools/detect-secrets" scan --disable-plugin KeywordDetector --disable-plugin HexHighEntropyString \
@@ -87,7 +87,7 @@ gate "IAM policies (parliament)" iam_policies
 gate "bandit" bandit_code
 gate "secret scan" secrets
 
-# The audit asks a public database. Where that cannot be reached it says so, loudly, and holds nobody up.
+# The audit asks a public database. If that cannot be reached, it says so clearly and does not fail.
 is_reached='
 import urllib.error, urllib.request
 try:

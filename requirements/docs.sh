@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Adds to .venv what draws the documents' pictures, from docs.txt beside this script; does nothing when it is there.
+# Adds to .venv what draws the documents' pictures, from docs.txt beside this script; does nothing if it is there.
 #
-# Nothing else needs it, so `make setup` leaves it out, and a .venv that is made anew is without it again.
+# Nothing else needs it, so `make setup` leaves it out, and a new .venv does not have it.
 set -euo pipefail
 if [ -L "$0" ]; then
   echo "docs: $0 is a link: run the script that it leads to" >&2

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes .venv at the repository's root, from the lock files beside this script; does nothing when it is up to date.
+# Makes .venv at the repository's root, from the lock files beside this script; does nothing if it is up to date.
 #
-# What an interrupted or failed set-up has finished is kept, and the next one resumes after it. Two at once: the second
-# waits for the first.
+# Steps that an interrupted or failed set-up has finished are kept, and the next one resumes after them. A second set-up
+# at the same time waits for the first.
 #
 #   .venv                  the project, its tests and checks, the local cloud
 #   .venv/sam              the SAM CLI, linked as .venv/bin/sam (it pins another botocore than the local engine does)
@@ -58,12 +58,12 @@ if [ -L .venv ] || { [ -e .venv ] && [ ! -f "$stamp" ]; }; then
   exit 1
 fi
 
-# make puts .venv/bin on PATH: an old .venv must not be what the new one is made with, since it is removed first.
+# make puts .venv/bin on PATH: the new .venv must not be made with an old one, which is removed first.
 PATH=$(printf '%s' "$PATH" | tr ':' '\n' | grep -vxF "$PWD/.venv/bin" | paste -sd: -)
 python=$(find_python312)
 
-# The lock is on an open file that pip inherits: it holds as long as anything of a set-up is at work, and goes with the
-# last of it, however that ended. A file system without such locks has none, and two set-ups must not run at once there.
+# The lock is on an open file that pip inherits: it holds as long as any process of a set-up is running, and is released
+# with the last one, however that ends. On a file system without such locks, two set-ups must not run at once.
 lock='
 import fcntl, sys
 try:
@@ -82,8 +82,8 @@ if is_up_to_date; then exit 0; fi
 
 # --- the steps -------------------------------------------------------------------------------------------------------
 
-# Everything that takes long runs as a background job that is waited for: only then does a signal end it at once. The
-# jobs ignore a terminal's Ctrl-C, so they are ended here.
+# Everything slow runs as a background job that is waited for: only then does a signal take effect at once. The jobs
+# ignore a terminal's Ctrl-C, so they are ended here.
 end_jobs() {
   local running
   running=$(jobs -pr)
@@ -111,7 +111,7 @@ failed() { # failed NAME: of the step that is under way
 
 is_made() { [ -f "$made/$1" ]; } # is_made NAME
 
-make_empty() { # make_empty ENVIRONMENT: what is half installed passes for installed with pip, so nothing of it is kept
+make_empty() { # make_empty ENVIRONMENT: pip takes half-installed packages for installed, so nothing of them is kept
   if [ "$1" = .venv ]; then
     find .venv -mindepth 1 -maxdepth 1 ! -name "${stamp##*/}" ! -name "${made##*/}" ! -name install-logs ! -name sam \
       ! -name lambda-runtime -exec rm -rf {} +

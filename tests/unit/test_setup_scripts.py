@@ -160,7 +160,7 @@ def test_set_up_says_what_each_step_installs_and_nothing_of_what_pip_warns_of(co
         ("ERROR: HTTP error 401 while getting https://index/a.whl", "refuses this machine"),
         ("SSLError(SSLCertVerificationError(1, 'CERTIFICATE_VERIFY_FAILED'))", "is not trusted here: set PIP_CERT"),
         ("OSError: [Errno 28] No space left on device", "no space is left on this disk"),
-        ("ERROR: No matching distribution found for a==1.0", "has not got what the lock file names"),
+        ("ERROR: No matching distribution found for a==1.0", "does not have what the lock file names"),
         ("ERROR: something that nobody has seen before", "pip's lines say what is wrong"),
     ],
 )
