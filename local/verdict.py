@@ -126,7 +126,7 @@ def _of_failed_execution(status: str, error: str | None, cause: str | None) -> V
         return Verdict(code=ExitCode.FAILED, headline="The run ended with a failure of its own.", lines=lines)
     return Verdict(
         code=ExitCode.CANNOT_RUN,
-        headline="The run could not do its work to the end. What is archived is safe.",
+        headline="The run could not finish. What is archived is safe.",
         lines=lines,
     )
 

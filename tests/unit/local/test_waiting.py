@@ -67,9 +67,10 @@ def test_the_pause_before_the_next_try_says_why_which_try_it_was_and_how_long_it
 def test_a_refusal_that_persists_is_still_the_cdns() -> None:
     refused = ItemRefusedError("media.gopro.com answered 429, again after each wait", media_id="m1")
 
-    assert _words(_entered("DownloadVideo"), _failed(refused)).startswith(
-        "refused by the CDN (429), again after each wait, attempt 1"
-    )
+    words = _words(_entered("DownloadVideo"), _failed(refused))
+
+    assert words is not None
+    assert words.startswith("refused by the CDN (429), again after each wait, attempt 1")
 
 
 def test_a_wait_of_random_length_is_stated_by_its_longest() -> None:
