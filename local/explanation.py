@@ -24,7 +24,7 @@ def explain(cloud: Cloud, execution: Execution, screen: VerbatimConsole, *, was_
         cloud: where.
         execution: the run, which has ended.
         screen: where to print.
-        was_resumed: whether another run has resumed its backlog since, so that nothing of what it left is left any more.
+        was_resumed: whether another run has resumed its backlog since, so that nothing of it is left any more.
     """
     verdict = execution.verdict
     screen.print(verdict.headline, style=verdict.colour)
