@@ -161,7 +161,7 @@ def test_set_up_says_what_each_step_installs_and_nothing_of_what_pip_warns_of(co
         ("SSLError(SSLCertVerificationError(1, 'CERTIFICATE_VERIFY_FAILED'))", "is not trusted here: set PIP_CERT"),
         ("OSError: [Errno 28] No space left on device", "no space is left on this disk"),
         ("ERROR: No matching distribution found for a==1.0", "does not have what the lock file names"),
-        ("ERROR: something that nobody has seen before", "pip's lines say what is wrong"),
+        ("ERROR: something that nobody has seen before", "pip's lines above say what is wrong"),
     ],
 )
 def test_a_set_up_that_fails_shows_pips_own_words_and_what_to_do(
