@@ -68,7 +68,7 @@ def test_after_an_upload_was_opened_but_before_its_id_was_recorded(world: World)
 
 
 @pytest.mark.slow
-def test_after_it_was_recorded_but_before_the_state_machine_was_told(world: World) -> None:
+def test_after_it_was_recorded_but_before_the_state_machine_was_reported(world: World) -> None:
     world.put_recording(LARGE)
     world.deaths = [Death(operation="UpdateItem", moment="acted", nth=6)]
 

@@ -30,6 +30,6 @@ def test_each_answer_may_be_lost(world: World, recording: str, operation: str, n
 
     assert world.answers_to_lose == [], "the answer was not lost"
     assert execution is not None
-    told = {name: execution.output[name] for name in ("synced", "failed", "deferred", "bytes_transferred")}
-    assert told == {"synced": 1, "failed": 0, "deferred": 0, "bytes_transferred": sum(sizes)}
+    reported = {name: execution.output[name] for name in ("synced", "failed", "deferred", "bytes_transferred")}
+    assert reported == {"synced": 1, "failed": 0, "deferred": 0, "bytes_transferred": sum(sizes)}
     world.assert_archived_once()

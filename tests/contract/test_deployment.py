@@ -242,7 +242,7 @@ def test_the_page_names_all_that_stays_when_the_stack_is_deleted() -> None:
 
 def test_the_page_quotes_the_template_where_parameters_exclude_each_other() -> None:
     page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
-    told = [rule["Assertions"][0]["AssertDescription"] for rule in template()["Rules"].values()]
+    reported = [rule["Assertions"][0]["AssertDescription"] for rule in template()["Rules"].values()]
     quoted = [quote.strip(" .") for quote in re.findall(r"`([^`]*)`", page)]
-    assert len(told) == 3
-    assert all(any(quote in text for quote in quoted if len(quote.split()) > 3) for text in told)
+    assert len(reported) == 3
+    assert all(any(quote in text for quote in quoted if len(quote.split()) > 3) for text in reported)

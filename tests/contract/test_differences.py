@@ -117,9 +117,9 @@ def test_every_row_has_a_reason() -> None:
 @pytest.mark.parametrize("role", sorted(granted()))
 def test_each_permission_that_is_wider_or_narrower_is_a_row(role: str) -> None:
     specified = SPECIFIED_ACTIONS.get(role, set())
-    said = said_of(f"`{role}`")
-    narrower = {action for row in said for action in ACTION.findall(row.specified)}
-    wider = {action for row in said for action in ACTION.findall(row.here)}
+    stated = said_of(f"`{role}`")
+    narrower = {action for row in stated for action in ACTION.findall(row.specified)}
+    wider = {action for row in stated for action in ACTION.findall(row.here)}
     assert (narrower, wider) == (specified - granted()[role], granted()[role] - specified)
 
 
@@ -146,7 +146,7 @@ def test_each_alarm_that_fires_otherwise_is_a_row() -> None:
 
 
 def test_each_state_of_another_type_and_each_retry_with_other_numbers_is_a_row() -> None:
-    told = " ".join(row.specified for row in said_of("the run"))
+    reported = " ".join(row.specified for row in said_of("the run"))
     found = dict(states())
     others = {name for name, kind in SPECIFIED_STATES.items() if found[name]["Type"] != kind}
     for (name, error), numbers in SPECIFIED_RETRIES.items():
@@ -154,10 +154,10 @@ def test_each_state_of_another_type_and_each_retry_with_other_numbers_is_a_row()
         if (rule["IntervalSeconds"], rule["MaxAttempts"], rule["BackoffRate"]) != numbers:
             others.add(error)
     assert others
-    assert [name for name in sorted(others) if f"`{name}`" not in told] == []
+    assert [name for name in sorted(others) if f"`{name}`" not in reported] == []
 
 
-def test_the_specified_lifecycle_rule_is_said_to_be_several() -> None:
+def test_the_specified_lifecycle_rule_is_reported_to_be_several() -> None:
     rules = resource("ArchiveBucket")["LifecycleConfiguration"]["Rules"]
     ids = [rule["Id"] for rule in rules if "Id" in rule] + [
         rule["Fn::If"][1]["Id"] for rule in rules if "Fn::If" in rule

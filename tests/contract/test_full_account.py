@@ -174,9 +174,9 @@ def test_a_night_without_a_place_for_any_video_fails_the_run_with_this_reason_an
 
     assert (execution.status, execution.error) == ("FAILED", NO_PLACE)
     assert_no_video_is_blamed(night)
-    (told,) = night.notices()
-    assert "AWS Lambda had no free capacity for the function for as long as the run could wait" in told
-    assert "0 archived, 0 failed, 3 left for the next run" in told
+    (reported,) = night.notices()
+    assert "AWS Lambda had no free capacity for the function for as long as the run could wait" in reported
+    assert "0 archived, 0 failed, 3 left for the next run" in reported
     assert not night.sent_to("Authenticator")[1:], "the session is not the trouble"
 
 
@@ -199,24 +199,24 @@ def test_a_run_that_could_not_begin_ends_as_failed_with_this_reason_and_one_noti
 
     assert (execution.status, execution.error) == ("FAILED", NO_PLACE)
     assert night.minutes_gone > 60, "it waited for as long as it could"
-    (told,) = night.notices()
-    assert "AWS Lambda had no free capacity for the function for as long as the run could wait" in told
-    assert "credential" not in told
+    (reported,) = night.notices()
+    assert "AWS Lambda had no free capacity for the function for as long as the run could wait" in reported
+    assert "credential" not in reported
     (report,) = night.sent_to("Report")
     assert not read_run_end(report["Payload"], execution_id="night", now=night.clock.now).lost_session
     assert not night.sent_to("VideoDownloader")
     assert_no_video_is_blamed(night)
 
 
-def test_a_night_without_a_place_for_anything_is_told_by_the_state_machine_itself() -> None:
+def test_a_night_without_a_place_for_anything_is_reported_by_the_state_machine_itself() -> None:
     night = Night(minutes=(0, 200))
 
     execution = night.run()
 
     assert (execution.status, execution.error) == ("FAILED", NO_PLACE)
     assert night.minutes_gone < 120
-    (told,) = night.notices()
-    assert told.startswith(f"{NO_PLACE}. No report: {NO_PLACE}. AWS Lambda did not run the function for it until")
+    (reported,) = night.notices()
+    assert reported.startswith(f"{NO_PLACE}. No report: {NO_PLACE}. AWS Lambda did not run the function for it until")
     assert_no_video_is_blamed(night)
 
 
@@ -227,10 +227,10 @@ def test_what_no_waiting_mends_is_not_told_as_a_full_account() -> None:
 
     assert (execution.status, execution.error) == ("FAILED", DENIED)
     assert night.minutes_gone < 10, "nothing waits for a person"
-    (told,) = night.notices()
-    assert told.startswith(f"{DENIED}. No report: {DENIED}. AWS Lambda could not run the function for it")
-    assert "docs/troubleshooting.md" in told
-    assert "resumes" not in told, "nor does the next run get any further"
+    (reported,) = night.notices()
+    assert reported.startswith(f"{DENIED}. No report: {DENIED}. AWS Lambda could not run the function for it")
+    assert "docs/troubleshooting.md" in reported
+    assert "resumes" not in reported, "nor does the next run get any further"
 
 
 def test_a_report_waits_for_its_place() -> None:
@@ -276,12 +276,12 @@ def test_a_function_s_death_whatever_its_name_is_tried_once_more(target: str, er
     assert (ended.status == "FAILED") is (target in {"Authenticator", "MediaLister"})
 
 
-def test_a_video_whose_function_dies_again_has_failed_and_people_are_told_of_what() -> None:
+def test_a_video_whose_function_dies_again_has_failed_and_people_are_reported_of_what() -> None:
     night = Night(media_ids=("a",), error="Runtime.OutOfMemory", refused=("VideoDownloader",), minutes=(0, 200))
 
     assert night.run().output["failures"] == {"Runtime.OutOfMemory": 1}
-    (told,) = night.notices()
-    assert "The function ran out of memory. Raise its MemoryMegabytes in template.yaml" in told
+    (reported,) = night.notices()
+    assert "The function ran out of memory. Raise its MemoryMegabytes in template.yaml" in reported
     assert len(night.sent_to("sendMessage")) == 1
 
 

@@ -48,7 +48,7 @@ def emitted(capsys: pytest.CaptureFixture[str]) -> set[Series]:
     emit_video_archived(1, 1, environment="prod")
     emit_failures({"NetworkError": 1}, environment="prod")
     lines = capsys.readouterr().out.splitlines()
-    return {(told.name, frozenset(told.dimensions)) for line in lines for told in embedded_metrics(line)}
+    return {(reported.name, frozenset(reported.dimensions)) for line in lines for reported in embedded_metrics(line)}
 
 
 def dashboard() -> list[dict[str, Any]]:
@@ -72,13 +72,13 @@ def shown() -> set[Series]:
     return series
 
 
-def test_every_metric_is_told_somewhere_and_only_by_this_one_way() -> None:
-    told = set()
+def test_every_metric_is_reported_somewhere_and_only_by_this_one_way() -> None:
+    reported = set()
     for _, node in nodes():
         match node:
             case ast.Call(func=ast.Name("emit"), args=[ast.Attribute(value=ast.Name("Metric"), attr=metric), *_]):
-                told.add(metric)
-    assert told == {metric.name for metric in Metric}
+                reported.add(metric)
+    assert reported == {metric.name for metric in Metric}
     # The other ways that the libraries have: Powertools' and CloudWatch's own.
     other_ways = {"single_metric", "Metrics", "put_metric_data"}
     names = {
@@ -172,7 +172,7 @@ class Step:
         before: what it was; None for the opposite of ``becomes``.
     """
 
-    told: Sequence[tuple[float, str, float]]
+    reported: Sequence[tuple[float, str, float]]
     becomes: State
     at_hours: float | None = None
     before: State | None = None
@@ -195,102 +195,104 @@ ALARMED, OK = State.ALARM, State.OK
 # Each goes off, misses it by one point, and comes back: by data, by missing data, and without any data at all.
 STORIES: Final[Mapping[str, Sequence[Step]]] = {
     "HighFailureRateAlarm": [
-        Step(told=values(4), becomes=ALARMED),
-        Step(told=values(3), becomes=OK),
-        Step(told=[(0, ONLY_METRIC, 4), (0.2, ONLY_METRIC, 0)], becomes=OK, at_hours=0.21),
-        Step(told=values(4), becomes=OK, at_hours=0.5),
-        Step(told=[], becomes=OK, at_hours=0),
+        Step(reported=values(4), becomes=ALARMED),
+        Step(reported=values(3), becomes=OK),
+        Step(reported=[(0, ONLY_METRIC, 4), (0.2, ONLY_METRIC, 0)], becomes=OK, at_hours=0.21),
+        Step(reported=values(4), becomes=OK, at_hours=0.5),
+        Step(reported=[], becomes=OK, at_hours=0),
     ],
     "AuthFailureAlarm": [
-        Step(told=[(0, ONLY_METRIC, 1), (0.05, ONLY_METRIC, 1)], becomes=ALARMED),
-        Step(told=values(1), becomes=OK, at_hours=0.05),
-        Step(told=[(0, ONLY_METRIC, 1), (0.05, ONLY_METRIC, 1)], becomes=OK, at_hours=0.5),
-        Step(told=[], becomes=OK, at_hours=0),
+        Step(reported=[(0, ONLY_METRIC, 1), (0.05, ONLY_METRIC, 1)], becomes=ALARMED),
+        Step(reported=values(1), becomes=OK, at_hours=0.05),
+        Step(reported=[(0, ONLY_METRIC, 1), (0.05, ONLY_METRIC, 1)], becomes=OK, at_hours=0.5),
+        Step(reported=[], becomes=OK, at_hours=0),
     ],
     "LambdaErrorsAlarm": [
-        Step(told=[(0, "authenticator", 1), (0.01, "lister", 1), (0.02, "downloader", 4)], becomes=ALARMED),
-        Step(told=[(0, "authenticator", 1), (0.01, "lister", 1), (0.02, "downloader", 3)], becomes=OK, at_hours=0.03),
-        Step(told=[(0, "downloader", 6), (0.2, "downloader", 0)], becomes=OK, at_hours=0.21),
-        Step(told=[(0, "downloader", 6)], becomes=OK, at_hours=0.5),
-        Step(told=[], becomes=OK, at_hours=0),
+        Step(reported=[(0, "authenticator", 1), (0.01, "lister", 1), (0.02, "downloader", 4)], becomes=ALARMED),
+        Step(
+            reported=[(0, "authenticator", 1), (0.01, "lister", 1), (0.02, "downloader", 3)], becomes=OK, at_hours=0.03
+        ),
+        Step(reported=[(0, "downloader", 6), (0.2, "downloader", 0)], becomes=OK, at_hours=0.21),
+        Step(reported=[(0, "downloader", 6)], becomes=OK, at_hours=0.5),
+        Step(reported=[], becomes=OK, at_hours=0),
     ],
     "LambdaThrottlesAlarm": [
-        Step(told=[(0, "lister", 1), (0.02, "downloader", 1)], becomes=ALARMED),
-        Step(told=[(0, "downloader", 1)], becomes=OK, at_hours=0.02),
-        Step(told=[(0, "downloader", 2), (0.2, "downloader", 0)], becomes=OK, at_hours=0.21),
-        Step(told=[(0, "downloader", 2)], becomes=OK, at_hours=0.5),
-        Step(told=[], becomes=OK, at_hours=0),
+        Step(reported=[(0, "lister", 1), (0.02, "downloader", 1)], becomes=ALARMED),
+        Step(reported=[(0, "downloader", 1)], becomes=OK, at_hours=0.02),
+        Step(reported=[(0, "downloader", 2), (0.2, "downloader", 0)], becomes=OK, at_hours=0.21),
+        Step(reported=[(0, "downloader", 2)], becomes=OK, at_hours=0.5),
+        Step(reported=[], becomes=OK, at_hours=0),
     ],
     "ExecutionFailedAlarm": [
-        Step(told=values(1), becomes=ALARMED),
-        Step(told=values(1), becomes=OK, at_hours=0.5),
-        Step(told=[], becomes=OK, at_hours=0),
+        Step(reported=values(1), becomes=ALARMED),
+        Step(reported=values(1), becomes=OK, at_hours=0.5),
+        Step(reported=[], becomes=OK, at_hours=0),
     ],
     "RunStoppedAlarm": [
-        Step(told=[(0, "timed_out", 1)], becomes=ALARMED),
-        Step(told=[(0, "aborted", 1)], becomes=ALARMED),
-        Step(told=[(0, "timed_out", 1)], becomes=OK, at_hours=0.5),
-        Step(told=[], becomes=OK, at_hours=0),
+        Step(reported=[(0, "timed_out", 1)], becomes=ALARMED),
+        Step(reported=[(0, "aborted", 1)], becomes=ALARMED),
+        Step(reported=[(0, "timed_out", 1)], becomes=OK, at_hours=0.5),
+        Step(reported=[], becomes=OK, at_hours=0),
     ],
     "NoSuccessfulRunAlarm": [
-        Step(told=values(1, metric="completed"), becomes=ALARMED),
+        Step(reported=values(1, metric="completed"), becomes=ALARMED),
         # One night may fail.
-        Step(told=values(1, metric="completed"), becomes=OK, at_hours=47),
-        Step(told=values(1, 0, 0, metric="completed"), becomes=ALARMED, at_hours=49),
-        Step(told=values(1, 0, 0, 1, metric="completed"), becomes=OK, at_hours=73),
+        Step(reported=values(1, metric="completed"), becomes=OK, at_hours=47),
+        Step(reported=values(1, 0, 0, metric="completed"), becomes=ALARMED, at_hours=49),
+        Step(reported=values(1, 0, 0, 1, metric="completed"), becomes=OK, at_hours=73),
         # A new stack whose first run never comes, or fails.
-        Step(told=[(0, "deployed", 1)], becomes=OK, at_hours=2, before=OK),
-        Step(told=[(0, "deployed", 1), (1, "completed", 0)], becomes=ALARMED, at_hours=49),
-        Step(told=[], becomes=ALARMED, at_hours=0),
+        Step(reported=[(0, "deployed", 1)], becomes=OK, at_hours=2, before=OK),
+        Step(reported=[(0, "deployed", 1), (1, "completed", 0)], becomes=ALARMED, at_hours=49),
+        Step(reported=[], becomes=ALARMED, at_hours=0),
     ],
     "NotStartedAlarm": [
-        Step(told=values(1, metric="started"), becomes=ALARMED),
+        Step(reported=values(1, metric="started"), becomes=ALARMED),
         # The night in which the clocks go back is an hour longer, and a start is tried again for an hour.
-        Step(told=values(1, metric="started"), becomes=OK, at_hours=26),
-        Step(told=[(0, "started", 1), (40, "started", 1)], becomes=OK, at_hours=41),
-        Step(told=[(0, "deployed", 1)], becomes=OK, at_hours=2, before=OK),
-        Step(told=[(0, "deployed", 1)], becomes=ALARMED, at_hours=29),
-        Step(told=[], becomes=ALARMED, at_hours=0),
+        Step(reported=values(1, metric="started"), becomes=OK, at_hours=26),
+        Step(reported=[(0, "started", 1), (40, "started", 1)], becomes=OK, at_hours=41),
+        Step(reported=[(0, "deployed", 1)], becomes=OK, at_hours=2, before=OK),
+        Step(reported=[(0, "deployed", 1)], becomes=ALARMED, at_hours=29),
+        Step(reported=[], becomes=ALARMED, at_hours=0),
     ],
     "PartialForAWeekAlarm": [
-        Step(told=nights(1, 1, 1, 1, 1, 1, 1), becomes=ALARMED),
-        Step(told=nights(1, 1, 1, 1, 1, 1), becomes=OK, at_hours=5 * 24 + 4),
-        Step(told=nights(1, 1, 1, 0, 1, 1, 1), becomes=OK, at_hours=6 * 24 + 4),
-        Step(told=nights(1, 1, 1, 1, 1, 1, 1, 0), becomes=OK, at_hours=8 * 24 + 4),
+        Step(reported=nights(1, 1, 1, 1, 1, 1, 1), becomes=ALARMED),
+        Step(reported=nights(1, 1, 1, 1, 1, 1), becomes=OK, at_hours=5 * 24 + 4),
+        Step(reported=nights(1, 1, 1, 0, 1, 1, 1), becomes=OK, at_hours=6 * 24 + 4),
+        Step(reported=nights(1, 1, 1, 1, 1, 1, 1, 0), becomes=OK, at_hours=8 * 24 + 4),
         # Silence is the cause of other alarms.
-        Step(told=nights(1), becomes=OK, at_hours=6 * 24 + 4),
-        Step(told=nights(1, 1, 1, 1, 1, 1, 1, None), becomes=OK, at_hours=8 * 24 + 4),
-        Step(told=[], becomes=OK, at_hours=0),
+        Step(reported=nights(1), becomes=OK, at_hours=6 * 24 + 4),
+        Step(reported=nights(1, 1, 1, 1, 1, 1, 1, None), becomes=OK, at_hours=8 * 24 + 4),
+        Step(reported=[], becomes=OK, at_hours=0),
     ],
     "PendingTooLongAlarm": [
-        Step(told=values(337), becomes=ALARMED),
-        Step(told=values(336), becomes=OK),
-        Step(told=values(337, 0), becomes=OK, at_hours=24.1),
+        Step(reported=values(337), becomes=ALARMED),
+        Step(reported=values(336), becomes=OK),
+        Step(reported=values(337, 0), becomes=OK, at_hours=24.1),
         # Told once a night: what is between changes nothing, so that it is said once and not every night.
-        Step(told=values(337), becomes=ALARMED, at_hours=23, before=ALARMED),
-        Step(told=values(337, 361), becomes=ALARMED, at_hours=24.1, before=ALARMED),
-        Step(told=[], becomes=OK, at_hours=0, before=OK),
+        Step(reported=values(337), becomes=ALARMED, at_hours=23, before=ALARMED),
+        Step(reported=values(337, 361), becomes=ALARMED, at_hours=24.1, before=ALARMED),
+        Step(reported=[], becomes=OK, at_hours=0, before=OK),
     ],
     "DeadLettersAlarm": [
-        Step(told=values(1), becomes=ALARMED),
-        Step(told=[(0, ONLY_METRIC, 1), (0.2, ONLY_METRIC, 0)], becomes=OK, at_hours=0.21),
-        Step(told=values(1), becomes=OK, at_hours=0.5),
-        Step(told=[], becomes=OK, at_hours=0),
+        Step(reported=values(1), becomes=ALARMED),
+        Step(reported=[(0, ONLY_METRIC, 1), (0.2, ONLY_METRIC, 0)], becomes=OK, at_hours=0.21),
+        Step(reported=values(1), becomes=OK, at_hours=0.5),
+        Step(reported=[], becomes=OK, at_hours=0),
     ],
     "CredentialExpiringAlarm": [
-        Step(told=values(47), becomes=ALARMED),
-        Step(told=values(48), becomes=OK),
-        Step(told=values(47, 168), becomes=OK, at_hours=24.1),
-        Step(told=values(47), becomes=OK, at_hours=4 * 24),
-        Step(told=[], becomes=OK, at_hours=0),
+        Step(reported=values(47), becomes=ALARMED),
+        Step(reported=values(48), becomes=OK),
+        Step(reported=values(47, 168), becomes=OK, at_hours=24.1),
+        Step(reported=values(47), becomes=OK, at_hours=4 * 24),
+        Step(reported=[], becomes=OK, at_hours=0),
     ],
     "ApiDriftAlarm": [
-        Step(told=values(1), becomes=ALARMED),
-        Step(told=values(1, 0), becomes=OK, at_hours=24.1),
+        Step(reported=values(1), becomes=ALARMED),
+        Step(reported=values(1, 0), becomes=OK, at_hours=24.1),
         # One message for a change that stays, not one a night.
-        Step(told=values(2, 2), becomes=ALARMED, at_hours=24.1, before=ALARMED),
-        Step(told=values(1), becomes=ALARMED, at_hours=8 * 24, before=ALARMED),
-        Step(told=[], becomes=OK, at_hours=0, before=OK),
+        Step(reported=values(2, 2), becomes=ALARMED, at_hours=24.1, before=ALARMED),
+        Step(reported=values(1), becomes=ALARMED, at_hours=8 * 24, before=ALARMED),
+        Step(reported=[], becomes=OK, at_hours=0, before=OK),
     ],
 }
 # Wherever in an hour the first value falls.
@@ -307,20 +309,20 @@ EVALUATIONS: Final = [
 def state_after(name: str, step: Step, *, phase_seconds: float = 0, evaluation: Evaluation = AS_DOCUMENTED) -> State:
     rule = AlarmRule.from_properties(alarm(name))
     began = NOON_SECONDS + phase_seconds
-    told: dict[str, list[Datapoint]] = {}
-    for hours, metric, value in step.told:
+    reported: dict[str, list[Datapoint]] = {}
+    for hours, metric, value in step.reported:
         assert metric in rule.metrics
-        told.setdefault(metric, []).append(Datapoint(timestamp_seconds=began + hours * 3600, value=value))
+        reported.setdefault(metric, []).append(Datapoint(timestamp_seconds=began + hours * 3600, value=value))
     opposite = {State.ALARM: State.OK, State.OK: State.ALARM}
     before = step.before or opposite[step.becomes]
 
     def state(hours: float) -> State:
-        return rule.state(told, now_seconds=began + hours * 3600, before=before, evaluation=evaluation)
+        return rule.state(reported, now_seconds=began + hours * 3600, before=before, evaluation=evaluation)
 
     if step.at_hours is not None:
         return state(step.at_hours)
     # CloudWatch looks once a minute, or once an hour; by its latest look the alarm has gone off, or it does not.
-    latest = max(hours for hours, _, _ in step.told) + rule.fires_within_seconds / 3600
+    latest = max(hours for hours, _, _ in step.reported) + rule.fires_within_seconds / 3600
     every = 1 if rule.is_multi_day else 1 / 60
     return State.ALARM if State.ALARM in {state(latest - ago * every) for ago in range(3)} else State.OK
 
@@ -330,8 +332,8 @@ def test_every_alarm_has_a_story_of_going_off_ending_and_having_no_data() -> Non
     for name, steps in STORIES.items():
         assert steps[0].becomes is State.ALARM, name
         assert steps[0].at_hours is None, name
-        assert any(step.becomes is State.OK and step.told for step in steps), name
-        assert not steps[-1].told, name
+        assert any(step.becomes is State.OK and step.reported for step in steps), name
+        assert not steps[-1].reported, name
 
 
 @pytest.mark.parametrize("phase_seconds", PHASES)
@@ -352,22 +354,22 @@ def test_every_alarm_goes_off_in_time_whatever_cloudwatchs_documents_leave_open(
 
 
 def test_silence_is_noticed_at_the_latest_49_hours_after_the_last_success_and_not_before_47() -> None:
-    told = [(0.0, "completed", 1.0)]
+    reported = [(0.0, "completed", 1.0)]
     assert AlarmRule.from_properties(alarm("NoSuccessfulRunAlarm")).fires_within_seconds == 49 * 3600
     for phase_seconds in range(0, 3600, 60):
         for evaluation in EVALUATIONS:
             for hours, expected in ((47, State.OK), (49, State.ALARM)):
-                step = Step(told=told, becomes=expected, at_hours=hours, before=State.OK)
+                step = Step(reported=reported, becomes=expected, at_hours=hours, before=State.OK)
                 found = state_after("NoSuccessfulRunAlarm", step, phase_seconds=phase_seconds, evaluation=evaluation)
                 assert found is expected, (phase_seconds, evaluation, hours)
 
 
-def test_a_schedule_that_is_switched_off_is_told_a_day_before_the_net_under_it_and_both_are_all() -> None:
+def test_a_schedule_that_is_switched_off_is_reported_a_day_before_the_net_under_it_and_both_are_all() -> None:
     last_night = {"started": [(0.0, 1.0)], "completed": [(0.2, 1.0)], "partial": [(0.2, 0.0)], ONLY_METRIC: []}
     went_off: dict[str, int] = {}
     for name in ALARMS:
         rule, state = AlarmRule.from_properties(alarm(name)), State.OK
-        told = {
+        reported = {
             metric: [
                 Datapoint(timestamp_seconds=NOON_SECONDS + hours * 3600, value=v) for hours, v in last_night[metric]
             ]
@@ -375,7 +377,7 @@ def test_a_schedule_that_is_switched_off_is_told_a_day_before_the_net_under_it_a
             if metric in last_night
         }
         for hour in range(1, 9 * 24):
-            state = rule.state(told, now_seconds=NOON_SECONDS + hour * 3600, before=state)
+            state = rule.state(reported, now_seconds=NOON_SECONDS + hour * 3600, before=state)
             if state is State.ALARM:
                 went_off.setdefault(name, hour)
     assert sorted(went_off) == ["NoSuccessfulRunAlarm", "NotStartedAlarm"]
@@ -383,14 +385,16 @@ def test_a_schedule_that_is_switched_off_is_told_a_day_before_the_net_under_it_a
     assert went_off["NoSuccessfulRunAlarm"] - went_off["NotStartedAlarm"] >= 18
 
 
-def test_partial_nights_that_go_on_are_said_once_however_long_each_run_takes() -> None:
+def test_partial_nights_that_go_on_are_reported_once_however_long_each_run_takes() -> None:
     rule, state, changes = AlarmRule.from_properties(alarm("PartialForAWeekAlarm")), State.OK, []
-    told: dict[str, list[Datapoint]] = {}
+    reported: dict[str, list[Datapoint]] = {}
     for hours, metric, value in nights(*[0.0] * 3, *[1.0] * 20):
-        told.setdefault(metric, []).append(Datapoint(timestamp_seconds=NOON_SECONDS + hours * 3600, value=value))
+        reported.setdefault(metric, []).append(Datapoint(timestamp_seconds=NOON_SECONDS + hours * 3600, value=value))
     for hour in range(23 * 24):
         now = NOON_SECONDS + hour * 3600
-        known = {name: [point for point in points if point.timestamp_seconds < now] for name, points in told.items()}
+        known = {
+            name: [point for point in points if point.timestamp_seconds < now] for name, points in reported.items()
+        }
         after = rule.state(known, now_seconds=now, before=state)
         if after is not state:
             changes.append((hour, after))
@@ -493,8 +497,8 @@ def logged(*messages: str) -> list[dict[str, str]]:
 
 
 def test_a_killed_function_is_among_the_failed_downloads_and_lambda_s_other_lines_are_not() -> None:
-    told = {"level": "ERROR", "event_type": "video_download_failed", "media_id": "m1", "error_message": "It broke."}
-    lines = logged(*AROUND_EVERY_CALL, json.dumps(told), *OF_KILLED_FUNCTIONS)
+    reported = {"level": "ERROR", "event_type": "video_download_failed", "media_id": "m1", "error_message": "It broke."}
+    lines = logged(*AROUND_EVERY_CALL, json.dumps(reported), *OF_KILLED_FUNCTIONS)
     found = run_query(saved_query("failed-downloads"), lines)
     assert [row["what_happened"] for row in found] == [*reversed(OF_KILLED_FUNCTIONS), "It broke."]
     assert [row.get("media_id") for row in found] == [None, None, None, None, "m1"]
@@ -546,11 +550,11 @@ SLACK: Final = {"SlackWorkspaceId": "T012ABCDEFG", "SlackChannelId": "C012ABCDEF
         (EMAIL | SLACK, "e-mail and Slack", "ops-team@company.com and Slack"),
     ],
 )
-def test_the_stack_says_who_is_told(parameters: dict[str, str], channel: str, output: str) -> None:
+def test_the_stack_says_who_is_reported(parameters: dict[str, str], channel: str, output: str) -> None:
     stack = Stack(**parameters)
-    told = stack.resolve(template()["Globals"]["Function"]["Environment"]["Variables"]["ALERTS_GO_TO"])
-    assert told == channel
-    assert told in ALERT_CHANNELS
+    reported = stack.resolve(template()["Globals"]["Function"]["Environment"]["Variables"]["ALERTS_GO_TO"])
+    assert reported == channel
+    assert reported in ALERT_CHANNELS
     assert stack.resolve(template()["Outputs"]["AlertsGoTo"]["Value"]) == output
 
 

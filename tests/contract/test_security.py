@@ -90,7 +90,7 @@ def test_an_alarm_can_reach_people() -> None:
         assert alarm["AlarmActions"] == [{"Ref": "AlertsTopic"}]
 
 
-def test_people_are_told_of_a_key_that_cannot_be_used_by_what_does_not_use_it() -> None:
+def test_people_are_reported_of_a_key_that_cannot_be_used_by_what_does_not_use_it() -> None:
     # Alarms may not use AWS's own key for SNS: https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
     assert [name for name, topic in resources_of("AWS::SNS::Topic").items() if "KmsMasterKeyId" in topic] == []
     for name, queue in resources_of("AWS::SQS::Queue").items():

@@ -38,8 +38,8 @@ def archived(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def answer(status: str, bytes_transferred: int = 0, bytes_sent: int = 0, **more: Any) -> dict[str, Any]:
-    told = {"bytes_transferred": bytes_transferred, "bytes_sent": bytes_sent, "transfer_duration_seconds": 2.5}
-    return {"status": status, **told, **more}
+    reported = {"bytes_transferred": bytes_transferred, "bytes_sent": bytes_sent, "transfer_duration_seconds": 2.5}
+    return {"status": status, **reported, **more}
 
 
 def failing_with(error: str, message: str = "It failed. Do something.") -> Download:
@@ -301,7 +301,7 @@ def test_all_new_videos_are_archived_and_the_run_says_so() -> None:
 
 
 @pytest.mark.parametrize("others", [(), ("a",)])
-def test_a_video_that_the_table_does_not_take_fails_no_run_and_is_told(others: tuple[str, ...]) -> None:
+def test_a_video_that_the_table_does_not_take_fails_no_run_and_is_reported(others: tuple[str, ...]) -> None:
     cloud = Cloud(media_ids=others, unrecordable=("odd",))
 
     execution = cloud.run()
@@ -328,7 +328,7 @@ def test_re_opened_videos_are_counted_in_the_result_and_named_where_there_is_a_n
 
 
 @pytest.mark.parametrize("media_ids", [(), ("a", "b")])
-def test_what_will_never_be_archived_is_told_by_a_run_that_succeeds(media_ids: tuple[str, ...]) -> None:
+def test_what_will_never_be_archived_is_reported_by_a_run_that_succeeds(media_ids: tuple[str, ...]) -> None:
     cloud = Cloud(
         media_ids=media_ids,
         never_archived=NeverArchived(gone={"m8": "GX010008.MP4"}, waiting_in_vain={"m9": "Hologram"}),
@@ -345,7 +345,7 @@ GAP: Final[dict[str, Any]] = {"stated": 8, "shown": 7, "refused_from": None}
 
 @pytest.mark.parametrize("media_ids", [(), ("a", "b")])
 @pytest.mark.parametrize("is_news", [True, False])
-def test_a_listing_that_lacks_items_ends_a_run_as_partial_and_is_told_while_it_is_news(
+def test_a_listing_that_lacks_items_ends_a_run_as_partial_and_is_reported_while_it_is_news(
     media_ids: tuple[str, ...], *, is_news: bool
 ) -> None:
     gap = {**GAP, "is_news": is_news}
@@ -582,13 +582,15 @@ def test_a_failed_run_sends_its_notice_even_when_it_cannot_be_reported() -> None
     assert cloud.run().error == "ConfigurationError"
     (notice,) = cloud.mails()
     assert notice["Subject"] == "GoPro Sync FAILED (prod)"
-    told = "ConfigurationError: A variable is missing. No report: ConfigurationError."
-    assert notice["Message"] == f"{told} {EXECUTION_ARN}"
+    reported = "ConfigurationError: A variable is missing. No report: ConfigurationError."
+    assert notice["Message"] == f"{reported} {EXECUTION_ARN}"
 
 
-def test_what_to_do_about_the_key_is_told_even_when_the_run_cannot_be_reported() -> None:
-    said = 'Secrets Manager cannot use the stack\'s key: enable it in KMS, or cancel its deletion. Then start "again".'
-    key = TaskError.of_function("ConfigurationError", said)
+def test_what_to_do_about_the_key_is_reported_even_when_the_run_cannot_be_reported() -> None:
+    stated = (
+        'Secrets Manager cannot use the stack\'s key: enable it in KMS, or cancel its deletion. Then start "again".'
+    )
+    key = TaskError.of_function("ConfigurationError", stated)
     cloud = Cloud(failing={"Authenticator": key, "Report": TaskError.of_function("TrackerError", "DynamoDB is down")})
 
     assert cloud.run().error == "ConfigurationError"
@@ -614,7 +616,7 @@ def test_what_to_do_about_the_key_is_told_even_when_the_run_cannot_be_reported()
         ),
     ],
 )
-def test_people_are_told_the_counts_when_the_run_cannot_be_reported(error: str, subject: str, message: str) -> None:
+def test_people_are_reported_the_counts_when_the_run_cannot_be_reported(error: str, subject: str, message: str) -> None:
     down = TaskError.of_function("TrackerError", "The table is down")
     cloud = Cloud(media_ids=("a", "b"), downloads={"b": failing_with(error)}, failing={"Report": down})
 
@@ -1087,7 +1089,7 @@ def test_a_chain_whose_run_got_nowhere_stops_and_says_so() -> None:
     assert "neither archived a video nor sent a part of one" in notice["Message"]
 
 
-def test_a_chain_that_stops_since_its_videos_failed_is_told_with_them_in_one_notice() -> None:
+def test_a_chain_that_stops_since_its_videos_failed_is_reported_with_them_in_one_notice() -> None:
     cloud = Cloud(media_ids=("a",), remaining=5, downloads={"a": failing_with("MediaGoneError")})
 
     cloud.run(LINK)
@@ -1167,9 +1169,9 @@ TRUE_OF_ALL_VIDEOS: Final = [
 ]
 
 
-@pytest.mark.parametrize(("error", "message", "told"), TRUE_OF_ALL_VIDEOS)
-def test_what_is_true_of_all_videos_fails_the_run_marks_none_and_is_told_once(
-    error: str, message: str, told: str
+@pytest.mark.parametrize(("error", "message", "reported"), TRUE_OF_ALL_VIDEOS)
+def test_what_is_true_of_all_videos_fails_the_run_marks_none_and_is_reported_once(
+    error: str, message: str, reported: str
 ) -> None:
     cloud = Cloud(media_ids=("a", "b", "c"), downloads=dict.fromkeys("bc", failing_with(error, message)))
 
@@ -1179,7 +1181,7 @@ def test_what_is_true_of_all_videos_fails_the_run_marks_none_and_is_told_once(
     assert not cloud.sent_to("updateItem"), "no record is touched"
     assert not cloud.sent_to("sendMessage"), "no video is a dead letter"
     (notice,) = cloud.sent_to("publish")
-    assert told in notice["Message"]
+    assert reported in notice["Message"]
     assert "1 archived, 0 failed, 2 left for the next run" in notice["Message"]
     assert "start the run again" in notice["Message"]
 
@@ -1318,7 +1320,7 @@ def test_a_dead_credential_counts_once_in_a_run_however_many_videos_meet_it(repo
     ],
     ids=["refused", "GoPro is away", "refused after a renewal", "the listing", "the map"],
 )
-def test_a_report_is_told_whether_authentication_is_what_a_run_ended_by(cloud: Cloud, is_lost: bool) -> None:
+def test_a_report_is_reported_whether_authentication_is_what_a_run_ended_by(cloud: Cloud, is_lost: bool) -> None:
     cloud.run()
 
     (call,) = cloud.sent_to("Report")

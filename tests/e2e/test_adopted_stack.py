@@ -49,8 +49,8 @@ def test_what_a_deleted_stack_has_left_is_adopted_and_no_video_is_copied_again(
             monkeypatch.setenv(name, value)
 
         def adopt() -> None:
-            said = output_console(sys.stdout)
-            Adopt(folder, config_env="default", region=None, output=said, errors=said).run(yes=True, deploy=False)
+            stated = output_console(sys.stdout)
+            Adopt(folder, config_env="default", region=None, output=stated, errors=stated).run(yes=True, deploy=False)
 
         adopt()
         adopt()
@@ -119,9 +119,9 @@ def _delete(cloud: Cloud) -> None:
 
 def _rebuild(cloud: Cloud) -> None:
     assert cloud.gopro_api_base_url is not None
-    said = output_console(sys.stdout)
+    stated = output_console(sys.stdout)
     with open_rebuild(
-        deployment.STACK_NAME, region=None, gopro_api_base_url=cloud.gopro_api_base_url, output=said, errors=said
+        deployment.STACK_NAME, region=None, gopro_api_base_url=cloud.gopro_api_base_url, output=stated, errors=stated
     ) as command:
         command.run(is_dry_run=False, gopro_has_none=False)
 

@@ -59,25 +59,25 @@ def finish_rotation(stack: Stack) -> str:
     secrets.put_secret_value(
         SecretId=secret_id, SecretString=stack.secret(), ClientRequestToken=version_id, VersionStages=["AWSPENDING"]
     )
-    said = rotation_step(stack, "finishSecret", version_id)
+    stated = rotation_step(stack, "finishSecret", version_id)
     # The function may not, and a label that stays stands in the next rotation's way.
     secrets.update_secret_version_stage(SecretId=secret_id, VersionStage="AWSPENDING", RemoveFromVersionId=version_id)
-    return said
+    return stated
 
 
 def rotate_pasted_token(stack: Stack) -> str:
     logs, group = stack.cloud.client("logs"), f"/aws/lambda/{stack.output('AuthenticatorFunctionName')}"
     began = int(time.time() * 1000) - 1000
 
-    def told() -> list[str]:
+    def reported() -> list[str]:
         events = logs.filter_log_events(logGroupName=group, startTime=began)["events"]
         return [event["message"] for event in events if "AccessDenied" in event["message"]]
 
-    of_earlier_calls = told()
+    of_earlier_calls = reported()
     stack.cloud.client("secretsmanager").rotate_secret(SecretId=stack.output("CredentialsSecretArn"))
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        if refusals := [message for message in told() if message not in of_earlier_calls]:
+        if refusals := [message for message in reported() if message not in of_earlier_calls]:
             return str(refusals[-1])
         time.sleep(0.1)
     return "nothing was refused"
@@ -239,9 +239,9 @@ def removals() -> Iterator[Any]:
 @pytest.mark.parametrize(("role", "sid", "action"), [*removals()])
 def test_without_a_permission_what_needs_it_is_refused(stack: Stack, role: str, sid: str, action: str) -> None:
     with without(stack, role, sid, action):
-        said = FLOWS[role, action](stack)
-    seen = next((word for word in ("AccessDenied", "AuthorizationError", "not authorized") if word in said), None)
-    assert seen is not None, f"{action} is not needed, or not enforced: {said[:2000]}"
+        stated = FLOWS[role, action](stack)
+    seen = next((word for word in ("AccessDenied", "AuthorizationError", "not authorized") if word in stated), None)
+    assert seen is not None, f"{action} is not needed, or not enforced: {stated[:2000]}"
     note(role, action, FLOWS[role, action].__name__.replace("_", " "), f"refused: {seen}")
 
 

@@ -84,8 +84,8 @@ def test_a_night_with_a_failing_video_is_seen_and_told(stack: Stack, alerts: str
     # Metrics, read back, are what the tracker says.
     records = stack.tracker().values()
     statuses = Counter(record["status"] for record in records)
-    told = {name: metric_sum(stack, since - 120, name) - value for name, value in before.items()}
-    assert told == {
+    reported = {name: metric_sum(stack, since - 120, name) - value for name, value in before.items()}
+    assert reported == {
         "VideosSynced": statuses["COMPLETED"],
         "BytesTransferred": sum(int(record["file_size"]) for record in records if record["status"] == "COMPLETED"),
         "SyncFailures": statuses["FAILED"],
@@ -155,12 +155,12 @@ def readings_since(stack: Stack, since: float) -> list[Reading]:
 def state(stack: Stack, alarm: str, readings: Iterable[Reading], *, in_seconds: float = 0) -> State:
     """Return what CloudWatch's rule says of an alarm, now or later, if nothing else is told until then."""
     found = stack.cloud.client("cloudwatch").describe_alarms(AlarmNames=[f"{alarm}-local"])["MetricAlarms"]
-    rule, told = AlarmRule.from_properties(found[0]), list(readings)
+    rule, reported = AlarmRule.from_properties(found[0]), list(readings)
     values = {"Sum": lambda r: r.total, "Maximum": lambda r: r.most, "Minimum": lambda r: r.least}
     points = {
         name: [
             Datapoint(timestamp_seconds=reading.at, value=values[metric.statistic](reading))
-            for reading in told
+            for reading in reported
             if (reading.namespace, reading.name, reading.dimensions)
             == (metric.namespace, metric.metric_name, metric.dimensions)
         ]
@@ -247,7 +247,7 @@ def new_mails(stack: Stack, address: str, since: float) -> list[Mail]:
 
 
 @pytest.mark.parametrize("switched_off", ["before the run", "while videos are downloaded"])
-def test_a_key_that_is_disabled_in_the_night_is_told_once_and_nothing_is_lost(
+def test_a_key_that_is_disabled_in_the_night_is_reported_once_and_nothing_is_lost(
     stack: Stack, address: str, switched_off: str
 ) -> None:
     kms, key = stack.cloud.client("kms"), stack.output("EncryptionKeyArn")
@@ -306,8 +306,8 @@ def test_a_pasted_token_near_its_end_raises_its_alarm_and_a_new_one_ends_it(stac
     assert state(stack, "GoPro-Credential-Expiring", soon) is State.ALARM
     time.sleep(1)  # what is told in one second is one reading
     new = moved(readings_with_a_token_for(24 * 7), began_at=0, to=DAY_SECONDS)
-    told = [*soon, *new]
-    assert state(stack, "GoPro-Credential-Expiring", told, in_seconds=DAY_SECONDS + MINUTE_SECONDS) is State.OK
+    reported = [*soon, *new]
+    assert state(stack, "GoPro-Credential-Expiring", reported, in_seconds=DAY_SECONDS + MINUTE_SECONDS) is State.OK
 
 
 def test_an_account_that_runs_too_many_functions_raises_the_alarm_for_throttles(
@@ -329,7 +329,9 @@ def test_an_account_that_runs_too_many_functions_raises_the_alarm_for_throttles(
     assert state(stack, "GoPro-Lambda-Throttles", readings, in_seconds=ENDED_SECONDS) is State.OK
 
 
-def test_a_run_that_somebody_stops_is_told_by_its_alarm_which_is_the_only_message(stack: Stack, alerts: str) -> None:
+def test_a_run_that_somebody_stops_is_reported_by_its_alarm_which_is_the_only_message(
+    stack: Stack, alerts: str
+) -> None:
     sfn, since = stack.cloud.client("stepfunctions"), new_second()
     stack.put_library(video("m1"))
     arn = sfn.start_execution(stateMachineArn=stack.output("StateMachineArn"), input="{}")["executionArn"]

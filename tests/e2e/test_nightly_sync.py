@@ -451,18 +451,18 @@ def test_a_dry_run_says_what_would_happen_and_changes_nothing(stack: Stack) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("run_input", "told"),
+    ("run_input", "reported"),
     [({"dryrun": True}, "did you mean 'dry_run'?"), ([{"dry_run": True}], "not a JSON object")],
 )
 def test_a_run_that_is_asked_for_something_unknown_fails_and_takes_nothing(
-    stack: Stack, run_input: Any, told: str
+    stack: Stack, run_input: Any, reported: str
 ) -> None:
     stack.put_library(video("m1"))
 
     execution = stack.run(run_input)
 
     assert (execution.status, execution.error) == ("FAILED", "InvalidEventError")
-    assert told in (execution.cause or "")
+    assert reported in (execution.cause or "")
     assert stack.statuses() == {}
 
 

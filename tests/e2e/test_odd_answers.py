@@ -99,7 +99,7 @@ def assert_archived_whole(stack: Stack) -> None:
     assert digests == sorted(source.sha256 for source in stack.gopro.sources())
 
 
-def test_every_write_s_answer_is_lost_once_and_what_is_told_is_what_was_done(
+def test_every_write_s_answer_is_lost_once_and_what_is_reported_is_what_was_done(
     stack: Stack, proxy: AnswerProxy, secret: None
 ) -> None:
     stack.put_library(
@@ -152,8 +152,8 @@ def _mark(item: SimulatedItem, answer: OddAnswer) -> str:
 def assert_told(stack: Stack, summary: dict[str, Any], *, synced: int, before: Mapping[str, float]) -> None:
     """What the run says, what its metrics say and what its records say is what was moved."""
     moved = sum(source.size_bytes for source in stack.gopro.sources())
-    told = {name: summary[name] for name in ("synced", "failed", "deferred", "bytes_transferred")}
-    assert told == {"synced": synced, "failed": 0, "deferred": 0, "bytes_transferred": moved}
+    reported = {name: summary[name] for name in ("synced", "failed", "deferred", "bytes_transferred")}
+    assert reported == {"synced": synced, "failed": 0, "deferred": 0, "bytes_transferred": moved}
     assert sum(int(record["file_size"]) for record in stack.tracker().values()) == moved
     assert set(stack.statuses().values()) == {"COMPLETED"}
     after = measured(stack)

@@ -74,7 +74,7 @@ FAILING = {
 }
 
 
-def test_videos_that_fail_each_in_its_way_are_told_in_one_notice_and_a_redrive_brings_them_in(
+def test_videos_that_fail_each_in_its_way_are_reported_in_one_notice_and_a_redrive_brings_them_in(
     stack: Stack, alerts: str
 ) -> None:
     good = [video(f"good{number}", f"GX02{number:04}.MP4") for number in range(16)]
@@ -114,10 +114,10 @@ def redrive(stack: Stack) -> str:
 
 def redriven(stack: Stack) -> running.Execution:
     """Type what an operator types, and wait for the run that it starts."""
-    said = redrive(stack)
-    assert "1  SourceMissingError" in said
-    assert "1  IncompleteSourceError" in said
-    (arn,) = re.findall(r"Started (\S+)", said)
+    stated = redrive(stack)
+    assert "1  SourceMissingError" in stated
+    assert "1  IncompleteSourceError" in stated
+    (arn,) = re.findall(r"Started (\S+)", stated)
     return running.wait(stack.cloud, arn)
 
 

@@ -78,7 +78,7 @@ def test_a_listing_that_is_refused_is_renewed_as_well(stack: Stack) -> None:
     assert stack.run().every_video_archived
 
 
-def test_a_session_that_dies_for_good_is_told_once_asked_for_once_and_damages_nothing(
+def test_a_session_that_dies_for_good_is_reported_once_asked_for_once_and_damages_nothing(
     stack: Stack, alerts: str
 ) -> None:
     stack.put_library(*[video(f"m{n}", f"GX01000{n}.MP4") for n in range(1, 4)])

@@ -64,10 +64,13 @@ def test_a_case_is_right(world: TransferWorld, case: Mapping[str, Any]) -> None:
     assert given, "a case without a given"
     assert len(given) == len(then), "each given has its then"
     wrong = []
-    for number, (told, wanted) in enumerate(zip(given, then, strict=True), start=1):
+    for number, (reported, wanted) in enumerate(zip(given, then, strict=True), start=1):
         assert wanted, "a then that says nothing"
-        seen = DRIVERS[told["kind"]](world, told)
-        wrong += [f"given {number} ({told.get('what', told['kind'])}): {said}" for said in differences(wanted, seen)]
+        seen = DRIVERS[reported["kind"]](world, reported)
+        wrong += [
+            f"given {number} ({reported.get('what', reported['kind'])}): {stated}"
+            for stated in differences(wanted, seen)
+        ]
     assert not wrong, "\n".join(wrong)
 
 

@@ -58,13 +58,13 @@ def test_a_case_is_right(world: FieldWorld, case: Mapping[str, Any]) -> None:
     assert given, "a case without a given"
     assert len(given) == len(then), "each given has its then"
     wrong = []
-    for number, (told, wanted) in enumerate(zip(given, then, strict=True), start=1):
+    for number, (reported, wanted) in enumerate(zip(given, then, strict=True), start=1):
         assert wanted, "a then that says nothing"
-        seen = world.play(case, told)
+        seen = world.play(case, reported)
         found = differences(wanted, seen)
         # Where a night goes wrong, it may end before it comes to them.
         assert found or not seen["unused"], f"given {number}: switches without effect: {', '.join(seen['unused'])}"
-        wrong += [f"given {number} ({told.get('what', '')}): {said}" for said in found]
+        wrong += [f"given {number} ({reported.get('what', '')}): {stated}" for stated in found]
     assert not wrong, "\n".join(wrong)
 
 
@@ -89,6 +89,6 @@ def test_a_switch_that_nobody_knows_is_refused(given: Mapping[str, Any]) -> None
         nights_of(SEEN[0], given)
 
 
-def test_a_switch_without_effect_is_told(world: FieldWorld) -> None:
+def test_a_switch_without_effect_is_reported(world: FieldWorld) -> None:
     given = {"downloads": {"nobody": {"status": 500}}, "listing": {"adds_to_total": 0, "lacks": []}}
     assert world.play({**SEEN[0], "listing_items": []}, given)["unused"] == ["downloads.nobody.status"]

@@ -185,7 +185,7 @@ def test_a_record_of_before_writes_left_marks_is_re_opened(cloud: Cloud) -> None
     assert cloud.tracker.reopen(cloud.tracker.get_many(["m1"])["m1"], reopening)
 
 
-def test_what_is_gone_and_what_waits_in_vain_is_told_by_the_run_whose_answer_was_lost(cloud: Cloud) -> None:
+def test_what_is_gone_and_what_waits_in_vain_is_reported_by_the_run_whose_answer_was_lost(cloud: Cloud) -> None:
     cloud.tracker.add_pending([a_video("m1")])
     videos = UnarchivedVideos(cloud.dynamodb, TABLE, clock=lambda: NOW)
     lost = LostAnswers(cloud.dynamodb, "UpdateItem", count=3)
@@ -246,14 +246,14 @@ def test_that_the_listing_lacks_items_is_news_once_for_each_number(cloud: Cloud)
     lost = LostAnswers(cloud.dynamodb, "UpdateItem")
     record = ListingRecord(cloud.dynamodb, TABLE)
     nights = [(3, "n1"), (3, "n2"), (4, "n3"), (4, "n4"), (0, "n5"), (0, "n6"), (4, "n7")]
-    told = [record.is_news(hidden, run=night) for hidden, night in nights]
-    assert (told, lost.left) == ([True, False, True, False, False, False, True], 0)
+    reported = [record.is_news(hidden, run=night) for hidden, night in nights]
+    assert (reported, lost.left) == ([True, False, True, False, False, False, True], 0)
 
 
 def test_that_a_rotation_failed_is_news_once_for_each_version(cloud: Cloud) -> None:
     lost = LostAnswers(cloud.dynamodb, "UpdateItem")
-    told = [cloud.guard.note_failed_rotation(version_id) for version_id in ("v2", "v2", "v3", "v3", "v2")]
-    assert (told, lost.left) == ([True, False, True, False, True], 0)
+    reported = [cloud.guard.note_failed_rotation(version_id) for version_id in ("v2", "v2", "v3", "v3", "v2")]
+    assert (reported, lost.left) == ([True, False, True, False, True], 0)
 
 
 def test_a_request_to_gopro_is_counted_once(cloud: Cloud) -> None:
@@ -269,11 +269,11 @@ def test_what_the_librarys_etags_prove(cloud: Cloud, count: int) -> None:
     lost = LostAnswers(cloud.dynamodb, "UpdateItem", count=count)
     record.note_match(None)
     assert (record.known().matched_files, lost.left) == (1, 0)
-    told = []
+    reported = []
     for name in ("a", "b", "c", "d", "e"):
         lost.left = 1
-        told.append(record.note_mismatch(name, run=name).are_no_md5s)
-    assert told == [False, False, False, True, True]
+        reported.append(record.note_mismatch(name, run=name).are_no_md5s)
+    assert reported == [False, False, False, True, True]
 
 
 # --- the bucket, the secret, the topic -------------------------------------------------------------------------------

@@ -153,8 +153,8 @@ class _ProxyHandler(LoopbackHandler, BaseHTTPRequestHandler):
         elif odd is not None and odd.status is not None:
             self._answer(request, odd.status, odd.headers, odd.body, is_odd=True)
         elif own is not None:
-            told, data = _without(odd, dict(own.headers), own.data)
-            self._answer(request, own.status, told, data, is_odd=odd is not None)
+            reported, data = _without(odd, dict(own.headers), own.data)
+            self._answer(request, own.status, reported, data, is_odd=odd is not None)
 
     def _answer(
         self, request: AwsRequest, status: int | None, headers: Mapping[str, str], body: bytes, *, is_odd: bool
@@ -188,7 +188,7 @@ def _request_of(target: str, headers: Mapping[str, str], body: bytes) -> AwsRequ
 
 def _without(odd: OddAnswer | None, headers: dict[str, str], body: bytes) -> tuple[dict[str, str], bytes]:
     for name in () if odd is None else odd.without:
-        headers = {told: value for told, value in headers.items() if told.lower() != name.lower()}
+        headers = {reported: value for reported, value in headers.items() if reported.lower() != name.lower()}
         body = _without_field(name, body)
     return headers, body
 
@@ -196,6 +196,6 @@ def _without(odd: OddAnswer | None, headers: dict[str, str], body: bytes) -> tup
 def _without_field(name: str, body: bytes) -> bytes:
     if body.startswith(b"{"):
         document = json.loads(body)
-        return json.dumps({told: value for told, value in document.items() if told != name}).encode()
+        return json.dumps({reported: value for reported, value in document.items() if reported != name}).encode()
     tag = re.escape(name.encode())
     return re.sub(rb"<" + tag + rb">.*?</" + tag + rb">|<" + tag + rb"/>", b"", body, flags=re.DOTALL)

@@ -69,8 +69,8 @@ class DynamoDBServer:
             answer: dict[str, Any] = getattr(self._client, xform_name(operation))(**arguments)
         except ClientError as error:
             refusal: Any = error.response
-            told = {"__type": refusal["Error"]["Code"], "message": refusal["Error"]["Message"]}
-            return 400, told | ({"Item": refusal["Item"]} if "Item" in refusal else {})
+            reported = {"__type": refusal["Error"]["Code"], "message": refusal["Error"]["Message"]}
+            return 400, reported | ({"Item": refusal["Item"]} if "Item" in refusal else {})
         del answer["ResponseMetadata"]
         return 200, answer
 

@@ -37,8 +37,10 @@ class AwsRequest:
     @property
     def identity(self) -> tuple[str, str, str, tuple[str, ...], bytes]:
         """The same for a request and for its repetitions: what is signed anew is left out."""
-        told = tuple(f"{name}={value}" for name, value in sorted(self.query.items()) if not name.startswith("X-Amz-"))
-        return (self.service, self.operation, self.path, told, self.body)
+        reported = tuple(
+            f"{name}={value}" for name, value in sorted(self.query.items()) if not name.startswith("X-Amz-")
+        )
+        return (self.service, self.operation, self.path, reported, self.body)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +76,9 @@ class OddAnswer:
     first_upload_only: bool = False
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> OddAnswer:
+    def of(cls, reported: Mapping[str, Any]) -> OddAnswer:
         """Read one as the cases write it."""
-        fields = dict(told)
+        fields = dict(reported)
         fields["body"] = fields.get("body", "").encode()
         fields["without"] = tuple(fields.get("without", ()))
         if fields.get("times") == "always":

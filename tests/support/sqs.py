@@ -47,8 +47,8 @@ class VirtualClock:
 
 def refusal(operation: str, code: str, message: str = "", *, status: int = 400, retries: int = 0) -> ClientError:
     """Return what boto3 raises when the service refuses."""
-    told: Any = {"HTTPStatusCode": status, "RetryAttempts": retries}
-    return ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": told}, operation)
+    reported: Any = {"HTTPStatusCode": status, "RetryAttempts": retries}
+    return ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": reported}, operation)
 
 
 @dataclass(slots=True, eq=False)

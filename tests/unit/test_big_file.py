@@ -20,16 +20,16 @@ def test_nonsense_is_refused_and_named(nonsense: str, capsys: pytest.CaptureFixt
     assert f"GB={nonsense}: it must be a number from 1 to 5000" in capsys.readouterr().err
 
 
-def test_a_disk_without_room_is_said_and_nothing_is_begun(
+def test_a_disk_without_room_is_reported_and_nothing_is_begun(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=11_900_000_000))
     monkeypatch.setattr(cloud, "start", lambda **_: pytest.fail("it was begun"))
     assert big_file.main(["12"]) == 1
-    said = capsys.readouterr().err
-    assert "needs 12.5 GB of disk" in said
-    assert "11.9 GB are free" in said
-    assert len(said.strip().splitlines()) == 1
+    stated = capsys.readouterr().err
+    assert "needs 12.5 GB of disk" in stated
+    assert "11.9 GB are free" in stated
+    assert len(stated.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize(("is_equal", "code"), [(True, 0), (False, 3)])

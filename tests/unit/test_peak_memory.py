@@ -17,7 +17,7 @@ subprocess.run([sys.executable, "-c", child])
 """
 
 
-def test_the_peaks_of_a_process_and_of_its_child_are_told_apart() -> None:
+def test_the_peaks_of_a_process_and_of_its_child_are_reported_apart() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", _PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -117,8 +117,8 @@ def test_no_value_raises_anything_but_the_error_that_names_it(changes: dict[str,
     try:
         settings = read_settings(COMPLETE | changes)
     except ConfigurationError as error:
-        said = str(error)
+        stated = str(error)
     else:
         assert 1 <= settings.transfer_workers <= 16
         return
-    assert any(name in said for name in changes)
+    assert any(name in stated for name in changes)

@@ -175,7 +175,7 @@ def test_a_set_up_that_fails_shows_pips_own_words_and_what_to_do(
     assert what_to_do in result.stderr.splitlines()[-1]
 
 
-def test_an_index_that_refuses_is_told_from_one_that_has_not_got_it(copy: WorkingCopy) -> None:
+def test_an_index_that_refuses_is_reported_from_one_that_has_not_got_it(copy: WorkingCopy) -> None:
     result = copy.run(
         "requirements/setup.sh",
         PIP_FAILS="dev.txt",

@@ -69,5 +69,5 @@ def test_neither_log_nor_description_tells_signature_or_token(s3: S3Client, capl
     with caplog.at_level(logging.DEBUG):
         signed = put(s3)
     secrets = (TOKEN, signed.headers["Authorization"].rpartition("=")[2])
-    told = [record.getMessage() for record in caplog.records] + [repr(signed), str(signed)]
-    assert not [text for text in told if any(secret in text for secret in secrets)]
+    reported = [record.getMessage() for record in caplog.records] + [repr(signed), str(signed)]
+    assert not [text for text in reported if any(secret in text for secret in secrets)]

@@ -72,8 +72,8 @@ def run(bench: Bench, seed: int) -> Trace:
     ranges = (request.range for request in bench.source.requests)
     requests = (request.part_number for request in bench.s3.requests)
     pauses = iter(waits)
-    told = {"source": ranges, "wait": pauses}
-    return [(call, next(told.get(call, requests))) for call in calls]
+    reported = {"source": ranges, "wait": pauses}
+    return [(call, next(reported.get(call, requests))) for call in calls]
 
 
 def test_one_seed_is_one_course_of_calls(small_world: Bench) -> None:

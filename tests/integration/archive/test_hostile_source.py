@@ -45,9 +45,9 @@ def test_a_name_that_resolves_to_an_internal_address_is_not_followed(
     port = small_bench.source.sign().split(":")[2].split("/")[0]
     answers = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", int(port)))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers)
-    said = refused(small_bench, f"https://cdn.example:{port}/video?Signature=fake-signature")
-    assert "cdn.example, which is not on the public internet" in said
-    assert "fake-signature" not in said
+    stated = refused(small_bench, f"https://cdn.example:{port}/video?Signature=fake-signature")
+    assert "cdn.example, which is not on the public internet" in stated
+    assert "fake-signature" not in stated
     assert small_bench.source.requests == []
 
 

@@ -163,7 +163,7 @@ class TestSourceBetweenTwoCalls:
         result = bench.transfer(resume=upload)
         assert result.file.source_etag == etag
         assert sorted(bench.s3.parts_sent()) == [1, 2, 3, 4]
-        assert [told.source_etag for told in bench.created] == [etag], "later calls need not read them again"
+        assert [reported.source_etag for reported in bench.created] == [etag], "later calls need not read them again"
         bench.assert_archived()
 
     @pytest.mark.parametrize("part", [1, 2])
@@ -397,7 +397,7 @@ class TestOtherBytesThanWereSent:
         assert bench.transfer(resume=replace(upload, proved={})).parts_sent == 1
         bench.assert_archived()
 
-    def test_an_error_is_told_even_if_its_parts_cannot_be_recorded(self, bench: Bench) -> None:
+    def test_an_error_is_reported_even_if_its_parts_cannot_be_recorded(self, bench: Bench) -> None:
         def record(upload: OpenUpload) -> None:
             bench.note(upload)
             if upload.proved:

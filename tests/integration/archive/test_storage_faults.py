@@ -102,7 +102,7 @@ def test_access_denied_says_so_and_is_not_tried_again(bench: Bench, operation: O
     ("fixture", "operation"),
     [("bench", "CreateMultipartUpload"), ("bench", "UploadPart"), ("small_bench", "PutObject")],
 )
-def test_a_final_refusal_is_told_in_s3s_own_words(
+def test_a_final_refusal_is_reported_in_s3s_own_words(
     fixture: str, operation: Operation, request: pytest.FixtureRequest
 ) -> None:
     bench: Bench = request.getfixturevalue(fixture)

@@ -141,7 +141,7 @@ def grow(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "stated"),
     [
         (cut, "too few bytes"),
         (cut_without_length, "ProtocolError|too few bytes"),
@@ -155,9 +155,9 @@ def grow(bench: Bench) -> None:
     ],
 )
 def test_a_200_that_is_not_surely_the_whole_file_is_named(
-    small_bench: Bench, spoil: Callable[[Bench], None], said: str
+    small_bench: Bench, spoil: Callable[[Bench], None], stated: str
 ) -> None:
     spoil(small_bench)
-    with pytest.raises(Exception, match=said):
+    with pytest.raises(Exception, match=stated):
         small_bench.transfer()
     assert KEY not in small_bench.s3.objects

@@ -99,10 +99,10 @@ def run_transfer(servers: Servers, source: str, key: str, *options: str) -> subp
 def test_transfer_tells_what_it_did_and_what_it_cost(servers: Servers) -> None:
     source = servers.video_url(MULTIPART_BYTES)
     done = run_transfer(servers, source, "by-hand.mp4", "--part-size", "20971520")
-    told = json.loads(done.stdout)
+    reported = json.loads(done.stdout)
     assert done.returncode == 0
-    assert (told["outcome"], told["bytes_sent"], told["parts_sent"]) == ("COMPLETED", MULTIPART_BYTES, 5)
-    assert told["process_cpu_seconds"] > 0
+    assert (reported["outcome"], reported["bytes_sent"], reported["parts_sent"]) == ("COMPLETED", MULTIPART_BYTES, 5)
+    assert reported["process_cpu_seconds"] > 0
 
 
 def test_transfer_names_a_source_that_is_not_there(servers: Servers) -> None:

@@ -70,7 +70,7 @@ def test_a_function_sees_its_own_variables_and_none_of_the_engines(engine: Engin
     assert not [name for name in seen if name.startswith(("MINISTACK", "LOCAL_ENGINE", "GATEWAY", "AUTH"))]
 
 
-def test_a_function_can_be_told_as_the_engines_when_the_engine_has_died_before_it(engine: Engine) -> None:
+def test_a_function_can_be_reported_as_the_engines_when_the_engine_has_died_before_it(engine: Engine) -> None:
     source = "import os\ndef handler(event, context): return dict(os.environ)"
 
     assert engine.invoke(engine.function(source))[MARK_VARIABLE]

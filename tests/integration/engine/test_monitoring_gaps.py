@@ -101,7 +101,7 @@ def test_a_queue_tells_how_many_messages_wait(engine: Engine) -> None:
 
 
 @pytest.mark.gap
-def test_an_execution_that_fails_is_told_as_a_metric(engine: Engine) -> None:
+def test_an_execution_that_fails_is_reported_as_a_metric(engine: Engine) -> None:
     sfn = engine.client("stepfunctions")
     machine = sfn.create_state_machine(
         name=f"machine-{uuid4().hex[:12]}",
@@ -110,7 +110,7 @@ def test_an_execution_that_fails_is_told_as_a_metric(engine: Engine) -> None:
     )["stateMachineArn"]
     sfn.start_execution(stateMachineArn=machine)
 
-    def told() -> list[float]:
+    def reported() -> list[float]:
         answer = engine.client("cloudwatch").get_metric_statistics(
             Namespace="AWS/States",
             MetricName="ExecutionsFailed",
@@ -123,10 +123,10 @@ def test_an_execution_that_fails_is_told_as_a_metric(engine: Engine) -> None:
         return [point["Sum"] for point in answer["Datapoints"]]
 
     deadline = time.monotonic() + 30
-    while not told():
+    while not reported():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert told() == [1]
+    assert reported() == [1]
 
 
 @pytest.mark.gap
@@ -211,7 +211,7 @@ def test_a_stack_with_an_alarm_that_cloudwatch_refuses_is_not_created(engine: En
 
 
 @pytest.mark.gap
-def test_an_execution_that_starts_and_one_that_is_stopped_are_told_as_metrics(engine: Engine) -> None:
+def test_an_execution_that_starts_and_one_that_is_stopped_are_reported_as_metrics(engine: Engine) -> None:
     sfn = engine.client("stepfunctions")
     machine = sfn.create_state_machine(
         name=f"machine-{uuid4().hex[:12]}",
@@ -222,7 +222,7 @@ def test_an_execution_that_starts_and_one_that_is_stopped_are_told_as_metrics(en
     time.sleep(0.5)
     sfn.stop_execution(executionArn=arn)
 
-    def told(name: str) -> list[float]:
+    def reported(name: str) -> list[float]:
         answer = engine.client("cloudwatch").get_metric_statistics(
             Namespace="AWS/States",
             MetricName=name,
@@ -235,7 +235,11 @@ def test_an_execution_that_starts_and_one_that_is_stopped_are_told_as_metrics(en
         return [point["Sum"] for point in answer["Datapoints"]]
 
     deadline = time.monotonic() + 15
-    while not told("ExecutionsAborted"):
+    while not reported("ExecutionsAborted"):
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert [told("ExecutionsStarted"), told("ExecutionsAborted"), told("ExecutionsFailed")] == [[1], [1], []]
+    assert [reported("ExecutionsStarted"), reported("ExecutionsAborted"), reported("ExecutionsFailed")] == [
+        [1],
+        [1],
+        [],
+    ]

@@ -222,7 +222,7 @@ def test_an_engine_that_does_not_answer_is_named(topic: Topic) -> None:
         mails.read(gone)
 
 
-def test_an_engine_of_a_version_that_keeps_no_mails_is_told_from_one_that_is_gone(
+def test_an_engine_of_a_version_that_keeps_no_mails_is_reported_from_one_that_is_gone(
     monkeypatch: pytest.MonkeyPatch, topic: Topic
 ) -> None:
     monkeypatch.setattr(mails, "MAILS_PATH", "/_local/unknown-to-this-engine")

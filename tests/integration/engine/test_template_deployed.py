@@ -58,14 +58,14 @@ class Deployments:
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
             Capabilities=["CAPABILITY_NAMED_IAM"],
         )
-        told: dict[str, Any] = self.cloudformation.describe_change_set(StackName=stack, ChangeSetName=name)
-        return told
+        reported: dict[str, Any] = self.cloudformation.describe_change_set(StackName=stack, ChangeSetName=name)
+        return reported
 
     def deploy(self, stack: str, kind: str, parameters: Mapping[str, str]) -> None:
         """Make a change set, execute it and wait for its end."""
-        told = self.change_set(stack, kind, parameters)
-        assert (told["Status"], told["ExecutionStatus"]) == ("CREATE_COMPLETE", "AVAILABLE")
-        self.cloudformation.execute_change_set(StackName=stack, ChangeSetName=told["ChangeSetId"])
+        reported = self.change_set(stack, kind, parameters)
+        assert (reported["Status"], reported["ExecutionStatus"]) == ("CREATE_COMPLETE", "AVAILABLE")
+        self.cloudformation.execute_change_set(StackName=stack, ChangeSetName=reported["ChangeSetId"])
         self._wait(stack, "stack_create_complete" if kind == "CREATE" else "stack_update_complete")
 
     def delete(self, stack: str) -> None:
@@ -176,8 +176,8 @@ def test_a_changed_schedule_is_changed_in_place(deployments: Deployments) -> Non
     deployments.deploy("way-hours", "UPDATE", {**environment, **changed})
 
     schedule = deployments.client("scheduler").get_schedule(Name=before["SyncSchedule"])
-    told = (schedule["ScheduleExpression"], schedule["ScheduleExpressionTimezone"], schedule["State"])
-    assert told == tuple(changed.values())
+    reported = (schedule["ScheduleExpression"], schedule["ScheduleExpressionTimezone"], schedule["State"])
+    assert reported == tuple(changed.values())
     assert deployments.holds("way-hours") == before
 
 

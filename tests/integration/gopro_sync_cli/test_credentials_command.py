@@ -194,7 +194,7 @@ def test_check_says_whether_gopro_accepts_what_is_stored(setting: Setting) -> No
     assert setting.run("check").exit_code == 3
 
 
-def test_a_check_that_gopro_does_not_answer_is_told_from_one_that_it_refuses(
+def test_a_check_that_gopro_does_not_answer_is_reported_from_one_that_it_refuses(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(credential_update, "_PATIENCE", RetryPolicy(attempts=1, longest_pause_seconds=0))

@@ -57,7 +57,7 @@ def world() -> Iterator[World]:
 
 def rebuild(world: World, *, is_dry_run: bool = False, gopro_has_none: bool = False, table: str = TABLE) -> str:
     """Run the command, and return what it says."""
-    said = output_console(io.StringIO(), width=400)
+    stated = output_console(io.StringIO(), width=400)
     places = Places(
         s3=cast("Any", Listing(world.s3)),
         writer=BucketWriter(s3=world.s3.client, http=world.storage_http, bucket="archive"),
@@ -65,12 +65,12 @@ def rebuild(world: World, *, is_dry_run: bool = False, gopro_has_none: bool = Fa
         table_name=table,
         gopro=world.client(),
     )
-    command = Rebuild(places, caller=lambda: "arn:of:ann", output=said, errors=said, sleep=world.waits.append)
+    command = Rebuild(places, caller=lambda: "arn:of:ann", output=stated, errors=stated, sleep=world.waits.append)
     try:
         command.run(is_dry_run=is_dry_run, gopro_has_none=gopro_has_none)
     except typer.Exit as end:
-        said.print(f"exit code {end.exit_code}")
-    return cast("io.StringIO", said.file).getvalue()
+        stated.print(f"exit code {end.exit_code}")
+    return cast("io.StringIO", stated.file).getvalue()
 
 
 def forget(world: World) -> None:
@@ -94,11 +94,11 @@ def test_a_lost_table_is_rebuilt_and_the_next_run_finds_nothing_to_do(world: Wor
     before = archive_two_chapters(world, lenses=lenses)
     forget(world)
 
-    said = rebuild(world)
+    stated = rebuild(world)
 
-    assert "In the bucket: 2 chapters, 0.0 GB; 0 other objects." in said
-    assert "confirms: 1;" in said
-    assert "Written: 1 records." in said
+    assert "In the bucket: 2 chapters, 0.0 GB; 0 other objects." in stated
+    assert "confirms: 1;" in stated
+    assert "Written: 1 records." in stated
     found = world.discover(owner="run-2")
     assert (found.videos, found.already_synced) == ((), 1)
     after = world.record()
@@ -117,8 +117,8 @@ def test_a_lost_table_is_rebuilt_and_the_next_run_finds_nothing_to_do(world: Wor
 def test_a_dry_run_writes_nothing(world: World) -> None:
     archive_two_chapters(world)
     forget(world)
-    said = rebuild(world, is_dry_run=True)
-    assert "Records to write: 1." in said
+    stated = rebuild(world, is_dry_run=True)
+    assert "Records to write: 1." in stated
     assert world.dynamodb.scan(TableName=TABLE)["Count"] == 0
 
 
@@ -192,8 +192,8 @@ def test_a_video_that_a_run_is_at_work_on_is_left_to_it(world: World) -> None:
     world.now = datetime.now(UTC)
     world.tracker.claim("m1", owner="run-2", lease=timedelta(minutes=16))
     before = world.record()
-    said = rebuild(world)
-    assert "working on them: 1 videos" in said
+    stated = rebuild(world)
+    assert "working on them: 1 videos" in stated
     assert world.record() == before
 
 
@@ -242,11 +242,11 @@ def test_a_record_that_dynamodb_does_not_take_keeps_no_other_from_being_written(
 
     monkeypatch.setattr(world.dynamodb, "update_item", refuses_the_first)
 
-    said = rebuild(world)
+    stated = rebuild(world)
 
-    assert "m1: not written. DynamoDB does not accept the data of UpdateItem" in said
-    assert "Written: 1 records." in said
-    assert "exit code 3" in said
+    assert "m1: not written. DynamoDB does not accept the data of UpdateItem" in stated
+    assert "Written: 1 records." in stated
+    assert "exit code 3" in stated
 
 
 def test_what_is_not_ours_is_named_and_left(world: World) -> None:
@@ -254,9 +254,9 @@ def test_what_is_not_ours_is_named_and_left(world: World) -> None:
     key = next(key for key in world.s3.objects if key.endswith("GX020456.MP4"))
     world.s3.objects[key.replace("GX020456", "holiday")] = replace(world.s3.objects[key], headers={})
     forget(world)
-    said = rebuild(world)
-    assert "holiday.MP4: its metadata names no video; left unchanged" in said
-    assert "2 chapters" in said
+    stated = rebuild(world)
+    assert "holiday.MP4: its metadata names no video; left unchanged" in stated
+    assert "2 chapters" in stated
     assert world.record()["status"] == "COMPLETED"
 
 

@@ -101,8 +101,8 @@ def test_a_service_that_never_answers_is_named_in_time(
 
     assert time.monotonic() - began < PATIENCE_SECONDS + RESERVE_SECONDS
     assert [vars(record)["event_type"] for record in caplog.records if record.levelname == "WARNING"] == ["time_is_up"]
-    told = [vars(record)["error_type"] for record in caplog.records if record.levelname == "ERROR"]
-    assert told == [type(failure.value).__name__]
+    reported = [vars(record)["error_type"] for record in caplog.records if record.levelname == "ERROR"]
+    assert reported == [type(failure.value).__name__]
 
 
 def test_what_was_held_is_given_back(world: Any, silent: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,12 +162,12 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "said"), WRONG, ids=lambda value: " ".join(value)[:40] if value else "")
-def test_what_could_do_nothing_is_wrong_use_and_switches_nothing_on(arguments: tuple[str, ...], said: str) -> None:
+@pytest.mark.parametrize(("arguments", "stated"), WRONG, ids=lambda value: " ".join(value)[:40] if value else "")
+def test_what_could_do_nothing_is_wrong_use_and_switches_nothing_on(arguments: tuple[str, ...], stated: str) -> None:
     result = _local("fault", "on", *arguments)
 
     assert (result.exit_code, result.stdout) == (2, "")
-    assert said in " ".join(result.stderr.replace("│", " ").split())
+    assert stated in " ".join(result.stderr.replace("│", " ").split())
     assert _printed("fault", "show") == ["No fault is on."]
 
 
@@ -224,7 +224,7 @@ def test_a_cloud_with_another_gopro_server_has_nothing_to_switch(
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_simulator_that_is_gone_is_said_in_one_sentence(
+def test_a_simulator_that_is_gone_is_reported_in_one_sentence(
     monkeypatch: pytest.MonkeyPatch, here: Cloud, command: tuple[str, ...]
 ) -> None:
     monkeypatch.setattr(cloud, "load", lambda _directory: replace(here, simulator_url="http://127.0.0.1:1"))

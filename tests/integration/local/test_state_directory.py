@@ -40,8 +40,8 @@ def _local(command: str, state: Path, temporary: Path) -> subprocess.Popen[str]:
 
 
 def _ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    _, said = process.communicate(timeout=200)
-    return process.returncode, said
+    _, stated = process.communicate(timeout=200)
+    return process.returncode, stated
 
 
 def _wait_until(condition: Callable[[], bool]) -> None:
@@ -58,8 +58,8 @@ def test_a_real_cloud_writes_what_is_its_own_and_goes_without_a_trace_of_it(stat
     up = _local("up", state, elsewhere)
     _wait_until((state / "logs" / "engine.log").exists)
     for command in ("up", "down"):
-        code, said = _ended(_local(command, state, elsewhere))
-        assert (code, "another terminal" in said) == (1, True)
+        code, stated = _ended(_local(command, state, elsewhere))
+        assert (code, "another terminal" in stated) == (1, True)
     assert _ended(up)[0] == 0
     assert foreign_entries(state) == []
     assert files(elsewhere) == []
@@ -70,10 +70,10 @@ def test_a_real_cloud_writes_what_is_its_own_and_goes_without_a_trace_of_it(stat
     plant(
         state, {"notes.txt": b"1", "logs": {"notes.txt": b"2"}, "trust": {"company.pem": b"3"}, "photos": {"a": b"4"}}
     )
-    code, said = _ended(_local("down", state, elsewhere))
+    code, stated = _ended(_local("down", state, elsewhere))
 
     assert code == 0
-    assert "logs/notes.txt, notes.txt, photos, trust/company.pem" in said
+    assert "logs/notes.txt, notes.txt, photos, trust/company.pem" in stated
     assert [processes.is_running(record) for record in recorded] == [False, False]
     assert files(state) == [
         "LOCAL-CLOUD.txt",
@@ -104,10 +104,10 @@ def test_a_demo_that_is_killed_leaves_no_process_and_the_next_command_clears_its
 
     _wait_until(lambda: not any(map(processes.is_running, started)))
     _wait_until(lambda: not _processes_that_name(state))  # sam, too
-    code, said = _ended(_local("run", state, elsewhere))
-    assert (code, f"`demo`, which the local cloud in {state} belonged to, has ended" in said) == (1, True)
-    code, said = _ended(_local("down", state, elsewhere))
-    assert (code, said) == (0, "Down.\n")
+    code, stated = _ended(_local("run", state, elsewhere))
+    assert (code, f"`demo`, which the local cloud in {state} belonged to, has ended" in stated) == (1, True)
+    code, stated = _ended(_local("down", state, elsewhere))
+    assert (code, stated) == (0, "Down.\n")
     assert files(state) == ["LOCAL-CLOUD.txt", "trust/ca-bundle.pem", "trust/engine.crt", "trust/engine.key"]
 
 
@@ -129,9 +129,9 @@ def test_down_after_a_crash_spares_the_process_that_was_given_the_number_since(
     if is_damaged:
         (state / "state.json").write_text(json.dumps({"processes": [record.to_json()]}), encoding="utf-8")
 
-    code, said = _ended(_local("down", state, tmp_path / "elsewhere"))
+    code, stated = _ended(_local("down", state, tmp_path / "elsewhere"))
 
-    assert (code, "damaged" in said) == ((1, True) if is_damaged else (0, False))
+    assert (code, "damaged" in stated) == ((1, True) if is_damaged else (0, False))
     assert files(state) == ["LOCAL-CLOUD.txt"]
     assert somebody_elses.poll() is None
     somebody_elses.kill()

@@ -215,8 +215,8 @@ def test_one_question_that_fails_ends_the_asking_and_is_not_the_first_of_the_nex
     nights.rows = []
     nights.troubles = {ID: trouble}
     nights.run()
-    told = [media_id for _ in range(3) for media_id in sorted(nights.run().gone)]
-    assert told == ["video000002", "video000003"]
+    reported = [media_id for _ in range(3) for media_id in sorted(nights.run().gone)]
+    assert reported == ["video000002", "video000003"]
     assert nights.asked.count(ID) == 1
 
 
@@ -234,10 +234,10 @@ def test_a_run_without_time_leaves_it_to_the_next(vanished: Nights) -> None:
     assert list(vanished.run().gone) == [ID]
 
 
-def test_a_kind_that_nobody_knows_is_told_once_after_a_week_and_stays_pending(nights: Nights) -> None:
+def test_a_kind_that_nobody_knows_is_reported_once_after_a_week_and_stays_pending(nights: Nights) -> None:
     nights.rows = [video_row(1, type="Hologram", file_extension="holo", filename="GX010001.holo")]
-    told = [nights.run().waiting_in_vain for _ in range(12)]
-    assert told == [{}] * 7 + [{ID: "Hologram"}] + [{}] * 4
+    reported = [nights.run().waiting_in_vain for _ in range(12)]
+    assert reported == [{}] * 7 + [{ID: "Hologram"}] + [{}] * 4
     assert nights.tracker.pending().count == 1
 
 

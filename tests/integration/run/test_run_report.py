@@ -70,7 +70,7 @@ def put(dynamodb: DynamoDBClient, media_id: str, status: str, days_old: float, *
     dynamodb.put_item(TableName=TABLE, Item={name: {"S": value} for name, value in (fields | more).items()})
 
 
-def told(**more: Any) -> dict[str, Any]:
+def reported(**more: Any) -> dict[str, Any]:
     """Return the function's whole answer."""
     event = {"action": "report_run", "execution_id": EXECUTION, "run_started_at": "2026-03-01T02:00:00.000Z", **more}
     answer: dict[str, Any] = media_lister.handler(event, FakeLambdaContext())
@@ -78,7 +78,7 @@ def told(**more: Any) -> dict[str, Any]:
 
 
 def report(summary: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = told(summary=summary)["summary"]
+    answer: dict[str, Any] = reported(summary=summary)["summary"]
     return answer
 
 
@@ -98,14 +98,14 @@ def metrics(capsys: pytest.CaptureFixture[str]) -> dict[tuple[str, ...], float]:
 
 
 @pytest.mark.parametrize(("decided_by", "is_told"), [(EXECUTION, True), ("another run", False)])
-def test_that_the_librarys_etags_prove_nothing_is_told_by_the_run_that_decided(
+def test_that_the_librarys_etags_prove_nothing_is_reported_by_the_run_that_decided(
     aws: tuple[S3Client, DynamoDBClient], decided_by: str, is_told: bool
 ) -> None:
     _, dynamodb = aws
     decided = {"decided_at": {"S": "2026-03-01T02:00:00Z"}, "decided_by": {"S": decided_by}}
     dynamodb.put_item(TableName=TABLE, Item={"media_id": {"S": "#source-etags"}, **decided})
 
-    answer = told(summary=SUMMARY | {"status": "SUCCESS", "failed": 0, "failures": {}, "failed_videos": []})
+    answer = reported(summary=SUMMARY | {"status": "SUCCESS", "failed": 0, "failures": {}, "failed_videos": []})
 
     assert answer["summary"].get("source_etags_decided", False) is is_told
     assert (answer["notice"] is not None) is is_told
@@ -129,7 +129,7 @@ def test_the_summary_is_kept_and_gains_what_only_the_table_knows(aws: tuple[S3Cl
     assert summary.items() >= SUMMARY.items()
 
 
-def test_a_failed_video_is_told_with_its_name_its_reason_and_when_it_is_due_again(
+def test_a_failed_video_is_reported_with_its_name_its_reason_and_when_it_is_due_again(
     aws: tuple[S3Client, DynamoDBClient],
 ) -> None:
     _, dynamodb = aws
@@ -146,7 +146,7 @@ def test_a_failed_video_is_told_with_its_name_its_reason_and_when_it_is_due_agai
         {"media_id": "unknown", "error": "MediaGoneError"},
     ]
 
-    answer = told(summary=SUMMARY | {"failed_videos": videos})
+    answer = reported(summary=SUMMARY | {"failed_videos": videos})
 
     assert answer["summary"]["failed_videos"] == [
         videos[0]
@@ -160,19 +160,19 @@ def test_a_failed_video_is_told_with_its_name_its_reason_and_when_it_is_due_agai
     assert "  GX010456.MP4 (a): IntegrityError, due again from 2026-03-02 22:00 UTC\n" in answer["notice"]["text"]
 
 
-def test_a_summary_says_who_is_told_of_failures(aws: tuple[S3Client, DynamoDBClient]) -> None:
+def test_a_summary_says_who_is_reported_of_failures(aws: tuple[S3Client, DynamoDBClient]) -> None:
     summary = report(SUMMARY)
     assert summary["alerts_go_to"] == "e-mail"
     assert "alerts_note" not in summary
 
 
-def test_where_nobody_is_told_each_summary_says_what_changes_it(
+def test_where_nobody_is_notified_each_summary_says_what_changes_it(
     aws: tuple[S3Client, DynamoDBClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALERTS_GO_TO", "nobody")
     composition.settings.cache_clear()
     for event in ({"summary": SUMMARY}, {"failure": FAILURE}):
-        summary = told(**event)["summary"]
+        summary = reported(**event)["summary"]
         assert summary["alerts_go_to"] == "nobody"
         assert summary["alerts_note"].startswith("This stack tells nobody when something fails.")
         assert "AlertEmail=" in summary["alerts_note"]
@@ -222,7 +222,7 @@ def test_a_failed_run_counts_as_not_completed_and_invents_no_numbers(
     aws: tuple[S3Client, DynamoDBClient], capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     message = "GoPro could not be reached. Start it again."
-    summary = told(failure=FAILURE)["summary"]
+    summary = reported(failure=FAILURE)["summary"]
 
     (line,) = [vars(record) for record in caplog.records if vars(record).get("event_type") == EventType.RUN_REPORTED]
     assert (line["status"], line["stopped_by"], line["error_message"]) == ("FAILED", "NetworkError", message)
@@ -312,7 +312,7 @@ def test_what_a_run_failed_by_counts_once_even_if_no_report_can_be_made(
         aws[0].delete_bucket(Bucket=BUCKET)
         aws[1].delete_table(TableName=TABLE)
 
-    told(action=action, **event)
+    reported(action=action, **event)
 
     environment = ENVIRONMENT["ENVIRONMENT"]
     counted = metrics(capsys)
@@ -331,7 +331,7 @@ def test_a_report_that_fails_counts_nothing_so_that_its_next_try_does_not_count_
 
 
 def test_a_run_that_failed_before_it_had_counts_keeps_what_is_known(aws: tuple[S3Client, DynamoDBClient]) -> None:
-    answer = told(failure=FAILURE)
+    answer = reported(failure=FAILURE)
 
     kept = json.loads(aws[0].get_object(Bucket=BUCKET, Key="runs/night/summary.json")["Body"].read())
     assert kept == answer["summary"]
@@ -351,7 +351,7 @@ def test_a_run_that_failed_before_it_had_counts_keeps_what_is_known(aws: tuple[S
 
 
 def test_a_notice_is_answered_and_kept_nowhere(aws: tuple[S3Client, DynamoDBClient]) -> None:
-    answer = told(summary=SUMMARY)
+    answer = reported(summary=SUMMARY)
 
     assert answer["notice"]["subject"] == f"GoPro Sync Partial Failure ({ENVIRONMENT['ENVIRONMENT']}): 3 of 7 videos"
     assert "5 GB in 100 seconds: 50 MB/s." in answer["notice"]["text"]
@@ -361,7 +361,7 @@ def test_a_notice_is_answered_and_kept_nowhere(aws: tuple[S3Client, DynamoDBClie
 
 
 def test_a_run_in_which_all_went_well_has_no_notice(aws: tuple[S3Client, DynamoDBClient]) -> None:
-    answer = told(summary=SUMMARY | {"status": "SUCCEEDED", "failed": 0, "failures": {}, "failed_videos": []})
+    answer = reported(summary=SUMMARY | {"status": "SUCCEEDED", "failed": 0, "failures": {}, "failed_videos": []})
     assert (answer["notice"], answer["failure"]) == (None, None)
 
 
@@ -381,7 +381,7 @@ def test_a_run_in_which_all_went_well_has_no_notice(aws: tuple[S3Client, DynamoD
 )
 def test_an_end_of_another_shape_is_refused(aws: tuple[S3Client, DynamoDBClient], event: dict[str, Any]) -> None:
     with pytest.raises(InvalidEventError):
-        told(**event)
+        reported(**event)
 
 
 def test_many_pending_videos_are_counted_over_all_pages(aws: tuple[S3Client, DynamoDBClient]) -> None:
@@ -411,7 +411,7 @@ KEY_DISABLED: Final = {
 }
 
 
-def test_why_a_run_failed_is_told_without_the_table_and_the_bucket_where_they_cannot_be_used(
+def test_why_a_run_failed_is_reported_without_the_table_and_the_bucket_where_they_cannot_be_used(
     aws: tuple[S3Client, DynamoDBClient], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A key that is disabled takes the secret, by which the run fails, and the table and the bucket, too."""
@@ -419,7 +419,7 @@ def test_why_a_run_failed_is_told_without_the_table_and_the_bucket_where_they_ca
     monkeypatch.setenv("ARCHIVE_BUCKET_NAME", "no-such-bucket")
     composition.forget()
 
-    answer = told(failure=KEY_DISABLED)
+    answer = reported(failure=KEY_DISABLED)
 
     assert "enable it in KMS" in answer["notice"]["text"]
     assert answer["failure"]["error"] == "ConfigurationError"
@@ -438,10 +438,12 @@ NOTHING_FAILED: Final = SUMMARY | {"synced": 6, "failed": 0, "failures": {}, "fa
 def night(name: str, *, stated: int = 8, shown: int = 7, **more: Any) -> dict[str, Any]:
     """Return the answer for a night in which GoPro said ``stated`` and showed ``shown``."""
     gap = {"stated": stated, "shown": shown, "nameless": 0, "refused_from": None} if shown < stated else None
-    return told(summary=NOTHING_FAILED | {"listing_gap": gap} | more, execution_id=f"{EXECUTION}-{name}")
+    return reported(summary=NOTHING_FAILED | {"listing_gap": gap} | more, execution_id=f"{EXECUTION}-{name}")
 
 
-def test_what_the_listing_lacks_is_told_once_and_again_when_it_changes(aws: tuple[S3Client, DynamoDBClient]) -> None:
+def test_what_the_listing_lacks_is_reported_once_and_again_when_it_changes(
+    aws: tuple[S3Client, DynamoDBClient],
+) -> None:
     nights = [(8, 7), (8, 7), (9, 8), (10, 8), (12, 10), (10, 10), (11, 10)]
     notices = [night(str(at), stated=stated, shown=shown)["notice"] for at, (stated, shown) in enumerate(nights)]
     assert [None if notice is None else notice["subject"].partition(": ")[2] for notice in notices] == [
@@ -455,7 +457,7 @@ def test_what_the_listing_lacks_is_told_once_and_again_when_it_changes(aws: tupl
     ]
 
 
-def test_rows_without_an_id_are_told_as_what_is_lacking(aws: tuple[S3Client, DynamoDBClient]) -> None:
+def test_rows_without_an_id_are_reported_as_what_is_lacking(aws: tuple[S3Client, DynamoDBClient]) -> None:
     gaps = [{"stated": 8, "shown": 8, "nameless": nameless} for nameless in (1, 1, 2)]
     notices = [night(str(at), listing_gap=gap)["notice"] for at, gap in enumerate(gaps)]
     assert [notice is not None for notice in notices] == [True, False, True]
@@ -483,10 +485,10 @@ def test_a_run_that_lacks_nothing_but_what_gopro_does_not_show_counts_as_a_succe
         assert not any(metric == "FailureCount" for metric, *_ in counted)
 
 
-def test_of_a_run_that_has_failed_nothing_is_told_or_remembered_of_the_listing(
+def test_of_a_run_that_has_failed_nothing_is_reported_or_remembered_of_the_listing(
     aws: tuple[S3Client, DynamoDBClient],
 ) -> None:
-    told(failure=FAILURE)
+    reported(failure=FAILURE)
     failed = night("failed", status="FAILED", stopped_by="AccessDeniedError")
     assert "showed" not in failed["notice"]["text"]
     assert "showed 7" in night("next")["notice"]["text"]
@@ -495,4 +497,4 @@ def test_of_a_run_that_has_failed_nothing_is_told_or_remembered_of_the_listing(
 def test_a_gap_of_a_wrong_shape_is_refused(aws: tuple[S3Client, DynamoDBClient]) -> None:
     for gap in ("text", {"stated": 8}, {"stated": 8, "shown": "seven"}):
         with pytest.raises(InvalidEventError):
-            told(summary=NOTHING_FAILED | {"listing_gap": gap})
+            reported(summary=NOTHING_FAILED | {"listing_gap": gap})

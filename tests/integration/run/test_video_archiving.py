@@ -819,8 +819,8 @@ def test_what_s3_will_never_take_is_asked_for_once_and_condemns_no_other_video(
     with pytest.raises(RequestRefusedError, match=f"{code}.* retrying does not help"):
         world.archive(found)
 
-    told = [line for line in caplog.records if code in str(getattr(line, "error_message", ""))]
-    assert told == [], "nothing was asked for again"
+    reported = [line for line in caplog.records if code in str(getattr(line, "error_message", ""))]
+    assert reported == [], "nothing was asked for again"
     assert world.record()["status"] == "IN_PROGRESS", "the state machine marks it"
 
 

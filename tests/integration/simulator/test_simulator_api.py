@@ -344,7 +344,7 @@ def test_whole_answers_can_be_replaced(
     assert answer.headers.get("Retry-After") == fault.retry_after
 
 
-def test_a_redirect_leads_where_it_is_told(simulator: Simulator, api: httpx.Client) -> None:
+def test_a_redirect_leads_where_it_is_reported(simulator: Simulator, api: httpx.Client) -> None:
     simulator.admin.set_faults(Fault(FaultName.REDIRECT, location="http://169.254.169.254/"))
     answer = api.get("/media/search")
     assert (answer.status_code, answer.headers["Location"]) == (302, "http://169.254.169.254/")

@@ -35,10 +35,12 @@ def test_it_announces_itself_and_ends_cleanly(tmp_path: Path, number: signal.Sig
     real, ready = tmp_path / "mine.mp4", tmp_path / "ready.json"
     real.write_bytes(b"footage")
     with start("--media", str(real), "--ready-file", str(ready)) as process:
-        said = announcement(process)
+        stated = announcement(process)
         written = json.loads(ready.read_text())
         assert ready.stat().st_mode & 0o077 == 0, "it holds a credential"
-        assert said == {name: written[name] for name in ("pid", "api_url", "cdn_url")}, "and standard output holds none"
+        assert stated == {name: written[name] for name in ("pid", "api_url", "cdn_url")}, (
+            "and standard output holds none"
+        )
         admin = SimulatorAdmin(written["api_url"])
         (mine,) = [item["media_id"] for item in admin.library()["items"] if item["filename"] == "mine.mp4"]
         assert admin.source(mine).size_bytes == 7
@@ -78,11 +80,11 @@ def test_a_library_file_and_settings_are_taken(tmp_path: Path) -> None:
     library.write_text(json.dumps({"items": [{"media_id": "a"}], "series": {"count": 5}}))
     settings.write_text(json.dumps({"url_lifetime_seconds": 5}))
     with start("--library", str(library), "--settings", str(settings)) as process:
-        said = announcement(process)
-        admin = SimulatorAdmin(said["api_url"])
+        stated = announcement(process)
+        admin = SimulatorAdmin(stated["api_url"])
         assert admin.library() == {"items": [{"media_id": "a"}], "series": {"count": 5}}
         assert admin.settings()["url_lifetime_seconds"] == 5
-        assert said["account"]["refresh_token"], "without a ready file, standard output is the only way"
+        assert stated["account"]["refresh_token"], "without a ready file, standard output is the only way"
         process.terminate()
         process.communicate(timeout=10)
 

@@ -43,8 +43,8 @@ def test_matches_are_counted_with_their_part_sizes(record: SourceEtagRecord) -> 
 
 
 def test_three_files_decide_and_the_run_of_the_third_is_named(record: SourceEtagRecord) -> None:
-    told = [record.note_mismatch(f"m{number}/1", run=f"run-{number}") for number in range(1, 6)]
-    assert [evidence.are_no_md5s for evidence in told] == [False, False, True, True, True]
+    reported = [record.note_mismatch(f"m{number}/1", run=f"run-{number}") for number in range(1, 6)]
+    assert [evidence.are_no_md5s for evidence in reported] == [False, False, True, True, True]
     assert (record.known().decided_by, record.known().decided_at) == ("run-3", "2026-05-02T01:00:00Z")
 
 
@@ -55,8 +55,8 @@ def test_the_same_file_again_and_again_decides_nothing(record: SourceEtagRecord)
 
 def test_a_single_match_among_many_mismatches_does_not_keep_hashing_going(record: SourceEtagRecord) -> None:
     record.note_match(20)
-    told = [record.note_mismatch(f"m{number}/1", run="run-1").are_no_md5s for number in range(11)]
-    assert told.index(True) == FILES_TO_DECIDE
+    reported = [record.note_mismatch(f"m{number}/1", run="run-1").are_no_md5s for number in range(11)]
+    assert reported.index(True) == FILES_TO_DECIDE
 
 
 def test_a_library_of_many_matches_is_not_given_up_for_a_few_others(record: SourceEtagRecord) -> None:

@@ -30,9 +30,11 @@ def read_template(given: Mapping[str, Any]) -> dict[str, Any]:
     if "keys_of" in given:
         properties = {name: template()["Resources"][name]["Properties"] for name in given["keys_of"]}
         seen["with_the_stack_s_key"] = sorted(
-            name for name, told in properties.items() if "EncryptionKey" in json.dumps(told.get("KmsMasterKeyId", ""))
+            name
+            for name, reported in properties.items()
+            if "EncryptionKey" in json.dumps(reported.get("KmsMasterKeyId", ""))
         )
-        seen["watches"] = sorted({told["Namespace"] for told in properties.values() if "Namespace" in told})
+        seen["watches"] = sorted({reported["Namespace"] for reported in properties.values() if "Namespace" in reported})
     if "rules_of" in given:
         rules = stack.resolve(resource(given["rules_of"])["LifecycleConfiguration"])["Rules"]
         moves = {
@@ -51,7 +53,9 @@ def read_template(given: Mapping[str, Any]) -> dict[str, Any]:
         documents = [policy["PolicyDocument"] for policy in roles_with_permissions()[given["rights_of"]]["Policies"]]
         statements = [statement for document in documents for statement in document["Statement"]]
         actions = [statement["Action"] for statement in statements]
-        seen["rights"] = sorted({name for told in actions for name in (told if isinstance(told, list) else [told])})
+        seen["rights"] = sorted(
+            {name for reported in actions for name in (reported if isinstance(reported, list) else [reported])}
+        )
     return seen
 
 
@@ -74,7 +78,11 @@ def describe_objects(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def emit_metrics(given: Mapping[str, Any]) -> dict[str, Any]:
     """Count a failure of each error of this system, and of ``other_errors``, and read the lines."""
-    own = [name for name, told in vars(errors).items() if isinstance(told, type) and issubclass(told, Exception)]
+    own = [
+        name
+        for name, reported in vars(errors).items()
+        if isinstance(reported, type) and issubclass(reported, Exception)
+    ]
     with redirect_stdout(io.StringIO()) as written:
         emit_failures(dict.fromkeys([*own, *given["other_errors"]], 1), environment=given["environment"])
     lines = [json.loads(line) for line in written.getvalue().splitlines()]

@@ -89,13 +89,13 @@ class _Night:
         }
 
     def _download(self, event: dict[str, Any]) -> dict[str, Any]:
-        told = {"bytes_transferred": 0, "bytes_sent": 0, "transfer_duration_seconds": 1}
+        reported = {"bytes_transferred": 0, "bytes_sent": 0, "transfer_duration_seconds": 1}
         if datetime.fromisoformat(event["run_deadline"]) - self.clock.now < timedelta(seconds=45):
-            return {"status": "DEFERRED", **told}
+            return {"status": "DEFERRED", **reported}
         if "waits_seconds" in self.given:
-            return {"status": "WAITING", "wait_seconds": self.given["waits_seconds"], **told}
+            return {"status": "WAITING", "wait_seconds": self.given["waits_seconds"], **reported}
         self.clock.pass_by(20)
-        return {"status": "COMPLETED", **told, "bytes_transferred": _SIZE_BYTES, "bytes_sent": _SIZE_BYTES}
+        return {"status": "COMPLETED", **reported, "bytes_transferred": _SIZE_BYTES, "bytes_sent": _SIZE_BYTES}
 
     def _report(self, event: dict[str, Any]) -> dict[str, Any]:
         end = read_run_end(event, execution_id=event["execution_id"], now=self.clock.now)
@@ -134,7 +134,7 @@ def play_night(given: Mapping[str, Any]) -> dict[str, Any]:
         **{name: summary.get(name) for name in ("synced", "failed", "deferred", "bytes_transferred", "failures")},
         "marked": len({json.dumps(mark["Key"]) for mark in marks}),
         "attempts": [int(mark["ExpressionAttributeValues"][_RETRY_COUNT]["N"]) for mark in marks],
-        "longest_error_message": max((len(told) for told in _messages(marks)), default=0),
+        "longest_error_message": max((len(reported) for reported in _messages(marks)), default=0),
         "dead_letters": len({json.dumps(letter["MessageBody"]) for letter in night.sent_to("sendMessage")}),
         "notices": len({mail["Message"] for mail in taken}),
         "notice": json.loads(mails[0]["Message"])["default"] if mails else "",
@@ -143,17 +143,18 @@ def play_night(given: Mapping[str, Any]) -> dict[str, Any]:
         "asked": Counter(target for target, _ in night.called),
         "minutes": night.minutes_gone,
         "waits": [seconds for _, seconds in execution.waits] + execution.pauses,
-        "bytes_of_a_thousand_outcomes": 1000 * max((len(json.dumps(told)) for told in execution.outcomes), default=0),
+        "bytes_of_a_thousand_outcomes": 1000
+        * max((len(json.dumps(reported)) for reported in execution.outcomes), default=0),
         "events": _events(execution),
         "next_runs": len({start["Name"] for start in night.sent_to("startExecution")}),
     }
 
 
-def _cause(told: Any) -> str | None:
+def _cause(reported: Any) -> str | None:
     """Return a cause, a long one written as what is repeated and how often."""
-    if isinstance(told, dict):
-        return str(told["begins"]) + str(told["repeats"]) * int(told["times"]) + str(told["ends"])
-    return None if told is None else str(told)
+    if isinstance(reported, dict):
+        return str(reported["begins"]) + str(reported["repeats"]) * int(reported["times"]) + str(reported["ends"])
+    return None if reported is None else str(reported)
 
 
 def _messages(marks: Sequence[Mapping[str, Any]]) -> list[str]:

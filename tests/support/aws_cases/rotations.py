@@ -107,7 +107,7 @@ def play_secret(world: TransferWorld, given: Mapping[str, Any]) -> dict[str, Any
     ``given``: ``holds`` (``password``, ``refresh_token`` or ``pasted_token``), ``does`` (one thing after the other,
     each with the version that it is about), ``secretsmanager`` (odd answers).
     """
-    with _account(world, given) as account, redirect_stdout(io.StringIO()) as told:
+    with _account(world, given) as account, redirect_stdout(io.StringIO()) as reported:
         for action in given["does"]:
             account.take(action)
         fetched = len(account.gopro.admin.requests(Endpoint.TOKEN))
@@ -122,7 +122,7 @@ def play_secret(world: TransferWorld, given: Mapping[str, Any]) -> dict[str, Any
             "current": next(_name(version) for version, labels in stages.items() if "AWSCURRENT" in labels),
             "sessions_fetched": fetched,
             "reminders": len(topic.sent_notifications),
-            "failures_counted": sum("AuthenticationFailure" in line for line in told.getvalue().splitlines()),
+            "failures_counted": sum("AuthenticationFailure" in line for line in reported.getvalue().splitlines()),
             "asked": asked,
             # Last, since it may renew: a refresh token that GoPro has ended shows only when it is used.
             "session_afterwards": _session_afterwards(account),

@@ -99,7 +99,7 @@ class TransferWorld:
         self.waits.clear()
         for item in self.dynamodb.scan(TableName=TABLE)["Items"]:
             self.dynamodb.delete_item(TableName=TABLE, Key={"media_id": item["media_id"]})
-        self.gopro.admin.put_library(Library([_item(told) for told in given.get("videos", [given])]))
+        self.gopro.admin.put_library(Library([_item(reported) for reported in given.get("videos", [given])]))
         self.s3.limits = S3Limits(smallest_part_bytes=_PART_BYTES)
         self.s3.page_size = given.get("parts_per_page", 1000)
         self.s3.answers_part_checksums = given.get("answers_part_checksums", False)
@@ -193,7 +193,7 @@ def play_transfer(world: TransferWorld, given: Mapping[str, Any]) -> dict[str, A
     """
     (video,) = world.begin(given)
     calls: list[str] = []
-    told, error = 0, None
+    reported, error = 0, None
     retries = given.get("retries", 0)
     while len(calls) < _MOST_CALLS:
         try:
@@ -207,7 +207,7 @@ def play_transfer(world: TransferWorld, given: Mapping[str, Any]) -> dict[str, A
                 continue
             break
         calls.append(str(result.status))
-        told += result.bytes_archived
+        reported += result.bytes_archived
         if result.status is VideoStatus.WAITING:
             world.wait(result.wait_seconds or 0)
         elif result.status is not VideoStatus.IN_PROGRESS:
@@ -223,9 +223,9 @@ def play_transfer(world: TransferWorld, given: Mapping[str, Any]) -> dict[str, A
         "is_tried_again": isinstance(error, RetryableError),
         "record": record["status"],
         "attempts": int(record["retry_count"]),
-        "bytes_told": told,
+        "bytes_told": reported,
         "bytes_of_source": sum(source.size_bytes for source in world.gopro.admin.sources()),
-        "is_told_right": told == sum(source.size_bytes for source in world.gopro.admin.sources()),
+        "is_told_right": reported == sum(source.size_bytes for source in world.gopro.admin.sources()),
         "uploads": len({answered.request.query["uploadId"] for answered in world.proxy.requests("UploadPart")}),
         "open_uploads": len(world.s3.uploads),
         "parts_stored_twice": _stored_twice(world),
@@ -284,21 +284,21 @@ def play_two_runs(world: TransferWorld, given: Mapping[str, Any]) -> dict[str, A
     }
 
 
-def _item(told: Mapping[str, Any]) -> SimulatedItem:
-    media_id = told.get("media_id", "m1")
-    size = told.get("file", "small")
+def _item(reported: Mapping[str, Any]) -> SimulatedItem:
+    media_id = reported.get("media_id", "m1")
+    size = reported.get("file", "small")
     sizes = [_SIZES.get(size)] if isinstance(size, str) else size
     chapters = tuple(
-        SourceFile(size_bytes=size_bytes, seed=f"{media_id}/{number}", **told.get("source", {}))
+        SourceFile(size_bytes=size_bytes, seed=f"{media_id}/{number}", **reported.get("source", {}))
         for number, size_bytes in enumerate(sizes)
     )
-    fields = {"filename": "GX010456.MP4", "created_at": "2026-05-01T18:02:44Z", **told.get("item", {})}
+    fields = {"filename": "GX010456.MP4", "created_at": "2026-05-01T18:02:44Z", **reported.get("item", {})}
     return SimulatedItem(media_id=media_id, chapters=chapters, **fields)
 
 
-def odd_answers(told: Sequence[Mapping[str, Any]]) -> OddAnswers:
+def odd_answers(reported: Sequence[Mapping[str, Any]]) -> OddAnswers:
     """Read odd answers as the cases write them; a Retry-After of ``in N seconds`` is the date that it is then."""
-    return OddAnswers(OddAnswer.of(_dated(answer)) for answer in told)
+    return OddAnswers(OddAnswer.of(_dated(answer)) for answer in reported)
 
 
 def _dated(answer: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -81,12 +81,12 @@ class GoProNight:
     @property
     def used(self) -> list[str]:
         """The switches that made a difference."""
-        return [told for place in self._places for told in place.used]
+        return [reported for place in self._places for reported in place.used]
 
     @property
     def unused(self) -> list[str]:
         """The switches that made no difference."""
-        return [told for place in self._places for told in place.unused]
+        return [reported for place in self._places for reported in place.unused]
 
     @property
     def _places(self) -> tuple[Switches | SwitchesByName, ...]:
@@ -222,7 +222,7 @@ class FieldCloud:
 
     def _shuffled(self, rows: Sequence[Any]) -> list[Any]:
         dated = [(str(row.get("created_at")), self._dice.random(), row) for row in rows]
-        return [row for *_, row in sorted(dated, key=lambda told: told[:2], reverse=True)]
+        return [row for *_, row in sorted(dated, key=lambda reported: reported[:2], reverse=True)]
 
     def _item(self, media_id: str) -> Answer:
         row = self._row(media_id)
@@ -306,17 +306,17 @@ class FieldCloud:
         return self.files[name]
 
     def _etag(self, switches: Switches, data: bytes) -> dict[str, str]:
-        told = switches.take("etag", {})
-        if told is None or isinstance(told, str):
-            return {} if told is None else {"ETag": told}
-        parts_bytes = told.get("of_parts", max(len(data), 1))
+        reported = switches.take("etag", {})
+        if reported is None or isinstance(reported, str):
+            return {} if reported is None else {"ETag": reported}
+        parts_bytes = reported.get("of_parts", max(len(data), 1))
         digests = [_md5(data[at : at + parts_bytes]) for at in range(0, len(data), parts_bytes)]
         digest = _md5(b"".join(digests))
-        if told.get("changes"):
+        if reported.get("changes"):
             self._signatures += 1
             digest = _md5(str(self._signatures).encode())
         etag = f'"{digest.hex()}-{max(len(digests), 1)}"'
-        return {"ETag": f"W/{etag}" if told.get("weak") else etag}
+        return {"ETag": f"W/{etag}" if reported.get("weak") else etag}
 
 
 def _in_ranges(rows: Sequence[Any], query: Mapping[str, str]) -> list[Any]:
@@ -335,9 +335,9 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _is_between(told: object, begin: datetime, end: datetime) -> bool:
+def _is_between(reported: object, begin: datetime, end: datetime) -> bool:
     try:
-        return isinstance(told, str) and begin <= _moment(told) < end
+        return isinstance(reported, str) and begin <= _moment(reported) < end
     except ValueError:
         return False
 

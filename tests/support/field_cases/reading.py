@@ -49,11 +49,11 @@ def nights_of(case: Mapping[str, Any], given: Mapping[str, Any]) -> list[NightTo
     Raises:
         ValueError: there is no such field or switch.
     """
-    told = given.get("nights") or [{}] * len(case["nights"] or [{}])
-    changes = case["nights"] or [{}] * len(told)
+    reported = given.get("nights") or [{}] * len(case["nights"] or [{}])
+    changes = case["nights"] or [{}] * len(reported)
     _refuse_unknown(given, _WAYS | _OF_A_NIGHT)
     nights = []
-    for change, night in zip(changes, told, strict=True):
+    for change, night in zip(changes, reported, strict=True):
         _refuse_unknown(night, _OF_A_NIGHT)
         of_given = {name: value for name, value in given.items() if name in _OF_A_NIGHT}
         nights.append(_night({**case, **change}, {**of_given, **night}))
@@ -76,17 +76,17 @@ def _night(case: Mapping[str, Any], given: Mapping[str, Any]) -> NightToPlay:
     return NightToPlay(gopro=gopro, days_later=given.get("days_later", 1))
 
 
-def _row(plain: Mapping[str, Any], told: Any) -> Any:
-    if not isinstance(told, dict):
-        return told
-    merged = {**plain, **told}
+def _row(plain: Mapping[str, Any], reported: Any) -> Any:
+    if not isinstance(reported, dict):
+        return reported
+    merged = {**plain, **reported}
     return {name: value for name, value in merged.items() if value != "{absent}"}
 
 
-def _descriptor(of_case: Any, told: Any) -> Any:
-    if isinstance(told, list):
-        return {"filename": "", "_embedded": {"files": [], "variations": told, "sidecar_files": [], "sprites": []}}
-    chosen = of_case if told is None else told
+def _descriptor(of_case: Any, reported: Any) -> Any:
+    if isinstance(reported, list):
+        return {"filename": "", "_embedded": {"files": [], "variations": reported, "sidecar_files": [], "sprites": []}}
+    chosen = of_case if reported is None else reported
     return chosen if isinstance(chosen, dict) else None
 
 

@@ -75,9 +75,9 @@ class SwitchesByName:
     @property
     def used(self) -> list[str]:
         """The switches that made a difference."""
-        return [told for switches in self._by_pattern.values() for told in switches.used]
+        return [reported for switches in self._by_pattern.values() for reported in switches.used]
 
     @property
     def unused(self) -> list[str]:
         """The switches that made no difference."""
-        return [told for switches in self._by_pattern.values() for told in switches.unused]
+        return [reported for switches in self._by_pattern.values() for reported in switches.unused]

@@ -31,11 +31,11 @@ from gopro_sync.errors import (
 
 def refused(code: str, *, status: int = 400, message: str | None = None) -> ClientError:
     error = {"Code": code} | ({} if message is None else {"Message": message})
-    told = {"HTTPStatusCode": status, "HTTPHeaders": {"retry-after": "7"}}
-    return ClientError({"Error": error, "ResponseMetadata": told}, "PutObject")  # type: ignore[typeddict-item]
+    reported = {"HTTPStatusCode": status, "HTTPHeaders": {"retry-after": "7"}}
+    return ClientError({"Error": error, "ResponseMetadata": reported}, "PutObject")  # type: ignore[typeddict-item]
 
 
-def told(service: Service, operation: str, error: Exception, *expected: ExpectedRefusal) -> GoProSyncError:
+def reported(service: Service, operation: str, error: Exception, *expected: ExpectedRefusal) -> GoProSyncError:
     with pytest.raises(GoProSyncError) as raised, answer_of(service, operation, *expected, media_id="m1"):
         raise error
     assert raised.value.media_id == "m1"
@@ -59,7 +59,7 @@ def told(service: Service, operation: str, error: Exception, *expected: Expected
     ],
 )
 def test_a_key_that_is_disabled_or_being_deleted_is_not_tried_again_and_named(service: Service, code: str) -> None:
-    error = told(service, "PutObject", refused(code))
+    error = reported(service, "PutObject", refused(code))
     assert isinstance(error, ConfigurationError)
     assert "enable it in KMS, or cancel its deletion" in error.message
 
@@ -77,8 +77,8 @@ DYNAMODB_ON_THE_KEY = (
 
 @pytest.mark.parametrize("state", ["DisabledException: the key is disabled.", "KMSInvalidStateException: pending"])
 def test_a_denial_that_is_about_the_keys_state_is_no_matter_of_the_role(state: str) -> None:
-    said = DYNAMODB_ON_THE_KEY.format(error=state)
-    error = told(Service.DYNAMODB, "UpdateItem", refused("AccessDeniedException", message=said))
+    stated = DYNAMODB_ON_THE_KEY.format(error=state)
+    error = reported(Service.DYNAMODB, "UpdateItem", refused("AccessDeniedException", message=stated))
     assert isinstance(error, ConfigurationError)
     assert error.message.startswith(
         "DynamoDB cannot use the stack's key: enable it in KMS, or cancel its deletion (AccessDenied"
@@ -86,19 +86,19 @@ def test_a_denial_that_is_about_the_keys_state_is_no_matter_of_the_role(state: s
 
 
 @pytest.mark.parametrize(
-    ("service", "operation", "said"),
+    ("service", "operation", "stated"),
     [
         (Service.SECRETS_MANAGER, "GetSecretValue", "Access to KMS is not allowed"),
         (Service.DYNAMODB, "Scan", DYNAMODB_ON_THE_KEY.format(error="AccessDeniedException")),
         (Service.S3, "PutObject", "User: any is not authorized to perform: kms:GenerateDataKey on resource: any"),
     ],
 )
-def test_a_denial_of_the_key_says_where_to_look(service: Service, operation: str, said: str) -> None:
+def test_a_denial_of_the_key_says_where_to_look(service: Service, operation: str, stated: str) -> None:
     code = "AccessDenied" if service is Service.S3 else "AccessDeniedException"
-    error = told(service, operation, refused(code, status=403, message=said))
+    error = reported(service, operation, refused(code, status=403, message=stated))
     assert isinstance(error, AccessDeniedError)
     assert "see in KMS whether it is enabled and who may use it" in error.message
-    assert said[:20] in error.message
+    assert stated[:20] in error.message
 
 
 def test_what_to_do_about_the_key_is_in_the_first_hundred_characters() -> None:
@@ -110,11 +110,11 @@ def test_what_to_do_about_the_key_is_in_the_first_hundred_characters() -> None:
 
 
 def test_a_topic_that_was_deleted_is_a_matter_of_configuration() -> None:
-    assert isinstance(told(Service.SNS, "Publish", refused("NotFound", status=404)), ConfigurationError)
+    assert isinstance(reported(Service.SNS, "Publish", refused("NotFound", status=404)), ConfigurationError)
 
 
 def test_clocks_that_differ_are_not_the_roles_fault() -> None:
-    error = told(Service.S3, "UploadPart", refused("RequestTimeTooSkewed", status=403))
+    error = reported(Service.S3, "UploadPart", refused("RequestTimeTooSkewed", status=403))
     assert isinstance(error, StorageError)
     assert error.message == (
         "S3 answered UploadPart with RequestTimeTooSkewed (403): its clock and that of this function differ"
@@ -143,7 +143,7 @@ def test_a_condition_that_failed_is_known_by_its_code_whatever_the_status(status
     ],
 )
 def test_a_denial_names_the_permission_and_repeats_aws(service: Service, operation: str, code: str, needs: str) -> None:
-    error = told(service, operation, refused(code, message="no {policy} allows it"))
+    error = reported(service, operation, refused(code, message="no {policy} allows it"))
     assert isinstance(error, AccessDeniedError)
     assert error.message == (
         f"AccessDenied: {service} refused {operation}, which needs {needs} ({code}: no {{policy}} allows it)"
@@ -157,7 +157,7 @@ PERMANENT = [
 
 @pytest.mark.parametrize("code", PERMANENT)
 def test_what_s3_will_never_take_is_named_with_its_reason_and_may_concern_one_object(code: str) -> None:
-    error = told(Service.S3, "PutObject", refused(code, message="Your proposed upload is too odd"))
+    error = reported(Service.S3, "PutObject", refused(code, message="Your proposed upload is too odd"))
     assert isinstance(error, RequestRefusedError)
     assert error.may_concern_one_object
     assert f"({code}: Your proposed upload is too odd), and retrying does not help" in error.message
@@ -166,7 +166,7 @@ def test_what_s3_will_never_take_is_named_with_its_reason_and_may_concern_one_ob
 @pytest.mark.parametrize("service", Service)
 @pytest.mark.parametrize("code", ["403", "SignatureDoesNotMatch"])
 def test_a_403_that_says_nothing_passes_or_is_a_denial_in_the_end(service: Service, code: str) -> None:
-    error = told(service, "Publish", refused(code, status=403))
+    error = reported(service, "Publish", refused(code, status=403))
     assert type(error) is PASSING[service]
     assert isinstance(error, RetryableError)
     assert "without giving a reason; if this persists, the role lacks" in error.message
@@ -184,7 +184,7 @@ def test_a_403_that_says_nothing_passes_or_is_a_denial_in_the_end(service: Servi
     ],
 )
 def test_weather_passes(service: Service, code: str) -> None:
-    error = told(service, "Publish", refused(code))
+    error = reported(service, "Publish", refused(code))
     assert type(error) is PASSING[service]
     assert isinstance(error, RetryableError)
     assert error.if_it_persists is None
@@ -201,14 +201,14 @@ def test_weather_passes(service: Service, code: str) -> None:
 def test_an_expected_refusal_is_an_error_to_a_caller_that_does_not_expect_it(expected: ExpectedRefusal) -> None:
     for service, codes in MEANINGS.items():
         for code in (code for code, meaning in codes.items() if meaning.expected_as is expected):
-            error = told(
+            error = reported(
                 service, "PutObject", refused(code), *(other for other in ExpectedRefusal if other is not expected)
             )
             assert type(error) is OTHERWISE[service].error
 
 
 def test_a_pause_that_is_asked_for_is_passed_on() -> None:
-    error = told(Service.S3, "PutObject", refused("SlowDown", status=503))
+    error = reported(Service.S3, "PutObject", refused("SlowDown", status=503))
     assert isinstance(error, StorageError)
     assert error.retry_after_seconds == 7
 
@@ -234,7 +234,7 @@ PASSING = {
     ],
 )
 def test_what_the_table_does_not_know_may_pass_and_has_the_services_name(service: Service, fault: Exception) -> None:
-    error = told(service, "AnOperation", fault)
+    error = reported(service, "AnOperation", fault)
     assert type(error) is PASSING[service]
     assert f"{service}" in error.message
     assert "AnOperation" in error.message
@@ -242,4 +242,4 @@ def test_what_the_table_does_not_know_may_pass_and_has_the_services_name(service
 
 @given(st.sampled_from(Service), st.text(), st.text())
 def test_no_code_and_no_message_raises_anything_else(service: Service, code: str, message: str) -> None:
-    told(service, "AnOperation", refused(code, message=message))
+    reported(service, "AnOperation", refused(code, message=message))

@@ -57,7 +57,7 @@ def test_the_nights_are_lived_through_on_no_cloud_that_a_shell_works_with(
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "reported"),
     [
         (StartError("The engine did not start"), "The engine did not start"),
         (WidgetError("Not known as a widget: type metric, view gauge"), "view gauge"),
@@ -67,14 +67,16 @@ def test_the_nights_are_lived_through_on_no_cloud_that_a_shell_works_with(
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_went_wrong_is_said_in_one_line(tmp_path: Path, show: ModuleType, error: Exception, told: str) -> None:
+def test_what_went_wrong_is_reported_in_one_line(
+    tmp_path: Path, show: ModuleType, error: Exception, reported: str
+) -> None:
     def fail(**_: object) -> None:
         raise error
 
     show.show = fail  # type: ignore[attr-defined]  # a module of our own
     result = draw(tmp_path / "dashboard.png")
     assert result.exit_code == 1
-    assert told in result.stderr
+    assert reported in result.stderr
     assert "Traceback" not in result.output
 
 

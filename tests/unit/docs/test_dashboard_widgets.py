@@ -12,7 +12,7 @@ from docs.tools.readings import Reading, moved
 DAY = 86400
 
 
-def told(name: str, at: float, value: float, **dimensions: str) -> Reading:
+def reported(name: str, at: float, value: float, **dimensions: str) -> Reading:
     return Reading.of_value("Ours", name, {"Environment": "prod", **dimensions}, at, value)
 
 
@@ -28,7 +28,12 @@ def row(name: str, *options: dict[str, Any]) -> list[Any]:
     ("stat", "value"), [("Sum", 9), ("Average", 3), ("Minimum", 1), ("Maximum", 6), ("SampleCount", 3)]
 )
 def test_a_row_has_one_value_for_each_period_with_data(stat: str, value: float) -> None:
-    readings = [told("Videos", 5, 1), told("Videos", 6, 2), told("Videos", 7, 6), told("Videos", 3 * DAY, 8)]
+    readings = [
+        reported("Videos", 5, 1),
+        reported("Videos", 6, 2),
+        reported("Videos", 7, 6),
+        reported("Videos", 3 * DAY, 8),
+    ]
     (line,) = shown(row("Videos"), stat=stat, readings=readings)
     assert line.points[0] == value
     assert list(line.points) == [0, 3 * DAY]
@@ -38,17 +43,17 @@ def test_a_statistic_of_readings_that_are_put_together_is_that_of_all_their_valu
     several = Reading(
         namespace="Ours", name="Videos", dimensions={"Environment": "prod"}, at=0, total=9, least=1, most=6, count=3
     )
-    (line,) = shown(row("Videos"), stat="Average", readings=[several, told("Videos", 1, 5)])
+    (line,) = shown(row("Videos"), stat="Average", readings=[several, reported("Videos", 1, 5)])
     assert line.points == {0: 3.5}
 
 
 def test_another_name_or_set_of_dimensions_is_another_metric() -> None:
-    readings = [told("Videos", 0, 1), told("Others", 0, 2), told("Videos", 0, 4, ErrorType="NetworkError")]
+    readings = [reported("Videos", 0, 1), reported("Others", 0, 2), reported("Videos", 0, 4, ErrorType="NetworkError")]
     assert [line.points for line in shown(row("Videos"), readings=readings)] == [{0: 1}]
 
 
 def test_a_row_may_have_its_own_statistic_label_color_and_axis() -> None:
-    readings = [told("Videos", 0, 1), told("Videos", 1, 3)]
+    readings = [reported("Videos", 0, 1), reported("Videos", 1, 3)]
     own = {"label": "slowest", "stat": "Minimum", "color": "#d62728", "yAxis": "right"}
     (line,) = shown(row("Videos", own), readings=readings)
     assert line == Series(label="slowest", points={0: 1}, color="#d62728", is_on_right=True)
@@ -64,10 +69,10 @@ RATE = [
 @pytest.mark.parametrize(
     ("readings", "points"),
     [
-        ([told("Ok", 0, 3), told("Bad", 0, 1)], {0: 75}),
-        ([told("Bad", 0, 4)], {0: 0}),
-        ([told("Bad", 0, 0)], {}),
-        ([told("Ok", 0, 3)], {}),
+        ([reported("Ok", 0, 3), reported("Bad", 0, 1)], {0: 75}),
+        ([reported("Bad", 0, 4)], {0: 0}),
+        ([reported("Bad", 0, 0)], {}),
+        ([reported("Ok", 0, 3)], {}),
         ([], {}),
     ],
     ids=["some of both", "nothing but failures", "an idle day", "no report", "no data"],
@@ -79,11 +84,11 @@ def test_a_success_rate_is_worked_out_period_by_period(readings: list[Reading], 
 def test_a_search_finds_every_error_and_nothing_with_other_dimensions() -> None:
     search = """SEARCH('{Ours,Environment,ErrorType} MetricName="Failures" Environment="prod"', 'Sum', 86400)"""
     readings = [
-        told("Failures", 0, 3),
-        told("Failures", 0, 2, ErrorType="NetworkError"),
-        told("Failures", 9, 1, ErrorType="NetworkError"),
-        told("Failures", DAY, 1, ErrorType="IntegrityError"),
-        told("Videos", 0, 1, ErrorType="NetworkError"),
+        reported("Failures", 0, 3),
+        reported("Failures", 0, 2, ErrorType="NetworkError"),
+        reported("Failures", 9, 1, ErrorType="NetworkError"),
+        reported("Failures", DAY, 1, ErrorType="IntegrityError"),
+        reported("Videos", 0, 1, ErrorType="NetworkError"),
         Reading.of_value("Ours", "Failures", {"Environment": "dev", "ErrorType": "NetworkError"}, 0, 5),
     ]
     found = shown([{"expression": search, "id": "errors", "label": ""}], readings=readings)
@@ -92,13 +97,13 @@ def test_a_search_finds_every_error_and_nothing_with_other_dimensions() -> None:
 
 @pytest.mark.parametrize("expression", ["ANOMALY_DETECTION_BAND(ok)", "ok +", "ok ** 2", "unheard_of"])
 def test_what_is_not_known_is_not_drawn_as_if_it_were_empty(expression: str) -> None:
-    readings = [told("Ok", 0, 1)]
+    readings = [reported("Ok", 0, 1)]
     with pytest.raises(WidgetError):
         shown([{"expression": expression, "label": ""}], row("Ok", {"id": "ok"}), readings=readings)
 
 
 def test_a_number_may_be_of_the_whole_time_that_the_widget_looks_back() -> None:
-    readings = [told("Videos", 20 * DAY, 100), told("Videos", 24 * DAY, 3), told("Videos", 29 * DAY, 4)]
+    readings = [reported("Videos", 20 * DAY, 100), reported("Videos", 24 * DAY, 3), reported("Videos", 29 * DAY, 4)]
     (line,) = shown(row("Videos"), readings=readings, start="-P7D", setPeriodToTimeRange=True)
     assert last_value(line.points) == 7
     with pytest.raises(WidgetError):
@@ -111,7 +116,10 @@ def test_one_number_is_the_latest() -> None:
 
 
 def test_a_night_is_moved_as_a_whole() -> None:
-    assert [r.at for r in moved([told("Ok", 101, 1), told("Ok", 105, 1)], began_at=100, to=DAY)] == [DAY + 1, DAY + 5]
+    assert [r.at for r in moved([reported("Ok", 101, 1), reported("Ok", 105, 1)], began_at=100, to=DAY)] == [
+        DAY + 1,
+        DAY + 5,
+    ]
 
 
 def test_a_widget_is_of_the_kind_that_its_type_and_its_view_say() -> None:

@@ -27,7 +27,7 @@ def test_its_cloud_is_in_nobodys_way_beside_the_others() -> None:
     assert STATE_DIRECTORY.name in NESTED
 
 
-def test_commands_are_told_from_what_they_print() -> None:
+def test_commands_are_reported_from_what_they_print() -> None:
     assert commands_of("# why\n$ one\nprinted\n\n$ two --option\n") == ["one", "two --option"]
 
 

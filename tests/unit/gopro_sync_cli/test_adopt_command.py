@@ -107,7 +107,7 @@ class Setting:
         result = self.run("--yes", *arguments)
         assert result.exit_code == (3 if "--check" in arguments else 1), result.output
         assert self.account.writes == []
-        return said(result)
+        return stated(result)
 
     def _session(self, *, region_name: str | None) -> KeptAccount:
         self.account.region_name = region_name or self.account.region_name
@@ -123,7 +123,7 @@ def setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Setting:
     return Setting(monkeypatch, tmp_path)
 
 
-def said(result: Result) -> str:
+def stated(result: Result) -> str:
     """Return what stands on the screen, with the words of an error that ends the program in one line."""
     return f"{result.output}\n{getattr(result.exception, 'message', result.exception)}"
 
@@ -132,12 +132,12 @@ def said(result: Result) -> str:
 
 
 @pytest.mark.parametrize(("arguments", "answer"), [(["--yes"], ""), ([], "y\n")])
-def test_all_that_was_kept_is_imported_and_the_next_command_is_said(
+def test_all_that_was_kept_is_imported_and_the_next_command_is_reported(
     setting: Setting, arguments: list[str], answer: str
 ) -> None:
     result = setting.run(*arguments, answer=answer)
 
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, stated(result)
     assert setting.account.holds() == ALL
     assert setting.account.stacks[STACK]["status"] == "IMPORT_COMPLETE"
     assert all(name in result.output for name in (BUCKET, AUDIT_BUCKET, TABLE, "gopro/credentials", KEY_ID))
@@ -175,7 +175,7 @@ def test_what_is_gone_is_left_to_the_deployment(setting: Setting) -> None:
 
     result = setting.run("--yes")
 
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, stated(result)
     assert setting.account.holds().keys() == {"EncryptionKey", "TrackerTable", "CredentialsSecret"}
     assert "creates it: ArchiveBucket, AuditBucket" in result.output
 
@@ -194,24 +194,24 @@ def test_where_nothing_was_kept_nothing_is_done(setting: Setting) -> None:
 def test_it_deploys_if_it_is_asked_to(setting: Setting) -> None:
     result = setting.run("--yes", "--deploy", "--region", REGION)
 
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, stated(result)
     assert setting.made == [(["make", "deploy", "PROFILE=default"], setting.folder, REGION)]
 
 
-def test_a_deployment_that_fails_is_said_with_what_to_type(setting: Setting) -> None:
+def test_a_deployment_that_fails_is_reported_with_what_to_type(setting: Setting) -> None:
     setting.make_ends_with = 2
 
     result = setting.run("--yes", "--deploy")
 
     assert result.exit_code == 1
-    assert "make ended with 2" in said(result)
+    assert "make ended with 2" in stated(result)
     assert setting.account.holds() == ALL
 
 
 # --- before a deployment ---------------------------------------------------------------------------------------------
 
 
-def test_a_deployment_with_nothing_in_its_way_is_told_nothing(setting: Setting) -> None:
+def test_a_deployment_with_nothing_in_its_way_is_reported_nothing(setting: Setting) -> None:
     setting.run("--yes")
     setting.account.writes.clear()
 
@@ -220,7 +220,7 @@ def test_a_deployment_with_nothing_in_its_way_is_told_nothing(setting: Setting) 
     assert (result.exit_code, result.output, setting.account.writes) == (0, "", [])
 
 
-def test_a_deployment_that_something_kept_is_in_the_way_of_is_told_what_to_type(setting: Setting) -> None:
+def test_a_deployment_that_something_kept_is_in_the_way_of_is_reported_what_to_type(setting: Setting) -> None:
     words = setting.refused("--check")
 
     assert BUCKET in words
@@ -276,7 +276,7 @@ def test_whatever_call_it_ends_at_it_can_be_run_again(
         assert first.exit_code in {0, 1, 130}
         setting.account.blow = lambda *_: None
         again = setting.run("--yes")
-        assert again.exit_code == 0, f"after {setting.account.calls[number]}: {said(again)}"
+        assert again.exit_code == 0, f"after {setting.account.calls[number]}: {stated(again)}"
         assert setting.account.holds() == ALL
 
 
@@ -298,7 +298,7 @@ def test_what_turns_up_after_an_import_is_added_to_it(setting: Setting) -> None:
 
     result = setting.run("--yes")
 
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, stated(result)
     assert setting.account.holds() == ALL
 
 
@@ -307,7 +307,7 @@ def test_the_empty_stack_of_a_deployment_that_failed_is_deleted_first(setting: S
 
     result = setting.run("--yes")
 
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, stated(result)
     assert setting.account.writes[0] == "DeleteStack"
     assert setting.account.holds() == ALL
     assert "is empty; it is deleted first" in result.output
@@ -348,23 +348,23 @@ def test_a_deployed_stack_that_holds_everything_has_nothing_to_adopt(setting: Se
     assert "already holds everything" in result.output
 
 
-def test_a_refused_change_set_is_told_with_its_reason(setting: Setting) -> None:
+def test_a_refused_change_set_is_reported_with_its_reason(setting: Setting) -> None:
     setting.account.refuses = "Bucket not found"
 
     result = setting.run("--yes")
 
     assert result.exit_code == 1
-    assert "refuses the import: Bucket not found" in said(result)
+    assert "refuses the import: Bucket not found" in stated(result)
     assert setting.account.writes == ["CreateChangeSet"]
 
 
-def test_an_import_that_is_rolled_back_is_told_with_the_reason_of_its_event(setting: Setting) -> None:
+def test_an_import_that_is_rolled_back_is_reported_with_the_reason_of_its_event(setting: Setting) -> None:
     setting.account.rolls_back = True
 
     result = setting.run("--yes")
 
     assert result.exit_code == 1
-    assert "TrackerTable: the reason of the event" in said(result)
+    assert "TrackerTable: the reason of the event" in stated(result)
 
 
 def test_it_does_not_wait_for_ever(setting: Setting) -> None:
@@ -373,7 +373,7 @@ def test_it_does_not_wait_for_ever(setting: Setting) -> None:
     result = setting.run("--yes")
 
     assert result.exit_code == 1
-    assert "Run this again later" in said(result)
+    assert "Run this again later" in stated(result)
 
 
 # --- what cannot be adopted is left alone ----------------------------------------------------------------------------
@@ -437,26 +437,26 @@ def test_what_another_stack_holds_is_left_to_it(setting: Setting) -> None:
     assert f"{KEY_ID} belongs to the existing stack {STACK!r}" in setting.refused("--config-env", "elsewhere")
 
 
-def test_a_bucket_name_that_somebody_else_owns_is_said(setting: Setting) -> None:
+def test_a_bucket_name_that_somebody_else_owns_is_reported(setting: Setting) -> None:
     setting.account.buckets[BUCKET]["owner"] = "999999999999"
 
     assert f"{BUCKET}, and AWS does not let you look at it: either it belongs to another account" in setting.refused()
 
 
-def test_a_bucket_of_another_region_is_said_with_the_region(setting: Setting) -> None:
+def test_a_bucket_of_another_region_is_reported_with_the_region(setting: Setting) -> None:
     setting.account.buckets[BUCKET]["region"] = "us-west-2"
 
     assert "say --region us-west-2" in setting.refused()
 
 
-def test_a_secret_that_is_to_be_deleted_is_said_with_the_command_that_keeps_it(setting: Setting) -> None:
+def test_a_secret_that_is_to_be_deleted_is_reported_with_the_command_that_keeps_it(setting: Setting) -> None:
     setting.account.secrets["gopro/credentials"]["DeletedDate"] = "tomorrow"
 
     assert "restore-secret --secret-id gopro/credentials --region eu-west-1" in setting.refused()
 
 
 @pytest.mark.parametrize(("state", "command"), [("PendingDeletion", "cancel-key-deletion"), ("Disabled", "enable-key")])
-def test_a_key_that_is_switched_off_is_said_with_the_command_that_switches_it_on(
+def test_a_key_that_is_switched_off_is_reported_with_the_command_that_switches_it_on(
     setting: Setting, state: str, command: str
 ) -> None:
     setting.account.key["KeyState"] = state
@@ -464,7 +464,7 @@ def test_a_key_that_is_switched_off_is_said_with_the_command_that_switches_it_on
     assert f"aws kms {command} --key-id {KEY_ID} --region {REGION}" in setting.refused()
 
 
-def test_a_key_that_is_gone_is_said_with_what_that_means(setting: Setting) -> None:
+def test_a_key_that_is_gone_is_reported_with_what_that_means(setting: Setting) -> None:
     setting.account.key.clear()
 
     assert f"{KEY_ARN}, with which {BUCKET} is encrypted, is gone" in setting.refused()
@@ -479,7 +479,7 @@ def test_a_key_that_is_not_ours_keeps_its_policy(setting: Setting, description: 
     assert f"{KEY_ID}, with which what was kept is encrypted, does not belong to this system" in setting.refused()
 
 
-def test_two_keys_are_said_and_whose_each_is(setting: Setting) -> None:
+def test_two_keys_are_reported_and_whose_each_is(setting: Setting) -> None:
     setting.account.tables[TABLE] = "arn:aws:kms:eu-west-1:123456789012:key/another"
 
     words = setting.refused()
@@ -519,7 +519,7 @@ def test_without_a_region_nothing_is_asked_of_aws(setting: Setting) -> None:
 
 
 @pytest.mark.parametrize("file", ["samconfig.toml", "template.yaml"])
-def test_a_folder_that_is_no_checkout_is_said(setting: Setting, file: str) -> None:
+def test_a_folder_that_is_no_checkout_is_reported(setting: Setting, file: str) -> None:
     (setting.folder / file).unlink()
 
     assert f"{file} cannot be read" in setting.refused()

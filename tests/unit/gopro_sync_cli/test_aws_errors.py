@@ -40,7 +40,7 @@ def _said_by(action: Callable[[], object]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("variables", "config", "said"),
+    ("variables", "config", "stated"),
     [
         ({}, "", "There is no AWS region: name one with --region"),
         ({"AWS_DEFAULT_REGION": ""}, "[default]\nregion=eu-west-1", "AWS_DEFAULT_REGION is set and empty"),
@@ -75,16 +75,16 @@ def _said_by(action: Callable[[], object]) -> str:
     ],
 )
 def test_settings_that_cannot_be_are_named_with_what_to_do(
-    home: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], config: str, said: str
+    home: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], config: str, stated: str
 ) -> None:
     (home / ".aws" / "config").write_text(config, errors="surrogateescape")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert said in _said_by(_use)
+    assert stated in _said_by(_use)
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "stated"),
     [
         (
             exceptions.EndpointConnectionError(endpoint_url="https://x/"),
@@ -105,16 +105,16 @@ def test_settings_that_cannot_be_are_named_with_what_to_do(
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_the_sdk_meets_is_said_in_one_line(error: Exception, said: str) -> None:
+def test_what_the_sdk_meets_is_reported_in_one_line(error: Exception, stated: str) -> None:
     words = plain_words(error)
     assert words is not None
-    assert said in words
+    assert stated in words
     assert "\n" not in words
     assert "secret" not in words
 
 
 @pytest.mark.parametrize(
-    ("code", "said"),
+    ("code", "stated"),
     [
         ("ExpiredToken", "These AWS credentials have expired: sign in again"),
         ("InvalidClientTokenId", "AWS does not know these credentials"),
@@ -123,9 +123,9 @@ def test_what_the_sdk_meets_is_said_in_one_line(error: Exception, said: str) -> 
         (None, "AWS refused DescribeStacks (no code): not you two"),
     ],
 )
-def test_what_aws_refuses_is_said_with_its_code(code: str | None, said: str) -> None:
+def test_what_aws_refuses_is_reported_with_its_code(code: str | None, stated: str) -> None:
     answer = {"Error": {"Message": "not you\ntwo"} | ({} if code is None else {"Code": code})}
-    assert (plain_words(ClientError(answer, "DescribeStacks")) or "").startswith(said)  # type: ignore[arg-type]
+    assert (plain_words(ClientError(answer, "DescribeStacks")) or "").startswith(stated)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("error", [ValueError("x"), KeyError("x"), OSError(28, "No space left")])

@@ -30,7 +30,7 @@ def _ends_with(error: BaseException, capsys: pytest.CaptureFixture[str]) -> tupl
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "said"),
+    ("error", "code", "stated"),
     [
         (SystemExit(3), 3, ""),
         (KeyboardInterrupt(), 130, "program: interrupted\n"),
@@ -54,9 +54,9 @@ def _ends_with(error: BaseException, capsys: pytest.CaptureFixture[str]) -> tupl
     ids=lambda value: type(value).__name__,
 )
 def test_it_ends_with_a_sentence(
-    capsys: pytest.CaptureFixture[str], error: BaseException, code: int, said: str
+    capsys: pytest.CaptureFixture[str], error: BaseException, code: int, stated: str
 ) -> None:
-    assert _ends_with(error, capsys) == (code, said)
+    assert _ends_with(error, capsys) == (code, stated)
 
 
 def _fail(password: str, number: int) -> None:
@@ -72,12 +72,12 @@ def test_what_nobody_reckoned_with_is_one_line_and_a_file_without_any_value(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(SystemExit) as ended, ended_in_words("program"):
         _fail("not-to-be-shown", 1)
-    said = capsys.readouterr().err
+    stated = capsys.readouterr().err
     (details,) = tmp_path.iterdir()
     assert ended.value.code == 1
     assert re.fullmatch(
         rf"program: unexpected: RuntimeError in test_command_end.py, line \d+; details in {re.escape(str(details))}\n",
-        said,
+        stated,
     )
     text = details.read_text()
     assert text.index("builtins.ZeroDivisionError") < text.index("builtins.RuntimeError")
@@ -90,13 +90,13 @@ def test_it_ends_so_where_not_even_the_details_can_be_kept(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
-    code, said = _ends_with(ValueError("x"), capsys)
+    code, stated = _ends_with(ValueError("x"), capsys)
     assert code == 1
-    assert said.endswith("; the details could not be kept: No such file or directory\n")
+    assert stated.endswith("; the details could not be kept: No such file or directory\n")
 
 
 @pytest.mark.parametrize(
-    ("redirected", "code", "said"),
+    ("redirected", "code", "stated"),
     [
         (">/dev/full", 1, f"gopro-sync: {_FULL}: free some, and run it again\n"),
         (">&- 2>&- <&-", 0, ""),
@@ -104,7 +104,7 @@ def test_it_ends_so_where_not_even_the_details_can_be_kept(
     ],
 )
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no full device")  # noqa: PTH110
-def test_output_that_cannot_be_written_ends_without_a_trace(redirected: str, code: int, said: str) -> None:
+def test_output_that_cannot_be_written_ends_without_a_trace(redirected: str, code: int, stated: str) -> None:
     ended = subprocess.run(
         ["sh", "-c", f'"$0" -m gopro_sync_cli cost --gb-per-month 100 {redirected}', sys.executable],
         env={"PATH": os.defpath, "PYTHONPATH": "src:.", "LANG": "C", "TERM": "dumb"},
@@ -114,7 +114,7 @@ def test_output_that_cannot_be_written_ends_without_a_trace(redirected: str, cod
         text=True,
         check=False,
     )
-    assert (ended.returncode, ended.stderr) == (code, said)
+    assert (ended.returncode, ended.stderr) == (code, stated)
 
 
 def test_the_lines_that_functions_log_for_cloudwatch_are_not_shown_to_a_person(monkeypatch: pytest.MonkeyPatch) -> None:

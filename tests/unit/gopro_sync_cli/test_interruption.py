@@ -37,13 +37,13 @@ def test_an_error_that_leaves_meanwhile_is_not_swallowed_by_it() -> None:
         _step(RuntimeError("It may have started as ARN"))
 
 
-def test_a_terminal_that_no_longer_takes_what_is_said_is_lost_before_its_signal_comes() -> None:
+def test_a_terminal_that_no_longer_takes_what_is_reported_is_lost_before_its_signal_comes() -> None:
     with pytest.raises(SystemExit, match="129"), Interruptions():
         raise OSError(errno.EIO, "Input/output error")
     with pytest.raises(SystemExit, match="129"), Interruptions() as interruptions, interruptions.kept_back():
         raise OSError(errno.EIO, "Input/output error")
 
 
-def test_an_error_of_another_kind_is_told() -> None:
+def test_an_error_of_another_kind_is_reported() -> None:
     with pytest.raises(OSError, match="No space"), Interruptions():
         raise OSError(errno.ENOSPC, "No space left on device")

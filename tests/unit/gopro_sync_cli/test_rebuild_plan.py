@@ -147,8 +147,8 @@ def test_one_lens_alone_is_left_to_a_run_that_asks_gopro_for_the_other() -> None
     (one,) = plan([found("a", lens="front")], item("a", size_bytes=MB)).records
     assert one.confirmation is None
     planned = plan([found("a", 1, lens="front"), found("a", 2, lens="back")], item("b"))
-    told = "a: neither in the bucket nor still listed by GoPro: chapter 1 of the lens back"
-    assert planned.remarks == [told]
+    reported = "a: neither in the bucket nor still listed by GoPro: chapter 1 of the lens back"
+    assert planned.remarks == [reported]
 
 
 def test_an_object_that_its_record_knows_the_lens_of_is_not_taken_for_a_second_file() -> None:
@@ -157,7 +157,7 @@ def test_an_object_that_its_record_knows_the_lens_of_is_not_taken_for_a_second_f
     assert (planned.records, planned.recorded, planned.remarks) == ([], 1, [])
 
 
-def test_a_record_that_names_what_is_not_in_the_bucket_confirms_nothing_and_is_told() -> None:
+def test_a_record_that_names_what_is_not_in_the_bucket_confirms_nothing_and_is_reported() -> None:
     lost = found("a", 1, key="lost").file
     for status, to_write in ((Status.COMPLETED, 0), (Status.PENDING, 1)):
         planned = plan(

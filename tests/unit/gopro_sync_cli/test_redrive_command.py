@@ -94,7 +94,7 @@ def setting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Setting]:
     assert left == handlers, "the command leaves a handler behind"
 
 
-def said(result: Result) -> str:
+def stated(result: Result) -> str:
     """Return what stands on the screen, with the words of an error that ends the program in one line."""
     return f"{result.output}\n{getattr(result.exception, 'message', result.exception)}"
 
@@ -133,7 +133,7 @@ def test_one_run_tries_each_failed_video_once_and_what_is_not_archived_yet_stays
     arguments, answer = WAYS[way]
     result = setting.run(*arguments, answer=answer)
 
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, stated(result)
     (tried,) = setting.stack.tried()
     assert sorted(tried) == sorted(f"video{number}" for number in range(13))
     assert setting.queue.bodies() == before
@@ -152,7 +152,7 @@ def test_the_messages_of_what_is_archived_are_taken_out_and_the_others_are_tried
     arguments, answer = WAYS[way]
     result = setting.run(*arguments, answer=answer)
 
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, stated(result)
     assert "2 videos are archived by now: their messages are removed from the queue." in result.output
     (tried,) = setting.stack.tried()
     rest = sorted(ALL - {"video0", "video5"})
@@ -167,7 +167,7 @@ def test_where_all_are_archived_nobody_is_asked_and_nothing_is_started(setting: 
 
     result = setting.run()
 
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, stated(result)
     assert "No other video has failed." in result.output
     assert setting.stack.tried() == []
     assert sorted(setting.queue.bodies()) == NOT_OURS
@@ -183,7 +183,7 @@ def test_where_the_table_may_not_be_read_all_messages_stay_and_the_videos_are_tr
 
     result = setting.run("--yes")
 
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, stated(result)
     assert "could not be looked up, so all stay in the queue" in result.stderr
     assert "dynamodb:BatchGetItem" in result.stderr
     assert len(setting.stack.tried()[0]) == 13
@@ -211,14 +211,14 @@ def test_a_message_that_is_delivered_twice_is_one_message(setting: Setting) -> N
 
     result = setting.run("--yes")
 
-    assert (result.exit_code, len(setting.stack.tried()[0])) == (0, 13), said(result)
+    assert (result.exit_code, len(setting.stack.tried()[0])) == (0, 13), stated(result)
     assert re.search(r"14 +SourceMissingError", result.output)
     assert len(setting.queue.bodies()) == 19
     assert setting.queue.hidden() == []
 
 
 @pytest.mark.parametrize("way", ["--yes", "yes"])
-def test_a_thousand_videos_are_tried_and_the_rest_is_said_to_wait_for_the_next_redrive(
+def test_a_thousand_videos_are_tried_and_the_rest_is_reported_to_wait_for_the_next_redrive(
     setting: Setting, way: str
 ) -> None:
     setting.fill(1_203)
@@ -226,7 +226,7 @@ def test_a_thousand_videos_are_tried_and_the_rest_is_said_to_wait_for_the_next_r
     arguments, answer = WAYS[way]
     result = setting.run(*arguments, answer=answer)
 
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, stated(result)
     assert "More than 1,000 videos" in result.output
     assert "next redrive" in result.output
     (tried,) = setting.stack.tried()
@@ -255,7 +255,7 @@ def test_of_a_queue_that_takes_too_long_to_look_through_is_tried_what_was_seen(s
 
     result = setting.run("--yes")
 
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, stated(result)
     assert "60 seconds" in result.output
     assert "next redrive" in result.output
     assert 0 < len(setting.stack.tried()[0]) < 300
@@ -269,7 +269,7 @@ def test_a_slow_queue_in_which_no_failed_video_was_seen_yet_is_not_said_to_hold_
 
     result = setting.run("--yes")
 
-    assert result.exit_code == 4, said(result)
+    assert result.exit_code == 4, stated(result)
     assert "holds no failed video" not in result.output
     assert "60 seconds" in result.output
     assert setting.queue.hidden() == []
@@ -306,7 +306,7 @@ def test_a_signal_during_any_call_leaves_no_message_hidden(
         arguments, answer = WAYS[way]
         result = interrupted.run(*arguments, answer=answer)
 
-        where = f"call {index}, {name}: {said(result)}"
+        where = f"call {index}, {name}: {stated(result)}"
         assert result.exit_code == 128 + number, where
         assert interrupted.queue.hidden() == [], where
         has_started = "StartExecution" in calls[: index + 1]
@@ -331,7 +331,7 @@ def test_an_error_of_any_call_leaves_no_message_hidden(
         arguments, answer = WAYS[way]
         result = disturbed.run(*arguments, answer=answer)
 
-        where = f"call {index}, {name}: {said(result)}"
+        where = f"call {index}, {name}: {stated(result)}"
         # The receipts of an answer that was lost on the way are nobody's: these show up by themselves.
         lost = 10 if (name, moment) == ("ReceiveMessage", "acted") else 0
         assert len(disturbed.queue.hidden()) <= lost, where
@@ -373,7 +373,7 @@ def test_a_signal_that_nohup_ignores_stays_ignored(setting: Setting) -> None:
     assert len(setting.stack.tried()) == 1
 
 
-def test_once_a_run_has_started_an_interruption_waits_until_that_is_said_and_the_messages_are_back(
+def test_once_a_run_has_started_an_interruption_waits_until_that_is_reported_and_the_messages_are_back(
     setting: Setting,
 ) -> None:
     setting.fill()
@@ -426,7 +426,7 @@ def test_messages_that_sqs_does_not_put_back_at_once_are_tried_again(setting: Se
     assert "put back" not in result.output
 
 
-def test_messages_that_cannot_be_put_back_are_told_with_the_time_until_they_show_up(setting: Setting) -> None:
+def test_messages_that_cannot_be_put_back_are_reported_with_the_time_until_they_show_up(setting: Setting) -> None:
     setting.fill()
 
     def expired(number: int, operation: str, moment: Moment) -> None:
@@ -439,17 +439,17 @@ def test_messages_that_cannot_be_put_back_are_told_with_the_time_until_they_show
     hidden = len(setting.queue.hidden())
     assert hidden > 0
     assert result.exit_code == 1
-    told = re.search(r"(\d+) messages could not be put back .*ExpiredToken.* within (\d+) seconds", result.stderr)
-    assert told, said(result)
-    assert int(told[1]) == hidden
-    setting.clock.sleep(int(told[2]))
+    reported = re.search(r"(\d+) messages could not be put back .*ExpiredToken.* within (\d+) seconds", result.stderr)
+    assert reported, stated(result)
+    assert int(reported[1]) == hidden
+    setting.clock.sleep(int(reported[2]))
     assert setting.queue.hidden() == []
 
 
 # --- a queue that shows nothing --------------------------------------------------------------------------------------
 
 
-def test_an_empty_queue_is_said_to_be_empty(setting: Setting) -> None:
+def test_an_empty_queue_is_reported_to_be_empty(setting: Setting) -> None:
     result = setting.run()
     assert (result.exit_code, result.stdout) == (0, "The dead letter queue is empty.\n")
 
@@ -457,14 +457,14 @@ def test_an_empty_queue_is_said_to_be_empty(setting: Setting) -> None:
 def test_a_queue_with_other_messages_alone_is_not_said_to_be_empty(setting: Setting) -> None:
     setting.queue.send(*OTHERS, *OF_ANOTHER_STACK)
     result = setting.run("--yes")
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, stated(result)
     assert "holds no failed video of this stack" in result.output
     assert "empty" not in result.output
     assert len(setting.queue.bodies()) == 5
     assert setting.queue.hidden() == []
 
 
-def test_messages_that_another_redrive_looks_at_are_told_and_are_no_success(setting: Setting) -> None:
+def test_messages_that_another_redrive_looks_at_are_reported_and_are_no_success(setting: Setting) -> None:
     setting.fill()
     setting.queue.take_away(19, seconds=120)
 
@@ -538,7 +538,7 @@ GARBAGE: Final = {
 def test_a_message_that_is_no_failed_video_starts_nothing_and_is_put_back(setting: Setting, body: str) -> None:
     setting.queue.send(body)
     result = setting.run("--yes")
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, stated(result)
     assert "1 message is not about a failed video" in result.output
     assert setting.queue.bodies() == [body]
     assert setting.queue.hidden() == []
@@ -557,7 +557,7 @@ def test_a_stack_whose_name_looks_like_ours_is_another(setting: Setting, theirs:
 def test_the_name_of_an_error_cannot_write_on_the_terminal(setting: Setting) -> None:
     setting.queue.send(failed_video("odd", "[/red]\x1b[2J\ud800" + "x" * 10_000))
     result = setting.run("--yes")
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, stated(result)
     assert "[/red]" in result.output
     assert "\x1b" not in result.output
     assert len(result.output) < 1_000
@@ -581,7 +581,7 @@ def test_videos_that_another_redrive_took_meanwhile_are_left_out_and_said(settin
 
     result = setting.run(answer="y\n")
 
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, stated(result)
     assert "4 of the 10 videos" in result.output
     assert len(setting.stack.tried()[0]) == 6
     assert sorted(setting.queue.hidden()) == sorted(taken), "those of the other redrive stay its own"
@@ -593,7 +593,7 @@ def test_when_another_redrive_took_all_meanwhile_nothing_is_started(setting: Set
 
     result = setting.run(answer="y\n")
 
-    assert result.exit_code == 4, said(result)
+    assert result.exit_code == 4, stated(result)
     assert "Nothing was started" in result.output
     assert setting.stack.tried() == []
 
@@ -624,7 +624,7 @@ def test_a_computer_that_slept_over_the_messages_starts_nothing(setting: Setting
     result = setting.run("--yes")
 
     assert result.exit_code == 1
-    assert "nothing was started" in said(result)
+    assert "nothing was started" in stated(result)
     assert setting.stack.tried() == []
     assert len(setting.queue.hidden()) == 19, "those of the other redrive stay its own"
 
@@ -642,7 +642,7 @@ def test_a_computer_that_slept_over_the_messages_starts_nothing(setting: Setting
     ],
     ids=["timeout", "no network when asked again", "server error", "refused when asked again"],
 )
-def test_a_start_whose_answer_is_lost_is_told_by_the_name_of_its_run(setting: Setting, lost: Exception) -> None:
+def test_a_start_whose_answer_is_lost_is_reported_by_the_name_of_its_run(setting: Setting, lost: Exception) -> None:
     setting.fill()
     setting.stack.blow = at("StartExecution", "acted", raising(lost))
 
@@ -650,8 +650,8 @@ def test_a_start_whose_answer_is_lost_is_told_by_the_name_of_its_run(setting: Se
 
     (execution,) = setting.stack.step_functions.executions
     assert result.exit_code == 1
-    assert execution in said(result)
-    assert "may have started" in said(result)
+    assert execution in stated(result)
+    assert "may have started" in stated(result)
     assert len(setting.queue.bodies()) == 19
     assert setting.queue.hidden() == []
 
@@ -661,7 +661,7 @@ def test_a_start_whose_answer_is_lost_is_told_by_the_name_of_its_run(setting: Se
     [refusal("StartExecution", "AccessDeniedException"), NoCredentialsError()],
     ids=["access denied", "no credentials"],
 )
-def test_a_start_that_is_refused_is_told_as_it_is(setting: Setting, refused: Exception) -> None:
+def test_a_start_that_is_refused_is_reported_as_it_is(setting: Setting, refused: Exception) -> None:
     setting.fill()
     setting.stack.blow = at("StartExecution", "asked", raising(refused))
     result = setting.run("--yes")
@@ -678,7 +678,7 @@ def test_a_start_that_was_asked_for_twice_has_started_once(setting: Setting) -> 
     result = setting.run("--yes")
 
     (execution,) = setting.stack.step_functions.executions
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, stated(result)
     assert f"Started {execution}" in result.output
 
 
@@ -699,7 +699,7 @@ def test_messages_that_sqs_does_not_delete_at_once_are_tried_again(setting: Sett
     assert "may come back" not in result.output
 
 
-def test_messages_that_cannot_be_deleted_are_told_to_come_back_and_are_put_back(setting: Setting) -> None:
+def test_messages_that_cannot_be_deleted_are_reported_to_come_back_and_are_put_back(setting: Setting) -> None:
     setting.fill()
     setting.stack.table.archived = ALL
     denied = refusal("DeleteMessageBatch", "AccessDenied", "not authorized to perform: sqs:deletemessage")
@@ -707,14 +707,14 @@ def test_messages_that_cannot_be_deleted_are_told_to_come_back_and_are_put_back(
 
     result = setting.run("--yes")
 
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, stated(result)
     assert re.search(r"14 messages may come back .*AccessDenied", result.output)
     assert "harmless" in result.output
     assert len(setting.queue.bodies()) == 19
     assert setting.queue.hidden() == []
 
 
-def test_messages_of_which_sqs_deletes_some_are_told_by_their_number(setting: Setting) -> None:
+def test_messages_of_which_sqs_deletes_some_are_reported_by_their_number(setting: Setting) -> None:
     setting.fill()
     setting.stack.table.archived = ALL
     setting.queue.failing_entries["DeleteMessageBatch"] = 14 + 14 + 3
@@ -722,7 +722,7 @@ def test_messages_of_which_sqs_deletes_some_are_told_by_their_number(setting: Se
     result = setting.run("--yes")
 
     assert len(setting.queue.bodies()) == len(NOT_OURS) + 3
-    assert re.search(r"\b3 messages may come back .*InternalError", result.output), said(result)
+    assert re.search(r"\b3 messages may come back .*InternalError", result.output), stated(result)
     assert setting.queue.hidden() == []
 
 
@@ -733,7 +733,7 @@ def test_messages_that_were_deleted_without_an_answer_are_not_said_to_be_hidden(
 
     result = setting.run("--yes")
 
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, stated(result)
     assert "messages may come back" in result.output
     assert "put back" not in result.output
     assert setting.queue.hidden() == []
@@ -745,12 +745,12 @@ def test_messages_that_were_deleted_without_an_answer_are_not_said_to_be_hidden(
 def test_a_stack_that_does_not_exist_is_named(setting: Setting) -> None:
     result = setting.run("--stack-name", "elsewhere")
     assert result.exit_code == 1
-    assert "There is no stack 'elsewhere' in eu-west-1 (account 123456789012)" in said(result)
+    assert "There is no stack 'elsewhere' in eu-west-1 (account 123456789012)" in stated(result)
 
 
 def test_the_stack_is_also_named_by_the_environment(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOPRO_SYNC_STACK", "elsewhere")
-    assert "There is no stack 'elsewhere'" in said(setting.run())
+    assert "There is no stack 'elsewhere'" in stated(setting.run())
 
 
 @pytest.mark.parametrize("missing", ["DeadLetterQueueUrl", "StateMachineArn", "TrackerTableName"])
@@ -761,9 +761,9 @@ def test_a_stack_without_the_outputs_is_named_with_what_to_do(setting: Setting, 
     result = setting.run("--yes")
 
     assert result.exit_code == 1
-    assert STACK_NAME in said(result)
-    assert missing in said(result)
-    assert "deploy" in said(result)
+    assert STACK_NAME in stated(result)
+    assert missing in stated(result)
+    assert "deploy" in stated(result)
     assert setting.queue.hidden() == []
 
 

@@ -48,7 +48,7 @@ def test_a_missing_stack_is_an_error_that_says_where_it_was_looked_for_and_which
 
 
 @pytest.mark.parametrize(
-    ("account", "said"),
+    ("account", "stated"),
     [
         (Account(), "in eu-central-1 for these AWS credentials, nor any other of this system; name its region"),
         (Account(*others(1)), "in eu-central-1 (account 123456789012), nor any other of this system"),
@@ -57,8 +57,8 @@ def test_a_missing_stack_is_an_error_that_says_where_it_was_looked_for_and_which
     ],
     ids=["empty account", "other stacks only", "not allowed to list", "another endpoint"],
 )
-def test_a_missing_stack_says_what_can_be_known(account: Account, said: str) -> None:
-    assert said in missing(account)
+def test_a_missing_stack_says_what_can_be_known(account: Account, stated: str) -> None:
+    assert stated in missing(account)
 
 
 def test_of_many_stacks_some_are_named() -> None:

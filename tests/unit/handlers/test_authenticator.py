@@ -68,7 +68,7 @@ def in_hours(hours: float) -> str:
     return (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
 
 
-def test_the_hours_that_a_pasted_token_has_left_are_told_as_a_metric(
+def test_the_hours_that_a_pasted_token_has_left_are_reported_as_a_metric(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (line,) = hours_left_as_told(monkeypatch, capsys, expires_at=in_hours(47.5))
@@ -95,7 +95,7 @@ def test_what_renews_itself_or_has_no_known_end_tells_nothing(
 
 
 @pytest.mark.parametrize(
-    ("error", "of_a_run", "told"),
+    ("error", "of_a_run", "reported"),
     [
         (None, True, {"AuthenticationSuccess": [1]}),
         (None, False, {"AuthenticationSuccess": [1]}),
@@ -110,7 +110,7 @@ def test_each_outcome_is_counted_once(
     capsys: pytest.CaptureFixture[str],
     error: GoProSyncError | None,
     of_a_run: bool,
-    told: dict[str, list[int]],
+    reported: dict[str, list[int]],
 ) -> None:
     class Renewal:
         def ensure(self) -> Credentials:
@@ -125,7 +125,7 @@ def test_each_outcome_is_counted_once(
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
     assert [{name: line[name] for name in line if name not in {"_aws", "Environment"}} for line in lines] == (
-        [{"correlation_id": "request-1", **told}] if told else []
+        [{"correlation_id": "request-1", **reported}] if reported else []
     )
 
 
@@ -358,7 +358,7 @@ def test_a_rotation_that_fetched_nothing_leaves_nothing(
     assert secrets.versions == {"new": [], "old": ["AWSCURRENT"]}
 
 
-def test_a_failure_is_told_even_when_its_label_cannot_be_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_is_reported_even_when_its_label_cannot_be_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(**_: str) -> Any:
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "UpdateSecretVersionStage")
 

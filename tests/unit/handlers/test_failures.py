@@ -135,7 +135,7 @@ def failure_of(
     make=st.sampled_from(MAKERS),
     text=st.builds("{} {}".format, st.text(max_size=20), st.sampled_from(TEXTS)),
 )
-def test_whatever_is_raised_leaves_as_a_named_error_without_secrets_and_is_told_once(
+def test_whatever_is_raised_leaves_as_a_named_error_without_secrets_and_is_reported_once(
     function: Function, make: Callable[[str], BaseException], text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error, log = failure_of(function.handler, function.event(), make(text), monkeypatch)
@@ -144,8 +144,8 @@ def test_whatever_is_raised_leaves_as_a_named_error_without_secrets_and_is_told_
     assert (error.__cause__, error.__context__) == (None, None)
     assert SECRET not in "".join(traceback.format_exception(error)) + log
     lines = [json.loads(line) for line in log.split("\n") if '"ERROR"' in line]
-    told = [(line["event_type"], line["error_type"]) for line in lines]
-    assert told == [(function.failure_event, type(error).__name__)]
+    reported = [(line["event_type"], line["error_type"]) for line in lines]
+    assert reported == [(function.failure_event, type(error).__name__)]
 
 
 def test_the_log_tells_what_was_unexpected_and_the_error_where(monkeypatch: pytest.MonkeyPatch) -> None:

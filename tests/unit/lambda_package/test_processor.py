@@ -27,7 +27,7 @@ def samconfig(tmp_path: Path, text: str) -> Path:
     return file
 
 
-def told(architecture: str) -> str:
+def reported(architecture: str) -> str:
     return f'[default.global.parameters]\nparameter_overrides = ["Environment=prod", "Architecture={architecture}"]\n'
 
 
@@ -49,7 +49,7 @@ def test_the_processor_is_read_however_sam_lets_parameters_be_written(given: str
 def test_what_was_built_for_it_may_be_deployed(architecture: str, tmp_path: Path) -> None:
     library(tmp_path / "build" / "AFunction", "_awscrt.abi3.so", architecture)
     (tmp_path / "build" / "AFunction" / "notes.so").write_text("no library")
-    check(samconfig=samconfig(tmp_path, told(architecture)), build=tmp_path / "build", profile="default")
+    check(samconfig=samconfig(tmp_path, reported(architecture)), build=tmp_path / "build", profile="default")
 
 
 @pytest.mark.parametrize(("built", "deployed"), [("x86_64", "arm64"), ("arm64", "x86_64"), ("riscv64", "arm64")])
@@ -57,7 +57,7 @@ def test_what_was_built_for_another_is_refused_by_name(built: str, deployed: str
     library(tmp_path / "build" / "AFunction", "_awscrt.abi3.so", deployed)
     library(tmp_path / "build" / "BFunction" / "deep", "_httptools.so.1", built)
     with pytest.raises(ProcessorError, match=rf"_httptools.*deployed for {deployed}: run sam build"):
-        check(samconfig=samconfig(tmp_path, told(deployed)), build=tmp_path / "build", profile="default")
+        check(samconfig=samconfig(tmp_path, reported(deployed)), build=tmp_path / "build", profile="default")
 
 
 @pytest.mark.parametrize(
@@ -65,12 +65,12 @@ def test_what_was_built_for_another_is_refused_by_name(built: str, deployed: str
 )
 def test_a_file_that_names_no_processor_is_refused_with_the_line_to_add(text: str, tmp_path: Path) -> None:
     with pytest.raises(ProcessorError, match=r"Architecture=arm64.*default\.global\.parameters"):
-        deployed_architecture(samconfig(tmp_path, text + told("x86_64") if "deploy" in text else text), "default")
+        deployed_architecture(samconfig(tmp_path, text + reported("x86_64") if "deploy" in text else text), "default")
 
 
-def test_nothing_built_is_said(tmp_path: Path) -> None:
+def test_nothing_built_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ProcessorError, match="run sam build first"):
-        check(samconfig=samconfig(tmp_path, told("x86_64")), build=tmp_path / "build", profile="default")
+        check(samconfig=samconfig(tmp_path, reported("x86_64")), build=tmp_path / "build", profile="default")
 
 
 @pytest.mark.parametrize("architecture", ["x86_64", "arm64"])

@@ -62,5 +62,5 @@ def test_a_version_on_stderr_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["", os.devnull, "/nonexistent"])
-def test_where_there_is_none_nothing_is_said(path: str) -> None:
+def test_where_there_is_none_nothing_is_reported(path: str) -> None:
     assert aws_cli_warning({"PATH": path}) is None

@@ -81,7 +81,7 @@ def test_the_environment_leads_to_the_engine_and_names_the_stacks_outputs(tmp_pa
 
 
 @pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_every_kind_of_program_is_told_whom_to_trust(tmp_path: Path, variable: str) -> None:
+def test_every_kind_of_program_is_reported_whom_to_trust(tmp_path: Path, variable: str) -> None:
     assert _cloud(tmp_path).environment()[variable] == str(tmp_path / "trust" / "ca-bundle.pem")
 
 
@@ -90,7 +90,7 @@ def test_a_cloud_that_was_never_started_is_not_running(tmp_path: Path) -> None:
         cloud.load(tmp_path)
 
 
-def test_a_cloud_whose_engine_has_ended_is_not_running_and_what_is_lost_is_said(
+def test_a_cloud_whose_engine_has_ended_is_not_running_and_what_is_lost_is_reported(
     machine: FakeMachine, tmp_path: Path
 ) -> None:
     cloud.start(state_directory=tmp_path)
@@ -118,11 +118,11 @@ def test_up_after_the_engine_has_ended_says_what_is_lost_and_starts_anew(machine
     cloud.start(state_directory=tmp_path)
     plant(tmp_path / "tmp", {"part of an object": b"big"})
     machine.end("engine")
-    said: list[str] = []
+    stated: list[str] = []
 
-    cloud.start(state_directory=tmp_path, report=said.append)
+    cloud.start(state_directory=tmp_path, report=stated.append)
 
-    assert re.search(r"engine .* has ended, and all that it held is gone: the archive, .* A new, empty one", said[0])
+    assert re.search(r"engine .* has ended, and all that it held is gone: the archive, .* A new, empty one", stated[0])
     assert sorted(process.name for process in machine.alive) == ["engine", "simulator"]
     assert files(tmp_path) == list(WRITTEN_BY_A_CLOUD)
     assert cloud.load(tmp_path)
@@ -164,7 +164,7 @@ def test_a_cloud_that_is_in_use_is_not_reclaimed(machine: FakeMachine, tmp_path:
 
 
 @pytest.mark.parametrize("are_alive", [True, False], ids=["its processes run", "its processes have ended"])
-def test_what_a_killed_command_left_is_cleared_away_by_the_next_one_and_that_is_said(
+def test_what_a_killed_command_left_is_cleared_away_by_the_next_one_and_that_is_reported(
     machine: FakeMachine, tmp_path: Path, are_alive: bool
 ) -> None:
     cloud.start(state_directory=tmp_path, owner="demo")
@@ -173,11 +173,11 @@ def test_what_a_killed_command_left_is_cleared_away_by_the_next_one_and_that_is_
     before = set(machine.alive)
     if not are_alive:
         machine.alive.clear()
-    said: list[str] = []
+    stated: list[str] = []
 
-    with cloud.running(state_directory=tmp_path, owner="demo", report=said.append):
-        assert "`demo` (process " in said[0]
-        assert "has ended without cleaning up" in said[0]
+    with cloud.running(state_directory=tmp_path, owner="demo", report=stated.append):
+        assert "`demo` (process " in stated[0]
+        assert "has ended without cleaning up" in stated[0]
         assert not before & machine.alive
         assert files(tmp_path) == list(WRITTEN_BY_A_CLOUD)
 
@@ -332,13 +332,13 @@ def test_a_folder_without_a_marker_is_neither_looked_at_nor_taken_down(
 
 
 def test_foreign_files_survive_a_cloud_that_is_taken_down_and_are_named(machine: FakeMachine, tmp_path: Path) -> None:
-    said: list[str] = []
+    stated: list[str] = []
     cloud.start(state_directory=tmp_path)
     plant(tmp_path, {"notes.txt": b"1", "logs": {"notes.txt": b"2"}, "trust": {"company.pem": b"3"}})
 
-    assert cloud.stop(tmp_path, report=said.append) is True
+    assert cloud.stop(tmp_path, report=stated.append) is True
 
-    (line,) = said
+    (line,) = stated
     assert "logs/notes.txt, notes.txt, trust/company.pem" in line
     assert files(tmp_path) == sorted([*_AFTER_DOWN, "logs/notes.txt", "notes.txt", "trust/company.pem"])
     assert machine.alive == set()
@@ -393,20 +393,20 @@ def test_a_cloud_comes_up_where_only_the_demonstration_was_before(machine: FakeM
     assert len(machine.alive) == 4
 
 
-def test_what_a_version_without_markers_left_is_taken_over_and_that_is_said(
+def test_what_a_version_without_markers_left_is_taken_over_and_that_is_reported(
     machine: FakeMachine, tmp_path: Path
 ) -> None:
     certificate = ensure_trust(tmp_path / "trust", environ={}).certificate.read_bytes()
-    said: list[str] = []
+    stated: list[str] = []
     assert cloud.stop(tmp_path) is False
 
-    cloud.start(state_directory=tmp_path, report=said.append)
+    cloud.start(state_directory=tmp_path, report=stated.append)
 
-    assert "older version" in said[0]
+    assert "older version" in stated[0]
     assert (tmp_path / "trust" / "engine.crt").read_bytes() == certificate
 
 
-def test_a_cloud_of_a_version_without_markers_is_left_alone_and_how_to_go_on_is_said(tmp_path: Path) -> None:
+def test_a_cloud_of_a_version_without_markers_is_left_alone_and_how_to_go_on_is_reported(tmp_path: Path) -> None:
     ensure_trust(tmp_path / "trust", environ={})
     plant(tmp_path, {"state.json": b"{}", "build": {"template.yaml": b""}})
     before = contents(tmp_path)

@@ -338,10 +338,10 @@ def test_mails_prints_only_the_latest_if_that_is_wanted(monkeypatch: pytest.Monk
 
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
-    ("confirmed", "said"), [(("me@example.com",), "Confirmed: me@example.com"), ((), "No address")]
+    ("confirmed", "stated"), [(("me@example.com",), "Confirmed: me@example.com"), ((), "No address")]
 )
 def test_mails_opens_the_confirmation_links_before_it_prints(
-    monkeypatch: pytest.MonkeyPatch, confirmed: tuple[str, ...], said: str
+    monkeypatch: pytest.MonkeyPatch, confirmed: tuple[str, ...], stated: str
 ) -> None:
     _holds(monkeypatch)
     monkeypatch.setattr(mails, "confirm", lambda _cloud: confirmed)
@@ -349,7 +349,7 @@ def test_mails_opens_the_confirmation_links_before_it_prints(
     result = _run("mails", "--confirm")
 
     assert (result.exit_code, result.stdout) == (0, "No mail.\n")
-    assert result.stderr.startswith(said)
+    assert result.stderr.startswith(stated)
 
 
 @pytest.mark.usefixtures("here")
@@ -387,7 +387,7 @@ def test_up_with_an_address_subscribes_and_confirms_it(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("options", [(), ("--alert-email", "")])
-def test_up_without_an_address_says_that_nobody_is_told_and_what_changes_it(
+def test_up_without_an_address_says_that_nobody_is_notified_and_what_changes_it(
     monkeypatch: pytest.MonkeyPatch, here: Cloud, options: tuple[str, ...]
 ) -> None:
     asked, opened = _starts(monkeypatch, here)
@@ -421,7 +421,7 @@ def test_up_is_in_the_region_that_is_asked_for(
 
 @pytest.mark.parametrize("command", ["up", "demo"])
 @pytest.mark.parametrize(
-    ("region", "said"),
+    ("region", "stated"),
     [
         ("eu-central-l", "eu-central-1 or"),
         ("EU-CENTRAL-1", "is eu-central-1"),
@@ -432,12 +432,12 @@ def test_up_is_in_the_region_that_is_asked_for(
     ],
 )
 def test_a_region_that_cannot_be_is_refused_before_anything_is_started(
-    machine: FakeMachine, tmp_path: Path, command: str, region: str, said: str
+    machine: FakeMachine, tmp_path: Path, command: str, region: str, stated: str
 ) -> None:
     result = _run(command, "--region", region, "--state-dir", str(tmp_path / "new"))
 
     assert result.exit_code == 2
-    assert said in " ".join(result.stderr.replace("│", " ").split())
+    assert stated in " ".join(result.stderr.replace("│", " ").split())
     assert (machine.started, (tmp_path / "new").exists()) == ([], False)
 
 
@@ -512,7 +512,7 @@ def test_a_name_that_is_too_long_is_not_shown_whole(tmp_path: Path) -> None:
     assert len(result.stderr) < 500
 
 
-def test_a_full_disk_is_said_in_one_sentence(machine: FakeMachine, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_in_one_sentence(machine: FakeMachine, tmp_path: Path) -> None:
     with full_disk():
         result = _run("up", "--state-dir", str(tmp_path / "new"))
 

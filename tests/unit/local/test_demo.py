@@ -120,7 +120,7 @@ def test_the_table_tells_each_video_and_why_an_item_was_skipped(theatre: Theatre
     assert "Second run: 0 new" in shown
 
 
-def test_chapters_of_a_recording_are_told_apart(theatre: Theatre) -> None:
+def test_chapters_of_a_recording_are_reported_apart(theatre: Theatre) -> None:
     theatre.files = [_file(item_number=1), _file(item_number=2)]
 
     assert "GX010127.MP4 chapter 1" in theatre.show()
@@ -209,7 +209,7 @@ def test_the_cloud_is_taken_down_after_a_success_without_leaving_logs(theatre: T
     assert theatre.stopped == [False]
 
 
-def test_a_disk_without_room_for_the_media_is_said_before_anything_is_begun(
+def test_a_disk_without_room_for_the_media_is_reported_before_anything_is_begun(
     theatre: Theatre, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     media = tmp_path / "GX010001.MP4"

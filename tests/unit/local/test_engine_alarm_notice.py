@@ -144,7 +144,7 @@ def test_programs_get_the_alarm_as_json() -> None:
 
 
 @pytest.mark.parametrize(
-    ("properties", "values", "after", "told"),
+    ("properties", "values", "after", "reported"),
     [
         (
             {"EvaluationPeriods": 2},
@@ -201,7 +201,7 @@ def test_programs_get_the_alarm_as_json() -> None:
     ],
 )
 def test_the_reason_names_the_values_that_decided(
-    properties: dict[str, Any], values: list[tuple[float, float]], after: State, told: str
+    properties: dict[str, Any], values: list[tuple[float, float]], after: State, reported: str
 ) -> None:
     rule = AlarmRule.from_properties(alarm(**properties))
     began = datetime(2026, 5, 1, 17, 55, tzinfo=UTC).timestamp()
@@ -210,17 +210,21 @@ def test_the_reason_names_the_values_that_decided(
     by_period = rule.values_by_period({ONLY_METRIC: points}, now_seconds=_NOW.timestamp())
 
     assert rule.state({ONLY_METRIC: points}, now_seconds=_NOW.timestamp(), before=State.OK) is after
-    assert reason(rule, by_period, after=after) == told
+    assert reason(rule, by_period, after=after) == reported
 
 
 def test_of_many_values_the_reason_names_the_most_recent_five() -> None:
     rule = AlarmRule.from_properties(alarm(EvaluationPeriods=7))
     points = [Datapoint(timestamp_seconds=_NOW.timestamp() - 300 * ago, value=4 + ago) for ago in range(7)]
 
-    told = reason(rule, rule.values_by_period({ONLY_METRIC: points}, now_seconds=_NOW.timestamp()), after=State.ALARM)
+    reported = reason(
+        rule, rule.values_by_period({ONLY_METRIC: points}, now_seconds=_NOW.timestamp()), after=State.ALARM
+    )
 
-    assert told.startswith("Threshold Crossed: 7 datapoints were greater than the threshold (3.0). The most recent ")
-    assert told.endswith(
+    assert reported.startswith(
+        "Threshold Crossed: 7 datapoints were greater than the threshold (3.0). The most recent "
+    )
+    assert reported.endswith(
         "[4.0 (01/05/26 17:58:00), 5.0 (01/05/26 17:53:00), 6.0 (01/05/26 17:48:00), "
         "7.0 (01/05/26 17:43:00), 8.0 (01/05/26 17:38:00)]."
     )

@@ -48,8 +48,8 @@ def math_rule(expression: str, *, period: int = HOUR, **properties: Any) -> Alar
     )
 
 
-def points(*told: tuple[float, float]) -> list[Datapoint]:
-    return [Datapoint(timestamp_seconds=at, value=value) for at, value in told]
+def points(*reported: tuple[float, float]) -> list[Datapoint]:
+    return [Datapoint(timestamp_seconds=at, value=value) for at, value in reported]
 
 
 def drawn(text: str, *, period: int = 300) -> list[Datapoint]:
@@ -95,27 +95,27 @@ def test_missing_data_is_treated_as_in_the_guides_tables(
 def test_with_missing_is_breaching_and_periods_of_a_day_silence_alarms_days_late() -> None:
     """What https://stackoverflow.com/questions/72093282 saw: old data stands in for what is missing."""
     daily = rule(Period=DAY, EvaluationPeriods=2, TreatMissingData="breaching", ComparisonOperator="LessThanThreshold")
-    told = {ONLY_METRIC: points(*((NOW - nights * DAY, 1) for nights in range(7)))}
+    reported = {ONLY_METRIC: points(*((NOW - nights * DAY, 1) for nights in range(7)))}
 
     def state_after(hours: int) -> State:
-        return daily.state(told, now_seconds=NOW + hours * HOUR, before=State.OK)
+        return daily.state(reported, now_seconds=NOW + hours * HOUR, before=State.OK)
 
     assert state_after(49) is State.OK
     assert state_after(4 * 24) is State.OK
     assert state_after(4 * 24 + 1) is State.ALARM
     filled = math_rule("FILL(m, 0)", EvaluationPeriods=47)
-    assert filled.state({"m": told[ONLY_METRIC]}, now_seconds=NOW + 49 * HOUR, before=State.OK) is State.ALARM
+    assert filled.state({"m": reported[ONLY_METRIC]}, now_seconds=NOW + 49 * HOUR, before=State.OK) is State.ALARM
 
 
 def test_a_window_of_a_day_slides_and_does_not_end_at_midnight() -> None:
-    daily, told = (
+    daily, reported = (
         rule(Period=DAY, EvaluationPeriods=1, TreatMissingData="notBreaching"),
         {ONLY_METRIC: points((NOW, 1))},
     )
     nothing_further_back = Evaluation(extra_periods=0)
 
     def state_after(minutes: int) -> State:
-        return daily.state(told, now_seconds=NOW + minutes * 60, before=State.OK, evaluation=nothing_further_back)
+        return daily.state(reported, now_seconds=NOW + minutes * 60, before=State.OK, evaluation=nothing_further_back)
 
     assert [state_after(0), state_after(24 * 60 - 1), state_after(24 * 60)] == [State.ALARM, State.ALARM, State.OK]
 
@@ -123,19 +123,19 @@ def test_a_window_of_a_day_slides_and_does_not_end_at_midnight() -> None:
 def test_two_values_on_both_sides_of_midnight_are_in_one_window_of_a_day() -> None:
     midnight = NOW // DAY * DAY
     daily = rule(Period=DAY, EvaluationPeriods=1, Statistic="Sum", Threshold=2, TreatMissingData="notBreaching")
-    told = {ONLY_METRIC: points((midnight - 60, 1), (midnight + 60, 1))}
-    assert daily.state(told, now_seconds=midnight + HOUR, before=State.OK) is State.ALARM
+    reported = {ONLY_METRIC: points((midnight - 60, 1), (midnight + 60, 1))}
+    assert daily.state(reported, now_seconds=midnight + HOUR, before=State.OK) is State.ALARM
 
 
 def test_an_alarm_over_more_than_a_day_looks_at_data_up_to_the_full_hour() -> None:
-    alarm, told = math_rule("FILL(m, 0)", EvaluationPeriods=25), {"m": points((NOW + 120, 1))}
-    assert alarm.state(told, now_seconds=NOW + 3599, before=State.OK) is State.ALARM
-    assert alarm.state(told, now_seconds=NOW + 3600, before=State.ALARM) is State.OK
+    alarm, reported = math_rule("FILL(m, 0)", EvaluationPeriods=25), {"m": points((NOW + 120, 1))}
+    assert alarm.state(reported, now_seconds=NOW + 3599, before=State.OK) is State.ALARM
+    assert alarm.state(reported, now_seconds=NOW + 3600, before=State.ALARM) is State.OK
 
 
-def test_an_alarm_within_a_day_sees_what_was_told_in_this_minute() -> None:
-    told = {ONLY_METRIC: points((NOW + 10, 1))}
-    assert rule(EvaluationPeriods=1).state(told, now_seconds=NOW + 11, before=State.OK) is State.ALARM
+def test_an_alarm_within_a_day_sees_what_was_reported_in_this_minute() -> None:
+    reported = {ONLY_METRIC: points((NOW + 10, 1))}
+    assert rule(EvaluationPeriods=1).state(reported, now_seconds=NOW + 11, before=State.OK) is State.ALARM
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_an_alarm_on_metric_math_looks_at_all_its_metrics() -> None:
             "TreatMissingData": "notBreaching",
         }
     )
-    told = {"a": points((NOW, 3)), "b": points((NOW + 1, 3))}
-    assert alarm.state(told, now_seconds=NOW + 2, before=State.OK) is State.ALARM
-    assert alarm.state({"a": told["a"]}, now_seconds=NOW + 2, before=State.OK) is State.OK
+    reported = {"a": points((NOW, 3)), "b": points((NOW + 1, 3))}
+    assert alarm.state(reported, now_seconds=NOW + 2, before=State.OK) is State.ALARM
+    assert alarm.state({"a": reported["a"]}, now_seconds=NOW + 2, before=State.OK) is State.OK
     assert alarm.state({}, now_seconds=NOW + 2, before=State.ALARM) is State.OK

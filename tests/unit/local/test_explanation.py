@@ -131,5 +131,5 @@ def test_a_table_that_cannot_be_read_takes_nothing_else_away(monkeypatch: pytest
         ({"status": "FAILED", "error_type": "MediaGoneError"}, "failed with MediaGoneError, not tried again"),
     ],
 )
-def test_what_becomes_of_a_video_is_said_of_its_record(record: dict[str, Any], prospect: str) -> None:
+def test_what_becomes_of_a_video_is_reported_of_its_record(record: dict[str, Any], prospect: str) -> None:
     assert prospect_of(record, now=NOW) == prospect

@@ -23,16 +23,16 @@ def _handlers_of_this_process() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "said"),
+    ("number", "code", "stated"),
     [(signal.SIGINT, 130, ["Interrupted."]), (signal.SIGTERM, 143, ["Interrupted."]), (signal.SIGHUP, 129, [])],
 )
-def test_each_signal_ends_a_command_with_its_own_exit_code(number: int, code: int, said: list[str]) -> None:
+def test_each_signal_ends_a_command_with_its_own_exit_code(number: int, code: int, stated: list[str]) -> None:
     lines: list[str] = []
 
     with pytest.raises(SystemExit) as ended, interruptible(lines.append):
         signal.raise_signal(signal.Signals(number))
 
-    assert (ended.value.code, lines) == (code, said)
+    assert (ended.value.code, lines) == (code, stated)
 
 
 def test_a_hangup_that_was_ignored_before_stays_ignored() -> None:

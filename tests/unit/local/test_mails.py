@@ -76,7 +76,7 @@ def test_without_an_address_it_says_on_top_and_at_each_mail_that_nobody_would_ha
     assert all("1 of 4 videos was not archived." in mail for mail in shown)
 
 
-def test_an_address_that_is_not_confirmed_is_told_from_no_address() -> None:
+def test_an_address_that_is_not_confirmed_is_reported_from_no_address() -> None:
     unheard = replace(_MAIL, to=(), unconfirmed=("you@example.com",))
     question = replace(
         _MAIL,
@@ -102,7 +102,7 @@ def test_mails_from_before_an_address_was_confirmed_are_counted_apart() -> None:
     )
 
 
-def test_what_is_said_above_the_latest_mails_is_true_of_them() -> None:
+def test_what_is_reported_above_the_latest_mails_is_true_of_them() -> None:
     text = as_text(mails(replace(_MAIL, to=()), _MAIL), last=1)
 
     assert text.startswith("--- Mail 2 of 2 ---\n")

@@ -148,7 +148,7 @@ def test_a_bar_shows_bytes_speed_and_the_time_left() -> None:
     assert line.endswith(" 25% 50.0/200.0 MB 5.0 MB/s 0:30 left")
 
 
-def test_nothing_is_said_of_bytes_before_any_video_is_known() -> None:
+def test_nothing_is_reported_of_bytes_before_any_video_is_known() -> None:
     nothing_yet = replace(_progress(seconds=0), step="AuthenticateGoPro", total=0, total_bytes=0)
 
     assert "bytes" not in _in_terminal(120, nothing_yet)

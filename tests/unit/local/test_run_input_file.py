@@ -22,7 +22,7 @@ def test_the_object_in_the_file_is_the_input(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reported"),
     [
         ("", "is not JSON"),
         ("{", "is not JSON"),
@@ -39,8 +39,8 @@ def test_the_object_in_the_file_is_the_input(tmp_path: Path) -> None:
     ],
     ids=range(12),
 )
-def test_anything_else_is_refused_with_the_reason(tmp_path: Path, content: str | bytes, told: str) -> None:
-    with pytest.raises(RunInputError, match=told):
+def test_anything_else_is_refused_with_the_reason(tmp_path: Path, content: str | bytes, reported: str) -> None:
+    with pytest.raises(RunInputError, match=reported):
         read_run_input(written(tmp_path, content))
 
 

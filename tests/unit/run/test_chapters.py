@@ -167,7 +167,7 @@ def test_a_file_that_gopro_has_replaced_is_copied_again_under_a_key_of_its_own()
         video.keys_of(second)
 
 
-def test_the_first_trouble_is_told_and_a_file_in_s3_is_none_though_gopro_offers_two_of_it_now() -> None:
+def test_the_first_trouble_is_reported_and_a_file_in_s3_is_none_though_gopro_offers_two_of_it_now() -> None:
     video = chapters([(2, None), (3, None)], doubtful=[(1, None)], item_count=3)
     video.leave(FileId(item_number=2), SourceLostError("gone"))
     trouble = video.first_trouble

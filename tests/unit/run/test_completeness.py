@@ -35,14 +35,14 @@ def test_all_chapters_with_all_bytes_are_the_whole(sizes: list[int]) -> None:
 
 @given(st.lists(st.integers(1, CHAPTER_BYTES), min_size=2, max_size=20))
 def test_a_missing_chapter_is_never_overlooked_where_gopro_counts_it(sizes: list[int]) -> None:
-    said = shortfall(files(*sizes[1:]), listed_bytes=None, chapter_count=len(sizes))
-    assert said == f"{sum(sizes[1:])} bytes, chapters {len(sizes) - 1} of {len(sizes)}"
+    stated = shortfall(files(*sizes[1:]), listed_bytes=None, chapter_count=len(sizes))
+    assert stated == f"{sum(sizes[1:])} bytes, chapters {len(sizes) - 1} of {len(sizes)}"
 
 
 @given(st.integers(1, CHAPTER_BYTES), st.integers(1, 12))
 def test_a_chapter_of_equal_size_that_is_missing_shows_in_the_bytes_alone(size: int, count: int) -> None:
-    said = shortfall(files(*[size] * count), listed_bytes=size * (count + 1), chapter_count=count)
-    assert said == f"{size * count} of {size * (count + 1)} bytes, chapters {count} of {count}"
+    stated = shortfall(files(*[size] * count), listed_bytes=size * (count + 1), chapter_count=count)
+    assert stated == f"{size * count} of {size * (count + 1)} bytes, chapters {count} of {count}"
 
 
 @given(st.integers(0, 10**13))
@@ -64,11 +64,11 @@ def test_where_the_bytes_are_all_there_a_gap_or_an_unreadable_entry_is_no_chapte
 @pytest.mark.parametrize("listed_bytes", [None, 0, CHAPTER_BYTES])
 def test_where_the_bytes_do_not_tell_it_may_be_one(listed_bytes: int | None) -> None:
     found = files(CHAPTER_BYTES, CHAPTER_BYTES)
-    said = shortfall(found, listed_bytes=listed_bytes, chapter_count=1, possible_count=3)
-    assert said is not None
-    assert said.endswith("chapters 2 of 3")
+    stated = shortfall(found, listed_bytes=listed_bytes, chapter_count=1, possible_count=3)
+    assert stated is not None
+    assert stated.endswith("chapters 2 of 3")
 
 
 def test_a_chapter_that_is_listed_is_never_made_up_for_by_bytes() -> None:
-    said = shortfall(files(CHAPTER_BYTES), listed_bytes=CHAPTER_BYTES, chapter_count=2, possible_count=2)
-    assert said == f"{CHAPTER_BYTES} of {CHAPTER_BYTES} bytes, chapters 1 of 2"
+    stated = shortfall(files(CHAPTER_BYTES), listed_bytes=CHAPTER_BYTES, chapter_count=2, possible_count=2)
+    assert stated == f"{CHAPTER_BYTES} of {CHAPTER_BYTES} bytes, chapters 1 of 2"

@@ -280,7 +280,7 @@ def test_the_notice_of_a_redrive_counts_what_was_archived_before() -> None:
         now=MAY,
         selection=Selection(media_ids={"failed"}, redrive=True),
     )
-    told = {
+    reported = {
         "execution_id": "redrive",
         "status": "PARTIAL_FAILURE",
         "total_found": found.total_found,
@@ -294,7 +294,7 @@ def test_the_notice_of_a_redrive_counts_what_was_archived_before() -> None:
         "failures": {"SourceMissingError": 1},
         "failed_videos": [],
     }
-    notice = notice_of(told, None, environment="prod", tracker_table_name="gopro-sync-tracker")
+    notice = notice_of(reported, None, environment="prod", tracker_table_name="gopro-sync-tracker")
     assert notice is not None
     assert "10 videos found, 9 of them archived before" in notice.text
     assert found.filtered == 0

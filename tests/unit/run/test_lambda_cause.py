@@ -39,12 +39,12 @@ def test_a_message_that_stands_behind_the_stack_trace_is_found() -> None:
 @pytest.mark.parametrize("length", range(len('{"errorMessage": "I'), 70))
 def test_a_cause_that_is_cut_off_anywhere_tells_what_is_left_of_the_message(length: int) -> None:
     message = 'It said "no", ąę. Look.'
-    told = message_of_cause(json.dumps({"errorMessage": message, "errorType": "X"})[:length])
-    assert told
-    assert message.startswith(told)
+    reported = message_of_cause(json.dumps({"errorMessage": message, "errorType": "X"})[:length])
+    assert reported
+    assert message.startswith(reported)
 
 
-def test_a_message_that_is_no_json_after_all_is_told_as_it_is() -> None:
+def test_a_message_that_is_no_json_after_all_is_reported_as_it_is() -> None:
     assert message_of_cause('{"errorMessage": "C:\\GoPro", "errorType": "X"}') == "C:\\GoPro"
 
 
@@ -59,12 +59,12 @@ def test_a_message_that_is_no_json_after_all_is_told_as_it_is() -> None:
         "[" * 900,
     ],
 )
-def test_a_cause_without_a_message_is_told_as_it_is(cause: str) -> None:
+def test_a_cause_without_a_message_is_reported_as_it_is(cause: str) -> None:
     assert message_of_cause(cause) == cause
 
 
 @pytest.mark.parametrize("cause", [None, ""])
-def test_no_cause_is_told_as_such(cause: str | None) -> None:
+def test_no_cause_is_reported_as_such(cause: str | None) -> None:
     assert message_of_cause(cause) == "No cause was given."
 
 

@@ -54,15 +54,15 @@ def notice(
     backlog: Backlog | None = None,
 ) -> Notice:
     """Return the notice of a run that has one."""
-    told = notice_of(
+    reported = notice_of(
         summary,
         failure_of(summary, reason),
         environment=environment,
         tracker_table_name="gopro-sync-tracker",
         backlog=backlog,
     )
-    assert told is not None
-    return told
+    assert reported is not None
+    return reported
 
 
 def message(stopped_by: str, reason: Failure | None = None, because: str | None = None) -> str:
@@ -73,7 +73,7 @@ def message(stopped_by: str, reason: Failure | None = None, because: str | None 
     return failure.message
 
 
-def test_a_partial_failure_is_told_with_what_failed_and_where_to_look() -> None:
+def test_a_partial_failure_is_reported_with_what_failed_and_where_to_look() -> None:
     assert notice(SUMMARY) == Notice(
         subject="GoPro Sync Partial Failure (prod): 3 of 5 videos",
         text=f"""\
@@ -130,7 +130,7 @@ def test_videos_that_were_lost_without_a_word_are_counted_though_none_can_be_nam
     assert "Failures by error:\n  NoOutcome: 3\n\n  not listed here: NoOutcome 3\n\nEach is" in text
 
 
-def test_a_critical_failure_is_told_with_its_cause_and_where_to_look() -> None:
+def test_a_critical_failure_is_reported_with_its_cause_and_where_to_look() -> None:
     early = {
         "execution_id": EXECUTION,
         "status": "FAILED",
@@ -151,7 +151,7 @@ Started: 2026-03-01T02:00:00.000Z
     )
 
 
-def test_a_dead_credential_is_told_with_since_when_and_what_to_type() -> None:
+def test_a_dead_credential_is_reported_with_since_when_and_what_to_type() -> None:
     reason = Failure(
         error="AuthenticationError",
         message="GoPro refuses the password, since 2026-03-01T02:00:00Z. To fix it, run: ./gopro-sync credentials set "
@@ -173,7 +173,7 @@ Started: 2026-03-01T02:00:00.000Z
     )
 
 
-def test_a_night_in_which_every_video_failed_is_told_as_such_with_where_to_look_first() -> None:
+def test_a_night_in_which_every_video_failed_is_reported_as_such_with_where_to_look_first() -> None:
     summary = SUMMARY | {
         "new_count": 3,
         "synced": 0,
@@ -218,7 +218,7 @@ that cannot be read; each run tries again. What to do: see docs/troubleshooting.
 """
 
 
-def test_a_video_that_was_left_out_is_told_beside_whatever_else_there_is_to_tell() -> None:
+def test_a_video_that_was_left_out_is_reported_beside_whatever_else_there_is_to_tell() -> None:
     well = SUMMARY | {"status": "SUCCEEDED", "failed": 0, "failures": {}, "failed_videos": [], "deferred": 0}
     alone = notice(well | ODD)
     assert alone == Notice(
@@ -236,31 +236,33 @@ Execution: {EXECUTION}
 
 def test_re_opened_videos_are_named_beside_what_else_there_is_to_tell_and_are_no_notice_of_their_own() -> None:
     reopened = {"reopened": 2, "reopened_videos": [{"media_id": name, "reason": "GoPro lists 3"} for name in "ab"]}
-    told = """\
+    reported = """\
 2 videos were re-opened because GoPro now shows more of them; what is archived is left untouched (at most 20 are \
 listed):
   a: GoPro lists 3
   b: GoPro lists 3
 
 """
-    assert told in notice(SUMMARY | reopened).text
-    assert told in notice(WELL | ODD | reopened).text
+    assert reported in notice(SUMMARY | reopened).text
+    assert reported in notice(WELL | ODD | reopened).text
     assert notice_of(WELL | reopened, None, environment="prod", tracker_table_name="t") is None
 
 
 @pytest.mark.parametrize("error", ["IncompleteSourceError", "SourceLostError", "ItemRefusedError"])
 def test_what_stays_as_it_is_at_gopro_is_not_looked_for_among_the_dead_letters_for_ever(error: str) -> None:
     summary = SUMMARY | {"failures": {error: 1}, "failed_videos": [{"media_id": "b", "error": error}]}
-    told = notice(summary).text
-    assert ("./gopro-sync accept b\n" in told) is (error == "IncompleteSourceError")
-    assert "in the dead letter queue (one that may keep failing for months has one for its first failure only" in told
+    reported = notice(summary).text
+    assert ("./gopro-sync accept b\n" in reported) is (error == "IncompleteSourceError")
+    assert (
+        "in the dead letter queue (one that may keep failing for months has one for its first failure only" in reported
+    )
 
 
 WELL: Final = SUMMARY | {"status": "SUCCEEDED", "failed": 0, "failures": {}, "failed_videos": [], "deferred": 5}
 FIFTH: Final = Backlog(continues=True, runs_of_day=5, most_runs_a_day=48)
 
 
-def test_a_chain_that_got_nowhere_is_told_with_what_happens_next() -> None:
+def test_a_chain_that_got_nowhere_is_reported_with_what_happens_next() -> None:
     assert notice(WELL | {"synced": 0, "bytes_transferred": 0}, backlog=FIFTH) == Notice(
         subject="GoPro Sync Backlog Stopped (prod): 5 videos left",
         text=f"""\
@@ -276,11 +278,11 @@ Execution: {EXECUTION}
     )
 
 
-def test_a_chain_that_has_had_its_runs_of_the_day_is_told_with_their_number() -> None:
+def test_a_chain_that_has_had_its_runs_of_the_day_is_reported_with_their_number() -> None:
     backlog = Backlog(continues=True, runs_of_day=48, most_runs_a_day=48)
-    told = notice(WELL | {"deferred": 1}, backlog=backlog)
-    assert told.subject == "GoPro Sync Backlog Stopped (prod): 1 video left"
-    assert told.text.startswith(
+    reported = notice(WELL | {"deferred": 1}, backlog=backlog)
+    assert reported.subject == "GoPro Sync Backlog Stopped (prod): 1 video left"
+    assert reported.text.startswith(
         "The backlog does not continue automatically now: this was its run number 48 within 24 hours, and the limit "
         "is 48. 1 video left: the next scheduled run continues. What to do: start a run to continue now. "
     )
@@ -308,20 +310,20 @@ def test_a_backlog_that_goes_on_or_is_done_is_not_told(summary: dict[str, Any], 
 
 
 @pytest.mark.parametrize("redrives", [True, False])
-def test_of_a_redrive_whose_videos_failed_again_nobody_is_told_that_it_stops(*, redrives: bool) -> None:
+def test_of_a_redrive_whose_videos_failed_again_nobody_is_notified_that_it_stops(*, redrives: bool) -> None:
     backlog = Backlog(continues=True, runs_of_day=1, most_runs_a_day=48, redrives=redrives)
-    told = notice_of(SUMMARY | {"synced": 0}, None, environment="prod", tracker_table_name="t", backlog=backlog)
-    assert told is not None
-    assert ("does not continue automatically" in told.text) is not redrives
+    reported = notice_of(SUMMARY | {"synced": 0}, None, environment="prod", tracker_table_name="t", backlog=backlog)
+    assert reported is not None
+    assert ("does not continue automatically" in reported.text) is not redrives
 
 
-def test_a_chain_that_failed_is_told_once() -> None:
+def test_a_chain_that_failed_is_reported_once() -> None:
     stopped = BLOCKED | {"stopped_by": "AccessDeniedError", "synced": 0}
     assert notice(stopped, backlog=FIFTH).subject == "GoPro Sync Critical Failure (prod)"
 
 
 @pytest.mark.parametrize(
-    ("because", "told"),
+    ("because", "reported"),
     [
         ("AccessDenied: S3 refused PutObject, which needs s3:PutObject (AccessDenied)", None),
         ("AccessDenied: S3 refused it.", "AccessDenied: S3 refused it. "),
@@ -333,16 +335,17 @@ def test_a_chain_that_failed_is_told_once() -> None:
         ("", ""),
     ],
 )
-def test_rights_that_are_missing_are_for_a_person(because: str, told: str | None) -> None:
+def test_rights_that_are_missing_are_for_a_person(because: str, reported: str | None) -> None:
     assert message("AccessDeniedError", because=because) == (
-        f"{because + '. ' if told is None else told}A person has to act before videos can be archived. Deploying the "
-        "stack again restores the roles; if they are as in template.yaml, look at the policies of the bucket and of "
-        "the key (docs/troubleshooting.md), then start the run again. No video is marked for it: 1 archived, 0 failed, "
+        f"{because + '. ' if reported is None else reported}A person has to act before videos can be archived. "
+        "Deploying the stack again restores the roles; if they are as in template.yaml, look at the policies of the "
+        "bucket and of the key (docs/troubleshooting.md), then start the run again. No video is marked for it: 1 "
+        "archived, 0 failed, "
         "1 left for the next run."
     )
 
 
-def test_a_broken_setting_is_told_with_what_is_broken() -> None:
+def test_a_broken_setting_is_reported_with_what_is_broken() -> None:
     assert message("ConfigurationError", because="There is no such bucket (NoSuchBucket on PutObject)") == (
         "There is no such bucket (NoSuchBucket on PutObject). docs/troubleshooting.md says what to do about "
         "ConfigurationError; then start the run again. No video is marked for it: 1 archived, 0 failed, 1 left for the "
@@ -350,7 +353,7 @@ def test_a_broken_setting_is_told_with_what_is_broken() -> None:
     )
 
 
-def test_a_function_that_cannot_be_run_is_told_with_aws_s_words() -> None:
+def test_a_function_that_cannot_be_run_is_reported_with_aws_s_words() -> None:
     assert message("Lambda.KMSDisabledException", because="The key is disabled.") == (
         "The key is disabled. AWS Lambda could not run the function, for any video. docs/troubleshooting.md says what "
         "to do about Lambda.KMSDisabledException; then start the run again. No video is marked for it: 1 archived, "
@@ -359,7 +362,7 @@ def test_a_function_that_cannot_be_run_is_told_with_aws_s_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "reported"),
     [
         ("Lambda.TooManyRequestsException", "no free capacity for the function for as long as the run could wait"),
         ("Lambda.SubnetIPAddressLimitReachedException", "VpcSubnetIds need free addresses"),
@@ -374,10 +377,10 @@ def test_a_function_that_cannot_be_run_is_told_with_aws_s_words() -> None:
         ("States.TaskFailed", "does not know how the call ended"),
     ],
 )
-def test_what_aws_itself_fails_with_is_told_as_what_it_is(error: str, told: str) -> None:
-    assert told in message(error)
+def test_what_aws_itself_fails_with_is_reported_as_what_it_is(error: str, reported: str) -> None:
+    assert reported in message(error)
     assert "GoPro accepts the session" not in message(error)
-    assert told in notice(SUMMARY | {"failures": {error: 1}}).text
+    assert reported in notice(SUMMARY | {"failures": {error: 1}}).text
 
 
 def test_a_session_that_was_refused_is_not_called_accepted_where_nobody_could_ask() -> None:
@@ -396,7 +399,7 @@ def test_a_gopro_that_never_answered_needs_nobody() -> None:
     )
 
 
-def test_a_blocked_run_is_told_with_what_the_authenticator_says() -> None:
+def test_a_blocked_run_is_reported_with_what_the_authenticator_says() -> None:
     reason = Failure(error="AuthenticationError", message="GoPro refuses the password. Run a command.")
     assert message("SessionRefusedError", reason) == (
         "GoPro refuses the password. Run a command. In this run: 1 archived, 0 failed, 1 left for the next run."
@@ -410,9 +413,9 @@ def test_a_blocked_run_whose_session_is_accepted_again_can_be_started_again() ->
     )
 
 
-def test_a_failed_run_is_told_once_and_not_as_a_partial_failure_too() -> None:
-    told = notice(SUMMARY | {"status": "FAILED", "stopped_by": "AccessDeniedError"})
-    assert told.subject == "GoPro Sync Critical Failure (prod)"
+def test_a_failed_run_is_reported_once_and_not_as_a_partial_failure_too() -> None:
+    reported = notice(SUMMARY | {"status": "FAILED", "stopped_by": "AccessDeniedError"})
+    assert reported.subject == "GoPro Sync Critical Failure (prod)"
 
 
 @pytest.mark.parametrize("status", ["SUCCEEDED", "PARTIAL_FAILURE"])
@@ -446,13 +449,13 @@ def test_the_notice_of_ten_thousand_failures_names_twenty_counts_the_rest_and_is
     failures = {"IntegrityError": 9_000} | {f"{number:03d}" + "E" * 300: 1 for number in range(1000)}
     summary = SUMMARY | {"failed": 10_000, "new_count": 10_000, "failed_videos": videos, "failures": failures}
 
-    told = notice(summary)
+    reported = notice(summary)
 
-    assert len(json.dumps([told.subject, told.text])) < 24 * 1024
-    assert told.text.count(": IntegrityError, attempt") == 20
-    assert "  not listed here: IntegrityError 8980, " in told.text
-    assert "  and 981 other errors\n" in told.text
-    assert f"Execution: {EXECUTION}" in told.text
+    assert len(json.dumps([reported.subject, reported.text])) < 24 * 1024
+    assert reported.text.count(": IntegrityError, attempt") == 20
+    assert "  not listed here: IntegrityError 8980, " in reported.text
+    assert "  and 981 other errors\n" in reported.text
+    assert f"Execution: {EXECUTION}" in reported.text
 
 
 @pytest.mark.parametrize(
@@ -507,13 +510,13 @@ def test_what_waits_is_named_where_there_is_a_notice_and_is_no_reason_for_one() 
     named = [{"media_id": f"m{number:02}", "reason": "not_ready"} for number in range(20)]
     waiting = {"waiting": 31, "waiting_videos": named}
     lines = notice(SUMMARY | waiting).text.splitlines()
-    (told,) = (at for at, line in enumerate(lines) if line.startswith("Not archived yet: 31 videos."))
-    assert lines[told + 1 : told + 21] == [f"  m{number:02}: not_ready" for number in range(20)]
+    (reported,) = (at for at, line in enumerate(lines) if line.startswith("Not archived yet: 31 videos."))
+    assert lines[reported + 1 : reported + 21] == [f"  m{number:02}: not_ready" for number in range(20)]
     quiet = SUMMARY | {"failed": 0, "failures": {}, "failed_videos": [], "synced": 4}
     assert notice_of(quiet | waiting, None, environment="prod", tracker_table_name="tracker") is None
 
 
-def test_what_the_listing_lacks_is_told_with_what_to_do() -> None:
+def test_what_the_listing_lacks_is_reported_with_what_to_do() -> None:
     gap = {"stated": 8, "shown": 7, "refused_from": None, "is_news": True}
     quiet = SUMMARY | {"failed": 0, "failures": {}, "failed_videos": [], "synced": 4}
     alone = notice(quiet | {"listing_gap": gap})

@@ -31,7 +31,9 @@ from gopro_sync.run.selection import FILTER_FIELDS
         ({"filters": {"uploaded_since": "2026-01-01T00:00:00Z", "type": "Video"}}, "'type'"),
     ],
 )
-def test_a_misspelt_name_is_refused_and_the_one_that_was_meant_is_said(run_input: dict[str, Any], meant: str) -> None:
+def test_a_misspelt_name_is_refused_and_the_one_that_was_meant_is_reported(
+    run_input: dict[str, Any], meant: str
+) -> None:
     with pytest.raises(InvalidEventError) as refused:
         read_run_input(run_input, {})
     assert meant in refused.value.message
@@ -39,7 +41,7 @@ def test_a_misspelt_name_is_refused_and_the_one_that_was_meant_is_said(run_input
 
 
 @pytest.mark.parametrize(
-    ("run_input", "told"),
+    ("run_input", "reported"),
     [
         (None, "null"),
         ([], "a list"),
@@ -49,10 +51,10 @@ def test_a_misspelt_name_is_refused_and_the_one_that_was_meant_is_said(run_input
         (True, "true or false"),
     ],
 )
-def test_an_input_that_is_no_object_is_refused(run_input: Any, told: str) -> None:
+def test_an_input_that_is_no_object_is_refused(run_input: Any, reported: str) -> None:
     with pytest.raises(InvalidEventError) as refused:
         read_run_input(run_input, {})
-    assert refused.value.message == f"The run's input is not a JSON object, such as {{}}, but {told}"
+    assert refused.value.message == f"The run's input is not a JSON object, such as {{}}, but {reported}"
 
 
 @pytest.mark.parametrize(

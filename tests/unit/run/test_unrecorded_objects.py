@@ -40,12 +40,12 @@ def ask(s3: FakeS3, *names: str) -> int:
 MANY: Final = [f"GX01{number:04}.MP4" for number in range(1000)]
 
 
-def test_an_object_under_the_key_of_a_video_without_record_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_object_under_the_key_of_a_video_without_record_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     assert ask(FakeS3("gopro-videos/2026/05/a.MP4", "gopro-videos/2026/05/b.MP4.txt"), "a.MP4", "b.MP4", "c.MP4") == 1
     assert "gopro-sync rebuild" in caplog.text
 
 
-def test_nothing_is_told_of_a_first_run(caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_is_reported_of_a_first_run(caplog: pytest.LogCaptureFixture) -> None:
     s3 = FakeS3()
     assert ask(s3, *MANY) == 0
     assert len(s3.asked) == 20

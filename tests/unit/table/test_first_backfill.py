@@ -184,7 +184,7 @@ def test_a_table_that_takes_nothing_is_no_items_trouble() -> None:
         tracker(Refusing(time, "ValidationException"), time).record_new(library(10_000))
 
 
-def test_a_role_that_may_not_write_is_told_at_once() -> None:
+def test_a_role_that_may_not_write_is_reported_at_once() -> None:
     time = VirtualTime()
     with pytest.raises(AccessDeniedError):
         tracker(Refusing(time, "AccessDeniedException"), time).record_new(library(1_000))

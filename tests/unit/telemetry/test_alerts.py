@@ -45,9 +45,9 @@ def test_a_message_is_one_that_sns_takes(text: str) -> None:
     publish_alert(cast("SNSClient", topic), TOPIC, subject="a subject", message=text)
     (sent,) = topic.published
     assert len(sent["Message"].encode()) <= 256 * 1024
-    told = json.loads(sent["Message"])["default"]
-    assert told in {text[: len(told)], "half  ."}
-    assert told.encode()
+    reported = json.loads(sent["Message"])["default"]
+    assert reported in {text[: len(reported)], "half  ."}
+    assert reported.encode()
 
 
 def test_a_message_goes_to_the_topic() -> None:

@@ -45,15 +45,15 @@ def test_a_secret_in_a_field_or_a_message_never_reaches_the_stream() -> None:
         "\ud83d half a letter, https://x.example/?Signature=abc",
     ],
 )
-def test_a_line_stays_json_with_all_its_fields_whatever_is_told(text: str) -> None:
+def test_a_line_stays_json_with_all_its_fields_whatever_is_reported(text: str) -> None:
     fields = json.loads(log_line("what happened", media_id="abc123", unexpected_text=text, event_type="x"))
     assert (fields["media_id"], fields["event_type"], fields["level"]) == ("abc123", "x", "INFO")
 
 
 def with_itself() -> dict[str, object]:
-    told: dict[str, object] = {}
-    told["itself"] = told
-    return told
+    reported: dict[str, object] = {}
+    reported["itself"] = reported
+    return reported
 
 
 @pytest.mark.parametrize(

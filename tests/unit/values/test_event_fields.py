@@ -101,12 +101,12 @@ READERS = (
 @given(json_values | calendar_ends.map(datetime.isoformat))
 def test_no_value_raises_anything_but_the_error_that_names_the_field(value: object) -> None:
     for read in READERS:
-        said = "field 'x'"
+        stated = "field 'x'"
         try:
             read({"x": value}, "x")
         except InvalidEventError as error:
-            said = str(error)
-        assert "field 'x'" in said
+            stated = str(error)
+        assert "field 'x'" in stated
 
 
 @pytest.mark.parametrize("end", ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999999+00:00", "9999-12-31T00:00:00Z"])

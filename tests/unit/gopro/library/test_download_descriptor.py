@@ -163,7 +163,7 @@ def test_several_originals_without_numbers_are_refused_because_their_order_is_a_
         )
 
 
-def test_chapters_without_numbers_are_told_by_the_position_in_their_addresses() -> None:
+def test_chapters_without_numbers_are_reported_by_the_position_in_their_addresses() -> None:
     urls = [f"https://cdn.example/m/source/default/{number}.mp4?Signature=fake-signature" for number in (2, 1, 3)]
     chosen = choose(*(variation("source", url=url) for url in urls))
     assert [(original.item_number, original.url) for original in chosen] == [(1, urls[1]), (2, urls[0]), (3, urls[2])]

@@ -49,7 +49,7 @@ def test_an_api_that_is_as_it_was_is_not_worth_a_word() -> None:
         ("type", "my holiday in Spain!", DriftKind.UNKNOWN_VALUE, "text(20)"),
     ],
 )
-def test_each_change_is_told_with_its_place_and_the_shape_of_what_was_found(
+def test_each_change_is_reported_with_its_place_and_the_shape_of_what_was_found(
     field: str, value: Any, kind: DriftKind, sample: str
 ) -> None:
     changed = {**ROW, field: value}
@@ -58,12 +58,12 @@ def test_each_change_is_told_with_its_place_and_the_shape_of_what_was_found(
     )
 
 
-def test_a_row_that_is_no_object_is_told() -> None:
+def test_a_row_that_is_no_object_is_reported() -> None:
     (finding,) = found_in("row")
     assert (finding.path, finding.kind) == ("_embedded.media[]", DriftKind.TYPE_CHANGED)
 
 
-def test_a_field_that_no_row_of_a_library_has_is_told_and_a_small_library_proves_nothing() -> None:
+def test_a_field_that_no_row_of_a_library_has_is_reported_and_a_small_library_proves_nothing() -> None:
     without = {name: value for name, value in ROW.items() if name != "item_count"}
 
     assert found_in(*[without] * 19) == ()
@@ -73,7 +73,7 @@ def test_a_field_that_no_row_of_a_library_has_is_told_and_a_small_library_proves
     assert found_in(*[without] * 500, ROW) == ()
 
 
-def test_pages_are_joined_and_a_place_is_told_once_with_what_was_seen_most() -> None:
+def test_pages_are_joined_and_a_place_is_reported_once_with_what_was_seen_most() -> None:
     pages = [
         examine([{**ROW, "type": word}] * times, KNOWN_VALUES) for word, times in (("A1", 2), ("B2", 5), ("A1", 1))
     ]

@@ -161,7 +161,7 @@ def test_more_items_of_one_second_than_fit_on_a_page_are_listed_too(count: int) 
 
 
 @pytest.mark.parametrize(("count", "ghosts"), [(7, 1), (7, 15), (2, 18), (212, 1), (1_000, 40)])
-def test_a_total_that_counts_items_which_no_page_shows_is_told_and_stops_nothing(count: int, ghosts: int) -> None:
+def test_a_total_that_counts_items_which_no_page_shows_is_reported_and_stops_nothing(count: int, ghosts: int) -> None:
     library = FakeLibrary.of_videos(count, ghosts=ghosts)
     listing = list_library(library.fetch_page, workers=4)
     assert ids(listing) == videos(count)
@@ -218,7 +218,7 @@ def test_what_lies_behind_a_refused_page_is_listed_by_its_time_of_upload() -> No
 
 
 @pytest.mark.parametrize("knows_ranges", [True, False])
-def test_rows_of_one_second_behind_a_refused_page_are_said_to_be_out_of_reach(*, knows_ranges: bool) -> None:
+def test_rows_of_one_second_behind_a_refused_page_are_reported_to_be_out_of_reach(*, knows_ranges: bool) -> None:
     rows = [video_row(number, created_at="2026-05-01T18:02:44Z") for number in range(1_050, 0, -1)]
     library = FakeLibrary(rows, deepest_row=1_000, knows_ranges=knows_ranges)
     listing = list_library(library.fetch_page, workers=4)
