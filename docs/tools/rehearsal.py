@@ -104,7 +104,8 @@ _REPLACED: Final = (
     # The reader's cloud is in the default place, which no hint names.
     (re.compile(r" --state-dir [^\s)]+"), ""),
     (re.compile(r"(?<=State and logs: )\S+"), "~/gopro-s3-sync/.local"),
-    (re.compile(r"(https?://(?:127\.0\.0\.1|localhost)):\d+"), r"\1:4566"),
+    (re.compile(r"(https://(?:127\.0\.0\.1|localhost)):\d+"), r"\1:4566"),
+    (re.compile(r"(http://(?:127\.0\.0\.1|localhost)):\d+"), r"\1:4001"),
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "0f4c8a9e-2b71-4d3c-9a58-7e6d5c4b3a21"),
     (re.compile(r"\b20\d\d-\d\d-\d\d \d\d:\d\d UTC"), "2026-11-02 22:04 UTC"),
     (re.compile(r"\w{3}, \d\d \w{3} 20\d\d \d\d:\d\d:\d\d \+0000"), "Mon, 02 Nov 2026 02:04:05 +0000"),
