@@ -7,12 +7,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
+from gopro_sync_cli.errors import NoCheckoutError
+
 PROJECT: Final = "gopro-s3-sync"
 _HERE: Final = Path(__file__).resolve().parents[1]
-
-
-class NoCheckoutError(Exception):
-    """The command needs a checkout, and the command line was installed by itself; the message says what to type."""
 
 
 def checkout_folder(command: str) -> Path:

@@ -16,7 +16,6 @@ import io
 import json
 import subprocess  # nosec B404 - runs this Python, with arguments that are all in this file
 import sys
-import tomllib
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from gates.template import state_machine_text
+from gopro_sync_cli.checkout import version
 from lambda_package.build import PLATFORMS, PackagingError
 from lambda_package.plain_template import ObjectInS3, plain_template
 
@@ -58,12 +58,6 @@ class StackPackage:
     commands: Sequence[str]
 
 
-def project_version() -> str:
-    """Return the version in pyproject.toml."""
-    document = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    return str(document["project"]["version"])
-
-
 def make_stack_package(folder: Path) -> StackPackage:
     """Build the functions for every processor, and pack them with the template.
 
@@ -74,18 +68,18 @@ def make_stack_package(folder: Path) -> StackPackage:
         PackagingError: the functions cannot be built.
     """
     functions = {architecture: _built_functions(architecture) for architecture in PLATFORMS}
-    return pack(folder, functions=functions, version=project_version())
+    return pack(folder, functions=functions, number=version(_ROOT))
 
 
-def pack(folder: Path, *, functions: Mapping[str, bytes], version: str) -> StackPackage:
+def pack(folder: Path, *, functions: Mapping[str, bytes], number: str) -> StackPackage:
     """Pack built functions with the template.
 
     Args:
         folder: gets the archive; is made where it does not exist.
         functions: the zip file of the functions for each processor.
-        version: goes into the names.
+        number: the version, which is part of the names.
     """
-    name = f"gopro-s3-sync-{version}"
+    name = f"gopro-s3-sync-{number}"
     definition = state_machine_text().encode()
     # Named after what is in them: CloudFormation takes new code only from a key of another name.
     functions_name = f"functions-{_digest(b''.join(functions.values()))}"

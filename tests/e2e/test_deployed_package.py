@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lambda_package.stack_package import BUCKET_PARAMETER, TEMPLATE_FILE, make_stack_package, project_version
+from gopro_sync_cli.checkout import version
+from lambda_package.stack_package import BUCKET_PARAMETER, TEMPLATE_FILE, make_stack_package
 from local import cloud as local_cloud
 from local.aws_client import shared_client
 from local.deployment import STACK_NAME, stack_parameters
@@ -77,11 +78,13 @@ def test_cloudformation_alone_deploys_the_package_and_a_run_archives_a_video(tmp
     assert checked.stdout + checked.stderr == ""
 
     deployer = DeployedByCloudFormationAlone(tmp_path / "unpacked")
-    with local_cloud.running(state_directory=tmp_path / "cloud", region=REGION, deployer=deployer) as cloud:
+    with local_cloud.running(
+        owner="test", state_directory=tmp_path / "cloud", region=REGION, deployer=deployer
+    ) as cloud:
         assert cloud.simulator_url is not None
         stack = Stack(cloud=cloud, gopro=SimulatorAdmin(cloud.simulator_url))
         stack.put_library(video("m1"))
 
         assert stack.run().every_video_archived
         assert stack.object_keys() == ["gopro-videos/2026/05/GX010001.MP4"]
-        assert cloud.outputs["Version"] == project_version()
+        assert cloud.outputs["Version"] == version()

@@ -21,7 +21,7 @@ FUNCTIONS = {"x86_64": b"code of x86_64", "arm64": b"code of arm64"}
 
 
 def packed(folder: Path, functions: dict[str, bytes] = FUNCTIONS) -> StackPackage:
-    return pack(folder, functions=functions, version="1.2.3")
+    return pack(folder, functions=functions, number="1.2.3")
 
 
 def files(package: StackPackage) -> dict[str, bytes]:
