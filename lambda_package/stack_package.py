@@ -108,7 +108,9 @@ def _built_functions(architecture: str) -> bytes:
         command = [sys.executable, "-B", "-m", "lambda_package.build", "--architecture", architecture]
         command += ["--source", str(_ROOT / "src"), "--artifacts", str(artifacts)]
         # Fixed arguments, no shell.
-        result = subprocess.run(command, cwd=_ROOT, check=False, capture_output=True, text=True)  # noqa: S603  # nosec B603
+        result = subprocess.run(  # noqa: S603  # nosec B603 - as above
+            command, cwd=_ROOT, check=False, capture_output=True, text=True
+        )
         if result.returncode != 0:
             raise PackagingError(result.stderr.strip().removeprefix("sam build: "))
         files = sorted(file for file in artifacts.rglob("*") if file.is_file())
