@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+from contextlib import AbstractContextManager
 from typing import Annotated, Final
 
 import typer
@@ -12,7 +13,7 @@ import typer
 from gopro_sync_cli.command_end import ended_in_words
 from gopro_sync_cli.exit_codes import ExitCode, exit_codes
 from gopro_sync_cli.option_defaults import API_BASE_URL_VARIABLE, DEFAULT_STACK_NAME, STACK_VARIABLE
-from gopro_sync_cli.terminal_output import new_command_line, print_document
+from gopro_sync_cli.terminal_output import error_console, new_command_line, print_document, working
 from gopro_sync_cli.typed import typed_program
 
 # A shell completes the commands of PATH: what is started by a path, as in a checkout, has another one in each folder.
@@ -25,6 +26,11 @@ app = new_command_line(
 )
 credentials_app = new_command_line("The GoPro credentials in AWS Secrets Manager.")
 app.add_typer(credentials_app, name="credentials")
+
+
+def _loading() -> AbstractContextManager[object]:
+    """Show in a terminal that the command has begun: the AWS SDK takes a moment to load."""
+    return working(error_console(), "Loading the AWS SDK")
 
 
 def _not_empty(value: str | None) -> str | None:
@@ -121,7 +127,8 @@ def set_credentials(
 
     It is never an argument, since other programs can read those.
     """  # noqa: D301 - the help keeps the lines of a paragraph that begins with this character
-    from gopro_sync_cli.commands import credentials
+    with _loading():
+        from gopro_sync_cli.commands import credentials
 
     credentials.set_credentials(
         stack_name=stack_name,
@@ -151,7 +158,8 @@ def check_credentials(
     gopro_api_base_url: _ApiBaseUrl = None,
 ) -> None:
     """Say what the secret holds and whether GoPro accepts its session. Changes nothing."""
-    from gopro_sync_cli.commands import credentials
+    with _loading():
+        from gopro_sync_cli.commands import credentials
 
     credentials.check_credentials(
         stack_name=stack_name, secret_id=secret_id, region=region, gopro_api_base_url=gopro_api_base_url
@@ -183,7 +191,8 @@ def redrive_failed_videos(
     one run for these videos (1,000 at most). Everything else stays in the queue, whatever ends the command: run it
     again when the run is over.
     """
-    from gopro_sync_cli.commands import redriving
+    with _loading():
+        from gopro_sync_cli.commands import redriving
 
     redriving.redrive_failed_videos(stack_name=stack_name, region=region, yes=yes)
 
@@ -213,7 +222,8 @@ def accept_incomplete_videos(
     SourceLostError, ItemRefusedError or MediaGoneError, once you have looked on gopro.com: they are not tried any more.
     The record keeps who accepted them, when, and how many bytes; nothing is deleted.
     """
-    from gopro_sync_cli.commands import accepting
+    with _loading():
+        from gopro_sync_cli.commands import accepting
 
     accepting.accept_incomplete_videos(media_ids, stack_name=stack_name, region=region, yes=yes)
 
@@ -246,7 +256,8 @@ def rebuild_records(
     missing, and nothing again. No object is changed, and no record that is COMPLETED, or that a run is at work on. It
     can be repeated at any time, and goes on where it was interrupted.
     """
-    from gopro_sync_cli.commands import rebuilding
+    with _loading():
+        from gopro_sync_cli.commands import rebuilding
 
     rebuilding.rebuild_records(
         stack_name=stack_name,
@@ -298,7 +309,8 @@ def adopt_what_was_kept(
     from gopro_sync_cli.checkout import checkout_folder
 
     folder = checkout_folder("adopt")
-    from gopro_sync_cli.commands import adopting
+    with _loading():
+        from gopro_sync_cli.commands import adopting
 
     adopting.adopt_what_was_kept(folder, config_env=config_env, region=region, yes=yes, deploy=deploy, check=check)
 
