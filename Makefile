@@ -118,6 +118,10 @@ deploy: build ## Deploy to the AWS account of your shell; PROFILE=dev picks anot
 	@./gopro-sync adopt --check --config-env $(or $(PROFILE),default)
 	@sam deploy --config-env $(or $(PROFILE),default)
 
+.PHONY: package
+package: setup ## dist/gopro-s3-sync-VERSION.zip: all that CloudFormation alone needs to deploy, and the commands (30 s)
+	@python -m lambda_package.stack_package dist
+
 # --- upkeep ----------------------------------------------------------------------------------------------------------
 
 .PHONY: setup

@@ -2,62 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated, NoReturn
+import re
+from contextlib import AbstractContextManager
+from typing import Annotated, Final
 
-import boto3
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 
-from gopro_sync.cost.model import Deployment
-from gopro_sync.cost.prices import load_prices
-from gopro_sync.errors import (
-    AuthenticationError,
-    ConfigurationError,
-    GoProSyncError,
-    RetryableError,
-    SessionRefusedError,
-)
-from gopro_sync.gopro.library.media import is_media_id
-from gopro_sync.gopro.session.credentials import CredentialMode, Credentials
-from gopro_sync.values.timestamps import iso_utc
-from gopro_sync_cli import cost, credential_input, local_cloud
-from gopro_sync_cli.accept import Acceptance
-from gopro_sync_cli.adopt import REPOSITORY, Adopt
-from gopro_sync_cli.adoption import AdoptionError
-from gopro_sync_cli.aws_errors import plain_words
 from gopro_sync_cli.command_end import ended_in_words
-from gopro_sync_cli.credential_place import API_BASE_URL_VARIABLE
-from gopro_sync_cli.credential_update import open_update
 from gopro_sync_cli.exit_codes import ExitCode, exit_codes
-from gopro_sync_cli.interruption import Interruptions
-from gopro_sync_cli.rebuild import open_rebuild
-from gopro_sync_cli.redrive import CLIENT_CONFIG, Redrive, RedriveError, StartUnknownError, archived_of
-from gopro_sync_cli.stack import DEFAULT_STACK_NAME, STACK_VARIABLE, find_stack
-from gopro_sync_cli.terminal_output import (
-    error_console,
-    new_command_line,
-    output_console,
-    print_document,
-    print_table,
-)
+from gopro_sync_cli.option_defaults import API_BASE_URL_VARIABLE, DEFAULT_STACK_NAME, STACK_VARIABLE
+from gopro_sync_cli.terminal_output import error_console, new_command_line, print_document, working
 from gopro_sync_cli.typed import typed_program
+
+# A shell completes the commands of PATH: what is started by a path, as in a checkout, has another one in each folder.
+_COMPLETED_PROGRAM: Final = re.compile(r"[\w-]+")
 
 app = new_command_line(
     "What an operator of gopro-s3-sync does by hand. AWS credentials come from the environment or the profile, as with "
-    f"the aws command.\n\n{exit_codes()}"
+    f"the aws command.\n\n{exit_codes()}",
+    add_completion=bool(_COMPLETED_PROGRAM.fullmatch(typed_program())),
 )
 credentials_app = new_command_line("The GoPro credentials in AWS Secrets Manager.")
 app.add_typer(credentials_app, name="credentials")
 
-_output = output_console()
-_errors = error_console()
-_GOPRO_SAYS_NO = (AuthenticationError, SessionRefusedError)
+
+def _loading() -> AbstractContextManager[object]:
+    """Show in a terminal that the command has begun: the AWS SDK takes a moment to load."""
+    return working(error_console(), "Loading the AWS SDK")
 
 
 def _not_empty(value: str | None) -> str | None:
@@ -68,6 +41,8 @@ def _not_empty(value: str | None) -> str | None:
 
 
 def _media_ids(values: list[str]) -> list[str]:
+    from gopro_sync.gopro.library.media import is_media_id
+
     for value in values:
         if not is_media_id(value):
             raise typer.BadParameter(f"{value!r} is no media id")
@@ -107,6 +82,24 @@ _ApiBaseUrl = Annotated[
 ]
 
 
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer gives the option's value so
+    if asked:
+        from gopro_sync_cli.checkout import version
+
+        print_document(version())
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Take what stands before the name of a command."""
+
+
 @credentials_app.command(
     "set",
     epilog=exit_codes(
@@ -143,14 +136,17 @@ def set_credentials(
 
     It is never an argument, since other programs can read arguments.
     """  # noqa: D301 - the help keeps the lines of a paragraph that begins with this character
-    with Interruptions(), _as_a_check(*_GOPRO_SAYS_NO):
-        piped = _piped() if stdin else None
-        with open_update(
-            stack_name=stack_name, secret_id=secret_id, region=region, gopro_api_base_url=gopro_api_base_url
-        ) as update:
-            stored = update.store(piped or _asked(), is_another_account=another_account)
-    _output.print(f"Stored. {_description(stored)}")
-    _output.print("The next run uses it; there is nothing else to do.")
+    with _loading():
+        from gopro_sync_cli.commands import credentials
+
+    credentials.set_credentials(
+        stack_name=stack_name,
+        secret_id=secret_id,
+        region=region,
+        gopro_api_base_url=gopro_api_base_url,
+        stdin=stdin,
+        another_account=another_account,
+    )
 
 
 @credentials_app.command(
@@ -171,15 +167,12 @@ def check_credentials(
     gopro_api_base_url: _ApiBaseUrl = None,
 ) -> None:
     """Show what the secret holds and whether GoPro accepts its session. Changes nothing."""
-    with (
-        Interruptions(),
-        _as_a_check(*_GOPRO_SAYS_NO),
-        open_update(
-            stack_name=stack_name, secret_id=secret_id, region=region, gopro_api_base_url=gopro_api_base_url
-        ) as update,
-    ):
-        stored = update.check()
-    _output.print(f"GoPro accepts the session. {_description(stored)}")
+    with _loading():
+        from gopro_sync_cli.commands import credentials
+
+    credentials.check_credentials(
+        stack_name=stack_name, secret_id=secret_id, region=region, gopro_api_base_url=gopro_api_base_url
+    )
 
 
 @app.command(
@@ -207,25 +200,10 @@ def redrive_failed_videos(
     run for these videos (1,000 at most). Everything else stays in the queue, however the command ends: run it again
     when the run is over.
     """
-    with Interruptions() as interruptions:
-        cloudformation = boto3.client("cloudformation", region_name=region)
-        needed = ("DeadLetterQueueUrl", "StateMachineArn", "TrackerTableName")
-        outputs = find_stack(cloudformation, stack_name, *needed).outputs
-        dynamodb = boto3.client("dynamodb", region_name=region, config=CLIENT_CONFIG)
-        redrive = Redrive(
-            boto3.client("sqs", region_name=region, config=CLIENT_CONFIG),
-            boto3.client("stepfunctions", region_name=region, config=CLIENT_CONFIG),
-            queue_url=outputs["DeadLetterQueueUrl"],
-            state_machine_arn=outputs["StateMachineArn"],
-            archived=lambda media_ids: archived_of(dynamodb, outputs["TrackerTableName"], media_ids),
-            interruptions=interruptions,
-            output=_output,
-            errors=_errors,
-        )
-        if yes:
-            redrive.try_all()
-        else:
-            redrive.ask_and_try()
+    with _loading():
+        from gopro_sync_cli.commands import redriving
+
+    redriving.redrive_failed_videos(stack_name=stack_name, region=region, yes=yes)
 
 
 @app.command(
@@ -254,17 +232,10 @@ def accept_incomplete_videos(
     ItemRefusedError or MediaGoneError, once you have looked on gopro.com: they are not retried any more. The record
     keeps who accepted them, when, and how many bytes; nothing is deleted.
     """
-    with Interruptions():
-        session = boto3.Session(region_name=region)
-        outputs = find_stack(session.client("cloudformation"), stack_name, "TrackerTableName").outputs
-        acceptance = Acceptance(
-            session.client("dynamodb"),
-            outputs["TrackerTableName"],
-            caller=lambda: session.client("sts").get_caller_identity()["Arn"],
-            output=_output,
-            errors=_errors,
-        )
-        acceptance.accept(media_ids, asks=not yes)
+    with _loading():
+        from gopro_sync_cli.commands import accepting
+
+    accepting.accept_incomplete_videos(media_ids, stack_name=stack_name, region=region, yes=yes)
 
 
 @app.command(
@@ -295,13 +266,16 @@ def rebuild_records(
     fetches only what is missing. No object is changed, nor any record that is COMPLETED or that a run is working on.
     The command can be repeated at any time, and resumes where it was interrupted.
     """
-    with (
-        Interruptions(),
-        open_rebuild(
-            stack_name, region=region, gopro_api_base_url=gopro_api_base_url, output=_output, errors=_errors
-        ) as it,
-    ):
-        it.run(is_dry_run=dry_run, gopro_has_none=gopro_has_none)
+    with _loading():
+        from gopro_sync_cli.commands import rebuilding
+
+    rebuilding.rebuild_records(
+        stack_name=stack_name,
+        region=region,
+        gopro_api_base_url=gopro_api_base_url,
+        dry_run=dry_run,
+        gopro_has_none=gopro_has_none,
+    )
 
 
 @app.command(
@@ -342,13 +316,13 @@ def adopt_what_was_kept(
     With --check it prints nothing if a deployment can go ahead, and otherwise the reason: something was kept, or the
     stack belongs to another system or another Environment. make deploy checks this first.
     """
-    with Interruptions():
-        adoption = Adopt(REPOSITORY, config_env=config_env, region=region, output=_output, errors=_errors)
-        if check:
-            with _as_a_check(AdoptionError, ConfigurationError):
-                adoption.check()
-        else:
-            adoption.run(yes=yes, deploy=deploy)
+    from gopro_sync_cli.checkout import checkout_folder
+
+    folder = checkout_folder("adopt")
+    with _loading():
+        from gopro_sync_cli.commands import adopting
+
+    adopting.adopt_what_was_kept(folder, config_env=config_env, region=region, yes=yes, deploy=deploy, check=check)
 
 
 @app.command("cost")
@@ -367,36 +341,15 @@ def forecast_cost(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, with every month.")] = False,
 ) -> None:
     """Forecast what the system costs, by service, for the first month and a later one (offline; see docs/cost.md)."""
-    deployment = Deployment() if instant_retrieval else Deployment(instant_retrieval_after_days=0)
-    forecast = cost.Forecast(
-        gb_per_month=gb_per_month, video_gb=video_gb, months=months, deployment=deployment, prices=load_prices()
+    from gopro_sync_cli import cost
+
+    cost.show_forecast(
+        gb_per_month=gb_per_month,
+        video_gb=video_gb,
+        months=months,
+        instant_retrieval=instant_retrieval,
+        as_json=as_json,
     )
-    if as_json:
-        print_document(json.dumps(cost.as_record(forecast)))
-        return
-    for table in (cost.by_service(forecast), cost.growth(forecast)):
-        print_table(_output, table)
-    if saving := cost.saving(forecast):
-        _output.print(saving)
-    _output.print(f"Prices looked up on {forecast.prices_date}; docs/cost.md has their sources.")
-
-
-def _piped() -> Credentials:
-    with _wrong_use():
-        return credential_input.read(sys.stdin)
-
-
-def _asked() -> Credentials:
-    with _wrong_use():
-        return credential_input.ask()
-
-
-@contextmanager
-def _wrong_use() -> Iterator[None]:
-    try:
-        yield
-    except credential_input.InputError as error:
-        _end(error, ExitCode.WRONG_USE)
 
 
 @app.command(
@@ -411,39 +364,14 @@ def _wrong_use() -> Iterator[None]:
 )
 def run_local_cloud(context: typer.Context) -> None:
     """Run the cloud on your machine, to try everything without AWS: up, run, mails, fault, gopro, env, down, demo."""
+    from gopro_sync_cli import local_cloud
+
     local_cloud.run(context.args)
-
-
-def _description(credentials: Credentials) -> str:
-    end = None if credentials.expires_at is None else iso_utc(credentials.expires_at)
-    if credentials.mode is CredentialMode.PASTED_TOKEN:
-        how_long = "how long it lasts is not known" if end is None else f"it lasts until {end} at most, may end sooner"
-        return f"It is a pasted token: {how_long}, and only a person can replace it."
-    how_long = "How long the session lasts is not known; it" if end is None else f"The session lasts until {end}, and"
-    return f"{how_long} is renewed automatically ({credentials.mode})."
-
-
-@contextmanager
-def _as_a_check(*findings: type[Exception]) -> Iterator[None]:
-    """End with what a check found, or with why it could not be made; any other error passes through."""
-    try:
-        yield
-    except findings as error:
-        _end(error, ExitCode.FAILED)
-    except (RetryableError, BotoCoreError, ClientError) as error:
-        _end(error, ExitCode.NOT_CHECKED)
-
-
-def _end(error: Exception, code: ExitCode) -> NoReturn:
-    # The remedy of one of our errors is that of a run.
-    words = error.message if isinstance(error, GoProSyncError) else plain_words(error) or str(error)
-    _errors.print(f"gopro-sync: {words}")
-    raise SystemExit(code) from None
 
 
 def main() -> None:
     """Run, and turn whatever goes wrong into one line."""
-    # The functions' code logs for CloudWatch, as JSON on standard output, where a person looks for what was asked for.
+    # The functions' code logs for CloudWatch, and has other words for that than a person needs here.
     logging.disable()
     try:
         with ended_in_words("gopro-sync"):
@@ -455,12 +383,11 @@ def main() -> None:
 def _run() -> None:
     try:
         app(prog_name=typed_program())
-    except StartUnknownError as error:
-        _end(error, ExitCode.NOT_CHECKED)
-    except AdoptionError as error:
-        _end(error, ExitCode.FAILED)
-    except (GoProSyncError, RedriveError, local_cloud.NoCheckoutError) as error:
-        _end(error, ExitCode.CANNOT_RUN)
+    except Exception as error:
+        from gopro_sync_cli.commands.ending import end_if_expected
+
+        end_if_expected(error)
+        raise
 
 
 if __name__ == "__main__":

@@ -15,14 +15,14 @@ import boto3
 import typer
 
 from gopro_sync.errors import ConfigurationError
-from gopro_sync_cli.adoption import Adoption, AdoptionError, Plan, Step
+from gopro_sync_cli.adoption import Adoption, Plan, Step
+from gopro_sync_cli.errors import AdoptionError
 from gopro_sync_cli.exit_codes import ExitCode
 from gopro_sync_cli.kept import Account, Found
 from gopro_sync_cli.sam_profile import read_profile
 from gopro_sync_cli.template import KeptResource, Template
 from gopro_sync_cli.terminal_output import VerbatimConsole, working
 
-REPOSITORY: Final = Path(__file__).parents[1]
 _IMPORTS: Final = frozenset({Step.IMPORT, Step.DELETE_FAILED_STACK_AND_IMPORT})
 
 

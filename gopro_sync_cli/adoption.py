@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError
 
 from gopro_sync.aws.answers import code_of
 from gopro_sync.errors import ConfigurationError
+from gopro_sync_cli.errors import AdoptionError
 from gopro_sync_cli.kept import OUR_DESCRIPTION, Found
 from gopro_sync_cli.template import KeptResource
 
@@ -33,10 +34,6 @@ _NOT_THERE: Final = "NOT_THERE"
 _EMPTY_AND_FINAL: Final = "ROLLBACK_COMPLETE"
 _EMPTY: Final = frozenset({_NOT_THERE, "REVIEW_IN_PROGRESS"})
 _UNFINISHED: Final = frozenset({"CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED"})
-
-
-class AdoptionError(Exception):
-    """What was kept is not in the stack; the message says why, and what to do."""
 
 
 class Step(Enum):

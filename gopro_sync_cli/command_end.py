@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NoReturn, TextIO
 
-from gopro_sync_cli.aws_errors import plain_words
 from gopro_sync_cli.exit_codes import ExitCode
 
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -92,6 +91,9 @@ def _print_error(line: str) -> None:
 
 
 def _sentence(error: Exception) -> str:
+    # It loads the SDK, which a command that ends well may never need.
+    from gopro_sync_cli.aws_errors import plain_words  # noqa: PLC0415
+
     words = plain_words(error)
     if words is None and isinstance(error, OSError) and error.errno is not None:
         words = _refused_by_the_system(error)

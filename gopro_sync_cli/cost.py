@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.table import Table
 
 from gopro_sync.cost.model import CostLines, Deployment, MonthlyCost, MonthlyUsage, monthly_cost
-from gopro_sync.cost.prices import PRICES_REGION, Prices, looked_up_on
+from gopro_sync.cost.prices import PRICES_REGION, Prices, load_prices, looked_up_on
+from gopro_sync_cli.terminal_output import output_console, print_document, print_table
 
 _ROWS_OF_GROWTH = 4
 
@@ -128,3 +130,20 @@ def _add_section(table: Table, name: str, first: CostLines, last: CostLines) -> 
     for service in services_of(last, first):
         table.add_row(service, *(usd(bill.usd_by_service.get(service, 0.0)) for bill in (first, last)))
     table.add_row(name, usd(first.total_usd), usd(last.total_usd), style="bold", end_section=True)
+
+
+def show_forecast(*, gb_per_month: float, video_gb: float, months: int, instant_retrieval: bool, as_json: bool) -> None:
+    """Print the forecast, as tables or as one JSON object."""
+    deployment = Deployment() if instant_retrieval else Deployment(instant_retrieval_after_days=0)
+    forecast = Forecast(
+        gb_per_month=gb_per_month, video_gb=video_gb, months=months, deployment=deployment, prices=load_prices()
+    )
+    if as_json:
+        print_document(json.dumps(as_record(forecast)))
+        return
+    output = output_console()
+    for table in (by_service(forecast), growth(forecast)):
+        print_table(output, table)
+    if sentence := saving(forecast):
+        output.print(sentence)
+    output.print(f"Prices looked up on {forecast.prices_date}; docs/cost.md has their sources.")

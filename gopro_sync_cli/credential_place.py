@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from gopro_sync.aws.answers import code_of
 from gopro_sync.errors import ConfigurationError
 from gopro_sync.gopro.http import is_on_this_machine
+from gopro_sync_cli.option_defaults import API_BASE_URL_VARIABLE
 from gopro_sync_cli.stack import (
     DeployedStack,
     find_stack,
@@ -27,7 +28,6 @@ from gopro_sync_cli.stack import (
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
-API_BASE_URL_VARIABLE: Final = "GOPRO_API_BASE_URL"
 _PARAMETER: Final = "GoProApiBaseUrl"
 _SECRET_OUTPUT: Final = "CredentialsSecretArn"  # noqa: S105 - the name of an output
 _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})

@@ -6,12 +6,9 @@ import importlib
 from collections.abc import Sequence
 from typing import NoReturn
 
+from gopro_sync_cli.errors import NoCheckoutError
 from gopro_sync_cli.exit_codes import ExitCode
 from gopro_sync_cli.typed import typed_program
-
-
-class NoCheckoutError(Exception):
-    """The command line was installed on its own: the cloud on your machine is not part of it."""
 
 
 def run(arguments: Sequence[str]) -> NoReturn:

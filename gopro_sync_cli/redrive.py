@@ -38,6 +38,7 @@ from gopro_sync_cli.dead_letters import (
     look_through,
     media_ids_of,
 )
+from gopro_sync_cli.errors import RedriveError, StartUnknownError
 from gopro_sync_cli.exit_codes import ExitCode
 from gopro_sync_cli.held_messages import HIDDEN_SECONDS, HeldMessages, Remainder
 from gopro_sync_cli.interruption import Interruptions
@@ -66,14 +67,6 @@ _LEFT_ALONE: Final = {
 }
 _GONE: Final = "SQS did not return them again, probably because another redrive has retried them or is looking at them"
 _HARMLESS: Final = "harmless: a video that is in the archive is not copied again"
-
-
-class RedriveError(Exception):
-    """The videos are not retried; the message says why, and what to do."""
-
-
-class StartUnknownError(RedriveError):
-    """It is unknown whether the videos are retried; the message says how to find out."""
 
 
 class Redrive:

@@ -10,13 +10,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from gopro_sync.aws.answers import code_of
 from gopro_sync.errors import ConfigurationError
+from gopro_sync_cli.option_defaults import STACK_VARIABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
-# samconfig.toml's name for the stack.
-DEFAULT_STACK_NAME: Final = "gopro-s3-sync"
-STACK_VARIABLE: Final = "GOPRO_SYNC_STACK"
 _SECRET_OUTPUT: Final = "CredentialsSecretArn"  # noqa: S105 - the name of an output
 # No other system's stack has all of these.
 _OUTPUTS_OF_OURS: Final = frozenset({_SECRET_OUTPUT, "TrackerTableName", "StateMachineArn"})

@@ -132,18 +132,19 @@ class CommandGroup(TyperGroup):
         sys.exit(code if isinstance(code, int) else ExitCode.DONE)
 
 
-def new_command_line(help_text: str) -> typer.Typer:
+def new_command_line(help_text: str, *, add_completion: bool = False) -> typer.Typer:
     """Return a command line without commands as yet, whose help and errors are plain text.
 
     Args:
         help_text: what it is for.
+        add_completion: whether it has the options that let a shell complete its commands and options.
     """
     return typer.Typer(
         cls=CommandGroup,
         help=help_text,
         context_settings={"max_content_width": _WIDEST_HELP},
         no_args_is_help=True,
-        add_completion=False,
+        add_completion=add_completion,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,  # they show the values of variables
     )

@@ -12,7 +12,7 @@ import botocore.session
 import pytest
 
 from gates.template import ROOT, Stack, state_machine_text, template
-from tests.support.plain_deployment import plain_template
+from tests.support.plain_deployment import template_of_tests
 
 # Each way to deploy that adds or takes away resources, with the longest names.
 WAYS: Final = {
@@ -89,7 +89,7 @@ POLICIES: Final = {
 }
 
 
-plain = cache(plain_template)
+plain = cache(template_of_tests)
 
 
 def deployed(way: str) -> Iterator[tuple[str, str, dict[str, Any]]]:

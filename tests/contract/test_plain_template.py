@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from gates.template import ROOT, Stack, template
-from tests.support.plain_deployment import plain_template
+from tests.support.plain_deployment import template_of_tests
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 LARGEST_TEMPLATE_IN_A_REQUEST_BYTES: Final = 51_200
@@ -21,7 +21,7 @@ LARGEST_VARIABLES_BYTES: Final = 4 * 1024
 
 @pytest.fixture(scope="module")
 def plain() -> dict[str, Any]:
-    return plain_template()
+    return template_of_tests()
 
 
 def of_type(document: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:

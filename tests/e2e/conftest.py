@@ -24,8 +24,8 @@ from tests.support.plain_deployment import PlainDeployment
 _QUICK = frozenset({"test_nightly_sync.py"})
 # Deployed a second time, in another of the parallel test processes: on one cloud alone, these tests would end last.
 _ON_A_SECOND_CLOUD = frozenset({"test_killed_function.py", "test_monitoring_run.py", "test_sessions_in_runs.py"})
-# Bring up clouds of their own, by sam itself.
-_ON_THEIR_OWN_CLOUDS = frozenset({"test_adopted_stack.py", "test_real_deployment.py"})
+# Bring up clouds of their own, by sam itself or by CloudFormation alone.
+_ON_THEIR_OWN_CLOUDS = frozenset({"test_adopted_stack.py", "test_deployed_package.py", "test_real_deployment.py"})
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -15,12 +15,13 @@ import pytest
 
 from gates.template import read_template
 from lambda_package.build import PACKAGE
+from lambda_package.plain_template import translate
 from local import cloud as local_cloud
 from local.deployment import STACK_NAME
 from local.simulator import SimulatorAdmin
 from local.state import StateDirectory
 from tests.e2e.conftest import Stack, packages, video
-from tests.support.plain_deployment import PlainDeployment, plain_template, translate
+from tests.support.plain_deployment import PlainDeployment, template_of_tests
 
 # Where sam has put what it packed.
 ADDRESSES = {"Code", "DefinitionS3Location"}
@@ -70,9 +71,9 @@ def test_what_sam_deploys_works_and_is_what_all_other_tests_run_on(tmp_path_fact
         assert cloud.outputs["StateMachineArn"].split(":")[3] == "eu-south-1"
         original = cloud.client("cloudformation").get_template(StackName=STACK_NAME, TemplateStage="Original")
         sent = translate(read_template(original["TemplateBody"]))
-        assert resources(sent) == resources(plain_template())
+        assert resources(sent) == resources(template_of_tests())
         for section in ("Parameters", "Rules", "Conditions", "Mappings", "Outputs"):
-            assert sent[section] == plain_template()[section]
+            assert sent[section] == template_of_tests()[section]
         quick.build(directory)
         for function, (kind, _) in resources(sent).items():
             if kind == "AWS::Lambda::Function":

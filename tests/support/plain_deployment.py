@@ -1,4 +1,4 @@
-"""The stack without sam: its template made plain CloudFormation by samtranslator, its functions packed in this process.
+"""The stack without sam: its template as plain CloudFormation, its functions packed in this process.
 
 Each of sam's commands takes seconds to import itself. What a stack does is the same: the template is translated by the
 library that translates it on AWS (https://github.com/aws/serverless-application-model), the packages are made by the
@@ -11,19 +11,16 @@ import fcntl
 import json
 import zipfile
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import SimpleNamespace
 from typing import Any, Final
 
 from botocore.exceptions import WaiterError
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
 
 import lambda_package.build
-from gates.template import state_machine_text, template
+from gates.template import state_machine_text
+from lambda_package.plain_template import ObjectInS3, plain_template
 from local.aws_client import shared_client
 from local.deployment import STACK_NAME, stack_parameters
 from local.engine.environment import DEFAULT_REGION
@@ -77,7 +74,7 @@ class PlainDeployment:
         with self.package.open("rb") as package:
             s3.put_object(Bucket=BUCKET, Key=PACKAGE_KEY, Body=package)
         s3.put_object(Bucket=BUCKET, Key=DEFINITION_KEY, Body=state_machine_text().encode())
-        s3.put_object(Bucket=BUCKET, Key=_TEMPLATE_KEY, Body=json.dumps(plain_template(region)).encode())
+        s3.put_object(Bucket=BUCKET, Key=_TEMPLATE_KEY, Body=json.dumps(template_of_tests()).encode())
 
         cloudformation = shared_client("cloudformation", region=region, endpoint_url=endpoint_url, ca_bundle=ca_bundle)
         cloudformation.create_stack(
@@ -88,26 +85,14 @@ class PlainDeployment:
             ],
             Capabilities=["CAPABILITY_NAMED_IAM"],
         )
-        _wait_for_stack(cloudformation)
+        wait_for_stack(cloudformation)
 
 
-def plain_template(region: str = DEFAULT_REGION) -> dict[str, Any]:
-    """Return template.yaml as CloudFormation sees it after SAM's transformation in a region."""
-    document = deepcopy(template())
-    document["Globals"]["Function"]["CodeUri"] = f"s3://{BUCKET}/{PACKAGE_KEY}"
-    for resource in document["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::StateMachine":
-            resource["Properties"]["DefinitionUri"] = f"s3://{BUCKET}/{DEFINITION_KEY}"
-    return translate(document, region)
-
-
-def translate(document: dict[str, Any], region: str = DEFAULT_REGION) -> dict[str, Any]:
-    """Return what SAM's transformation makes of a template whose code is in S3."""
-    # All that it asks of AWS is the region; else it would look for one in the machine's AWS settings.
-    session = SimpleNamespace(region_name=region)
-    translator = Translator(None, Parser(), boto_session=session)
-    translated: dict[str, Any] = translator.translate(document, parameter_values={}, get_managed_policy_map=dict)
-    return translated
+def template_of_tests() -> dict[str, Any]:
+    """Return template.yaml as plain CloudFormation, with its code where a deployment of tests has put it."""
+    return plain_template(
+        functions=ObjectInS3(bucket=BUCKET, key=PACKAGE_KEY), definition=ObjectInS3(bucket=BUCKET, key=DEFINITION_KEY)
+    )
 
 
 def _pack(contents: Path, archive: Path) -> Path:
@@ -120,7 +105,12 @@ def _pack(contents: Path, archive: Path) -> Path:
     return archive
 
 
-def _wait_for_stack(cloudformation: Any) -> None:
+def wait_for_stack(cloudformation: Any) -> None:
+    """Return when a stack is created.
+
+    Raises:
+        DeploymentError: it cannot be; with what failed.
+    """
     attempts = int(_PATIENCE_SECONDS / _POLL_SECONDS)
     try:
         cloudformation.get_waiter("stack_create_complete").wait(

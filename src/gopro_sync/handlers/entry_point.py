@@ -22,6 +22,7 @@ from gopro_sync.errors import ConfigurationError, GoProSyncError, InvalidEventEr
 from gopro_sync.handlers.last_word import last_word
 from gopro_sync.redaction import redact
 from gopro_sync.telemetry import tracing
+from gopro_sync.telemetry.json_lines import function_logger
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.values.event_fields import JsonObject, optional_text
 
@@ -45,11 +46,11 @@ def entry_point(failure_event: EventType, *, prepare: Callable[[], object]) -> C
 
     def decorate(function: Handler) -> Handler:
         @wraps(function)
-        @logger.inject_lambda_context(clear_state=True)
+        @function_logger.inject_lambda_context(clear_state=True)
         def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
             try:
                 _refuse_other_than_objects(event)
-                logger.set_correlation_id(execution_id_of(event, context))
+                function_logger.set_correlation_id(execution_id_of(event, context))
                 with last_word(lambda: context.get_remaining_time_in_millis() / 1000):
                     return function(event, context)
             except GoProSyncError as error:
@@ -95,7 +96,7 @@ def _place_of(error: BaseException) -> str:
 
 def _log_failure(failure: GoProSyncError, failure_event: EventType, *, because: BaseException | None) -> None:
     if failure.media_id is not None:  # where it is None, the id that the invocation has logged so far holds
-        logger.append_keys(media_id=failure.media_id)
+        function_logger.append_keys(media_id=failure.media_id)
     unexpected = {} if because is None else {"unexpected": type(because).__name__, "unexpected_text": _text_of(because)}
     logger.error(
         failure.message,

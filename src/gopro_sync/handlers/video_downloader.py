@@ -30,7 +30,8 @@ from gopro_sync.run.drift_report import report_drift
 from gopro_sync.run.video import Invocation, VideoResult, VideoStatus
 from gopro_sync.run.video_event import video_of
 from gopro_sync.table.video import Video
-from gopro_sync.telemetry.logs import EventType, logger
+from gopro_sync.telemetry.json_lines import function_logger
+from gopro_sync.telemetry.logs import EventType
 from gopro_sync.telemetry.metrics import emit_video_archived
 from gopro_sync.values.event_fields import (
     JsonObject,
@@ -71,7 +72,7 @@ def handler(event: JsonObject, context: LambdaContext) -> dict[str, Any]:
         is_last_try=tries_before is None or tries_before >= TRIES_OF_THE_STATE_MACHINE,
     )
     # Not as `extra` of single lines: the standard library reserves `filename` there.
-    logger.append_keys(media_id=video.media_id, filename=video.filename)
+    function_logger.append_keys(media_id=video.media_id, filename=video.filename)
     session: Session | None = None
     try:
         session = session_for(event)

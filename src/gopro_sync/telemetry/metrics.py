@@ -12,7 +12,7 @@ from typing import Final
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-from gopro_sync.telemetry.logs import logger
+from gopro_sync.telemetry.json_lines import function_logger
 from gopro_sync.values.transfer_rate import megabits_per_second
 
 NAMESPACE: Final = "GoProSync"
@@ -64,7 +64,7 @@ def emit(metric: Metric, value: float, *, environment: str, error_type: str | No
     unit = _UNITS.get(metric, MetricUnit.Count)
     with single_metric(namespace=NAMESPACE, name=metric, unit=unit, value=value) as line:
         line.add_dimension(name=ENVIRONMENT, value=environment)
-        line.add_metadata(key="correlation_id", value=logger.get_correlation_id())
+        line.add_metadata(key="correlation_id", value=function_logger.get_correlation_id())
         if error_type is not None:
             line.add_dimension(name=ERROR_TYPE, value=error_type)
 

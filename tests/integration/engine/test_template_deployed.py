@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, WaiterError
 
 from gates.template import state_machine_text
 from tests.integration.engine.conftest import Engine
-from tests.support.plain_deployment import BUCKET, DEFINITION_KEY, PACKAGE_KEY, plain_template
+from tests.support.plain_deployment import BUCKET, DEFINITION_KEY, PACKAGE_KEY, template_of_tests
 
 # Not that of other tests, whose stacks have the same names.
 REGION = "eu-west-1"
@@ -39,7 +39,7 @@ class Deployments:
         for key, body in {
             PACKAGE_KEY: packed.getvalue(),
             DEFINITION_KEY: state_machine_text().encode(),
-            TEMPLATE_KEY: json.dumps(plain_template(REGION)).encode(),
+            TEMPLATE_KEY: json.dumps(template_of_tests()).encode(),
         }.items():
             s3.put_object(Bucket=BUCKET, Key=key, Body=body)
 

@@ -20,6 +20,7 @@ from typer.testing import CliRunner, Result
 
 from gates.template import ROOT, Stack, pseudo_parameters, template
 from gopro_sync_cli import __main__ as command_line
+from gopro_sync_cli import checkout
 from gopro_sync_cli.template import Template
 from tests.support.kept_account import (
     ACCOUNT,
@@ -85,7 +86,7 @@ class Setting:
         self.make_ends_with = 0
         (folder / "samconfig.toml").write_text(PROFILES)
         (folder / "template.yaml").write_text(TEMPLATE)
-        monkeypatch.setattr(command_line, "REPOSITORY", folder)
+        monkeypatch.setattr(checkout, "checkout_folder", lambda _command: folder)
         monkeypatch.setattr(boto3, "Session", self._session)
         monkeypatch.setattr(time, "time", self.clock.time)
         monkeypatch.setattr(time, "sleep", self.clock.sleep)

@@ -13,9 +13,8 @@ from typer.testing import CliRunner
 
 from gopro_sync.errors import ConfigurationError, NetworkError
 from gopro_sync_cli import __main__ as command_line
-from gopro_sync_cli.adoption import AdoptionError
+from gopro_sync_cli.errors import AdoptionError, RedriveError, StartUnknownError
 from gopro_sync_cli.exit_codes import ExitCode
-from gopro_sync_cli.redrive import RedriveError, StartUnknownError
 from local import __main__ as local_command_line
 
 ROOT: Final = Path(__file__).parents[3]

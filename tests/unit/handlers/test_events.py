@@ -13,7 +13,7 @@ import pytest
 from gopro_sync import composition
 from gopro_sync.errors import ConfigurationError, InvalidEventError
 from gopro_sync.handlers import authenticator, media_lister, video_downloader
-from gopro_sync.telemetry.logs import logger
+from gopro_sync.telemetry.json_lines import function_logger
 from tests.support.lambda_context import FakeLambdaContext
 
 EVENTS = Path(__file__).parents[3] / "events"
@@ -139,7 +139,7 @@ def test_an_unset_variable_is_named(handler: Any, monkeypatch: pytest.MonkeyPatc
 
 def test_a_failure_is_logged_with_its_error_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = StringIO()
-    monkeypatch.setattr(logger.registered_handler, "stream", stream)
+    monkeypatch.setattr(function_logger.registered_handler, "stream", stream)
 
     with pytest.raises(InvalidEventError):
         video_downloader.handler({**VIDEO, "execution_id": "run-7", "media_id": ""}, FakeLambdaContext())
@@ -156,7 +156,7 @@ def test_a_failure_that_knows_of_no_video_is_logged_with_the_one_that_the_invoca
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stream = StringIO()
-    monkeypatch.setattr(logger.registered_handler, "stream", stream)
+    monkeypatch.setattr(function_logger.registered_handler, "stream", stream)
 
     with pytest.raises(InvalidEventError):
         video_downloader.handler({**VIDEO, "auth_token": "fake-token", "s3_bucket": "another"}, FakeLambdaContext())

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from gopro_sync import composition
 from gopro_sync.errors import ConfigurationError, GoProSyncError, NetworkError, UnexpectedError
 from gopro_sync.handlers import authenticator, media_lister, video_downloader
-from gopro_sync.telemetry.logs import logger
+from gopro_sync.telemetry.json_lines import function_logger
 from tests.support.lambda_context import FakeLambdaContext
 
 EVENTS: Final = Path(__file__).parents[3] / "events"
@@ -123,7 +123,7 @@ def failure_of(
     with monkeypatch.context() as patch:
         for needed in ("renewal", "stored_session", "settings", "gopro_gate"):
             patch.setattr(composition, needed, fail)
-        patch.setattr(logger.registered_handler, "stream", stream)
+        patch.setattr(function_logger.registered_handler, "stream", stream)
         with pytest.raises(BaseException) as raised:
             handler(event, FakeLambdaContext())
     return raised.value, written.getvalue().decode()

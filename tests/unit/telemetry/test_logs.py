@@ -11,7 +11,8 @@ from typing import Literal
 import pytest
 from aws_lambda_powertools import Logger
 
-from gopro_sync.telemetry.logs import EventType, RedactingFormatter
+from gopro_sync.telemetry.json_lines import RedactingFormatter
+from gopro_sync.telemetry.logs import EventType
 
 SECRET = "fake-secret-value-0123456789"
 
