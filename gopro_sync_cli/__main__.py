@@ -38,7 +38,9 @@ from gopro_sync_cli.exit_codes import ExitCode, exit_codes
 from gopro_sync_cli.interruption import Interruptions
 from gopro_sync_cli.rebuild import open_rebuild
 from gopro_sync_cli.redrive import CLIENT_CONFIG, Redrive, RedriveError, StartUnknownError, archived_of
+from gopro_sync_cli.runs_command import list_runs, show_run
 from gopro_sync_cli.stack import DEFAULT_STACK_NAME, STACK_VARIABLE, find_stack
+from gopro_sync_cli.status_command import show_status
 from gopro_sync_cli.terminal_output import (
     error_console,
     new_command_line,
@@ -96,6 +98,7 @@ _Region = Annotated[
         callback=_region,
     ),
 ]
+_AsJson = Annotated[bool, typer.Option("--json", help="JSON records, one a line (docs/cli.md).")]
 _ApiBaseUrl = Annotated[
     str | None,
     typer.Option(
@@ -349,6 +352,75 @@ def adopt_what_was_kept(
                 adoption.check()
         else:
             adoption.run(yes=yes, deploy=deploy)
+
+
+@app.command(
+    "status",
+    epilog=exit_codes(
+        {
+            ExitCode.DONE: "SAFE; or BEHIND, and no video has failed",
+            ExitCode.FAILED: "BROKEN; or BEHIND, and a video has failed",
+            ExitCode.NOT_CHECKED: "UNKNOWN: what the word depends on could not be read, or there was no run yet",
+        }
+    ),
+)
+def status(
+    *,
+    stack_name: _StackName = DEFAULT_STACK_NAME,
+    region: _Region = None,
+    as_json: _AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print the word alone.")] = False,
+    recount: Annotated[bool, typer.Option("--recount", help="Count every record of the table.")] = False,
+) -> None:
+    """Say whether the archive is SAFE, BEHIND, BROKEN or UNKNOWN, why, and what to type next. Changes nothing."""
+    with Interruptions():
+        code = show_status(
+            stack_name, region=region, as_json=as_json, is_quiet=quiet, counts_anew=recount, output=_output
+        )
+    raise typer.Exit(code)
+
+
+_CODES_OF_RUNS = exit_codes(
+    {
+        ExitCode.DONE: "they are printed, however they ended",
+        ExitCode.FAILED: None,
+        ExitCode.NOT_CHECKED: "not all could be read, and stderr says why",
+    }
+)
+
+
+@app.command("runs", epilog=_CODES_OF_RUNS)
+def runs(
+    *,
+    stack_name: _StackName = DEFAULT_STACK_NAME,
+    region: _Region = None,
+    most: Annotated[int, typer.Option("--last", help="How many.", min=1, max=1000)] = 20,
+    as_json: _AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print their ids alone.")] = False,
+) -> None:
+    """List the last runs, the latest first: how each ended, what it archived, and what it cost."""
+    with Interruptions():
+        code = list_runs(
+            stack_name, region=region, most=most, as_json=as_json, is_quiet=quiet, output=_output, errors=_errors
+        )
+    raise typer.Exit(code)
+
+
+@app.command("run", epilog=_CODES_OF_RUNS)
+def run(
+    run_id: Annotated[str, typer.Argument(metavar="ID", help="As `runs` shows it; also an execution's name or ARN.")],
+    *,
+    stack_name: _StackName = DEFAULT_STACK_NAME,
+    region: _Region = None,
+    as_json: _AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print how it ended alone.")] = False,
+) -> None:
+    """Show one run: how it ended and why, its figures, its cost, and the videos that failed in it."""
+    with Interruptions():
+        code = show_run(
+            stack_name, run_id, region=region, as_json=as_json, is_quiet=quiet, output=_output, errors=_errors
+        )
+    raise typer.Exit(code)
 
 
 @app.command("cost")
