@@ -57,12 +57,14 @@ class Run:
         execution: what Step Functions says; None if it does not know the run any more, or could not be asked.
         kept_since: when it began, by the address of its summary; None if none is kept.
         summary: that, if it was read.
+        may_be_kept: whether it is not known which summaries are kept.
     """
 
     name: str
     execution: Execution | None
     kept_since: datetime | None
     summary: RunSummary | None
+    may_be_kept: bool = False
 
     @property
     def state(self) -> RunState:
@@ -74,7 +76,7 @@ class Run:
             told = None if self.summary is None else self.summary.status
             return RunState(told) if told in set(RunState) else RunState.UNKNOWN
         if status == "SUCCEEDED":  # the report is made of each run but of these, or the run fails
-            return RunState.DRY_RUN
+            return RunState.UNKNOWN if self.may_be_kept else RunState.DRY_RUN
         return RunState(status) if status in set(RunState) else RunState.UNKNOWN
 
     @property
@@ -99,19 +101,26 @@ class Run:
 
 
 def merged(
-    executions: Iterable[Execution], kept: Mapping[str, datetime], summaries: Mapping[str, RunSummary]
+    executions: Iterable[Execution], kept: Mapping[str, datetime] | None, summaries: Mapping[str, RunSummary]
 ) -> tuple[Run, ...]:
     """Return all runs, those that began last first.
 
     Args:
         executions: what Step Functions lists.
-        kept: the names of the runs whose summaries are kept, and when they began.
+        kept: the names of the runs whose summaries are kept, and when they began; None if that is not known.
         summaries: those that were read, by name.
     """
     known = {execution.name: execution for execution in executions}
+    since = kept or {}
     runs = [
-        Run(name=name, execution=known.get(name), kept_since=kept.get(name), summary=summaries.get(name))
-        for name in {**known, **kept}
+        Run(
+            name=name,
+            execution=known.get(name),
+            kept_since=since.get(name),
+            summary=summaries.get(name),
+            may_be_kept=kept is None,
+        )
+        for name in {**known, **since}
     ]
     return tuple(sorted(runs, key=lambda run: (run.started_at or _LONG_AGO, run.name), reverse=True))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
@@ -15,7 +16,7 @@ from gopro_sync_cli.run_history import Execution, Run, matching, merged, short_i
 from gopro_sync_cli.stack import execution_arn, find_stack, shown_names
 from gopro_sync_cli.status_facts import Unread
 from gopro_sync_cli.status_reading import Clients, attempt
-from gopro_sync_cli.summary_store import SummaryStore
+from gopro_sync_cli.summary_store import KeptSummary, SummaryStore
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -53,6 +54,7 @@ class RunsReader:
         self._step_functions: SFNClient = clients.step_functions
         self._state_machine_arn = outputs["StateMachineArn"]
         self._store = SummaryStore(clients.s3, outputs["ArchiveBucketName"])
+        self._kept: Sequence[KeptSummary] | None = None
 
     def last(self, most: int) -> ReadRuns:
         """Return the last runs, with their summaries."""
@@ -92,20 +94,23 @@ class RunsReader:
         executions = attempt("states:ListExecutions", lambda: self._executions(most))
         kept = attempt("s3:ListBucket", self._store.kept)
         unread = [part for part in (executions, kept) if isinstance(part, Unread)]
-        self._kept = [] if isinstance(kept, Unread) else kept
-        began = {summary.name: summary.started_at for summary in self._kept}
-        return merged([] if isinstance(executions, Unread) else executions, began, {}), unread
+        self._kept = None if isinstance(kept, Unread) else kept
+        return merged([] if isinstance(executions, Unread) else executions, _began(self._kept), {}), unread
 
     def _executions(self, most: int) -> list[Execution]:
         return last_executions(self._step_functions, self._state_machine_arn, most=most)
 
     def _with_summaries(self, runs: Sequence[Run], unread: list[Unread]) -> ReadRuns:
         wanted = {run.name for run in runs}
-        kept = [summary for summary in self._kept if summary.name in wanted]
-        read = attempt("s3:GetObject", lambda: self._store.read(kept))
+        kept = None if self._kept is None else [summary for summary in self._kept if summary.name in wanted]
+        read = attempt("s3:GetObject", lambda: self._store.read(kept or []))
         summaries = {} if isinstance(read, Unread) else read
         executions = [run.execution for run in runs if run.execution is not None]
         return ReadRuns(
-            runs=merged(executions, {summary.name: summary.started_at for summary in kept}, summaries),
+            runs=merged(executions, _began(kept), summaries),
             unread=(*unread, *([read] if isinstance(read, Unread) else [])),
         )
+
+
+def _began(kept: Sequence[KeptSummary] | None) -> dict[str, datetime] | None:
+    return None if kept is None else {summary.name: summary.started_at for summary in kept}

@@ -201,8 +201,10 @@ class _History:
         self._kept, self.read = ([], {}) if isinstance(summaries, Unread) else summaries
 
     @property
-    def kept(self) -> dict[str, datetime]:
-        """When each run began whose summary is kept, by its name."""
+    def kept(self) -> dict[str, datetime] | None:
+        """When each run began whose summary is kept, by its name; None if that could not be read."""
+        if self.summaries_unread is not None:
+            return None
         return {summary.name: summary.started_at for summary in self._kept}
 
     def base(self) -> BaseCount | None:

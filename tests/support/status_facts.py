@@ -31,7 +31,7 @@ def run(
         started_at: when it began.
         summary: more of its summary, or what differs.
     """
-    name = f"{NAME[:-12]}{started_at:%y%m%d%H%M%S}"
+    name = f"{started_at:%m%d%H%M}{NAME[8:]}"
     arn = f"{STATE_MACHINE.replace('stateMachine', 'execution')}:{name}"
     has_summary = status in {"SUCCEEDED", "PARTIAL_FAILURE", "FAILED"}
     document = {"execution_id": arn, "status": status, "started_at": started_at.isoformat(), "duration_seconds": 840}
