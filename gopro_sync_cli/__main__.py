@@ -38,9 +38,7 @@ from gopro_sync_cli.exit_codes import ExitCode, exit_codes
 from gopro_sync_cli.interruption import Interruptions
 from gopro_sync_cli.rebuild import open_rebuild
 from gopro_sync_cli.redrive import CLIENT_CONFIG, Redrive, RedriveError, StartUnknownError, archived_of
-from gopro_sync_cli.runs_command import list_runs, show_run
 from gopro_sync_cli.stack import DEFAULT_STACK_NAME, STACK_VARIABLE, find_stack
-from gopro_sync_cli.status_command import show_status
 from gopro_sync_cli.terminal_output import (
     error_console,
     new_command_line,
@@ -373,11 +371,9 @@ def status(
     recount: Annotated[bool, typer.Option("--recount", help="Count every record of the table.")] = False,
 ) -> None:
     """Say whether the archive is SAFE, BEHIND, BROKEN or UNKNOWN, why, and what to type next. Changes nothing."""
-    with Interruptions():
-        code = show_status(
-            stack_name, region=region, as_json=as_json, is_quiet=quiet, counts_anew=recount, output=_output
-        )
-    raise typer.Exit(code)
+    from gopro_sync_cli.status_command import show_status
+
+    raise typer.Exit(show_status(stack_name, region=region, as_json=as_json, is_quiet=quiet, counts_anew=recount))
 
 
 _CODES_OF_RUNS = exit_codes(
@@ -399,11 +395,9 @@ def runs(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print their ids alone.")] = False,
 ) -> None:
     """List the last runs, the latest first: how each ended, what it archived, and what it cost."""
-    with Interruptions():
-        code = list_runs(
-            stack_name, region=region, most=most, as_json=as_json, is_quiet=quiet, output=_output, errors=_errors
-        )
-    raise typer.Exit(code)
+    from gopro_sync_cli.runs_command import list_runs
+
+    raise typer.Exit(list_runs(stack_name, region=region, most=most, as_json=as_json, is_quiet=quiet))
 
 
 @app.command("run", epilog=_CODES_OF_RUNS)
@@ -416,11 +410,9 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print how it ended alone.")] = False,
 ) -> None:
     """Show one run: how it ended and why, its figures, its cost, and the videos that failed in it."""
-    with Interruptions():
-        code = show_run(
-            stack_name, run_id, region=region, as_json=as_json, is_quiet=quiet, output=_output, errors=_errors
-        )
-    raise typer.Exit(code)
+    from gopro_sync_cli.runs_command import show_run
+
+    raise typer.Exit(show_run(stack_name, run_id, region=region, as_json=as_json, is_quiet=quiet))
 
 
 @app.command("cost")

@@ -5,27 +5,19 @@ from __future__ import annotations
 import json
 
 from gopro_sync_cli.exit_codes import ExitCode
+from gopro_sync_cli.interruption import Interruptions
 from gopro_sync_cli.run_history import RunState
 from gopro_sync_cli.run_records import failed_video_record, run_record
 from gopro_sync_cli.runs_reading import ReadRuns, RunsReader
 from gopro_sync_cli.runs_screen import failures_of, lines_of, table_of
 from gopro_sync_cli.status_command import print_labelled
 from gopro_sync_cli.status_reading import make_clients
-from gopro_sync_cli.terminal_output import VerbatimConsole, print_document, print_table
+from gopro_sync_cli.terminal_output import error_console, output_console, print_document, print_table
 
 _TOLD_BY_SUMMARY = frozenset({RunState.SUCCEEDED, RunState.PARTIAL_FAILURE, RunState.RUNNING, RunState.DRY_RUN})
 
 
-def list_runs(
-    stack_name: str,
-    *,
-    region: str | None,
-    most: int,
-    as_json: bool,
-    is_quiet: bool,
-    output: VerbatimConsole,
-    errors: VerbatimConsole,
-) -> ExitCode:
+def list_runs(stack_name: str, *, region: str | None, most: int, as_json: bool, is_quiet: bool) -> ExitCode:
     """Print the last runs, the latest first.
 
     Args:
@@ -34,8 +26,6 @@ def list_runs(
         most: how many.
         as_json: print a JSON record for each.
         is_quiet: print their names alone.
-        output: takes the runs.
-        errors: takes what could not be read.
 
     Returns:
         What the command ends with.
@@ -43,7 +33,9 @@ def list_runs(
     Raises:
         ConfigurationError, ClientError, BotoCoreError: as `RunsReader`.
     """
-    read = RunsReader(make_clients(region), stack_name).last(most)
+    with Interruptions():
+        read = RunsReader(make_clients(region), stack_name).last(most)
+    output = output_console()
     if as_json:
         for run in read.runs:
             print_document(json.dumps(run_record(run)))
@@ -54,19 +46,10 @@ def list_runs(
         print_table(output, table_of(read.runs))
     elif not read.unread:
         output.print_line("There has been no run yet.")
-    return _code_after(read, errors)
+    return _code_after(read)
 
 
-def show_run(
-    stack_name: str,
-    typed: str,
-    *,
-    region: str | None,
-    as_json: bool,
-    is_quiet: bool,
-    output: VerbatimConsole,
-    errors: VerbatimConsole,
-) -> ExitCode:
+def show_run(stack_name: str, typed: str, *, region: str | None, as_json: bool, is_quiet: bool) -> ExitCode:
     """Print one run: how it ended, its figures, its failures and its cost.
 
     Args:
@@ -75,8 +58,6 @@ def show_run(
         region: where the stack is; None for that of the AWS configuration.
         as_json: print JSON records: the run, and each video that failed in it.
         is_quiet: print how it ended alone.
-        output: takes all that.
-        errors: takes what could not be read.
 
     Returns:
         What the command ends with.
@@ -85,9 +66,13 @@ def show_run(
         ConfigurationError: no such run; the rest as `RunsReader`.
         ClientError, BotoCoreError: as `RunsReader`.
     """
-    reader = RunsReader(make_clients(region), stack_name)
-    read = reader.find(typed)
-    (run,) = read.runs
+    with Interruptions():
+        reader = RunsReader(make_clients(region), stack_name)
+        read = reader.find(typed)
+        (run,) = read.runs
+        is_told = run.summary is not None or run.state in _TOLD_BY_SUMMARY
+        why = None if is_told else reader.why_it_ended(run.name)
+    output = output_console()
     failed = [] if run.summary is None else run.summary.failed_videos
     if as_json:
         summary = None if run.summary is None else run.summary.document
@@ -97,14 +82,13 @@ def show_run(
     elif is_quiet:
         output.print_line(run.state)
     else:
-        is_told = run.summary is not None or run.state in _TOLD_BY_SUMMARY
-        print_labelled(output, lines_of(run, None if is_told else reader.why_it_ended(run.name)))
+        print_labelled(output, lines_of(run, why))
         for line in [] if run.summary is None else failures_of(run.summary):
             output.print_line(line)
-    return _code_after(read, errors)
+    return _code_after(read)
 
 
-def _code_after(read: ReadRuns, errors: VerbatimConsole) -> ExitCode:
+def _code_after(read: ReadRuns) -> ExitCode:
     for unread in read.unread:
-        errors.print_line(f"gopro-sync: not all could be read: {unread.why}")
+        error_console().print_line(f"gopro-sync: not all could be read: {unread.why}")
     return ExitCode.NOT_CHECKED if read.unread else ExitCode.DONE

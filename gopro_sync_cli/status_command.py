@@ -8,10 +8,11 @@ from typing import Final
 
 from gopro_sync.values.timestamps import now_utc
 from gopro_sync_cli.exit_codes import ExitCode
+from gopro_sync_cli.interruption import Interruptions
 from gopro_sync_cli.status_reading import make_clients, read_facts
 from gopro_sync_cli.status_screen import Line, headline, lines, record
 from gopro_sync_cli.status_verdict import Word, judge
-from gopro_sync_cli.terminal_output import VerbatimConsole, print_document
+from gopro_sync_cli.terminal_output import VerbatimConsole, output_console, print_document
 from gopro_sync_cli.typed import typed_program
 
 _LABEL_WIDTH: Final = 11
@@ -23,9 +24,7 @@ _STYLES: Final = {
 }
 
 
-def show_status(
-    stack_name: str, *, region: str | None, as_json: bool, is_quiet: bool, counts_anew: bool, output: VerbatimConsole
-) -> ExitCode:
+def show_status(stack_name: str, *, region: str | None, as_json: bool, is_quiet: bool, counts_anew: bool) -> ExitCode:
     """Print how a stack is.
 
     Args:
@@ -34,7 +33,6 @@ def show_status(
         as_json: print one JSON record.
         is_quiet: print the word alone.
         counts_anew: count the table's records one by one.
-        output: takes the lines.
 
     Returns:
         What the command ends with.
@@ -42,10 +40,11 @@ def show_status(
     Raises:
         ConfigurationError, ClientError, BotoCoreError: as `read_facts`.
     """
-    facts = read_facts(
-        make_clients(region), stack_name, program=typed_program(), now=now_utc(), counts_anew=counts_anew
-    )
-    verdict = judge(facts)
+    with Interruptions():
+        facts = read_facts(
+            make_clients(region), stack_name, program=typed_program(), now=now_utc(), counts_anew=counts_anew
+        )
+    verdict, output = judge(facts), output_console()
     if as_json:
         print_document(json.dumps(record(facts, verdict)))
     elif is_quiet:

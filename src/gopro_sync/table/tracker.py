@@ -240,23 +240,20 @@ class Claim:
     record: TrackerRecord
 
 
-def scan_unarchived(
-    client: DynamoDBClient, table_name: str, fields: str, *, is_consistent: bool = False
-) -> Iterator[dict[str, Any]]:
-    """Read the whole table; yield the records that are not COMPLETED.
+def scan_unarchived(client: DynamoDBClient, table_name: str, fields: str) -> Iterator[dict[str, Any]]:
+    """Read the whole table, consistently; yield the records that are not COMPLETED.
 
     Args:
         client: a DynamoDB client.
         table_name: the tracker's table.
         fields: which attributes, separated by commas; ``#status`` is the status.
-        is_consistent: whether the result has to include what was written just now.
 
     Raises:
         AccessDeniedError, ConfigurationError, TrackerError: as `Tracker` does.
     """
     pages = client.get_paginator("scan").paginate(
         TableName=table_name,
-        ConsistentRead=is_consistent,
+        ConsistentRead=True,
         FilterExpression="#status IN (:pending, :in_progress, :failed)",
         ProjectionExpression=fields,
         ExpressionAttributeNames={"#status": "status"},

@@ -6,6 +6,7 @@ import io
 import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -199,3 +200,19 @@ def test_a_run_without_a_summary_is_told_by_what_step_functions_says() -> None:
     lines = dict(lines_of(run("TIMED_OUT"), "States.Timeout"))
     assert (lines["result"], lines["why"]) == ("timed out", "States.Timeout")
     assert run_record(run("TIMED_OUT"))["archived"] is None
+
+
+def test_the_page_names_every_field_of_the_records() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
+    known, failed = facts(), run(failed_videos=[FAILED])
+    assert failed.summary is not None
+    records = [
+        record(known, judge(known)),
+        run_record(failed),
+        failed_video_record(failed, failed.summary.failed_videos[0]),
+    ]
+    for one in records:
+        (row,) = [line for line in page.splitlines() if f"| `{one['type']}` |" in line]
+        assert [f"`{name}`" for name in one if name != "type"] == [
+            word for word in row.split("|")[3].replace(",", "").replace(";", "").split() if word.startswith("`")
+        ][: len(one) - 1]
