@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from gopro_sync.gopro.session.credentials import CredentialMode
 from gopro_sync.run.waiting import WAITING_REASONS
+from gopro_sync.table.video_counts import VideoCounts
 from gopro_sync.values.timestamps import iso_utc
 from gopro_sync_cli.figures import clock, counted, dollars, length, size
 from gopro_sync_cli.run_history import Run, RunState, last_ended, last_listing
@@ -86,7 +87,7 @@ def record(facts: Facts, verdict: Verdict) -> dict[str, Any]:
         "stack_status": facts.stack_status,
         "as_of": iso_utc(facts.now),
         "counted_at": None if videos is None else iso_utc(videos.as_of),
-        "videos": None if videos is None else asdict(videos.counts),
+        "videos": None if videos is None else _numbers(videos.counts),
         "failed_by_error": None if videos is None else dict(videos.failed_by_error),
         "next_attempt_at": None if videos is None or videos.next_due is None else iso_utc(videos.next_due),
         "last_run": None if last is None else run_record(last),
@@ -101,6 +102,10 @@ def record(facts: Facts, verdict: Verdict) -> dict[str, Any]:
         "not_archived": None if listing is None or listing.summary is None else dict(listing.summary.skipped),
         "unread": {name: fact.why for name, fact in facts.unread().items()},
     }
+
+
+def _numbers(counts: VideoCounts) -> dict[str, int]:
+    return {name: number for name, number in asdict(counts).items() if name != "just_completed"}
 
 
 def _schedule_record(schedule: Schedule) -> dict[str, Any]:

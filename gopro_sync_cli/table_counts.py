@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -80,19 +80,15 @@ class TableCounts:
         if table.result()["Table"]["CreationDateTime"] > base.at:
             raise DoesNotAddUpError
         gone = sum(_is_gone(record) for record in failed.result())
+        archived = base.counts.completed - base.counts.just_completed + completed.result()
         counts = VideoCounts(
             total=base.counts.total,
-            completed=base.counts.completed + completed.result(),
+            completed=archived,
             in_progress=in_progress.result(),
             failed=len(failed.result()) - gone,
             gone=gone,
             unreadable=base.counts.unreadable,
-            pending=base.counts.total
-            - base.counts.completed
-            - completed.result()
-            - in_progress.result()
-            - len(failed.result())
-            - base.counts.unreadable,
+            pending=base.counts.total - archived - in_progress.result() - len(failed.result()) - base.counts.unreadable,
         )
         if counts.pending < 0:
             raise DoesNotAddUpError
@@ -102,7 +98,7 @@ class TableCounts:
         """Return how many videos there are, record by record.
 
         Args:
-            now: the time; what is archived from then on counts too.
+            now: the time.
         """
         parts = SideThreads(_PARTS).results(lambda part: self._part(part, now), range(_PARTS))
         counts = sum((counts for counts, _ in parts), start=VideoCounts())
@@ -110,7 +106,7 @@ class TableCounts:
         return _counted(counts, now, failed, is_recount=True)
 
     def _part(self, part: int, now: datetime) -> tuple[VideoCounts, list[dict[str, Any]]]:
-        counter, failed, late = VideoCounter(), list[dict[str, Any]](), 0
+        counter, failed = VideoCounter(), list[dict[str, Any]]()
         pages = self._client.get_paginator("scan").paginate(
             TableName=self._table_name,
             Segment=part,
@@ -125,11 +121,10 @@ class TableCounts:
             for item in page["Items"]:
                 record = from_attribute_values(item)
                 counter.add_record(record)
-                late += record.get("status") == Status.COMPLETED
                 failed += [record] if record.get("status") == Status.FAILED else []
         if counter.counts is None:
             raise DoesNotAddUpError
-        return counter.counts + VideoCounts(completed=late), failed
+        return counter.counts, failed
 
     def _completed_since(self, moment: datetime) -> int:
         """Return how many have become COMPLETED from a moment on.
@@ -185,7 +180,7 @@ def _counted(counts: VideoCounts, as_of: datetime, failed: list[dict[str, Any]],
     there = [record for record in failed if not _is_gone(record)]
     due = [zoned_moment_or_none(record.get("next_attempt_after")) for record in there]
     return CountedVideos(
-        counts=counts,
+        counts=replace(counts, just_completed=0),
         as_of=as_of,
         is_recount=is_recount,
         failed_by_error=Counter(text_or_none(record.get("error_type")) or "unknown" for record in there),

@@ -41,6 +41,8 @@ def test_a_library_with_everything_awkward_arrives_whole_and_a_second_run_finds_
     waiting = {record["waiting_reason"] for record in stack.tracker().values() if record["status"] != "COMPLETED"}
     assert waiting == {"not_ready", "unknown_type"}
     assert (len(statuses), first.output["videos_pending"]) == (9, 2)
+    assert (first.output["videos"]["completed"], first.output["videos"]["total"]) == (7, 9)
+    assert len(stack.object_keys("summaries/")) == 2
     assert (second.output["new_count"], second.output["already_synced"]) == (0, 7)
     assert second.output["bytes_transferred"] == 0
     # Promise 5, and that no GoPro credential goes to the CDN's host.

@@ -1,7 +1,7 @@
 """How many videos the table has, by status, counted record by record: nothing is kept that could drift.
 
-A count is taken as of a moment. What becomes COMPLETED from then on is left out, and is what the index by status holds
-from that moment on: so the two add up, however close a write is to the count (`sync_timestamp` has whole seconds).
+A count is taken as of a moment. What the index by status holds of later videos can be added to it: those that were
+counted although they became COMPLETED at that moment or later are known, since `sync_timestamp` has whole seconds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gopro_sync.values.outside_values import whole_number_or_none
 _GONE: Final = MediaGoneError.__name__
 # The first letter of the keys of records that are no videos, such as #gopro-session.
 _NO_VIDEO: Final = "#"
-# All but the archived ones: of these, `ScannedCount` says how many there are.
+# All but those archived before: of these, `ScannedCount` says how many there are.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Scan.html#Scan.Counting
 NOT_COUNTED_BY_DYNAMODB: Final = "attribute_not_exists(#status) OR #status <> :completed OR sync_timestamp >= :as_of"
 
@@ -27,12 +27,13 @@ class VideoCounts:
 
     Attributes:
         total: all of them.
-        completed: those that are archived, and were before that moment.
+        completed: those that are archived.
         pending: those that no run has worked on, or that wait for the next.
         in_progress: those that a run works on, or has left.
         failed: those whose last attempt failed, without those that are gone.
         gone: those that GoPro no longer has, and that were never archived in full.
         unreadable: those whose status somebody has made unreadable.
+        just_completed: the archived ones that became so at that moment or later.
     """
 
     total: int = 0
@@ -42,6 +43,7 @@ class VideoCounts:
     failed: int = 0
     gone: int = 0
     unreadable: int = 0
+    just_completed: int = 0
 
     def __add__(self, other: VideoCounts) -> VideoCounts:
         """Return the counts of two parts of a table together."""
@@ -83,7 +85,9 @@ class VideoCounter:
         self._counts["total"] += 1
         status = record.get("status")
         if status == "COMPLETED":
-            return  # since that moment
+            self._counts["completed"] += 1
+            self._counts["just_completed"] += 1
+            return
         name = _BY_STATUS.get(status, "unreadable") if isinstance(status, str) else "unreadable"
         if name == "failed" and record.get("error_type") == _GONE:
             name = "gone"

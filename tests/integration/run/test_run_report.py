@@ -151,8 +151,17 @@ def test_the_summary_counts_all_videos_of_the_table_by_status(aws: tuple[S3Clien
         "failed": 1,
         "gone": 1,
         "unreadable": 1,
+        "just_completed": 0,
     }
     assert summary["counted_at"] <= iso_utc(datetime.now(UTC))
+
+
+def test_what_was_archived_in_the_second_of_the_count_is_counted(aws: tuple[S3Client, DynamoDBClient]) -> None:
+    put(aws[1], "a moment ago", "COMPLETED", days_old=-1)
+
+    videos = report(SUMMARY)["videos"]
+
+    assert (videos["total"], videos["completed"], videos["just_completed"]) == (1, 1, 1)
 
 
 def test_two_runs_that_start_at_the_same_moment_have_a_summary_each(aws: tuple[S3Client, DynamoDBClient]) -> None:

@@ -33,7 +33,7 @@ OUTPUTS: Final = {
     "ScheduleName": "nightly",
     "AlertsTopicArn": "arn:aws:sns:eu-central-1:123456789012:alerts",
 }
-NONE_OF_THESE: Final = ("pending", "in_progress", "failed", "gone", "unreadable")
+NONE_OF_THESE: Final = ("pending", "in_progress", "failed", "gone", "unreadable", "just_completed")
 NOW: Final = datetime(2026, 11, 28, 1, 30, tzinfo=UTC)
 
 
