@@ -71,6 +71,7 @@ _Region = Annotated[
         callback=_region,
     ),
 ]
+_AsJson = Annotated[bool, typer.Option("--json", help="JSON records, one a line (docs/cli.md).")]
 _ApiBaseUrl = Annotated[
     str | None,
     typer.Option(
@@ -323,6 +324,72 @@ def adopt_what_was_kept(
         from gopro_sync_cli.commands import adopting
 
     adopting.adopt_what_was_kept(folder, config_env=config_env, region=region, yes=yes, deploy=deploy, check=check)
+
+
+@app.command(
+    "status",
+    epilog=exit_codes(
+        {
+            ExitCode.DONE: "SAFE; or BEHIND, and no video has failed",
+            ExitCode.FAILED: "BROKEN; or BEHIND, and a video has failed",
+            ExitCode.NOT_CHECKED: "UNKNOWN: what the word depends on could not be read, or there was no run yet",
+        }
+    ),
+)
+def status(
+    *,
+    stack_name: _StackName = DEFAULT_STACK_NAME,
+    region: _Region = None,
+    as_json: _AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print the word alone.")] = False,
+    recount: Annotated[bool, typer.Option("--recount", help="Count every record of the table.")] = False,
+) -> None:
+    """Say whether the archive is SAFE, BEHIND, BROKEN or UNKNOWN, why, and what to type next. Changes nothing."""
+    with _loading():
+        from gopro_sync_cli.status_command import show_status
+
+    raise typer.Exit(show_status(stack_name, region=region, as_json=as_json, is_quiet=quiet, counts_anew=recount))
+
+
+_CODES_OF_RUNS = exit_codes(
+    {
+        ExitCode.DONE: "they are printed, however they ended",
+        ExitCode.FAILED: None,
+        ExitCode.NOT_CHECKED: "not all could be read, and stderr says why",
+    }
+)
+
+
+@app.command("runs", epilog=_CODES_OF_RUNS)
+def runs(
+    *,
+    stack_name: _StackName = DEFAULT_STACK_NAME,
+    region: _Region = None,
+    most: Annotated[int, typer.Option("--last", help="How many.", min=1, max=1000)] = 20,
+    as_json: _AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print their ids alone.")] = False,
+) -> None:
+    """List the last runs, the latest first: how each ended, what it archived, and what it cost."""
+    with _loading():
+        from gopro_sync_cli.runs_command import list_runs
+
+    raise typer.Exit(list_runs(stack_name, region=region, most=most, as_json=as_json, is_quiet=quiet))
+
+
+@app.command("run", epilog=_CODES_OF_RUNS)
+def run(
+    run_id: Annotated[str, typer.Argument(metavar="ID", help="As `runs` shows it; also an execution's name or ARN.")],
+    *,
+    stack_name: _StackName = DEFAULT_STACK_NAME,
+    region: _Region = None,
+    as_json: _AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print how it ended alone.")] = False,
+) -> None:
+    """Show one run: how it ended and why, its figures, its cost, and the videos that failed in it."""
+    with _loading():
+        from gopro_sync_cli.runs_command import show_run
+
+    raise typer.Exit(show_run(stack_name, run_id, region=region, as_json=as_json, is_quiet=quiet))
 
 
 @app.command("cost")

@@ -28,11 +28,13 @@ class DeployedStack:
 
     Attributes:
         name: of the stack.
+        status: CloudFormation's word, such as UPDATE_IN_PROGRESS.
         outputs: their values, by name.
         parameters: what it was deployed with, defaults included, by name.
     """
 
     name: str
+    status: str = ""
     outputs: Mapping[str, str]
     parameters: Mapping[str, str]
 
@@ -136,6 +138,7 @@ def _described(cloudformation: CloudFormationClient) -> Iterator[Mapping[str, An
 def _deployed(stack: Mapping[str, Any]) -> DeployedStack:
     return DeployedStack(
         name=stack.get("StackName", ""),
+        status=stack.get("StackStatus", ""),
         outputs={output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
         parameters={entry["ParameterKey"]: entry.get("ParameterValue", "") for entry in stack.get("Parameters", [])},
     )

@@ -19,6 +19,7 @@ from local.engine import (
     cloudformation,
     cloudtrail,
     embedded_metrics,
+    expressions,
     kept_resources,
     key_states,
     lambda_runtime,
@@ -46,7 +47,7 @@ def main() -> None:
     services = (lambda_runtime, step_functions, cloudformation, kept_resources, secret_rotation, cloudtrail, slack, s3)
     # key_states last: what needs an unusable key must not reach the others.
     watching = (embedded_metrics, queue_metrics, alarms, saved_queries, sns_email, key_states)
-    for gap in (*services, *watching):
+    for gap in (*services, expressions, *watching):
         gap.apply()
     asyncio.run(serve())
 

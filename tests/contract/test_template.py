@@ -289,7 +289,7 @@ def test_only_the_downloader_writes_videos_and_only_the_lister_writes_manifests(
     writers = {role: allowed(role, "s3:PutObject") for role in ROLES}
     assert {role: where for role, where in writers.items() if where} == {
         "VideoDownloaderRole": [f"{bucket}/{PREFIX_ROOT}/*"],
-        "MediaListerRole": [f"{bucket}/runs/*"],
+        "MediaListerRole": [f"{bucket}/runs/*", f"{bucket}/summaries/*"],
     }
     assert allowed("SyncStateMachineRole", "s3:GetObject") == [f"{bucket}/runs/*"]
 
@@ -430,11 +430,12 @@ def test_old_versions_unfinished_uploads_and_run_files_do_not_stay_for_ever() ->
     assert rules["abort-incomplete-uploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
     assert "Prefix" not in rules["abort-incomplete-uploads"]
     assert (rules["expire-run-files"]["Prefix"], rules["expire-run-files"]["ExpirationInDays"]) == ("runs/", 30)
+    assert (rules["expire-summaries"]["Prefix"], rules["expire-summaries"]["ExpirationInDays"]) == ("summaries/", 400)
 
 
 def test_no_rule_ever_expires_a_video() -> None:
     expiring = [rule for rule in lifecycle_rules().values() if any("Expiration" in key for key in rule)]
-    assert [rule["Prefix"] for rule in expiring] == ["runs/"]
+    assert [rule["Prefix"] for rule in expiring] == ["runs/", "summaries/"]
 
 
 def test_the_tracker_has_the_specified_key_index_backup_and_expiry() -> None:

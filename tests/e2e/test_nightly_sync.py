@@ -41,6 +41,8 @@ def test_a_library_with_everything_awkward_arrives_whole_and_a_second_run_finds_
     waiting = {record["waiting_reason"] for record in stack.tracker().values() if record["status"] != "COMPLETED"}
     assert waiting == {"not_ready", "unknown_type"}
     assert (len(statuses), first.output["videos_pending"]) == (9, 2)
+    assert (first.output["videos"]["completed"], first.output["videos"]["total"]) == (7, 9)
+    assert len(stack.object_keys("summaries/")) == 2
     assert (second.output["new_count"], second.output["already_synced"]) == (0, 7)
     assert second.output["bytes_transferred"] == 0
     # Promise 5, and that no GoPro credential goes to the CDN's host.
@@ -233,7 +235,8 @@ def test_odd_listing_values_stop_nothing(stack: Stack) -> None:
     assert set(stack.statuses().values()) == {"COMPLETED"}
     assert len(stack.object_keys()) == 6
     assert "gopro-videos/undated/GX010004.MP4" in stack.object_keys()
-    assert [key.rsplit("/", 1)[-1] for key in stack.object_keys("runs/")] == ["manifest.json", "summary.json"]
+    assert [key.rsplit("/", 1)[-1] for key in stack.object_keys("runs/")] == ["manifest.json"]
+    assert len(stack.object_keys("summaries/")) == 1
 
 
 @pytest.mark.slow

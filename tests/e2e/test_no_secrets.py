@@ -41,7 +41,7 @@ def everything_left_behind(stack: Stack, execution_arn: str, alerts: str) -> Ite
     yield "execution history", stack.history(execution_arn)
     table = stack.cloud.client("dynamodb").scan(TableName=stack.output("TrackerTableName"))["Items"]
     yield "tracker", json.dumps(table)
-    for key in stack.object_keys("runs/"):
+    for key in stack.object_keys("runs/") + stack.object_keys("summaries/"):
         yield key, stack.read(key).decode()
     for key in stack.object_keys():
         yield f"metadata of {key}", json.dumps(s3.head_object(Bucket=bucket, Key=key)["Metadata"])
@@ -78,7 +78,7 @@ def test_no_secret_of_a_run_is_in_anything_that_it_leaves_behind(stack: Stack, a
     names = {name for name, text in places if len(text) > 2}
     assert {"execution history", "tracker", "dead letters", "alerts"} <= names
     assert sum(name.startswith("/aws/lambda/") for name in names) == 3
-    assert any(name.startswith("runs/") for name in names)
+    assert {name.partition("/")[0] for name in names} >= {"runs", "summaries"}
     assert {name: hits for name, text in places if (hits := found(secrets, text))} == {}
 
 

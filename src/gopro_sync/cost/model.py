@@ -65,9 +65,9 @@ _WRITES_PER_FILE: Final = 4 + 4 + 4 + 2
 # The claim, and what the previous call recorded about its parts: some 5 KB of checksums and MD5s, also in later writes.
 _WRITES_PER_FURTHER_CALL: Final = 6 + 2 * 15
 _WRITES_PER_FAILED_VIDEO: Final = 2 + 4 * (6 + 1) + 6  # add_pending, four claims and requests, MarkVideoFailed
-# BatchGetItem, strongly consistent, of up to 4 KB; the scan that looks for what is gone, likewise; and the scan that
-# counts what is pending: half of it for each 4 KB.
-_READS_PER_LOOKUP: Final = 1 + 2 / 4 + 2 / 4 / 2
+# BatchGetItem, of up to 4 KB; the scan that looks for what is gone; and the scan that counts all videos. All of them
+# are strongly consistent.
+_READS_PER_LOOKUP: Final = 1 + 2 / 4 + 2 / 4
 _RECORD_BYTES: Final = 4000  # with its copy in the index
 
 # --- S3

@@ -25,7 +25,15 @@ from gopro_sync.settings import NOBODY, Settings
 from gopro_sync.table.tracker import PendingVideos
 from gopro_sync.telemetry.logs import EventType, logger
 from gopro_sync.telemetry.metrics import Metric, emit, emit_failures
-from gopro_sync.values.event_fields import JsonObject, optional_count, optional_seconds, required_count, required_text
+from gopro_sync.values.event_fields import (
+    JsonObject,
+    optional_count,
+    optional_seconds,
+    required_count,
+    required_text,
+)
+from gopro_sync.values.outside_values import zoned_moment_or_none
+from gopro_sync.values.timestamps import iso_utc
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -67,8 +75,8 @@ def report(
 
     Returns:
         ``summary``, from the event or of a failed run, with ``videos_pending``, ``oldest_pending_age_hours``, the
-        ``waiting_videos`` if there are any, and what is known about the ``failed_videos`` (all unless the run failed
-        and the table cannot be read),
+        ``waiting_videos`` if there are any, ``videos`` (all of the table, by status, as of ``counted_at``), and what is
+        known about the ``failed_videos`` (all unless the run failed and the table cannot be read),
         ``source_etags_decided`` if this run has decided that the library's ETags are no longer compared,
         ``alerts_go_to`` (with ``alerts_note`` where that is nobody) and, for a run that reached its transfers,
         ``megabytes_per_second`` and ``cost_usd``; ``notice`` with ``subject`` and ``text``, None where there is nothing
@@ -102,7 +110,13 @@ def report(
         backlog=end.backlog,
     )
     with _what_a_failure_may_take(end):
-        write_summary(s3, bucket=settings.archive_bucket_name, execution_id=execution_id, summary=summary)
+        write_summary(
+            s3,
+            bucket=settings.archive_bucket_name,
+            execution_id=execution_id,
+            started_at=zoned_moment_or_none(summary.get("started_at")) or now,
+            summary=summary,
+        )
     environment = settings.environment
     _count_outcome(end, environment=environment)
     if pending is not None:
@@ -200,7 +214,14 @@ def _pending(pending: PendingVideos | None, now: datetime) -> dict[str, Any]:
         "videos_pending": pending.count,
         "oldest_pending_age_hours": round(_age_hours(pending, now), 1),
         **_waiting(pending.waiting),
+        **_counts(pending),
     }
+
+
+def _counts(pending: PendingVideos) -> dict[str, Any]:
+    if pending.counts is None or pending.counted_at is None:
+        return {}
+    return {"counted_at": iso_utc(pending.counted_at), "videos": asdict(pending.counts)}
 
 
 def _waiting(reasons: Mapping[str, str]) -> dict[str, Any]:

@@ -36,12 +36,13 @@ from gopro_sync.table.record_update import update_record
 from gopro_sync.table.transfer_items import file_in, item_of_file, item_of_upload, upload_in
 from gopro_sync.table.values import from_attribute_values, to_attribute_values
 from gopro_sync.table.video import Video
+from gopro_sync.table.video_counts import NOT_COUNTED_BY_DYNAMODB, VideoCounter, VideoCounts
 from gopro_sync.values.outside_values import seconds_or_none, text_or_none, whole_number_or_none, zoned_moment_or_none
 from gopro_sync.values.timestamps import epoch_seconds, iso_utc
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import BatchGetItemOutputTypeDef
+    from mypy_boto3_dynamodb.type_defs import BatchGetItemOutputTypeDef, ScanOutputTypeDef
 
 # Why a write of a transaction was refused, in the model's own words; those of no reason and of a passing one.
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
@@ -69,6 +70,10 @@ class Status(StrEnum):
     IN_PROGRESS = "IN_PROGRESS"
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
+
+
+_FIELDS_OF_COUNTING: Final = "media_id, #status, waiting_reason, reopened_at, first_seen_at, sync_timestamp, error_type"
+_UNARCHIVED: Final = frozenset({Status.PENDING, Status.IN_PROGRESS, Status.FAILED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,11 +180,15 @@ class PendingVideos:
         count: how many.
         first_seen_at: when the one that has waited longest was recorded; None if there is none, or no time is known.
         waiting: those of them that cannot be archived yet, by id, with the reason.
+        counted_at: the moment as of which all videos of the table were counted.
+        counts: all videos of the table; None if DynamoDB's answers do not say.
     """
 
     count: int
     first_seen_at: datetime | None
     waiting: Mapping[str, str] = field(default_factory=dict)
+    counted_at: datetime | None = None
+    counts: VideoCounts | None = None
 
     def oldest_age_seconds(self, now: datetime) -> float:
         """Return how long the oldest has been waiting since it was recorded; 0 if nothing is."""
@@ -231,23 +240,20 @@ class Claim:
     record: TrackerRecord
 
 
-def scan_unarchived(
-    client: DynamoDBClient, table_name: str, fields: str, *, is_consistent: bool = False
-) -> Iterator[dict[str, Any]]:
-    """Read the whole table; yield the records that are not COMPLETED.
+def scan_unarchived(client: DynamoDBClient, table_name: str, fields: str) -> Iterator[dict[str, Any]]:
+    """Read the whole table, consistently; yield the records that are not COMPLETED.
 
     Args:
         client: a DynamoDB client.
         table_name: the tracker's table.
         fields: which attributes, separated by commas; ``#status`` is the status.
-        is_consistent: whether the result has to include what was written just now.
 
     Raises:
         AccessDeniedError, ConfigurationError, TrackerError: as `Tracker` does.
     """
     pages = client.get_paginator("scan").paginate(
         TableName=table_name,
-        ConsistentRead=is_consistent,
+        ConsistentRead=True,
         FilterExpression="#status IN (:pending, :in_progress, :failed)",
         ProjectionExpression=fields,
         ExpressionAttributeNames={"#status": "status"},
@@ -258,6 +264,22 @@ def scan_unarchived(
     with answer_of(Service.DYNAMODB, "Scan") as call:
         for page in pages:
             yield from (from_attribute_values(item) for item in call.field(page, "Items"))
+
+
+def _scan_for_counts(client: DynamoDBClient, table_name: str, as_of: datetime) -> Iterator[ScanOutputTypeDef]:
+    """Read the whole table, consistently; yield its pages without the records that were archived before a moment."""
+    pages = client.get_paginator("scan").paginate(
+        TableName=table_name,
+        ConsistentRead=True,
+        FilterExpression=NOT_COUNTED_BY_DYNAMODB,
+        ProjectionExpression=_FIELDS_OF_COUNTING,
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues=to_attribute_values({":completed": Status.COMPLETED, ":as_of": iso_utc(as_of)}),
+    )
+    with answer_of(Service.DYNAMODB, "Scan") as call:
+        for page in pages:
+            call.field(page, "Items")
+            yield page
 
 
 class Tracker:
@@ -531,22 +553,34 @@ class Tracker:
         self._update_held(record.video.media_id, expression, values, {})
 
     def pending(self) -> PendingVideos:
-        """Return how many videos are not archived, and since when the oldest has been waiting.
+        """Return how many videos are not archived, since when the oldest has been waiting, and how many there are.
 
-        The whole table is read, eventually consistent: the index by status lacks what is new, and GoPro's listing may
-        no longer show what was recorded. A hundred thousand records are some 50 MB, or a cent at most.
+        The whole table is read: the index by status lacks what is new, and GoPro's listing may no longer show what was
+        recorded. Consistently, so that what the run has just written counts. A hundred thousand records are some 50 MB,
+        or a cent at most.
 
         A record of an earlier version has no ``first_seen_at``. It counts from its last change of status, which is no
         earlier: its age may be too low until it is archived, and no alarm goes off for a video that was recorded last
         night but uploaded years ago. One that was archived and re-opened counts from the re-opening.
         """
-        fields = "media_id, #status, waiting_reason, reopened_at, first_seen_at, sync_timestamp, error_type"
-        found = scan_unarchived(self._client, self._table_name, fields)
+        counted_at, counter, found = self._clock(), VideoCounter(), list[dict[str, Any]]()
+        for page in _scan_for_counts(self._client, self._table_name, counted_at):
+            counter.add_page(page)
+            records = [from_attribute_values(item) for item in page["Items"]]
+            for record in records:
+                counter.add_record(record)
+            found += (record for record in records if record.get("status") in _UNARCHIVED)
         pending = [item for item in found if item.get("error_type") != MediaGoneError.__name__]
         since = (item.get("reopened_at", item.get("first_seen_at", item.get("sync_timestamp"))) for item in pending)
         known = [moment for moment in map(zoned_moment_or_none, since) if moment is not None]
         waiting = {item["media_id"]: reason for item in pending if (reason := _waiting_reason(item)) is not None}
-        return PendingVideos(count=len(pending), first_seen_at=min(known, default=None), waiting=waiting)
+        return PendingVideos(
+            count=len(pending),
+            first_seen_at=min(known, default=None),
+            waiting=waiting,
+            counted_at=counted_at,
+            counts=counter.counts,
+        )
 
     def _get_batch(self, media_ids: Sequence[str]) -> tuple[Sequence[Mapping[str, Any]], Answer[str]]:
         keys = [{"media_id": {"S": media_id}} for media_id in media_ids]

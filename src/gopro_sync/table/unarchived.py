@@ -78,7 +78,7 @@ class UnarchivedVideos:
             "media_id, filename, first_seen_at, error_type, gone_by, absent_since, absent_by, absence_asked_at, "
             "vain_wait_reported_by"
         )
-        return map(_video, scan_unarchived(self._client, self._table_name, fields, is_consistent=True))
+        return map(_video, scan_unarchived(self._client, self._table_name, fields))
 
     def mark_absent(self, media_id: str, *, run: str) -> None:
         """Record that a complete listing does not show the video; an earlier mark stays."""

@@ -27,6 +27,7 @@ ENVIRONMENT: Final = json.loads((Path(__file__).parents[3] / "events" / "env.jso
 BUCKET: Final = ENVIRONMENT["ARCHIVE_BUCKET_NAME"]
 TABLE: Final = ENVIRONMENT["TRACKER_TABLE_NAME"]
 EXECUTION: Final = "arn:aws:states:eu-central-1:123456789012:execution:gopro-sync-orchestrator:night"
+KEPT_AT: Final = "summaries/2026/03/20260301T020000000Z-night.json"
 SUMMARY: Final = {
     "execution_id": EXECUTION,
     "status": "PARTIAL_FAILURE",
@@ -124,9 +125,52 @@ def test_the_summary_is_kept_and_gains_what_only_the_table_knows(aws: tuple[S3Cl
     assert summary["videos_pending"] == 3
     assert summary["oldest_pending_age_hours"] == pytest.approx(240, abs=0.1)
     assert summary["megabytes_per_second"] == 50
-    kept = s3.get_object(Bucket=BUCKET, Key="runs/night/summary.json")
+    kept = s3.get_object(Bucket=BUCKET, Key=KEPT_AT)
     assert json.loads(kept["Body"].read()) == summary
     assert summary.items() >= SUMMARY.items()
+
+
+def test_the_summary_counts_all_videos_of_the_table_by_status(aws: tuple[S3Client, DynamoDBClient]) -> None:
+    _, dynamodb = aws
+    for number in range(120):
+        put(dynamodb, f"done{number}", "COMPLETED", days_old=90)
+    put(dynamodb, "new", "PENDING", days_old=1)
+    put(dynamodb, "stopped", "IN_PROGRESS", days_old=2)
+    put(dynamodb, "broken", "FAILED", days_old=10, error_type="IntegrityError")
+    put(dynamodb, "deleted", "FAILED", days_old=80, error_type="MediaGoneError")
+    put(dynamodb, "changed by hand", "ARCHIVED", days_old=80)
+    dynamodb.put_item(TableName=TABLE, Item={"media_id": {"S": "#gopro-session"}, "until": {"N": "1"}})
+
+    summary = report(SUMMARY)
+
+    assert summary["videos"] == {
+        "total": 125,
+        "completed": 120,
+        "pending": 1,
+        "in_progress": 1,
+        "failed": 1,
+        "gone": 1,
+        "unreadable": 1,
+        "just_completed": 0,
+    }
+    assert summary["counted_at"] <= iso_utc(datetime.now(UTC))
+
+
+def test_what_was_archived_in_the_second_of_the_count_is_counted(aws: tuple[S3Client, DynamoDBClient]) -> None:
+    put(aws[1], "a moment ago", "COMPLETED", days_old=-1)
+
+    videos = report(SUMMARY)["videos"]
+
+    assert (videos["total"], videos["completed"], videos["just_completed"]) == (1, 1, 1)
+
+
+def test_two_runs_that_start_at_the_same_moment_have_a_summary_each(aws: tuple[S3Client, DynamoDBClient]) -> None:
+    for name in ("night", "by-hand"):
+        reported(summary=SUMMARY, execution_id=EXECUTION.replace("night", name))
+    report(SUMMARY)  # once more, since the first answer was lost
+
+    kept = aws[0].list_objects_v2(Bucket=BUCKET)["Contents"]
+    assert [file["Key"] for file in kept] == [KEPT_AT.replace("night", "by-hand"), KEPT_AT]
 
 
 def test_a_failed_video_is_reported_with_its_name_its_reason_and_when_it_is_due_again(
@@ -333,7 +377,7 @@ def test_a_report_that_fails_counts_nothing_so_that_its_next_try_does_not_count_
 def test_a_run_that_failed_before_it_had_counts_keeps_what_is_known(aws: tuple[S3Client, DynamoDBClient]) -> None:
     answer = reported(failure=FAILURE)
 
-    kept = json.loads(aws[0].get_object(Bucket=BUCKET, Key="runs/night/summary.json")["Body"].read())
+    kept = json.loads(aws[0].get_object(Bucket=BUCKET, Key=KEPT_AT)["Body"].read())
     assert kept == answer["summary"]
     assert (
         kept.items()
@@ -356,7 +400,7 @@ def test_a_notice_is_answered_and_kept_nowhere(aws: tuple[S3Client, DynamoDBClie
     assert answer["notice"]["subject"] == f"GoPro Sync Partial Failure ({ENVIRONMENT['ENVIRONMENT']}): 3 of 7 videos"
     assert "5 GB in 100 seconds: 50 MB/s." in answer["notice"]["text"]
     assert f"in the table {TABLE} and" in answer["notice"]["text"]
-    kept = json.loads(aws[0].get_object(Bucket=BUCKET, Key="runs/night/summary.json")["Body"].read())
+    kept = json.loads(aws[0].get_object(Bucket=BUCKET, Key=KEPT_AT)["Body"].read())
     assert not {"notice", "failure"} & (kept.keys() | answer["summary"].keys())
 
 

@@ -551,7 +551,13 @@ def test_a_pending_video_whose_times_were_changed_by_hand_is_counted_and_has_no_
     tracker = Tracker(client, TABLE, clock=clock, sleep=lambda _seconds: None)
     with Stubber(client) as stub:
         stub.add_response(
-            "scan", {"Items": [{"first_seen_at": first_seen}, {"first_seen_at": {"S": "2026-05-01T01:00:00Z"}}]}
+            "scan",
+            {
+                "Items": [
+                    {"status": {"S": "PENDING"}, "first_seen_at": moment}
+                    for moment in (first_seen, {"S": "2026-05-01T01:00:00Z"})
+                ]
+            },
         )
         pending = tracker.pending()
 
