@@ -266,8 +266,10 @@ def scan_unarchived(client: DynamoDBClient, table_name: str, fields: str) -> Ite
             yield from (from_attribute_values(item) for item in call.field(page, "Items"))
 
 
-def _scan_for_counts(client: DynamoDBClient, table_name: str, as_of: datetime) -> Iterator[ScanOutputTypeDef]:
-    """Read the whole table, consistently; yield its pages without the records that were archived before a moment."""
+def _scan_for_counts(
+    client: DynamoDBClient, table_name: str, as_of: datetime
+) -> Iterator[tuple[ScanOutputTypeDef, list[dict[str, Any]]]]:
+    """Read the whole table, consistently; yield each page and its records, without those archived before a moment."""
     pages = client.get_paginator("scan").paginate(
         TableName=table_name,
         ConsistentRead=True,
@@ -278,8 +280,7 @@ def _scan_for_counts(client: DynamoDBClient, table_name: str, as_of: datetime) -
     )
     with answer_of(Service.DYNAMODB, "Scan") as call:
         for page in pages:
-            call.field(page, "Items")
-            yield page
+            yield page, [from_attribute_values(item) for item in call.field(page, "Items")]
 
 
 class Tracker:
@@ -564,9 +565,8 @@ class Tracker:
         night but uploaded years ago. One that was archived and re-opened counts from the re-opening.
         """
         counted_at, counter, found = self._clock(), VideoCounter(), list[dict[str, Any]]()
-        for page in _scan_for_counts(self._client, self._table_name, counted_at):
+        for page, records in _scan_for_counts(self._client, self._table_name, counted_at):
             counter.add_page(page)
-            records = [from_attribute_values(item) for item in page["Items"]]
             for record in records:
                 counter.add_record(record)
             found += (record for record in records if record.get("status") in _UNARCHIVED)

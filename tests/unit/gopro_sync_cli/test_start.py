@@ -53,7 +53,7 @@ def after(*commands: str) -> tuple[str, str, set[str]]:
 def test_help_version_and_forecast_load_nothing_that_talks_to_aws() -> None:
     printed, errors, loaded = after("--help", "--version", "redrive --help", "cost --gb-per-month 100", "frobnicate")
 
-    assert "Try the failed videos of the dead letter queue now" in printed
+    assert "Retry the failed videos in the dead letter queue now" in printed
     assert "Prices looked up on" in printed
     assert "No such command 'frobnicate'" in errors
     assert loaded & HEAVY == set()
