@@ -11,6 +11,8 @@ import pytest
 from hypothesis import settings
 from typer import main, testing
 
+from local import processes
+
 # A busy machine is no failure: how long one example takes says nothing about the code.
 settings.register_profile("quick", deadline=None, max_examples=30)
 settings.register_profile("thorough", deadline=None, max_examples=150)
@@ -29,3 +31,12 @@ def _commands_are_made_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(testing, "_get_command", cache(main.get_command))
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_background_process_is_left() -> Iterator[None]:
+    """End what tests have started in the background and not ended: Python would complain of each at its own end."""
+    yield
+    for process in processes._children.values():
+        process.kill()
+        process.wait()
