@@ -73,8 +73,8 @@ class Run:
         if status == "RUNNING":
             return RunState.RUNNING
         if self.kept_since is not None:
-            told = None if self.summary is None else self.summary.status
-            return RunState(told) if told in set(RunState) else RunState.UNKNOWN
+            stated = None if self.summary is None else self.summary.status
+            return RunState(stated) if stated in set(RunState) else RunState.UNKNOWN
         if status == "SUCCEEDED":  # the report is made of each run but of these, or the run fails
             return RunState.UNKNOWN if self.may_be_kept else RunState.DRY_RUN
         return RunState(status) if status in set(RunState) else RunState.UNKNOWN

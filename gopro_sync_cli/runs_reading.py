@@ -85,10 +85,12 @@ class RunsReader:
     def why_it_ended(self, name: str) -> str | None:
         """Return what Step Functions says of the end of a run that has no summary; None if it says nothing."""
         try:
-            told = self._step_functions.describe_execution(executionArn=execution_arn(self._state_machine_arn, name))
+            described = self._step_functions.describe_execution(
+                executionArn=execution_arn(self._state_machine_arn, name)
+            )
         except ClientError as error:
             return f"Step Functions does not say ({code_of(error)})"
-        return ": ".join(part for part in (told.get("error"), told.get("cause")) if part) or None
+        return ": ".join(part for part in (described.get("error"), described.get("cause")) if part) or None
 
     def _known(self, most: int) -> tuple[Sequence[Run], list[Unread]]:
         executions = attempt("states:ListExecutions", lambda: self._executions(most))

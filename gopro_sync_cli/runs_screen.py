@@ -64,19 +64,19 @@ def lines_of(run: Run, why: str | None) -> list[Line]:
         run: with its summary, if there is one.
         why: what Step Functions says of its end, if there is none.
     """
-    told = [("run", run.name), ("result", _WORDS[run.state])]
+    rows = [("run", run.name), ("result", _WORDS[run.state])]
     if run.is_notice_lost:
-        told.append(("notice", "could not be sent"))
+        rows.append(("notice", "could not be sent"))
     if run.started_at is not None:
-        told.append(("started", f"{run.started_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"))
+        rows.append(("started", f"{run.started_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"))
     if run.started_at is not None and run.ended_at is not None:
-        told.append(("took", length((run.ended_at - run.started_at).total_seconds())))
+        rows.append(("took", length((run.ended_at - run.started_at).total_seconds())))
     if why is not None:
-        told.append(("why", why))
+        rows.append(("why", why))
     if run.summary is not None:
-        told += _of_summary(run.summary)
+        rows += _of_summary(run.summary)
     arn = run.execution.arn if run.execution else run.summary.execution_id if run.summary else None
-    return [*told, *([("execution", arn)] if arn else [])]
+    return [*rows, *([("execution", arn)] if arn else [])]
 
 
 def _of_summary(summary: RunSummary) -> Iterator[Line]:
@@ -109,10 +109,10 @@ def _of_summary(summary: RunSummary) -> Iterator[Line]:
 def failures_of(summary: RunSummary) -> list[str]:
     """Return the lines that name what failed in a run: by error, then the videos that the summary knows."""
     by_error = sorted(summary.failures.items(), key=lambda pair: (-pair[1], pair[0]))
-    told = [f"{error}: {counted(number, 'video')}" for error, number in by_error]
+    errors = [f"{error}: {counted(number, 'video')}" for error, number in by_error]
     named = [line for video in summary.failed_videos for line in _failed(video)]
     more = (summary.failed or 0) - len(summary.failed_videos)
-    return [*told, *named, *([f"and {counted(more, 'video')} more, not named here"] if named and more > 0 else [])]
+    return [*errors, *named, *([f"and {counted(more, 'video')} more, not named here"] if named and more > 0 else [])]
 
 
 def _failed(video: FailedVideo) -> Iterator[str]:

@@ -164,7 +164,7 @@ class Facts:
         program: what people type to run this command line.
         stack_option: what they add to name this stack; empty where it is found without.
         runs: the last ones, as far as they are known, those that began last first.
-        executions: why Step Functions told none of them; None if it did.
+        executions: why Step Functions listed none of them; None if it did.
         summaries: why none of their summaries was read; None if they were.
         videos: the table's.
         schedule: when runs start.
@@ -196,5 +196,5 @@ class Facts:
         return {name: fact for name, fact in facts.items() if isinstance(fact, Unread)}
 
 
-# By name, as people and programs are told of them.
+# By name, as they are shown to people and programs.
 FACTS: Final = ("executions", "summaries", "videos", "schedule", "login", "alerts", "storage", "cost")

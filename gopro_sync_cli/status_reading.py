@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_stepfunctions import SFNClient
 
-# A person waits: what does not answer in this time is told as such.
+# A person is waiting: what does not respond within this time is reported as such.
 CLIENT_CONFIG: Final = Config(
     connect_timeout=3, read_timeout=6, retries={"mode": "standard", "total_max_attempts": 2}, max_pool_connections=24
 )

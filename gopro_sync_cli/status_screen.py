@@ -20,7 +20,7 @@ from gopro_sync_cli.status_facts import Alerts, CountedVideos, Facts, Login, Mon
 from gopro_sync_cli.status_verdict import Verdict
 
 _SECONDS_PER_HOUR: Final = 3600
-# The summary's words for what is not archived for good; the others become due, or are told as waiting.
+# The summary's words for what will never be archived; the others become due, or are shown as waiting.
 _NEVER_ARCHIVED: Final = {"photo": "photo", "edit": "edit", "audio": "audio file"}
 _KINDS_OF_LOGIN: Final = {
     CredentialMode.PASSWORD: "e-mail and password, renews itself",

@@ -1,6 +1,6 @@
 """One word for a stack: SAFE, BEHIND, BROKEN or UNKNOWN, why, and what to type next. Pure.
 
-What could not be read never counts as good. Of what is known to be bad and what is not known, the former is told first.
+What could not be read never counts as good. What is known to be bad comes before what is not known.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _GRACE: Final = timedelta(hours=1)
 # Nobody expects more of runs that are started by hand, or by a schedule whose times are not known here.
 _RECENT: Final = timedelta(hours=26)
 _SESSION_ERRORS: Final = frozenset({AuthenticationError.__name__, SessionRefusedError.__name__})
-# Of these, a word on the archive depends; the others are told as they are.
+# The verdict depends on these; the others are only shown.
 _DECISIVE: Final = ("executions", "summaries", "videos", "schedule", "login")
 
 
@@ -48,7 +48,7 @@ class Finding:
         word: what it makes of it.
         text: what it is.
         command: what to type about it; None if there is nothing to do.
-        is_in_figures: whether the figures that are told anyway say it.
+        is_in_figures: whether the figures, which are shown anyway, say it.
     """
 
     word: Word
