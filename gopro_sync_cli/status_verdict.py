@@ -162,7 +162,7 @@ def _of_last_run(facts: Facts) -> Iterator[Finding]:
     last = last_ended(facts.runs)
     if last is None:
         if facts.executions is not None or facts.summaries is not None:
-            return  # which is told as such
+            return  # which is shown as such
         is_running = any(run.state is RunState.RUNNING for run in facts.runs)
         text = "the first run has not ended yet" if is_running else "no run yet: nothing is known of the library"
         yield Finding(word=Word.UNKNOWN, text=text, command=None if is_running else _start(facts))

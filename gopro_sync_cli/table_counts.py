@@ -70,7 +70,7 @@ class TableCounts:
             base: the count; no run may have been at work since.
 
         Raises:
-            DoesNotAddUpError: that cannot be told from these.
+            DoesNotAddUpError: these do not tell.
         """
         threads = SideThreads(4)
         table = threads.start(lambda: self._client.describe_table(TableName=self._table_name))
