@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -116,16 +116,6 @@ def run_with_successors(
         sleep: waits that many seconds.
     """
     return list(_run_and_successors(cloud, run_input, follow, sleep))
-
-
-def is_all_archived(executions: Sequence[Execution]) -> bool:
-    """Return whether the last of them left nothing behind, and none of them a video that it gave up.
-
-    Args:
-        executions: a run and those that resumed its backlog, in order.
-    """
-    given_up = any((execution.output or {}).get("failed") for execution in executions)
-    return executions[-1].every_video_archived and not given_up
 
 
 def _run_and_successors(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gopro_sync_cli.exit_codes import ExitCode
+from gopro_sync_cli.figures import counted
 
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html
 _SUCCEEDED: Final = "SUCCEEDED"
@@ -262,7 +263,7 @@ def _by_error(failures: object) -> str:
 
 
 def _videos(count: int) -> str:
-    return f"{count:,} video{'' if count == 1 else 's'}"
+    return counted(count, "video")
 
 
 def _videos_are(count: int) -> str:
@@ -270,7 +271,7 @@ def _videos_are(count: int) -> str:
 
 
 def _items(count: int) -> str:
-    return f"{count:,} item{'' if count == 1 else 's'}"
+    return counted(count, "item")
 
 
 def _megabytes(size_bytes: int) -> str:
